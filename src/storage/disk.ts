@@ -1,0 +1,51 @@
+/**
+ * The port to the disk: all that storage asks of an operating system. Three bodies: `native-disk` (system calls through
+ * the native part), `node-disk` (plain `node:fs`), and the fake disk of the tests, which injects faults from a seed.
+ *
+ * Calls are synchronous: a worker owns its partitions and a write to the page cache costs microseconds. What can take
+ * long (fdatasync, bringing cold bytes into memory) is called by the disk aide's thread, never by a worker's turn.
+ *
+ * Data-path calls return a byte count or a negative errno and never throw; calls that open, list or rename throw Fault.
+ */
+import type { Memory, WriteVector } from '../zerocopy/memory.ts';
+
+export type OpenMode = 'read' | 'read-write' | 'create';
+
+export interface FileStat {
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+}
+
+export interface Disk {
+  // ── data path: byte counts or -errno ──
+  /** Writes all pieces of the vector at `position`; may write less than asked (the caller goes on or fails). */
+  writeVector(fd: number, position: number, vector: WriteVector): number;
+  write(fd: number, position: number, memory: Memory, at: number, length: number): number;
+  read(fd: number, position: number, memory: Memory, at: number, length: number): number;
+  sync(fd: number): number;
+  /** How many of the bytes from `position` on can be read without waiting for the device; >= length when all. */
+  residentBytes(fd: number, position: number, length: number): number;
+  /** Brings the bytes into memory; may block. */
+  warm(fd: number, position: number, length: number): number;
+
+  // ── files: throw Fault ──
+  open(path: string, mode: OpenMode): number;
+  close(fd: number): void;
+  sizeBytes(fd: number): number;
+  truncate(fd: number, sizeBytes: number): void;
+  /** Reserves blocks without changing the size, where the file system can; silently nothing elsewhere. */
+  reserve(fd: number, position: number, length: number): void;
+  makeFolder(path: string): void;
+  list(path: string): string[];
+  stat(path: string): FileStat | null;
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  removeFolder(path: string): void;
+  /** Flushes a folder's entries, so that files made or renamed in it survive a power cut. */
+  syncFolder(path: string): void;
+  readFile(path: string): Uint8Array | null;
+  /** Writes a whole small file beside `path`, flushes it, renames it over `path`, flushes the folder. */
+  replaceFile(path: string, content: Uint8Array): void;
+  /** Memory of a worker's own that this disk can read and write (scratch buffers). */
+  allocate(bytes: number): Memory;
+}

@@ -109,6 +109,16 @@ export const FOUND_TIMESTAMP_NUMBER = 5;
 export const FOUND_EPOCH_EPOCH = 5;
 export const FOUND_EPOCH_END_OFFSET_NUMBER = 4;
 
+// ── aide lane: worker → disk aide and back (what may block: bringing cold bytes into memory, flushing) ───────────────
+export const JOB_WARM = 49;
+export const JOB_SYNC = 50;
+/** The ticket of the asking worker travels in SLOT_EXCHANGE and comes back untouched, RECEIPT_ERROR is 0 or -errno. */
+export const AIDE_FD = 4;
+export const AIDE_LENGTH = 5;
+export const AIDE_POSITION_NUMBER = 4;
+export const RECEIPT_WARM = 113;
+export const RECEIPT_SYNC = 114;
+
 // ── control lane: front → main and back ─────────────────────────────────────────────────────────────────────────────
 /** One whole frame (without its length prefix) for the control plane; the exchange keeps the span until the receipt. */
 export const JOB_CONTROL = 33;

@@ -1,0 +1,52 @@
+/**
+ * What main tells a partition worker, and what comes back: objects through the mailbox, a handful a second at most.
+ * Several partitions travel in one command, so that starting with thousands of them costs a few messages.
+ */
+import type { LogSettings } from '../storage/log-settings.ts';
+
+export interface PartitionOpening {
+  readonly slot: number;
+  readonly topic: string;
+  readonly partition: number;
+  /** base64url, as partition.metadata has it. */
+  readonly topicId: string;
+  /** The partition's folder. */
+  readonly folder: string;
+  readonly leaderEpoch: number;
+  readonly settings: LogSettings;
+  /** Nothing needs scanning: the log was closed well, or recovery has just passed over it. */
+  readonly isClean: boolean;
+  readonly recoveryPoint: number;
+  readonly logStartOffset: number;
+  /** Bytes up to this offset were written under the boot that still runs; -1 when nobody vouches for that. */
+  readonly writtenOffset: number;
+}
+
+export type WorkerCommand =
+  | { readonly kind: 'open'; readonly id: number; readonly partitions: readonly PartitionOpening[] }
+  | { readonly kind: 'close'; readonly id: number; readonly slots: readonly number[]; readonly remove: boolean }
+  | { readonly kind: 'configure'; readonly id: number; readonly slot: number; readonly settings: LogSettings }
+  | { readonly kind: 'report'; readonly id: number }
+  | { readonly kind: 'stop'; readonly id: number }
+  | { readonly kind: 'recoded'; readonly ticket: number; readonly bytes: Uint8Array | null };
+
+/** One partition's offsets, for the checkpoint files. */
+export interface PartitionReport {
+  readonly slot: number;
+  readonly recoveryPoint: number;
+  readonly logStart: number;
+  readonly high: number;
+  readonly end: number;
+}
+
+export interface PartitionOutcome {
+  readonly slot: number;
+  /** Null when all went well; else a sentence for people. */
+  readonly problem: string | null;
+}
+
+export type WorkerReply =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'outcome'; readonly id: number; readonly outcomes: readonly PartitionOutcome[] }
+  | { readonly kind: 'report'; readonly id: number; readonly rows: readonly PartitionReport[] }
+  | { readonly kind: 'recode'; readonly ticket: number; readonly batch: Uint8Array; readonly codec: string; readonly level: number };

@@ -1,0 +1,100 @@
+/**
+ * The broker's settings as they stand: typed values for the code, and for each key its text and where it came from, for
+ * DescribeConfigs. Immutable; `withDynamic` gives a new one. Made by `load.ts`.
+ */
+import { Bug, must } from '../base/assert.ts';
+import { type BrokerValues, brokerKeyOf, brokerSettings, ownBrokerSettings } from './broker-settings.ts';
+import { formatValue, hasValuesOf, parseValue, readValue, type SettingValue } from './settings.ts';
+
+/** Strongest first. Dynamic values were set by a client while the broker ran; they are kept in the catalog. */
+export const settingSources = ['dynamic', 'flag', 'set', 'environment', 'file', 'default'] as const;
+export type SettingSource = (typeof settingSources)[number];
+
+export interface SettingInput {
+  /** A key or one of its aliases. */
+  readonly name: string;
+  readonly text: string;
+  readonly source: SettingSource;
+  /** For people: `--port`, `PERFBROKER_PORT`, `server.properties line 3`. */
+  readonly where: string;
+}
+
+export interface SettingEntry {
+  readonly key: string;
+  readonly value: SettingValue;
+  /** Null: not set, and no default. */
+  readonly text: string | null;
+  readonly source: SettingSource;
+}
+
+export class BrokerConfig {
+  readonly values: BrokerValues;
+  /** Things worth a line in the log, none of which stops the start. */
+  readonly notices: readonly string[];
+  private readonly inputs: readonly SettingInput[];
+  private readonly entries: ReadonlyMap<string, SettingEntry>;
+
+  /** Every input names a known setting; the strongest source wins, and within one source the last one. */
+  constructor(inputs: readonly SettingInput[], notices: readonly string[]) {
+    this.inputs = inputs;
+    this.notices = notices;
+    this.entries = entriesOf(inputs);
+    const values = Object.fromEntries(Object.keys(ownBrokerSettings).map((key) => [key, this.entry(key).value]));
+    if (!hasValuesOf(ownBrokerSettings, values)) throw new Bug('a broker setting has no value of its type');
+    this.values = values;
+  }
+
+  entry(key: string): SettingEntry {
+    return must(this.entries.get(key), 'every broker setting has an entry');
+  }
+
+  /** Every value given for the key, strongest first, the default (if any) at the end. */
+  layersOf(key: string): readonly SettingEntry[] {
+    const setting = must(brokerSettings[key], 'layers are asked for known settings');
+    const layers: SettingEntry[] = [];
+    for (const source of settingSources) {
+      const input = this.inputs.findLast((given) => given.source === source && brokerKeyOf(given.name) === key);
+      if (input === undefined) continue;
+      layers.push(entryOf(key, input));
+    }
+    if (setting.default !== null) {
+      layers.push({ key, value: setting.default, text: formatValue(setting.default), source: 'default' });
+    }
+    return layers;
+  }
+
+  /** The same settings under other dynamic values (which were checked when they were set). */
+  withDynamic(texts: { readonly [key: string]: string }): BrokerConfig {
+    const kept = this.inputs.filter((input) => input.source !== 'dynamic');
+    const dynamic = Object.entries(texts)
+      .filter(([name, text]) => isGoodSetting(name, text))
+      .map(([name, text]) => ({ name, text, source: 'dynamic', where: 'set by a client' }) as const);
+    return new BrokerConfig([...dynamic, ...kept], this.notices);
+  }
+}
+
+function isGoodSetting(name: string, text: string): boolean {
+  const setting = brokerSettings[name];
+  return setting !== undefined && readValue(name, setting, text).isGood;
+}
+
+function entryOf(key: string, input: SettingInput): SettingEntry {
+  const setting = must(brokerSettings[key], 'inputs name known settings');
+  const where = input.where === '' ? '' : `from ${input.where}`;
+  return { key, value: parseValue(key, setting, input.text, where), text: input.text.trim(), source: input.source };
+}
+
+function entriesOf(inputs: readonly SettingInput[]): Map<string, SettingEntry> {
+  const entries = new Map<string, SettingEntry>();
+  for (const [key, setting] of Object.entries(brokerSettings)) {
+    entries.set(key, { key, value: setting.default, text: formatValue(setting.default), source: 'default' });
+  }
+  for (const source of settingSources.toReversed()) {
+    for (const input of inputs) {
+      if (input.source !== source) continue;
+      const key = must(brokerKeyOf(input.name), 'inputs name known settings');
+      entries.set(key, entryOf(key, input));
+    }
+  }
+  return entries;
+}

@@ -1,0 +1,199 @@
+/**
+ * Every setting of the broker: its own ones below, and the defaults it gives to topics, which are derived from the topic
+ * table so that a bound or a default is written down once. Keys are Kafka's own; a key Kafka does not have begins with
+ * `perfbroker.`. The listeners' grammar is in `addresses.ts`.
+ */
+import {
+  type AnySetting,
+  boolean,
+  int,
+  list,
+  long,
+  type SettingTable,
+  type SettingValue,
+  string,
+  type ValuesOf,
+} from './settings.ts';
+import { brokerTwins, isTopicKey, topicSettings } from './topic-settings.ts';
+
+const flag = (name: string, alias: string | null, placeholder: string) => ({ name, alias, placeholder });
+const listener = {
+  test: /^[A-Za-z_]+:\/\/(\[[^\]]*\]|[^:]*):\d{1,5}$/,
+  says: 'a listener such as PLAINTEXT://127.0.0.1:9092',
+};
+
+export const ownBrokerSettings = {
+  // ── where it listens, what it is ──
+  'host.name': string(null, 'Address to listen on; replaces the host of the first listener.', {
+    flag: flag('host', null, 'ADDRESS'),
+  }),
+  port: int(null, 'Port to listen on, 0 for any free one; replaces the port of the first listener.', {
+    min: 0,
+    max: 65_535,
+    flag: flag('port', 'p', 'PORT'),
+  }),
+  listeners: list(['PLAINTEXT://127.0.0.1:9092'], 'Where the broker listens; one PLAINTEXT listener.', {
+    pattern: listener,
+  }),
+  'advertised.listeners': list([], 'Address told to clients; empty: the one each client dialled.', {
+    pattern: listener,
+  }),
+  'perfbroker.advertise': string(null, 'Address told to clients, in short: HOST:PORT.', {
+    pattern: { test: /^(\[[^\]]+\]|[^:\s]+):\d{1,5}$/, says: 'HOST:PORT' },
+    flag: flag('advertise', null, 'HOST:PORT'),
+  }),
+  'node.id': int(1, 'Number of this broker in its cluster.', { min: 0, aliases: ['broker.id'] }),
+  'broker.rack': string(null, 'Name of the rack or zone the broker stands in, told to clients.'),
+  'log.dirs': list(['./data'], 'The data folder; one folder.', {
+    aliases: ['log.dir'],
+    flag: flag('data', 'd', 'FOLDER'),
+  }),
+
+  // ── how it works ──
+  'perfbroker.workers': int(null, 'Partition worker threads; unset: the processor cores less the front threads.', {
+    min: 1,
+    max: 256,
+    unit: 'threads',
+    flag: flag('workers', 'w', 'N'),
+  }),
+  'perfbroker.io': string(null, 'How it talks to the kernel; unset: the best this machine allows.', {
+    choices: ['uring', 'epoll', 'node'],
+    flag: flag('io', null, 'uring|epoll|node'),
+  }),
+  'perfbroker.durability': string(
+    'page-cache',
+    'What an answered produce survives: the process (page-cache) or the power (fsync).',
+    {
+      choices: ['page-cache', 'fsync'],
+      flag: flag('durability', null, 'page-cache|fsync'),
+    },
+  ),
+
+  // ── topics ──
+  'num.partitions': int(1, 'Partitions of a topic that is created without saying how many.', {
+    min: 1,
+    max: 10_000,
+    unit: 'partitions',
+    flag: flag('partitions', 'n', 'N'),
+  }),
+  'default.replication.factor': int(
+    1,
+    'Replicas of a topic that is created without saying how many; never more than there are brokers.',
+    { min: 1, max: 32_767, unit: 'replicas' },
+  ),
+  'auto.create.topics.enable': boolean(true, 'Create a topic when a client asks for one that does not exist.'),
+  'delete.topic.enable': boolean(true, 'Allow topics to be deleted.'),
+  'max.request.partition.size.limit': int(2000, 'Most partitions in one answer to DescribeTopicPartitions.', {
+    min: 1,
+    unit: 'partitions',
+  }),
+
+  // ── connections and memory ──
+  'socket.request.max.bytes': int(104_857_600, 'Largest request taken; a longer one closes the connection.', {
+    min: 1024,
+    unit: 'bytes',
+  }),
+  'socket.listen.backlog.size': int(50, 'Connections the kernel may hold that were not accepted yet.', {
+    min: 1,
+    unit: 'connections',
+  }),
+  'max.connections': int(2_147_483_647, 'Most connections at one time; more are closed at once.', {
+    min: 1,
+    unit: 'connections',
+  }),
+  'max.connections.per.ip': int(2_147_483_647, 'Most connections from one address at one time.', {
+    min: 0,
+    unit: 'connections',
+  }),
+  'connections.max.idle.ms': long(600_000, 'Close a connection that was silent for this long; -1 for never.', {
+    min: -1,
+    unit: 'ms',
+  }),
+  'queued.max.request.bytes': long(
+    -1,
+    'Memory for requests that wait; -1 lets the broker choose from the memory of the machine.',
+    {
+      min: -1,
+      unit: 'bytes',
+    },
+  ),
+  'fetch.max.bytes': int(57_671_680, 'Most bytes one fetch is answered with.', { min: 1024, unit: 'bytes' }),
+  'max.incremental.fetch.session.cache.slots': int(1000, 'Most fetch sessions kept at one time.', {
+    min: 0,
+    unit: 'sessions',
+  }),
+
+  // ── producers ──
+  'producer.id.expiration.ms': int(
+    86_400_000,
+    'Forget what an idempotent producer wrote after this long without a batch.',
+    {
+      min: 1,
+      unit: 'ms',
+    },
+  ),
+  'transaction.max.timeout.ms': int(900_000, 'Longest timeout a transactional producer may ask for.', {
+    min: 1,
+    unit: 'ms',
+  }),
+
+  // ── housekeeping of the data folder ──
+  'log.retention.check.interval.ms': long(300_000, 'How often segments are looked at for deletion.', {
+    min: 1,
+    unit: 'ms',
+  }),
+  'log.flush.offset.checkpoint.interval.ms': int(60_000, 'How often recovery points are written down.', {
+    min: 0,
+    unit: 'ms',
+  }),
+  'num.recovery.threads.per.data.dir': int(2, 'Threads that check logs after an unclean stop.', {
+    min: 1,
+    max: 64,
+    unit: 'threads',
+  }),
+} satisfies SettingTable;
+
+export type OwnBrokerKey = keyof typeof ownBrokerSettings;
+export type BrokerValues = ValuesOf<typeof ownBrokerSettings>;
+
+function twinOf(setting: AnySetting, topicKey: string, times: number, isLast: boolean, isSameKey: boolean): AnySetting {
+  const scaled = typeof setting.default === 'number' ? setting.default / times : setting.default;
+  const fallback: SettingValue = isLast ? scaled : null;
+  return {
+    ...setting,
+    type: times === 1 ? setting.type : 'int',
+    default: fallback,
+    isOptional: fallback === null,
+    min: setting.min < 0 ? setting.min : Math.ceil(setting.min / times),
+    unit: times === 1 ? setting.unit : times === 60_000 ? 'minutes' : 'hours',
+    scope: isSameKey ? 'both' : 'broker',
+    change: 'restart',
+    doc: `Default of the topic setting ${topicKey}. ${setting.doc}`,
+  };
+}
+
+function topicDefaults(): SettingTable {
+  const table: { [key: string]: AnySetting } = {};
+  for (const [topicKey, setting] of Object.entries(topicSettings)) {
+    if (!isTopicKey(topicKey)) continue;
+    const twins = brokerTwins[topicKey];
+    for (const [index, twin] of twins.entries()) {
+      table[twin.key] = twinOf(setting, topicKey, twin.times, index === twins.length - 1, twin.key === topicKey);
+    }
+  }
+  return table;
+}
+
+/** Own settings first, then the topic defaults; each sorted as it is written above. */
+export const brokerSettings: SettingTable = { ...ownBrokerSettings, ...topicDefaults() };
+
+const keyOfAlias = new Map<string, string>();
+for (const [key, setting] of Object.entries(brokerSettings)) {
+  for (const alias of setting.aliases) keyOfAlias.set(alias, key);
+}
+
+/** The key a name stands for, or null when there is no such setting. */
+export function brokerKeyOf(name: string): string | null {
+  if (Object.hasOwn(brokerSettings, name)) return name;
+  return keyOfAlias.get(name) ?? null;
+}

@@ -1,0 +1,140 @@
+/**
+ * Brings the settings together: flag over `--set` over environment over file over default. Called once at the start by
+ * `main.ts` and by tests that embed a broker. Reads no file and no environment itself: both are passed in.
+ */
+import { Fault } from '../base/fault.ts';
+import { addressesOf } from './addresses.ts';
+import { BrokerConfig, type SettingInput, type SettingSource } from './broker-config.ts';
+import { brokerKeyOf, brokerSettings } from './broker-settings.ts';
+import { closestWord } from './did-you-mean.ts';
+import { parseProperties } from './properties-file.ts';
+import { brokerTwins, isTopicKey, type TopicKey } from './topic-settings.ts';
+
+export interface SettingsGiven {
+  /** Setting key → text, from the flags that have a setting. */
+  readonly flags: { readonly [key: string]: string };
+  /** `key=value` texts of `--set`, in order. */
+  readonly sets: readonly string[];
+  readonly environment: { readonly [name: string]: string | undefined };
+  readonly file: { readonly path: string; readonly content: string } | null;
+}
+
+export const nothingGiven: SettingsGiven = { flags: {}, sets: [], environment: {}, file: null };
+
+const ENVIRONMENT_PREFIX = 'PERFBROKER_';
+
+export function loadBrokerConfig(given: Partial<SettingsGiven>): BrokerConfig {
+  const all = { ...nothingGiven, ...given };
+  const notices: string[] = [];
+  const inputs = [
+    ...Object.entries(all.flags).map(([name, text]) => inputOf(name, text, 'flag', flagOf(name))),
+    ...all.sets.map(readSet),
+    ...readEnvironment(all.environment, notices),
+    ...(all.file === null ? [] : readFile(all.file, notices)),
+  ];
+  const config = new BrokerConfig(inputs, notices);
+  checkTogether(config);
+  return config;
+}
+
+function inputOf(name: string, text: string, source: SettingSource, where: string): SettingInput {
+  return { name, text, source, where };
+}
+
+function flagOf(key: string): string {
+  const flag = brokerSettings[key]?.flag ?? null;
+  return flag === null ? '' : `--${flag.name}`;
+}
+
+function readSet(text: string): SettingInput {
+  const equals = text.indexOf('=');
+  if (equals <= 0) throw new Fault('PB_BAD_SETTING', `--set ${text} has no value; write --set key=value`);
+  const name = text.slice(0, equals).trim();
+  if (brokerKeyOf(name) === null) throw new Fault('PB_BAD_SETTING', unknownSetting(name, `--set ${text}`));
+  return inputOf(name, text.slice(equals + 1), 'set', `--set ${name}`);
+}
+
+function unknownSetting(name: string, where: string): string {
+  if (isTopicKey(name)) return topicSettingGiven(name, where);
+  const close = closestWord(name, Object.keys(brokerSettings));
+  const remedy = close === null ? 'see docs/settings.md for the names' : `did you mean ${close}?`;
+  return `${where}: there is no setting '${name}'; ${remedy}`;
+}
+
+function topicSettingGiven(name: TopicKey, where: string): string {
+  const twin = brokerTwins[name][0];
+  const remedy = twin === undefined ? 'set it when the topic is created' : `its default for all topics is ${twin.key}`;
+  return `${where}: '${name}' is a setting of topics, not of the broker; ${remedy}`;
+}
+
+/** PERFBROKER_LOG_SEGMENT_BYTES is log.segment.bytes, PERFBROKER_PORT is what --port is. */
+function environmentNames(): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [key, setting] of Object.entries(brokerSettings)) {
+    for (const name of [key, ...setting.aliases]) names.set(environmentName(name), name);
+  }
+  for (const [key, setting] of Object.entries(brokerSettings)) {
+    if (setting.flag !== null) names.set(environmentName(setting.flag.name), key);
+  }
+  return names;
+}
+
+export function environmentName(name: string): string {
+  return (
+    ENVIRONMENT_PREFIX +
+    name
+      .replace(/^perfbroker\./, '')
+      .replaceAll(/[.-]/g, '_')
+      .toUpperCase()
+  );
+}
+
+/** An unknown variable is only worth a notice: environments carry names that others chose. */
+function readEnvironment(environment: SettingsGiven['environment'], notices: string[]): SettingInput[] {
+  const names = environmentNames();
+  const inputs: SettingInput[] = [];
+  for (const [variable, text] of Object.entries(environment)) {
+    if (!variable.startsWith(ENVIRONMENT_PREFIX) || text === undefined) continue;
+    const name = names.get(variable);
+    if (name !== undefined) {
+      inputs.push(inputOf(name, text, 'environment', variable));
+      continue;
+    }
+    const close = closestWord(variable, names.keys());
+    notices.push(`${variable} names no setting and is left aside${close === null ? '' : `; did you mean ${close}?`}`);
+  }
+  return inputs;
+}
+
+/** Files written for Kafka hold settings that mean nothing here: they are left aside with a notice, as Kafka does. */
+function readFile(file: { readonly path: string; readonly content: string }, notices: string[]): SettingInput[] {
+  const inputs: SettingInput[] = [];
+  const aside: string[] = [];
+  for (const property of parseProperties(file.content)) {
+    const where = `${file.path} line ${property.line}`;
+    if (brokerKeyOf(property.key) !== null) inputs.push(inputOf(property.key, property.value, 'file', where));
+    else if (isTopicKey(property.key)) notices.push(`${topicSettingGiven(property.key, where)}; left aside`);
+    else aside.push(property.key);
+  }
+  if (aside.length > 0) {
+    notices.push(`${file.path} has settings that this broker does not know and leaves aside: ${aside.join(', ')}`);
+  }
+  return inputs;
+}
+
+/** What no single setting can tell about itself. */
+function checkTogether(config: BrokerConfig): void {
+  const { values } = config;
+  addressesOf(values);
+  if (values['log.dirs'].length !== 1 || values['log.dirs'][0] === '') {
+    const given = values['log.dirs'].length === 0 ? 'none' : values['log.dirs'].join(', ');
+    throw new Fault('PB_BAD_SETTING', `log.dirs must name one data folder but names ${given}; choose one with --data`);
+  }
+  const messageBytes = config.entry('message.max.bytes').value;
+  if (typeof messageBytes === 'number' && messageBytes > values['socket.request.max.bytes']) {
+    throw new Fault(
+      'PB_BAD_SETTING',
+      `message.max.bytes is ${messageBytes}, more than socket.request.max.bytes (${values['socket.request.max.bytes']}) lets in; lower the first or raise the second`,
+    );
+  }
+}

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { addressesOf } from '../../src/config/addresses.ts';
+import { loadBrokerConfig } from '../../src/config/load.ts';
+
+const file = (content: string) => ({ path: 'server.properties', content });
+
+describe('loading the settings', () => {
+  it('lets a flag win over --set, that over the environment, that over the file, that over the default', () => {
+    const given = {
+      flags: { port: '1' },
+      sets: ['port=2'],
+      environment: { PERFBROKER_PORT: '3' },
+      file: file('port=4'),
+    };
+    expect(loadBrokerConfig(given).values.port).toBe(1);
+    expect(loadBrokerConfig({ ...given, flags: {} }).values.port).toBe(2);
+    expect(loadBrokerConfig({ ...given, flags: {}, sets: [] }).values.port).toBe(3);
+    expect(loadBrokerConfig({ file: given.file }).values.port).toBe(4);
+    expect(loadBrokerConfig({}).values.port).toBeNull();
+    expect(
+      loadBrokerConfig(given)
+        .layersOf('port')
+        .map((layer) => layer.source),
+    ).toEqual(['flag', 'set', 'environment', 'file']);
+  });
+
+  it('reads the key in capitals from the environment, and flags by their short name', () => {
+    const config = loadBrokerConfig({
+      environment: { PERFBROKER_LOG_SEGMENT_BYTES: '2097152', PERFBROKER_WORKERS: '3' },
+    });
+    expect(config.entry('log.segment.bytes')).toMatchObject({ value: 2_097_152, source: 'environment' });
+    expect(config.values['perfbroker.workers']).toBe(3);
+  });
+
+  it('names the key, the value, the bound and where the bad value came from', () => {
+    expect(() => loadBrokerConfig({ file: file('a=b\nnum.partitions=0') })).toThrow(
+      "num.partitions is '0' but must be a whole number, between 1 and 10000 (partitions); give it such a value (from server.properties line 2)",
+    );
+    expect(() => loadBrokerConfig({ flags: { port: 'x' } })).toThrow('from --port');
+  });
+
+  it('offers the nearest name for a misspelt --set and a topic setting its broker twin', () => {
+    expect(() => loadBrokerConfig({ sets: ['num.partition=3'] })).toThrow('did you mean num.partitions?');
+    expect(() => loadBrokerConfig({ sets: ['segment.bytes=3'] })).toThrow('log.segment.bytes');
+    expect(() => loadBrokerConfig({ sets: ['port'] })).toThrow('key=value');
+  });
+
+  it('leaves aside what a Kafka file says about things that do not exist here, with a notice', () => {
+    const config = loadBrokerConfig({
+      file: file('process.roles=broker,controller\nnode.id=7\nlisteners=PLAINTEXT://:9192,CONTROLLER://:9193\n'),
+      environment: { PERFBROKER_PROT: '1' },
+    });
+    expect(config.values['node.id']).toBe(7);
+    expect(addressesOf(config.values).listen).toEqual({ host: '0.0.0.0', port: 9192 });
+    expect(config.notices.join('\n')).toContain('process.roles');
+    expect(config.notices.join('\n')).toContain('did you mean PERFBROKER_PORT?');
+  });
+
+  it('takes old names of a setting for the setting', () => {
+    expect(loadBrokerConfig({ sets: ['broker.id=4', 'log.dir=/x'] }).values).toMatchObject({
+      'node.id': 4,
+      'log.dirs': ['/x'],
+    });
+  });
+
+  it('refuses two data folders, and messages larger than a request', () => {
+    expect(() => loadBrokerConfig({ sets: ['log.dirs=/a,/b'] })).toThrow('one data folder');
+    expect(() => loadBrokerConfig({ sets: ['message.max.bytes=5000', 'socket.request.max.bytes=4000'] })).toThrow(
+      'lets in',
+    );
+  });
+});
+
+describe('addresses', () => {
+  it('come from --host and --port over the listeners', () => {
+    const config = loadBrokerConfig({ flags: { port: '7' }, sets: ['listeners=PLAINTEXT://[::1]:9'] });
+    expect(addressesOf(config.values)).toEqual({ listen: { host: '::1', port: 7 }, advertised: null });
+  });
+
+  it('are told to clients as --advertise or advertised.listeners say', () => {
+    const short = loadBrokerConfig({ flags: { 'perfbroker.advertise': 'kafka.example:19092' } });
+    expect(addressesOf(short.values).advertised).toEqual({ host: 'kafka.example', port: 19_092 });
+    const long = loadBrokerConfig({ sets: ['advertised.listeners=PLAINTEXT://kafka.example:19092'] });
+    expect(addressesOf(long.values).advertised).toEqual({ host: 'kafka.example', port: 19_092 });
+  });
+
+  it('must be ones that clients can dial and listeners this broker has', () => {
+    expect(() => loadBrokerConfig({ sets: ['perfbroker.advertise=0.0.0.0:9092'] })).toThrow('no client can dial');
+    expect(() => loadBrokerConfig({ sets: ['listeners=SSL://a:1'] })).toThrow('only PLAINTEXT');
+    expect(() => loadBrokerConfig({ sets: ['listeners=PLAINTEXT://a:1,PLAINTEXT://b:2'] })).toThrow('one is supported');
+    expect(() => loadBrokerConfig({ sets: ['listeners=PLAINTEXT://a:70000'] })).toThrow('65535');
+  });
+});

@@ -1,0 +1,37 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseProperties } from '../../src/config/properties-file.ts';
+
+const pairs = (text: string) => parseProperties(text).map((property) => [property.key, property.value]);
+
+describe('a properties file', () => {
+  it('separates by =, : or space, and skips comments and empty lines', () => {
+    expect(pairs('# c\n! c\n\n a = b \nc:d\ne  f\ng\n')).toEqual([
+      ['a', 'b '],
+      ['c', 'd'],
+      ['e', 'f'],
+      ['g', ''],
+    ]);
+  });
+
+  it('goes on after a backslash at the end of a line, but not after two', () => {
+    expect(pairs('a=1,\\\n   2\nb=x\\\\\nc=y')).toEqual([
+      ['a', '1,2'],
+      ['b', 'x\\'],
+      ['c', 'y'],
+    ]);
+  });
+
+  it('reads escapes, and says the line an entry begins on', () => {
+    expect(pairs('a\\ b=\\u0041\\t\\=')).toEqual([['a b', 'A\t=']]);
+    expect(parseProperties('a=\\\n1\nb=2').map((property) => property.line)).toEqual([1, 3]);
+  });
+
+  it('ends on any text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('\\', '\n', '=', ' ', 'a', 'u', '#') }), (text) => {
+        parseProperties(text);
+      }),
+    );
+  });
+});

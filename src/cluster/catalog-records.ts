@@ -1,0 +1,117 @@
+/**
+ * The kinds of change the catalog knows, as they are written down one behind the other. JSON inside checksummed frames
+ * (`file-store.ts`): a handful a second at most, and people can read them with `strings`.
+ *
+ * A kind or a field is only ever added. A reader that meets a kind it does not know must stop (PB_DATA_NEWER): skipping
+ * it could bring a deleted topic back.
+ */
+export type CatalogRecord =
+  /** Once, at the very first start. */
+  | { readonly kind: 'cluster'; readonly clusterId: string }
+  /** Every start; broker epochs grow by it. */
+  | { readonly kind: 'boot'; readonly brokerEpoch: number }
+  | {
+      readonly kind: 'topic';
+      readonly name: string;
+      readonly id: string;
+      readonly configs: { readonly [key: string]: string };
+      /** One leader epoch a partition; their count is the count of partitions. */
+      readonly leaderEpochs: readonly number[];
+    }
+  /** Its folders may still be there: the id stays in the catalog's `leaving` until they are gone. */
+  | { readonly kind: 'topic-gone'; readonly id: string }
+  | { readonly kind: 'topic-removed'; readonly id: string }
+  | { readonly kind: 'partitions'; readonly id: string; readonly leaderEpochs: readonly number[] }
+  /** After an unclean stop: every partition goes on under the next leader epoch. */
+  | { readonly kind: 'leader-epochs-bumped' }
+  | { readonly kind: 'topic-configs'; readonly id: string; readonly configs: { readonly [key: string]: string } }
+  | { readonly kind: 'broker-configs'; readonly configs: { readonly [key: string]: string } }
+  /** Producer ids below `next` may have been handed out. */
+  | { readonly kind: 'producer-ids'; readonly next: number };
+
+export type ReadRecord =
+  | { readonly state: 'good'; readonly record: CatalogRecord }
+  | { readonly state: 'unknown'; readonly kind: string }
+  | { readonly state: 'damaged' };
+
+const damaged: ReadRecord = { state: 'damaged' };
+
+export function encodeRecord(record: CatalogRecord): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(record));
+}
+
+export function decodeRecord(bytes: Uint8Array): ReadRecord {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return damaged;
+  }
+  if (typeof parsed !== 'object' || parsed === null) return damaged;
+  const fields = new Map<string, unknown>(Object.entries(parsed));
+  const kind = fields.get('kind');
+  return typeof kind === 'string' ? readKind(kind, fields) : damaged;
+}
+
+function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecord {
+  const id = fields.get('id');
+  const configs = textsOf(fields.get('configs'));
+  const leaderEpochs = numbersOf(fields.get('leaderEpochs'));
+  switch (kind) {
+    case 'cluster': {
+      const clusterId = fields.get('clusterId');
+      return typeof clusterId === 'string' ? good({ kind, clusterId }) : damaged;
+    }
+    case 'boot': {
+      const brokerEpoch = fields.get('brokerEpoch');
+      return typeof brokerEpoch === 'number' ? good({ kind, brokerEpoch }) : damaged;
+    }
+    case 'topic': {
+      const name = fields.get('name');
+      if (typeof name !== 'string' || typeof id !== 'string' || configs === null || leaderEpochs === null)
+        return damaged;
+      return good({ kind, name, id, configs, leaderEpochs });
+    }
+    case 'topic-gone':
+    case 'topic-removed':
+      return typeof id === 'string' ? good({ kind, id }) : damaged;
+    case 'partitions':
+      return typeof id === 'string' && leaderEpochs !== null ? good({ kind, id, leaderEpochs }) : damaged;
+    case 'leader-epochs-bumped':
+      return good({ kind });
+    case 'topic-configs':
+      return typeof id === 'string' && configs !== null ? good({ kind, id, configs }) : damaged;
+    case 'broker-configs':
+      return configs === null ? damaged : good({ kind, configs });
+    case 'producer-ids': {
+      const next = fields.get('next');
+      return typeof next === 'number' ? good({ kind, next }) : damaged;
+    }
+    default:
+      return { state: 'unknown', kind };
+  }
+}
+
+function good(record: CatalogRecord): ReadRecord {
+  return { state: 'good', record };
+}
+
+function textsOf(value: unknown): { readonly [key: string]: string } | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const texts: { [key: string]: string } = {};
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') return null;
+    texts[key] = text;
+  }
+  return texts;
+}
+
+function numbersOf(value: unknown): readonly number[] | null {
+  if (!Array.isArray(value)) return null;
+  const numbers: number[] = [];
+  for (const item of value) {
+    if (!Number.isSafeInteger(item)) return null;
+    numbers.push(Number(item));
+  }
+  return numbers;
+}

@@ -1,0 +1,162 @@
+/**
+ * The catalog: what exists. An immutable image; a change makes a new one (`Catalog.with`). Everything in it is durable:
+ * the records that made it are in the metadata store. Where a partition runs (slot, worker) is no part of it, but of
+ * `placement.ts`, because that is decided anew at every start.
+ */
+import { assert, assertNever } from '../base/assert.ts';
+import type { CatalogRecord } from './catalog-records.ts';
+
+export interface CatalogTopic {
+  readonly name: string;
+  /** base64url. */
+  readonly id: string;
+  /** What was set on the topic itself. */
+  readonly configs: { readonly [key: string]: string };
+  /** Index is the partition's number. */
+  readonly leaderEpochs: readonly number[];
+}
+
+const internalNames = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state']);
+
+/** Topics the broker keeps for itself: flagged in Metadata, never auto-created by a client. */
+export function isInternalTopic(name: string): boolean {
+  return internalNames.has(name);
+}
+
+export class Catalog {
+  readonly clusterId: string;
+  readonly brokerEpoch: number;
+  readonly topicsByName: ReadonlyMap<string, CatalogTopic>;
+  readonly topicsById: ReadonlyMap<string, CatalogTopic>;
+  /** Ids of deleted topics whose folders may still be on disk: such folders must not be adopted. */
+  readonly leaving: ReadonlySet<string>;
+  readonly brokerConfigs: { readonly [key: string]: string };
+  readonly nextProducerId: number;
+
+  private constructor(draft: Draft) {
+    this.clusterId = draft.clusterId;
+    this.brokerEpoch = draft.brokerEpoch;
+    this.topicsByName = draft.topicsByName;
+    this.topicsById = draft.topicsById;
+    this.leaving = draft.leaving;
+    this.brokerConfigs = draft.brokerConfigs;
+    this.nextProducerId = draft.nextProducerId;
+  }
+
+  static readonly empty = new Catalog(emptyDraft());
+
+  /** One copy for all the records, so that loading thousands of them is linear. */
+  with(records: readonly CatalogRecord[]): Catalog {
+    const draft: Draft = {
+      clusterId: this.clusterId,
+      brokerEpoch: this.brokerEpoch,
+      topicsByName: new Map(this.topicsByName),
+      topicsById: new Map(this.topicsById),
+      leaving: new Set(this.leaving),
+      brokerConfigs: this.brokerConfigs,
+      nextProducerId: this.nextProducerId,
+    };
+    for (const record of records) applyRecord(draft, record);
+    return new Catalog(draft);
+  }
+
+  /** The fewest records that make this image: what a compacted store holds. */
+  toRecords(): CatalogRecord[] {
+    const records: CatalogRecord[] = [
+      { kind: 'cluster', clusterId: this.clusterId },
+      { kind: 'boot', brokerEpoch: this.brokerEpoch },
+      { kind: 'producer-ids', next: this.nextProducerId },
+    ];
+    if (Object.keys(this.brokerConfigs).length > 0)
+      records.push({ kind: 'broker-configs', configs: this.brokerConfigs });
+    for (const topic of this.topicsByName.values()) records.push({ kind: 'topic', ...topic });
+    for (const id of this.leaving) records.push({ kind: 'topic-gone', id });
+    return records;
+  }
+}
+
+interface Draft {
+  clusterId: string;
+  brokerEpoch: number;
+  readonly topicsByName: Map<string, CatalogTopic>;
+  readonly topicsById: Map<string, CatalogTopic>;
+  readonly leaving: Set<string>;
+  brokerConfigs: { readonly [key: string]: string };
+  nextProducerId: number;
+}
+
+function emptyDraft(): Draft {
+  return {
+    clusterId: '',
+    brokerEpoch: 0,
+    topicsByName: new Map(),
+    topicsById: new Map(),
+    leaving: new Set(),
+    brokerConfigs: {},
+    nextProducerId: 0,
+  };
+}
+
+function applyRecord(draft: Draft, record: CatalogRecord): void {
+  switch (record.kind) {
+    case 'cluster':
+      draft.clusterId = record.clusterId;
+      return;
+    case 'boot':
+      draft.brokerEpoch = record.brokerEpoch;
+      return;
+    case 'topic': {
+      assert(!draft.topicsByName.has(record.name), 'a topic is created when there is none of its name');
+      const { name, id, configs, leaderEpochs } = record;
+      putTopic(draft, { name, id, configs, leaderEpochs });
+      return;
+    }
+    case 'topic-gone':
+      removeTopic(draft, record.id);
+      draft.leaving.add(record.id);
+      return;
+    case 'topic-removed':
+      draft.leaving.delete(record.id);
+      return;
+    case 'partitions':
+      changeTopic(draft, record.id, (topic) => ({
+        ...topic,
+        leaderEpochs: [...topic.leaderEpochs, ...record.leaderEpochs],
+      }));
+      return;
+    case 'leader-epochs-bumped':
+      for (const topic of [...draft.topicsByName.values()]) {
+        putTopic(draft, { ...topic, leaderEpochs: topic.leaderEpochs.map((epoch) => epoch + 1) });
+      }
+      return;
+    case 'topic-configs':
+      changeTopic(draft, record.id, (topic) => ({ ...topic, configs: record.configs }));
+      return;
+    case 'broker-configs':
+      draft.brokerConfigs = record.configs;
+      return;
+    case 'producer-ids':
+      draft.nextProducerId = record.next;
+      return;
+    default:
+      assertNever(record);
+  }
+}
+
+function putTopic(draft: Draft, topic: CatalogTopic): void {
+  draft.topicsByName.set(topic.name, topic);
+  draft.topicsById.set(topic.id, topic);
+}
+
+function removeTopic(draft: Draft, id: string): void {
+  const topic = draft.topicsById.get(id);
+  if (topic === undefined) return;
+  draft.topicsById.delete(id);
+  draft.topicsByName.delete(topic.name);
+}
+
+function changeTopic(draft: Draft, id: string, change: (topic: CatalogTopic) => CatalogTopic): void {
+  const topic = draft.topicsById.get(id);
+  assert(topic !== undefined, 'a topic that changes exists');
+  putTopic(draft, change(topic));
+}

@@ -1,0 +1,336 @@
+/**
+ * The controller: the only one who changes the catalog. Every change takes the same way, one after the other:
+ *
+ *   plan on the latest catalog → records to the store (durable) → new catalog → partitions opened or closed by their
+ *   workers → route update to the subscribers
+ *
+ * What a client may ask for, and with which words it is refused, is decided above (`admin/`); the plan functions passed
+ * in here run inside the serial section, so that nothing can change between a check and its effect. Called by `admin/`,
+ * `apis/` and `broker.ts`; knows no request and no thread.
+ */
+import { assert, must } from '../base/assert.ts';
+import { Fault, isFault } from '../base/fault.ts';
+import type { BrokerConfig } from '../config/broker-config.ts';
+import { topicValues } from '../config/topic-config.ts';
+import { type FoundFolder, type LeftoverFolder, planAdoption } from './adoption.ts';
+import { Catalog, type CatalogTopic } from './catalog.ts';
+import type { CatalogRecord } from './catalog-records.ts';
+import type { MetadataStore } from './metadata-store.ts';
+import type { PartitionHost, PartitionToOpen } from './partition-host.ts';
+import { type Place, Placement } from './placement.ts';
+import { ADOPTED_PRODUCER_IDS_FROM, PRODUCER_ID_BLOCK, ProducerIds } from './producer-ids.ts';
+import { RouteBook, type RouteListener } from './route-book.ts';
+import { SerialSection } from './serial-section.ts';
+import { newTopicId } from './topic-id.ts';
+
+export interface ControllerParts {
+  readonly store: MetadataStore;
+  readonly host: PartitionHost;
+  readonly config: BrokerConfig;
+  readonly workers: number;
+  readonly nowMs: () => number;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Slots of the board; left out, as many as there can be. */
+  readonly slotsMax?: number;
+}
+
+export interface StartOptions {
+  /** Partition folders found on disk. */
+  readonly found: readonly FoundFolder[];
+  /** The last stop was not clean: leader epochs grow, so that no follower or client trusts the lost tail. */
+  readonly wasUnclean: boolean;
+  /** The id in an adopted folder's meta.properties, or null. */
+  readonly clusterId: string | null;
+}
+
+export interface StartReport {
+  readonly notices: readonly string[];
+  readonly adoptedTopics: readonly string[];
+  readonly leftovers: readonly LeftoverFolder[];
+  /** Sentences about partitions that did not open. */
+  readonly problems: readonly string[];
+}
+
+export interface TopicPlan {
+  readonly name: string;
+  readonly partitionCount: number;
+  readonly configs: { readonly [key: string]: string };
+}
+
+export interface TopicOutcome {
+  readonly name: string;
+  /** Null when the topic could not be made. */
+  readonly topic: CatalogTopic | null;
+  readonly fault: Fault | null;
+}
+
+export interface PartitionsPlan {
+  readonly topicId: string;
+  readonly addCount: number;
+}
+
+export class Controller {
+  private readonly parts: ControllerParts;
+  private readonly section = new SerialSection();
+  private readonly placement: Placement;
+  private readonly routes: RouteBook;
+  private readonly producerIds = new ProducerIds();
+  private current = Catalog.empty;
+  private currentConfig: BrokerConfig;
+  private isStarted = false;
+
+  constructor(parts: ControllerParts) {
+    this.parts = parts;
+    this.placement = new Placement(parts.workers, parts.slotsMax);
+    this.routes = new RouteBook(parts.config.values['node.id']);
+    this.currentConfig = parts.config;
+  }
+
+  get catalog(): Catalog {
+    return this.current;
+  }
+
+  /** The broker's settings with those a client has set. */
+  get config(): BrokerConfig {
+    return this.currentConfig;
+  }
+
+  /** Changes that wait or run. */
+  get pendingChanges(): number {
+    return this.section.depth;
+  }
+
+  subscribe(listener: RouteListener): () => void {
+    return this.routes.subscribe(listener);
+  }
+
+  start(options: StartOptions): Promise<StartReport> {
+    return this.section.run(async () => {
+      assert(!this.isStarted, 'the controller is started once');
+      const opened = await this.parts.store.open();
+      this.current = Catalog.empty.with(opened.records);
+      const adoption = planAdoption(this.current, options.found, this.parts.randomBytes);
+      const isFirst = this.current.clusterId === '';
+      this.current = this.current.with(this.startRecords(options, adoption.records, isFirst));
+      await this.parts.store.replaceAll(this.current.toRecords());
+      this.currentConfig = this.parts.config.withDynamic(this.current.brokerConfigs);
+      const problems = await this.openAll();
+      this.isStarted = true;
+      return {
+        notices: opened.notices,
+        adoptedTopics: adoption.adoptedTopics,
+        leftovers: adoption.leftovers,
+        problems,
+      };
+    });
+  }
+
+  /** Resolves when no change is under way any more and the store is closed. Partitions are the caller's to close. */
+  stop(): Promise<void> {
+    return this.section.run(async () => {
+      this.isStarted = false;
+      await this.parts.store.close();
+    });
+  }
+
+  /** One record write for all the topics that the plan names; topics stand or fall one by one. */
+  createTopics(plan: (catalog: Catalog) => readonly TopicPlan[]): Promise<TopicOutcome[]> {
+    return this.change(async () => {
+      const records: CatalogRecord[] = [];
+      const placed: { readonly name: string; readonly id: string; readonly places: readonly Place[] }[] = [];
+      const outcomes: TopicOutcome[] = [];
+      for (const topic of plan(this.current)) {
+        const places = this.tryPlace(topic.partitionCount);
+        if (isFault(places)) {
+          outcomes.push({ name: topic.name, topic: null, fault: places });
+          continue;
+        }
+        const id = newTopicId(this.parts.randomBytes);
+        const leaderEpochs = new Array<number>(topic.partitionCount).fill(0);
+        records.push({ kind: 'topic', name: topic.name, id, configs: topic.configs, leaderEpochs });
+        placed.push({ name: topic.name, id, places });
+      }
+      await this.commitPlaced(
+        records,
+        placed.flatMap((entry) => entry.places),
+      );
+      for (const { name, id, places } of placed) {
+        outcomes.push(await this.openNewTopic(name, this.topicOf(id), places));
+      }
+      return outcomes;
+    });
+  }
+
+  /** Resolves when the folders are gone. Ids that are not (or no longer) there are passed over. */
+  deleteTopics(choose: (catalog: Catalog) => readonly string[]): Promise<void> {
+    return this.change(async () => {
+      const topics = choose(this.current).flatMap((id) => this.current.topicsById.get(id) ?? []);
+      if (topics.length > 0) await this.removeTopics(topics);
+    });
+  }
+
+  /** The last partitions of a topic; answers the sentence of the first one that did not open, null when all did. */
+  createPartitions(plan: (catalog: Catalog) => PartitionsPlan): Promise<Fault | null> {
+    return this.change(async () => {
+      const { topicId, addCount } = plan(this.current);
+      const added = this.tryPlace(addCount);
+      if (isFault(added)) return added;
+      const leaderEpochs = new Array<number>(addCount).fill(0);
+      const before = this.routes.hosted(this.topicOf(topicId));
+      await this.commitPlaced([{ kind: 'partitions', id: topicId, leaderEpochs }], added);
+      const topic = this.topicOf(topicId);
+      const opening = this.toOpen(topic, added, before.length, true);
+      const problem = await this.open(opening);
+      this.routes.put(topic, [...before, ...added]);
+      return problem;
+    });
+  }
+
+  setTopicConfigs(topicId: string, configs: { readonly [key: string]: string }): Promise<void> {
+    return this.change(async () => {
+      await this.commit([{ kind: 'topic-configs', id: topicId, configs }]);
+      await this.configure([this.topicOf(topicId)]);
+    });
+  }
+
+  /** The texts were checked; the whole set is replaced. */
+  setBrokerConfigs(configs: { readonly [key: string]: string }): Promise<void> {
+    return this.change(async () => {
+      await this.commit([{ kind: 'broker-configs', configs }]);
+      this.currentConfig = this.parts.config.withDynamic(configs);
+      await this.configure([...this.current.topicsByName.values()]);
+    });
+  }
+
+  async allocateProducerId(): Promise<number> {
+    const ready = this.producerIds.take();
+    if (ready !== null) return ready;
+    return this.change(async () => {
+      const refilled = this.producerIds.take();
+      if (refilled !== null) return refilled;
+      const first = this.current.nextProducerId;
+      await this.commit([{ kind: 'producer-ids', next: first + PRODUCER_ID_BLOCK }]);
+      this.producerIds.addBlock(first);
+      return must(this.producerIds.take(), 'a fresh block has ids');
+    });
+  }
+
+  private change<T>(step: () => Promise<T>): Promise<T> {
+    return this.section.run(async () => {
+      if (!this.isStarted) throw new Fault('PB_LIMIT', 'the broker is starting or stopping; try again');
+      return await step();
+    });
+  }
+
+  private async commit(records: readonly CatalogRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const next = this.current.with(records);
+    await this.parts.store.append(records);
+    this.current = next;
+  }
+
+  /** Places go back when the records that need them could not be written. */
+  private async commitPlaced(records: readonly CatalogRecord[], places: readonly Place[]): Promise<void> {
+    try {
+      await this.commit(records);
+    } catch (error) {
+      this.placement.give(places, this.parts.nowMs());
+      throw error;
+    }
+  }
+
+  private startRecords(
+    options: StartOptions,
+    adopted: readonly CatalogRecord[],
+    isFirst: boolean,
+  ): readonly CatalogRecord[] {
+    const records: CatalogRecord[] = [];
+    if (isFirst) {
+      records.push({ kind: 'cluster', clusterId: options.clusterId ?? newTopicId(this.parts.randomBytes) });
+    }
+    records.push(...adopted);
+    if (adopted.length > 0 && this.current.nextProducerId < ADOPTED_PRODUCER_IDS_FROM) {
+      records.push({ kind: 'producer-ids', next: ADOPTED_PRODUCER_IDS_FROM });
+    }
+    if (options.wasUnclean) records.push({ kind: 'leader-epochs-bumped' });
+    const foundIds = new Set(options.found.map((folder) => folder.topicId));
+    for (const id of this.current.leaving) {
+      if (!foundIds.has(id)) records.push({ kind: 'topic-removed', id });
+    }
+    records.push({ kind: 'boot', brokerEpoch: this.current.brokerEpoch + 1 });
+    return records;
+  }
+
+  private async openAll(): Promise<string[]> {
+    const opening: PartitionToOpen[] = [];
+    const placed: { readonly topic: CatalogTopic; readonly places: readonly Place[] }[] = [];
+    for (const topic of this.current.topicsByName.values()) {
+      const places = this.placement.take(topic.leaderEpochs.length, this.parts.nowMs());
+      opening.push(...this.toOpen(topic, places, 0, false));
+      placed.push({ topic, places });
+    }
+    const outcomes = opening.length === 0 ? [] : await this.parts.host.openPartitions(opening);
+    for (const { topic, places } of placed) this.routes.put(topic, places);
+    return outcomes.flatMap((outcome) => outcome.problem ?? []);
+  }
+
+  /** A topic whose partitions cannot be opened is taken back: half a topic helps nobody. */
+  private async openNewTopic(name: string, topic: CatalogTopic, places: readonly Place[]): Promise<TopicOutcome> {
+    const fault = await this.open(this.toOpen(topic, places, 0, true));
+    this.routes.put(topic, places);
+    if (fault === null) return { name, topic, fault: null };
+    await this.removeTopics([topic]);
+    return { name, topic: null, fault };
+  }
+
+  private async removeTopics(topics: readonly CatalogTopic[]): Promise<void> {
+    await this.commit(topics.map((topic) => ({ kind: 'topic-gone', id: topic.id })));
+    const partitions = topics.flatMap((topic) => this.routes.hosted(topic));
+    for (const topic of topics) this.routes.remove(topic.id);
+    await this.parts.host.closePartitions(partitions, { remove: true });
+    this.placement.give(partitions, this.parts.nowMs());
+    await this.commit(topics.map((topic) => ({ kind: 'topic-removed', id: topic.id })));
+  }
+
+  private async configure(topics: readonly CatalogTopic[]): Promise<void> {
+    const config = this.config;
+    const partitions = topics.flatMap((topic) => {
+      const values = topicValues(topic.configs, config);
+      return this.routes.hosted(topic).map((partition) => ({ ...partition, values }));
+    });
+    if (partitions.length > 0) await this.parts.host.configurePartitions(partitions);
+  }
+
+  private async open(opening: readonly PartitionToOpen[]): Promise<Fault | null> {
+    try {
+      const outcomes = await this.parts.host.openPartitions(opening);
+      const problem = outcomes.find((outcome) => outcome.problem !== null)?.problem ?? null;
+      return problem === null ? null : new Fault('PB_DISK_ERROR', problem);
+    } catch (error) {
+      if (isFault(error)) return error;
+      throw error;
+    }
+  }
+
+  private toOpen(topic: CatalogTopic, places: readonly Place[], first: number, isNew: boolean): PartitionToOpen[] {
+    const values = topicValues(topic.configs, this.config);
+    return places.map(({ slot, worker }, index) => {
+      const partition = first + index;
+      const leaderEpoch = must(topic.leaderEpochs[partition], 'every partition has a leader epoch');
+      return { slot, worker, topic: topic.name, topicId: topic.id, partition, leaderEpoch, values, isNew };
+    });
+  }
+
+  private tryPlace(count: number): Place[] | Fault {
+    try {
+      return this.placement.take(count, this.parts.nowMs());
+    } catch (error) {
+      if (isFault(error)) return error;
+      throw error;
+    }
+  }
+
+  private topicOf(id: string): CatalogTopic {
+    return must(this.current.topicsById.get(id), 'a topic that is changed exists');
+  }
+}

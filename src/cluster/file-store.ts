@@ -1,0 +1,156 @@
+/**
+ * Catalog records in one append-only file, `perfbroker.metadata` in the data folder. An append is written and flushed to
+ * the device before it resolves. `replaceAll` writes a new file beside the old one and renames it, so that a crash leaves
+ * one of the two whole. The bytes are `metadata-frames.ts`.
+ */
+import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { assert } from '../base/assert.ts';
+import { Fault } from '../base/fault.ts';
+import type { CatalogRecord } from './catalog-records.ts';
+import { type Checksum, encodeFrames, fileHeader, scanFile } from './metadata-frames.ts';
+import type { MetadataStore, OpenedMetadata } from './metadata-store.ts';
+
+export const METADATA_FILE_NAME = 'perfbroker.metadata';
+
+export class FileStore implements MetadataStore {
+  private readonly path: string;
+  /** CRC-32C. */
+  private readonly checksum: Checksum;
+  private file: FileHandle | null = null;
+  private endPosition = 0;
+  private isPoisoned = false;
+
+  /** The folder exists; the caller holds its lock. */
+  constructor(dataFolder: string, checksum: Checksum) {
+    this.path = join(dataFolder, METADATA_FILE_NAME);
+    this.checksum = checksum;
+  }
+
+  async open(): Promise<OpenedMetadata> {
+    assert(this.file === null, 'the store is opened once');
+    const bytes = await this.readAll();
+    const scanned = scanFile(bytes, this.path, this.checksum);
+    const notices: string[] = [];
+    const tornBytes = bytes.length - scanned.wholeBytes;
+    if (tornBytes > 0) {
+      notices.push(
+        `${this.path} ends with an unfinished record of ${tornBytes} bytes, which a crash left; it is cut off`,
+      );
+    }
+    await this.openForAppend(scanned.wholeBytes);
+    return { records: scanned.records, notices };
+  }
+
+  async append(records: readonly CatalogRecord[]): Promise<void> {
+    const file = this.usableFile();
+    const bytes = encodeFrames(records, this.checksum);
+    try {
+      await writeWhole(file, bytes, this.endPosition);
+      await file.datasync();
+    } catch (cause) {
+      this.isPoisoned = true;
+      throw unwritable(this.path, cause);
+    }
+    this.endPosition += bytes.length;
+  }
+
+  async replaceAll(records: readonly CatalogRecord[]): Promise<void> {
+    this.usableFile();
+    const beside = `${this.path}.new`;
+    const bytes = Buffer.concat([fileHeader(), encodeFrames(records, this.checksum)]);
+    try {
+      const next = await open(beside, 'w');
+      try {
+        await writeWhole(next, bytes, 0);
+        await next.sync();
+      } finally {
+        await next.close();
+      }
+      await rename(beside, this.path);
+      await syncFolder(dirname(this.path));
+    } catch (cause) {
+      this.isPoisoned = true;
+      throw unwritable(this.path, cause);
+    }
+    await this.close();
+    await this.openForAppend(bytes.length);
+  }
+
+  async close(): Promise<void> {
+    const file = this.file;
+    this.file = null;
+    if (file !== null) await file.close();
+  }
+
+  private usableFile(): FileHandle {
+    if (this.isPoisoned) {
+      throw new Fault(
+        'PB_DISK_ERROR',
+        `${this.path} could not be written earlier; look at the disk and restart the broker`,
+      );
+    }
+    assert(this.file !== null, 'the store is open');
+    return this.file;
+  }
+
+  private async readAll(): Promise<Uint8Array> {
+    try {
+      return await readFile(this.path);
+    } catch (cause) {
+      if (codeOf(cause) === 'ENOENT') return new Uint8Array(0);
+      throw new Fault('PB_DATA_UNWRITABLE', `${this.path} cannot be read (${codeOf(cause)}); check its permissions`, {
+        cause,
+      });
+    }
+  }
+
+  /** Cuts a torn tail off, and begins a new file with its header. */
+  private async openForAppend(wholeBytes: number): Promise<void> {
+    try {
+      this.file = await open(this.path, wholeBytes === 0 ? 'w+' : 'r+');
+      await this.file.truncate(wholeBytes);
+      this.endPosition = wholeBytes;
+      if (wholeBytes > 0) return;
+      const header = fileHeader();
+      await writeWhole(this.file, header, 0);
+      await this.file.sync();
+      await syncFolder(dirname(this.path));
+      this.endPosition = header.length;
+    } catch (cause) {
+      throw unwritable(this.path, cause);
+    }
+  }
+}
+
+/** A write may take fewer bytes than it was given. */
+async function writeWhole(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written);
+    if (bytesWritten === 0) throw new Error('the file takes no more bytes');
+    written += bytesWritten;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+function unwritable(path: string, cause: unknown): Fault {
+  const code = codeOf(cause);
+  if (code === 'ENOSPC')
+    return new Fault('PB_DISK_FULL', `the disk of ${path} is full; free some space and restart the broker`, { cause });
+  return new Fault('PB_DATA_UNWRITABLE', `${path} cannot be written (${code}); check its permissions and the disk`, {
+    cause,
+  });
+}

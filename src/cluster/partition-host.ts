@@ -1,0 +1,34 @@
+/** The port from the controller to the threads that own partitions. Its body lives at the roof, over the workers' mailboxes. */
+import type { TopicValues } from '../config/topic-settings.ts';
+import type { Place } from './placement.ts';
+
+export interface HostedPartition extends Place {
+  readonly topic: string;
+  /** base64url, as partition.metadata has it. */
+  readonly topicId: string;
+  readonly partition: number;
+}
+
+export interface PartitionToOpen extends HostedPartition {
+  readonly leaderEpoch: number;
+  readonly values: TopicValues;
+  /** Created just now: its folder is not there yet. */
+  readonly isNew: boolean;
+}
+
+export interface OpenOutcome {
+  readonly slot: number;
+  /** Null when it is open; else a sentence for people. */
+  readonly problem: string | null;
+}
+
+export interface PartitionHost {
+  /** Resolves when every partition is open or has failed; one outcome each, in any order. */
+  openPartitions(partitions: readonly PartitionToOpen[]): Promise<readonly OpenOutcome[]>;
+  /**
+   * Resolves when no worker touches them any more and, with `remove`, when their folders are gone. One of them may never
+   * have been opened (its opening failed): that is no error.
+   */
+  closePartitions(partitions: readonly HostedPartition[], options: { readonly remove: boolean }): Promise<void>;
+  configurePartitions(partitions: readonly (HostedPartition & { readonly values: TopicValues })[]): Promise<void>;
+}

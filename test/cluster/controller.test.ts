@@ -1,0 +1,243 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { FoundFolder } from '../../src/cluster/adoption.ts';
+import { Catalog } from '../../src/cluster/catalog.ts';
+import type { Controller, TopicOutcome } from '../../src/cluster/controller.ts';
+import { SLOT_REST_MS } from '../../src/cluster/placement.ts';
+import type { RouteTopic, RouteUpdate } from '../../src/cluster/route-image.ts';
+import { makeRig, plainStart } from './doubles.ts';
+
+function create(controller: Controller, name: string, partitionCount = 1): Promise<TopicOutcome[]> {
+  return controller.createTopics(() => [{ name, partitionCount, configs: {} }]);
+}
+
+function idOf(controller: Controller, name: string): string {
+  return controller.catalog.topicsByName.get(name)?.id ?? '';
+}
+
+/** What a front would know after these updates. */
+function follow(updates: readonly RouteUpdate[]): Map<string, RouteTopic> {
+  const topics = new Map<string, RouteTopic>();
+  let version = -1;
+  for (const update of updates) {
+    expect(update.version).toBeGreaterThan(version);
+    version = update.version;
+    if (update.kind === 'image') for (const topic of update.topics) topics.set(topic.name, topic);
+    else if (update.kind === 'topic') topics.set(update.topic.name, update.topic);
+    else topics.delete(update.name);
+  }
+  return topics;
+}
+
+describe('the controller', () => {
+  it('opens the partitions of a new topic and tells its routes, after the record is written', async () => {
+    const { controller, host, store } = makeRig();
+    await controller.start(plainStart);
+    const updates: RouteUpdate[] = [];
+    controller.subscribe((update) => updates.push(update));
+    const [outcome] = await create(controller, 'orders', 3);
+    expect(outcome?.topic?.leaderEpochs).toEqual([0, 0, 0]);
+    expect([...host.open.values()].map(({ slot, worker, isNew }) => [slot, worker, isNew])).toEqual([
+      [0, 0, true],
+      [1, 1, true],
+      [2, 0, true],
+    ]);
+    expect(store.records.at(-1)).toMatchObject({ kind: 'topic', name: 'orders' });
+    expect(follow(updates).get('orders')?.partitions).toHaveLength(3);
+    expect(structuredClone(updates)).toEqual(updates);
+  });
+
+  it('changes nothing when the record cannot be written', async () => {
+    const { controller, host, store } = makeRig();
+    await controller.start(plainStart);
+    store.isFailing = true;
+    await expect(create(controller, 'orders')).rejects.toMatchObject({ code: 'PB_DISK_FULL' });
+    expect(controller.catalog.topicsByName.size).toBe(0);
+    expect(host.open.size).toBe(0);
+  });
+
+  it('takes a topic back whose partitions do not open', async () => {
+    const { controller, host } = makeRig();
+    await controller.start(plainStart);
+    host.problem = 'the folder orders-0 cannot be made';
+    const [outcome] = await create(controller, 'orders');
+    expect(outcome?.topic).toBeNull();
+    expect(outcome?.fault?.message).toContain('orders-0');
+    expect(controller.catalog.topicsByName.size).toBe(0);
+    expect(controller.catalog.leaving.size).toBe(0);
+  });
+
+  it('has the same topics with the same ids after a restart, under the next broker epoch', async () => {
+    const first = makeRig();
+    await first.controller.start(plainStart);
+    await create(first.controller, 'a', 2);
+    await create(first.controller, 'b');
+    await first.controller.deleteTopics(() => [idOf(first.controller, 'a')]);
+    await first.controller.createPartitions(() => ({ topicId: idOf(first.controller, 'b'), addCount: 2 }));
+    await first.controller.stop();
+    const second = makeRig({ store: first.store });
+    await second.controller.start(plainStart);
+    expect(second.controller.catalog.topicsByName).toEqual(first.controller.catalog.topicsByName);
+    expect(second.controller.catalog.clusterId).toBe(first.controller.catalog.clusterId);
+    expect(second.controller.catalog.brokerEpoch).toBe(2);
+    expect(second.host.open.size).toBe(3);
+    expect([...second.host.open.values()].every((partition) => !partition.isNew)).toBe(true);
+  });
+
+  it('bumps every leader epoch after an unclean stop', async () => {
+    const first = makeRig();
+    await first.controller.start(plainStart);
+    await create(first.controller, 'a', 2);
+    const second = makeRig({ store: first.store });
+    await second.controller.start({ ...plainStart, wasUnclean: true });
+    expect(second.controller.catalog.topicsByName.get('a')?.leaderEpochs).toEqual([1, 1]);
+  });
+
+  it('does not give the slot of a deleted topic to another until fronts have heard of it', async () => {
+    const { controller, host, clock } = makeRig();
+    await controller.start(plainStart);
+    await create(controller, 'a');
+    await controller.deleteTopics(() => [idOf(controller, 'a')]);
+    expect(host.removed).toEqual(['a-0']);
+    await create(controller, 'b');
+    expect([...host.open.keys()]).toEqual([1]);
+    clock.nowMs += SLOT_REST_MS;
+    await create(controller, 'c');
+    expect([...host.open.keys()]).toEqual([1, 0]);
+  });
+
+  it('hands out every producer id once, also across restarts', async () => {
+    const first = makeRig();
+    await first.controller.start(plainStart);
+    const ids = await Promise.all(Array.from({ length: 1500 }, () => first.controller.allocateProducerId()));
+    const second = makeRig({ store: first.store });
+    await second.controller.start(plainStart);
+    ids.push(await second.controller.allocateProducerId());
+    expect(new Set(ids).size).toBe(1501);
+    expect(ids.at(-1)).toBe(2000);
+  });
+
+  it('refuses more partitions than there are slots, and keeps the other topics', async () => {
+    const { controller } = makeRig({ slotsMax: 3 });
+    await controller.start(plainStart);
+    const outcomes = await controller.createTopics(() => [
+      { name: 'big', partitionCount: 9, configs: {} },
+      { name: 'small', partitionCount: 2, configs: {} },
+    ]);
+    expect(outcomes.find((outcome) => outcome.name === 'big')?.fault?.code).toBe('PB_LIMIT');
+    expect(controller.catalog.topicsByName.has('small')).toBe(true);
+  });
+
+  it('gives partitions their new values when a setting of the topic or the broker changes', async () => {
+    const { controller, host } = makeRig();
+    await controller.start(plainStart);
+    await create(controller, 'a');
+    await controller.setTopicConfigs(idOf(controller, 'a'), { 'max.message.bytes': '77' });
+    expect(host.open.get(0)?.values['max.message.bytes']).toBe(77);
+    await controller.setTopicConfigs(idOf(controller, 'a'), {});
+    await controller.setBrokerConfigs({ 'message.max.bytes': '88' });
+    expect(host.open.get(0)?.values['max.message.bytes']).toBe(88);
+    expect(controller.config.entry('message.max.bytes').source).toBe('dynamic');
+  });
+
+  it('keeps catalog, routes, open partitions and store in step whatever is asked', async () => {
+    const step = fc.tuple(fc.constantFrom('create', 'delete', 'grow', 'restart'), fc.integer({ min: 0, max: 4 }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        let rig = makeRig();
+        await rig.controller.start(plainStart);
+        let updates: RouteUpdate[] = [];
+        rig.controller.subscribe((update) => updates.push(update));
+        for (const [kind, number] of steps) {
+          const name = `t${number}`;
+          const id = idOf(rig.controller, name);
+          if (kind === 'create' && id === '') await create(rig.controller, name, number + 1);
+          if (kind === 'delete') await rig.controller.deleteTopics(() => [id]);
+          if (kind === 'grow' && id !== '') await rig.controller.createPartitions(() => ({ topicId: id, addCount: 2 }));
+          if (kind === 'restart') {
+            rig = makeRig({ store: rig.store });
+            await rig.controller.start(plainStart);
+            updates = [];
+            rig.controller.subscribe((update) => updates.push(update));
+          }
+          const { catalog } = rig.controller;
+          const routes = follow(updates);
+          const told = [...routes].map(([topic, route]) => [topic, route.partitions.length]).sort();
+          const known = [...catalog.topicsByName.values()]
+            .map((topic) => [topic.name, topic.leaderEpochs.length])
+            .sort();
+          expect(told).toEqual(known);
+          const slots = [...routes.values()].flatMap((topic) => topic.partitions.map((partition) => partition.slot));
+          expect(slots.sort()).toEqual([...rig.host.open.keys()].sort());
+          expect(Catalog.empty.with(rig.store.records)).toEqual(catalog);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('adoption', () => {
+  const kafkaId = 'xtzWWN4bTjitpL3kfd9s5g';
+  const folder = (topic: string, partition: number, topicId: string | null, leaderEpoch = 0): FoundFolder => ({
+    topic,
+    partition,
+    topicId,
+    leaderEpoch,
+  });
+
+  it('takes topics of a folder that Kafka wrote, with their ids, and its offsets topic, but not its metadata', async () => {
+    const { controller } = makeRig();
+    const report = await controller.start({
+      ...plainStart,
+      clusterId: 'MkU3OEVBNTcwNTJENDM2Qk',
+      found: [
+        folder('orders', 1, kafkaId, 4),
+        folder('orders', 0, kafkaId, 2),
+        folder('__consumer_offsets', 0, null),
+        folder('__cluster_metadata', 0, 'AAAAAAAAAAAAAAAAAAAAAQ'),
+      ],
+    });
+    expect(report.adoptedTopics).toEqual(['__consumer_offsets', 'orders']);
+    expect(controller.catalog.topicsByName.get('orders')).toMatchObject({ id: kafkaId, leaderEpochs: [2, 4] });
+    expect(controller.catalog.clusterId).toBe('MkU3OEVBNTcwNTJENDM2Qk');
+    expect(await controller.allocateProducerId()).toBeGreaterThanOrEqual(2 ** 40);
+  });
+
+  it('does not bring back a topic that was deleted when the broker died before its folders were gone', async () => {
+    const first = makeRig();
+    await first.controller.start(plainStart);
+    await create(first.controller, 'a');
+    const id = idOf(first.controller, 'a');
+    first.store.records.push({ kind: 'topic-gone', id });
+    const second = makeRig({ store: first.store });
+    const report = await second.controller.start({ ...plainStart, found: [folder('a', 0, id)] });
+    expect(report.adoptedTopics).toEqual([]);
+    expect(report.leftovers).toMatchObject([{ isDeleted: true }]);
+    expect(second.controller.catalog.leaving.has(id)).toBe(true);
+    const third = makeRig({ store: first.store });
+    await third.controller.start(plainStart);
+    expect(third.controller.catalog.leaving.size).toBe(0);
+  });
+
+  it('leaves folders alone that belong to another topic of the same name', async () => {
+    const first = makeRig();
+    await first.controller.start(plainStart);
+    await create(first.controller, 'a');
+    const second = makeRig({ store: first.store });
+    const report = await second.controller.start({
+      ...plainStart,
+      found: [
+        folder('a', 0, kafkaId),
+        folder('a', 5, null),
+        folder('b', 0, kafkaId),
+        folder('b', 1, 'ytzWWN4bTjitpL3kfd9s5g'),
+      ],
+    });
+    expect(report.leftovers.map((leftover) => leftover.reason)).toEqual([
+      expect.stringContaining('another topic'),
+      expect.stringContaining('beyond the 1 partitions'),
+      expect.stringContaining('its siblings'),
+    ]);
+  });
+});

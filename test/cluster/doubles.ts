@@ -1,0 +1,109 @@
+/** Stand-ins for the ports of the controller: a store in memory, a host that remembers, a checksum. */
+import { Fault } from '../../src/base/fault.ts';
+import type { CatalogRecord } from '../../src/cluster/catalog-records.ts';
+import { Controller, type StartOptions } from '../../src/cluster/controller.ts';
+import type { MetadataStore, OpenedMetadata } from '../../src/cluster/metadata-store.ts';
+import type { HostedPartition, OpenOutcome, PartitionHost, PartitionToOpen } from '../../src/cluster/partition-host.ts';
+import { loadBrokerConfig } from '../../src/config/load.ts';
+
+export class MemoryStore implements MetadataStore {
+  records: CatalogRecord[] = [];
+  isFailing = false;
+
+  open(): Promise<OpenedMetadata> {
+    return Promise.resolve({ records: [...this.records], notices: [] });
+  }
+
+  append(records: readonly CatalogRecord[]): Promise<void> {
+    if (this.isFailing) return Promise.reject(new Fault('PB_DISK_FULL', 'the disk is full'));
+    this.records.push(...records);
+    return Promise.resolve();
+  }
+
+  replaceAll(records: readonly CatalogRecord[]): Promise<void> {
+    this.records = [...records];
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+export class RememberingHost implements PartitionHost {
+  readonly open = new Map<number, PartitionToOpen>();
+  readonly removed: string[] = [];
+  problem: string | null = null;
+
+  openPartitions(partitions: readonly PartitionToOpen[]): Promise<readonly OpenOutcome[]> {
+    return Promise.resolve(
+      partitions.map((partition) => {
+        if (this.open.has(partition.slot)) throw new Error(`slot ${partition.slot} is taken`);
+        if (this.problem === null) this.open.set(partition.slot, partition);
+        return { slot: partition.slot, problem: this.problem };
+      }),
+    );
+  }
+
+  closePartitions(partitions: readonly HostedPartition[], options: { readonly remove: boolean }): Promise<void> {
+    for (const { slot, topic, partition } of partitions) {
+      this.open.delete(slot);
+      if (options.remove) this.removed.push(`${topic}-${partition}`);
+    }
+    return Promise.resolve();
+  }
+
+  configurePartitions(partitions: Parameters<PartitionHost['configurePartitions']>[0]): Promise<void> {
+    for (const { slot, values } of partitions) {
+      const open = this.open.get(slot);
+      if (open !== undefined) this.open.set(slot, { ...open, values });
+    }
+    return Promise.resolve();
+  }
+}
+
+/** Bytes that differ at every call and are the same in every run. */
+export function countingBytes(): (count: number) => Uint8Array {
+  let calls = 0;
+  return (count) => {
+    calls++;
+    return Uint8Array.from({ length: count }, (_, index) => (calls * 31 + index * 7 + (calls >> 8)) & 0xff);
+  };
+}
+
+export const plainStart: StartOptions = { found: [], wasUnclean: false, clusterId: null };
+
+export interface Rig {
+  readonly store: MemoryStore;
+  readonly host: RememberingHost;
+  readonly controller: Controller;
+  readonly clock: { nowMs: number };
+}
+
+export function makeRig(
+  options: { sets?: readonly string[]; workers?: number; store?: MemoryStore; slotsMax?: number } = {},
+): Rig {
+  const store = options.store ?? new MemoryStore();
+  const host = new RememberingHost();
+  const clock = { nowMs: 1000 };
+  const controller = new Controller({
+    store,
+    host,
+    config: loadBrokerConfig({ sets: options.sets ?? [] }),
+    workers: options.workers ?? 2,
+    nowMs: () => clock.nowMs,
+    randomBytes: countingBytes(),
+    ...(options.slotsMax === undefined ? {} : { slotsMax: options.slotsMax }),
+  });
+  return { store, host, controller, clock };
+}
+
+/** CRC-32C, one bit at a time. */
+export function crc32cPlain(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}

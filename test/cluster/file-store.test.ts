@@ -1,0 +1,101 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CatalogRecord } from '../../src/cluster/catalog-records.ts';
+import { FileStore, METADATA_FILE_NAME } from '../../src/cluster/file-store.ts';
+import { crc32cPlain } from './doubles.ts';
+
+let folder = '';
+let path = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'metadata-'));
+  path = join(folder, METADATA_FILE_NAME);
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const topic = (name: string): CatalogRecord => ({
+  kind: 'topic',
+  name,
+  id: 'AAAAAAAAAAAAAAAAAAAABA',
+  configs: { 'cleanup.policy': 'compact' },
+  leaderEpochs: [0, 3],
+});
+
+async function written(records: readonly CatalogRecord[]): Promise<Uint8Array> {
+  const store = new FileStore(folder, crc32cPlain);
+  await store.open();
+  for (const record of records) await store.append([record]);
+  await store.close();
+  return readFileSync(path);
+}
+
+async function reopened(): Promise<{ records: readonly CatalogRecord[]; notices: readonly string[] }> {
+  const store = new FileStore(folder, crc32cPlain);
+  const opened = await store.open();
+  await store.close();
+  return opened;
+}
+
+describe('the metadata file', () => {
+  it('gives back what was appended, in order', async () => {
+    const records = [topic('a'), topic('b'), { kind: 'producer-ids', next: 1000 } as const];
+    await written(records);
+    expect(await reopened()).toEqual({ records, notices: [] });
+  });
+
+  it('loses at most the record a crash cut, wherever it was cut, and says so once', async () => {
+    const records = [topic('a'), topic('b'), topic('c')];
+    const whole = await written(records);
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: whole.length - 1 }), async (keptBytes) => {
+        writeFileSync(path, whole.subarray(0, keptBytes));
+        const opened = await reopened();
+        expect(records.slice(0, opened.records.length)).toEqual(opened.records);
+        expect((await reopened()).notices).toEqual([]);
+        expect((await reopened()).records).toEqual(opened.records);
+      }),
+      { numRuns: 60 },
+    );
+    writeFileSync(path, whole.subarray(0, whole.length - 1));
+    const opened = await reopened();
+    expect(opened.records).toHaveLength(2);
+    expect(opened.notices[0]).toContain('unfinished record');
+  });
+
+  it('refuses a file that is damaged before its last record', async () => {
+    const whole = Buffer.from(await written([topic('a'), topic('b')]));
+    const at = whole.indexOf('"a"') + 1;
+    whole[at] = 0x7a;
+    writeFileSync(path, whole);
+    await expect(reopened()).rejects.toMatchObject({ code: 'PB_DATA_DAMAGED' });
+  });
+
+  it('refuses a file or a record of a newer version, and a file of someone else', async () => {
+    const whole = Buffer.from(await written([]));
+    whole[7] = 2;
+    writeFileSync(path, whole);
+    await expect(reopened()).rejects.toMatchObject({ code: 'PB_DATA_NEWER' });
+    writeFileSync(path, 'something else entirely');
+    await expect(reopened()).rejects.toMatchObject({ code: 'PB_DATA_DAMAGED' });
+  });
+
+  it('holds exactly the new records after a replacement, and goes on from there', async () => {
+    const store = new FileStore(folder, crc32cPlain);
+    await store.open();
+    await store.append([topic('a'), topic('b')]);
+    await store.replaceAll([topic('c')]);
+    await store.append([topic('d')]);
+    await store.close();
+    expect((await reopened()).records).toEqual([topic('c'), topic('d')]);
+  });
+
+  it('says what to do when it cannot be written', async () => {
+    await expect(new FileStore(join(folder, 'missing'), crc32cPlain).open()).rejects.toMatchObject({
+      code: 'PB_DATA_UNWRITABLE',
+    });
+  });
+});

@@ -116,6 +116,9 @@ export class BatchCheck<M extends BatchMemory = BatchMemory> {
   isControl = false;
   isLogAppendTime = false;
 
+  /** The records decompressed, where the last batch had to be opened: re-compression need not do it again. */
+  inflated: Uint8Array | null = null;
+
   private readonly crc32c: Crc32c<M>;
   private readonly recordWalk = new RecordWalk();
 
@@ -128,6 +131,7 @@ export class BatchCheck<M extends BatchMemory = BatchMemory> {
     assert(at >= 0 && length >= 0 && at + length <= memory.bytes.length, 'the batch lies inside its memory');
     this.reason = reasons.REASON_NONE;
     this.recordIndex = -1;
+    this.inflated = null;
     const error = this.checkForm(memory, at, length, rules);
     if (error !== NONE) return error;
     this.readHeader(memory.view, at);
@@ -254,6 +258,8 @@ export class BatchCheck<M extends BatchMemory = BatchMemory> {
     const payload = bytes.subarray(at + BATCH_RECORDS, at + length);
     const inflated = decompress(this.codec, payload, rules.inflatedBytesMax);
     if (inflated === null) return this.refuse(CORRUPT_MESSAGE, reasons.REASON_COMPRESSED_BYTES);
-    return this.checkRecords(inflated, 0, inflated.length, rules);
+    const error = this.checkRecords(inflated, 0, inflated.length, rules);
+    if (error === NONE) this.inflated = inflated;
+    return error;
   }
 }

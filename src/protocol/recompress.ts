@@ -1,0 +1,71 @@
+/**
+ * Turns a batch into the same batch under another codec, for topics whose compression.type names one. Called by the
+ * partition's worker for small batches and by a background task for large ones; plain bytes in, plain bytes out, nothing
+ * kept. The batch passed `BatchCheck` before; whether the result is still within max.message.bytes is the caller's to see.
+ */
+import {
+  ATTRIBUTE_CODEC_MASK,
+  ATTRIBUTE_LOG_APPEND_TIME,
+  BATCH_ATTRIBUTES,
+  BATCH_HEADER_BYTES,
+  BATCH_LENGTH,
+  BATCH_MAX_TIMESTAMP,
+  BATCH_PREFIX_BYTES,
+  batchAttributes,
+  type Crc32c,
+  stampCrc,
+  writeInt64,
+} from './batch.ts';
+import { compress, decompress } from './compression.ts';
+import { memoryOver } from './records.ts';
+
+export interface RecompressOptions {
+  readonly codec: number;
+  /** Of gzip and zstd; without it the codec's usual one. */
+  readonly level?: number;
+  /** The time of the append where the topic stamps it, else null: then `maxTimestamp` says what the records have. */
+  readonly logAppendTime: number | null;
+  /** As the check found it, where that differs from the header; null leaves the header's. */
+  readonly maxTimestamp: number | null;
+  readonly inflatedBytesMax: number;
+}
+
+/**
+ * `inflated`: the decompressed records, when the check has opened the batch already. Null when the batch's records
+ * cannot be decompressed within the bound.
+ */
+export function recompressBatch(
+  batch: Uint8Array,
+  inflated: Uint8Array | null,
+  options: RecompressOptions,
+  crc32c: Crc32c,
+): Uint8Array<ArrayBuffer> | null {
+  const attributes = batchAttributes(memoryOver(batch).view, 0);
+  const codec = attributes & ATTRIBUTE_CODEC_MASK;
+  const payload = batch.subarray(BATCH_HEADER_BYTES);
+  const records = codec === options.codec ? payload : recode(codec, payload, inflated, options);
+  if (records === null) return null;
+  const output = new Uint8Array(BATCH_HEADER_BYTES + records.length);
+  output.set(batch.subarray(0, BATCH_HEADER_BYTES));
+  output.set(records, BATCH_HEADER_BYTES);
+
+  const memory = memoryOver(output);
+  let newAttributes = (attributes & ~ATTRIBUTE_CODEC_MASK) | options.codec;
+  if (options.logAppendTime !== null) newAttributes |= ATTRIBUTE_LOG_APPEND_TIME;
+  const maxTimestamp = options.logAppendTime ?? options.maxTimestamp;
+  memory.view.setInt32(BATCH_LENGTH, output.length - BATCH_PREFIX_BYTES);
+  memory.view.setUint16(BATCH_ATTRIBUTES, newAttributes);
+  if (maxTimestamp !== null) writeInt64(memory.view, BATCH_MAX_TIMESTAMP, maxTimestamp);
+  stampCrc(memory, 0, output.length, crc32c);
+  return output;
+}
+
+function recode(
+  codec: number,
+  payload: Uint8Array,
+  inflated: Uint8Array | null,
+  options: RecompressOptions,
+): Uint8Array | null {
+  const records = inflated ?? decompress(codec, payload, options.inflatedBytesMax);
+  return records === null ? null : compress(options.codec, records, options.level);
+}

@@ -1,0 +1,273 @@
+/**
+ * One socket of the plain-Node transport: turns the events of a `net.Socket` into completions of the transport's port.
+ * Created by `node-transport`; knows nothing of frames.
+ *
+ * Receiving: bytes that Node read wait here as chunks until a receive is armed. Node reads on while at most one chunk
+ * waits, so a socket that nobody reads holds two chunks (128 KiB) and the peer feels it. Sending: one write at a time,
+ * straight from the memory of the operation, which stays untouched until the completion.
+ */
+import { readSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { assert } from '../base/assert.ts';
+import type { Memory } from '../zerocopy/memory.ts';
+import type { CompletionQueue } from './completion-queue.ts';
+import { DONE_CLOSE, DONE_READABLE, DONE_RECEIVE, DONE_SEND, type ListenAddress } from './transport.ts';
+
+const { ECANCELED, EIO, EPIPE } = constants.errno;
+const CHUNKS_WAITING_MAX = 1;
+
+/** How the transport is told what it shares among its sockets. */
+export interface NodeSocketOwner {
+  readonly queue: CompletionQueue;
+  /** Something was pushed. */
+  announce(): void;
+  /** A buffer for a piece of a region, or null: `resumeRegion` is called when there is one. */
+  takeBuffer(socket: NodeSocket): Buffer | null;
+  giveBuffer(buffer: Buffer): void;
+  /** DONE_CLOSE was pushed. */
+  forget(socket: NodeSocket): void;
+}
+
+type Receiving = 'none' | 'bytes' | 'readable';
+
+export class NodeSocket {
+  readonly index: number;
+  readonly peer: string;
+  readonly local: ListenAddress;
+  private readonly socket: Socket;
+  private readonly owner: NodeSocketOwner;
+  private readonly onWritten = (error?: Error | null): void => this.written(error ?? null);
+
+  private chunks: Buffer[] = [];
+  private receiving: Receiving = 'none';
+  private memory: Memory | null = null;
+  private at = 0;
+  private length = 0;
+
+  /** Bytes of the write under way; 0 when there is none. */
+  private sendingBytes = 0;
+  private regionFd = -1;
+  private regionPosition = 0;
+  private regionLength = 0;
+  private regionBuffer: Buffer | null = null;
+
+  private hasEnded = false;
+  /** The negative errno that ended the connection; 0 while there was none. */
+  private failure = 0;
+  private isClosing = false;
+  private isGone = false;
+
+  constructor(index: number, socket: Socket, owner: NodeSocketOwner) {
+    this.index = index;
+    this.socket = socket;
+    this.owner = owner;
+    this.peer = `${hostText(socket.remoteAddress ?? 'unknown', true)}:${socket.remotePort ?? 0}`;
+    this.local = { host: hostText(socket.localAddress ?? '', false), port: socket.localPort ?? 0 };
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.arrived(chunk));
+    socket.on('end', () => this.ended());
+    socket.on('error', (error) => this.failed(error));
+    socket.on('close', () => this.gone());
+  }
+
+  receive(memory: Memory, at: number, length: number): void {
+    assert(length > 0 && at >= 0 && at + length <= memory.bytes.length, 'a receive has room within its memory');
+    assert(this.receiving === 'none' && !this.isClosing, 'one receive is under way at most');
+    this.memory = memory;
+    this.at = at;
+    this.length = length;
+    this.receiving = 'bytes';
+    this.serveReceive();
+  }
+
+  awaitReadable(): void {
+    assert(this.receiving === 'none' && !this.isClosing, 'one receive is under way at most');
+    this.receiving = 'readable';
+    this.serveReceive();
+  }
+
+  cancelReceive(): void {
+    if (this.receiving !== 'none') this.finishReceive(-ECANCELED);
+  }
+
+  send(memory: Memory, at: number, length: number): void {
+    assert(length > 0 && at >= 0 && at + length <= memory.bytes.length, 'sent bytes lie within their memory');
+    assert(this.sendingBytes === 0 && !this.isClosing, 'one send is under way at most');
+    this.sendingBytes = length;
+    if (this.isDead) this.finishSend(this.deathResult);
+    else this.socket.write(Buffer.from(memory.bytes.buffer, memory.bytes.byteOffset + at, length), this.onWritten);
+  }
+
+  /** Completes after at most one buffer of the region; the caller asks for the rest, as after any short send. */
+  sendRegion(fd: number, position: number, length: number): void {
+    assert(length > 0 && position >= 0, 'a sent region has bytes');
+    assert(this.sendingBytes === 0 && !this.isClosing, 'one send is under way at most');
+    this.sendingBytes = length;
+    if (this.isDead) {
+      this.finishSend(this.deathResult);
+      return;
+    }
+    this.regionFd = fd;
+    this.regionPosition = position;
+    this.regionLength = length;
+    const buffer = this.owner.takeBuffer(this);
+    if (buffer !== null) this.resumeRegion(buffer);
+  }
+
+  /** The transport found a buffer; false when it is no longer wanted (and stays the transport's). */
+  resumeRegion(buffer: Buffer): boolean {
+    if (this.regionFd < 0) return false;
+    this.regionBuffer = buffer;
+    const fd = this.regionFd;
+    this.regionFd = -1;
+    let count: number;
+    try {
+      count = readSync(fd, buffer, 0, Math.min(buffer.length, this.regionLength), this.regionPosition);
+    } catch (error) {
+      this.finishSend(errnoOf(error));
+      return true;
+    }
+    // A region that ends before its length was promised wrongly; 0 would be asked for again without end.
+    if (count === 0) {
+      this.finishSend(-EIO);
+      return true;
+    }
+    this.sendingBytes = count;
+    this.socket.write(buffer.subarray(0, count), this.onWritten);
+    return true;
+  }
+
+  close(): void {
+    assert(!this.isClosing, 'a socket is closed once');
+    this.isClosing = true;
+    if (this.receiving !== 'none') this.finishReceive(-ECANCELED);
+    if (this.isGone) this.finishClose();
+    else this.socket.destroy();
+  }
+
+  /** The end of the transport: no completions any more. */
+  destroy(): void {
+    this.socket.removeAllListeners();
+    this.socket.on('error', () => undefined);
+    this.socket.destroy();
+  }
+
+  // ── events ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private arrived(chunk: Buffer): void {
+    this.chunks.push(chunk);
+    if (this.receiving !== 'none') this.serveReceive();
+    if (this.chunks.length > CHUNKS_WAITING_MAX) this.socket.pause();
+  }
+
+  private ended(): void {
+    this.hasEnded = true;
+    if (this.receiving !== 'none') this.serveReceive();
+  }
+
+  private failed(error: Error): void {
+    this.failure = errnoOf(error);
+    if (this.receiving !== 'none') this.serveReceive();
+  }
+
+  private gone(): void {
+    this.isGone = true;
+    if (this.sendingBytes > 0) this.finishSend(this.deathResult);
+    if (this.receiving !== 'none') this.serveReceive();
+    if (this.isClosing) this.finishClose();
+  }
+
+  private written(error: Error | null): void {
+    // Already completed when the socket went away before Node called back.
+    if (this.sendingBytes === 0) return;
+    // Node also calls back without an error for a write that it threw away with a destroyed socket.
+    if (error === null && !this.socket.destroyed) this.finishSend(this.sendingBytes);
+    else if (error === null || this.isDead || this.isClosing) this.finishSend(this.deathResult);
+    else this.finishSend(errnoOf(error));
+  }
+
+  private get isDead(): boolean {
+    return this.isGone || this.failure < 0;
+  }
+
+  /** What a send is told that cannot be finished. */
+  private get deathResult(): number {
+    if (this.isClosing) return -ECANCELED;
+    return this.failure < 0 ? this.failure : -EPIPE;
+  }
+
+  // ── completions ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private serveReceive(): void {
+    if (this.chunks.length > 0) {
+      this.finishReceive(this.receiving === 'readable' ? 1 : this.copyChunks());
+    } else if (this.failure < 0) {
+      this.finishReceive(this.failure);
+    } else if (this.hasEnded || this.isGone) {
+      this.finishReceive(0);
+    } else if (this.socket.readableFlowing !== true) {
+      this.socket.resume();
+    }
+  }
+
+  private copyChunks(): number {
+    const { memory } = this;
+    assert(memory !== null, 'an armed receive has memory');
+    let filled = 0;
+    while (filled < this.length) {
+      const chunk = this.chunks[0];
+      if (chunk === undefined) break;
+      const count = Math.min(chunk.length, this.length - filled);
+      memory.bytes.set(count === chunk.length ? chunk : chunk.subarray(0, count), this.at + filled);
+      filled += count;
+      if (count === chunk.length) this.chunks.shift();
+      else this.chunks[0] = chunk.subarray(count);
+    }
+    if (this.chunks.length <= CHUNKS_WAITING_MAX && this.socket.isPaused()) this.socket.resume();
+    return filled;
+  }
+
+  private finishReceive(result: number): void {
+    const kind = this.receiving === 'readable' ? DONE_READABLE : DONE_RECEIVE;
+    this.receiving = 'none';
+    this.memory = null;
+    this.complete(kind, result);
+  }
+
+  private finishSend(result: number): void {
+    this.sendingBytes = 0;
+    this.regionFd = -1;
+    const buffer = this.regionBuffer;
+    this.regionBuffer = null;
+    this.complete(DONE_SEND, result);
+    if (buffer !== null) this.owner.giveBuffer(buffer);
+  }
+
+  private finishClose(): void {
+    this.chunks = [];
+    this.complete(DONE_CLOSE, 0);
+    this.owner.forget(this);
+  }
+
+  private complete(kind: number, result: number): void {
+    this.owner.queue.push(kind, this.index, result);
+    this.owner.announce();
+  }
+}
+
+/** The negative errno of an error that Node threw or emitted. */
+export function errnoOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return -EIO;
+  for (const [name, errno] of Object.entries(constants.errno)) {
+    if (name === error.code) return -errno;
+  }
+  // Node's own code for a write behind the end.
+  return error.code === 'ERR_STREAM_DESTROYED' || error.code === 'ERR_STREAM_WRITE_AFTER_END' ? -EPIPE : -EIO;
+}
+
+/** An IPv4 address that came in over an IPv6 socket is shown as what the peer thinks it is. */
+function hostText(address: string, isBracketed: boolean): string {
+  if (address.startsWith('::ffff:') && address.includes('.')) return address.slice('::ffff:'.length);
+  return isBracketed && address.includes(':') ? `[${address}]` : address;
+}

@@ -1,0 +1,227 @@
+/**
+ * The network through plain `node:net`: the last resort where there is no native part, and the place for TLS. Used by
+ * the front's thread like any transport, with two differences that come from Node's event loop:
+ *
+ * - `prepare` must be awaited before `listen`, because Node binds a port asynchronously; `listen` then returns what was
+ *   bound.
+ * - `poll` cannot wait: it hands out what has happened so far. The thread sets `onActivity`, returns to its event loop,
+ *   and runs turns whenever that is called; calls are merged until the loop comes around (setImmediate).
+ *
+ * Bounds: a socket holds two chunks that nobody asked for; regions go through buffers of 256 KiB, of which there are
+ * 128; connections that wait while nothing is accepted are dropped beyond 1024.
+ */
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { assert, must } from '../base/assert.ts';
+import { Fault } from '../base/fault.ts';
+import { Fifo } from '../base/fifo.ts';
+import type { Memory } from '../zerocopy/memory.ts';
+import { CompletionQueue } from './completion-queue.ts';
+import { errnoOf, NodeSocket, type NodeSocketOwner } from './node-socket.ts';
+import { type Completions, DONE_ACCEPT, DONE_ACCEPT_FAILED, type ListenAddress, type Transport } from './transport.ts';
+
+const COMPLETIONS_MAX = 512;
+const SOCKETS_MAX = 65_536;
+const HELD_CONNECTIONS_MAX = 1024;
+const REGION_BUFFER_BYTES = 256 * 1024;
+const REGION_BUFFERS_MAX = 128;
+
+export class NodeTransport implements Transport, NodeSocketOwner {
+  readonly path = 'node';
+  readonly completions: Completions = {
+    count: 0,
+    kinds: new Int32Array(COMPLETIONS_MAX),
+    sockets: new Int32Array(COMPLETIONS_MAX),
+    results: new Int32Array(COMPLETIONS_MAX),
+  };
+  readonly queue = new CompletionQueue();
+
+  private readonly server: Server;
+  private readonly sockets: (NodeSocket | null)[] = [];
+  private readonly freeSockets: number[] = [];
+  private readonly held = new Fifo<Socket>(HELD_CONNECTIONS_MAX);
+  private readonly buffers: Buffer[] = [];
+  private readonly waitingForBuffer = new Fifo<NodeSocket>(SOCKETS_MAX);
+  private buffersMade = 0;
+  private bound: ListenAddress | null = null;
+  private isAccepting = true;
+  private isDestroyed = false;
+  private activity: (() => void) | null = null;
+  private isActivityDue = false;
+
+  constructor() {
+    this.server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.connected(socket));
+  }
+
+  /** Called (from the event loop, never from within a call of ours) when completions are waiting. */
+  get onActivity(): (() => void) | null {
+    return this.activity;
+  }
+
+  set onActivity(callback: (() => void) | null) {
+    this.activity = callback;
+    if (this.queue.count > 0) this.announce();
+  }
+
+  /** Binds the port. Throws Fault PB_PORT_TAKEN or PB_BAD_ADDRESS. */
+  async prepare(address: ListenAddress, backlog: number): Promise<ListenAddress> {
+    assert(this.bound === null, 'a transport listens on one address');
+    this.server.listen({ host: address.host, port: address.port, backlog });
+    try {
+      await once(this.server, 'listening');
+    } catch (cause) {
+      throw listenFault(address, cause);
+    }
+    const bound = this.server.address();
+    assert(typeof bound === 'object' && bound !== null, 'a server that listens has an address');
+    this.bound = { host: bound.address, port: bound.port };
+    this.server.on('error', (error) => this.acceptFailed(errnoOf(error)));
+    return this.bound;
+  }
+
+  listen(_address: ListenAddress, _backlog: number): ListenAddress {
+    return must(this.bound, 'plain Node binds a port in prepare, which was awaited before listen');
+  }
+
+  setAccepting(isAccepting: boolean): void {
+    this.isAccepting = isAccepting;
+    while (this.isAccepting) {
+      const socket = this.held.shift();
+      if (socket === undefined) return;
+      if (!socket.destroyed) this.adopt(socket);
+    }
+  }
+
+  receive(socket: number, memory: Memory, at: number, length: number): void {
+    this.socketAt(socket).receive(memory, at, length);
+  }
+
+  awaitReadable(socket: number): void {
+    this.socketAt(socket).awaitReadable();
+  }
+
+  cancelReceive(socket: number): void {
+    this.socketAt(socket).cancelReceive();
+  }
+
+  /** `hasMore` is not used: Node has no way to hold a partial packet back. */
+  send(socket: number, memory: Memory, at: number, length: number, _hasMore: boolean): void {
+    this.socketAt(socket).send(memory, at, length);
+  }
+
+  sendRegion(socket: number, fd: number, position: number, length: number, _hasMore: boolean): void {
+    this.socketAt(socket).sendRegion(fd, position, length);
+  }
+
+  close(socket: number): void {
+    this.socketAt(socket).close();
+  }
+
+  peerOf(socket: number): string {
+    return this.socketAt(socket).peer;
+  }
+
+  localOf(socket: number): ListenAddress {
+    return this.socketAt(socket).local;
+  }
+
+  poll(_waitMs: number): number {
+    this.queue.drainInto(this.completions);
+    if (this.queue.count > 0) this.announce();
+    return this.completions.count;
+  }
+
+  destroy(): void {
+    this.isDestroyed = true;
+    this.activity = null;
+    this.queue.clear();
+    this.server.close();
+    for (let index = 0; index < this.sockets.length; index++) this.sockets[index]?.destroy();
+    for (let socket = this.held.shift(); socket !== undefined; socket = this.held.shift()) socket.destroy();
+  }
+
+  // ── for the sockets ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  announce(): void {
+    if (this.isActivityDue || this.activity === null) return;
+    this.isActivityDue = true;
+    setImmediate(() => {
+      this.isActivityDue = false;
+      if (this.queue.count > 0) this.activity?.();
+    });
+  }
+
+  takeBuffer(socket: NodeSocket): Buffer | null {
+    const free = this.buffers.pop();
+    if (free !== undefined) return free;
+    if (this.buffersMade < REGION_BUFFERS_MAX) {
+      this.buffersMade += 1;
+      return Buffer.allocUnsafeSlow(REGION_BUFFER_BYTES);
+    }
+    const isWaiting = this.waitingForBuffer.push(socket);
+    assert(isWaiting, 'no more sockets wait for a buffer than there are sockets');
+    return null;
+  }
+
+  giveBuffer(buffer: Buffer): void {
+    // A socket that was closed while it waited still stands in the queue and says no.
+    for (let next = this.waitingForBuffer.shift(); next !== undefined; next = this.waitingForBuffer.shift()) {
+      if (next.resumeRegion(buffer)) return;
+    }
+    this.buffers.push(buffer);
+  }
+
+  forget(socket: NodeSocket): void {
+    this.sockets[socket.index] = null;
+    this.freeSockets.push(socket.index);
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private connected(socket: Socket): void {
+    if (this.isDestroyed) {
+      socket.destroy();
+    } else if (this.isAccepting) {
+      this.adopt(socket);
+    } else {
+      // Whoever gives up while it waits here is noticed when it is adopted, or by this.
+      socket.on('error', () => undefined);
+      if (!this.held.push(socket)) socket.destroy();
+    }
+  }
+
+  private adopt(socket: Socket): void {
+    const free = this.freeSockets.pop();
+    const index = free ?? this.sockets.length;
+    if (index === SOCKETS_MAX) {
+      socket.destroy();
+      return;
+    }
+    this.sockets[index] = new NodeSocket(index, socket, this);
+    this.queue.push(DONE_ACCEPT, index, 0);
+    this.announce();
+  }
+
+  private acceptFailed(errno: number): void {
+    this.queue.push(DONE_ACCEPT_FAILED, -1, errno);
+    this.announce();
+  }
+
+  private socketAt(socket: number): NodeSocket {
+    return must(this.sockets[socket], 'a socket is used while it is open');
+  }
+}
+
+function listenFault(address: ListenAddress, cause: unknown): Fault {
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : null;
+  const { host, port } = address;
+  if (code === 'EADDRINUSE') {
+    return new Fault('PB_PORT_TAKEN', `port ${port} is taken by another process; choose one with --port`, { cause });
+  }
+  if (code === 'EACCES') {
+    const advice = 'choose one from 1024 on with --port, or start with the right to use it';
+    return new Fault('PB_BAD_ADDRESS', `port ${port} may be used by privileged processes only; ${advice}`, { cause });
+  }
+  const advice = 'choose an address of this machine, or 0.0.0.0 for all of them, with --host';
+  return new Fault('PB_BAD_ADDRESS', `cannot listen on ${host}:${port} (${String(code)}); ${advice}`, { cause });
+}

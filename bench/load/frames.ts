@@ -1,0 +1,126 @@
+/**
+ * Ready-made request frames for the load generator: Produce with real record batches, and Fetch without a session. They are
+ * encoded once, before the clock runs. The limit programs are sent the same frames.
+ */
+import { writeFileSync } from 'node:fs';
+import { crc32c } from '../../src/client/checksum.ts';
+import type { Api } from '../../src/protocol/api.ts';
+import { BatchBuilder } from '../../src/protocol/batch-builder.ts';
+import { encodeRequest } from '../../src/protocol/compile.ts';
+import { encodeRequestHeader } from '../../src/protocol/header.ts';
+import { produce } from '../../src/protocol/schemas/00-produce.ts';
+import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
+import { Writer } from '../../src/protocol/writer.ts';
+
+export const PRODUCE_VERSION = 9;
+export const FETCH_VERSION = 11;
+const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+const CLIENT_ID = 'perfbroker-load';
+
+export interface ProducePlan {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly batchBytes: number;
+  readonly recordBytes: number;
+  readonly codec: number;
+  readonly acks: number;
+}
+
+export interface ProduceFrames {
+  readonly file: string;
+  readonly batchBytes: number;
+  readonly recordsPerBatch: number;
+  readonly frameBytes: number;
+  /** Bytes in front of and behind the batch in every frame: what the sink is told. */
+  readonly headBytes: number;
+  readonly tailBytes: number;
+}
+
+/** Looks like the JSON events people send, so that codecs compress it as they would theirs. */
+function recordValue(index: number, bytes: number): Uint8Array {
+  let text = '';
+  for (let part = 0; text.length < bytes; part++) {
+    const mixed = Math.imul(index * 31 + part, 0x9e3779b1) >>> 0;
+    text += `{"id":"${mixed.toString(16).padStart(8, '0')}","user":${mixed % 100_000},"event":"page-view","ms":${mixed % 977}}`;
+  }
+  return Buffer.from(text.slice(0, bytes), 'latin1');
+}
+
+function buildBatch(plan: ProducePlan): { batch: Uint8Array; count: number } {
+  const builder = new BatchBuilder(crc32c, { codec: plan.codec });
+  const timestamp = Date.now();
+  let count = 0;
+  while (count === 0 || builder.sizeBytes + plan.recordBytes <= plan.batchBytes) {
+    builder.add({ key: null, value: recordValue(count, plan.recordBytes), timestamp });
+    count++;
+  }
+  return { batch: builder.build(), count };
+}
+
+/** One frame for each partition, all with the same batch. */
+export function writeProduceFrames(file: string, plan: ProducePlan): ProduceFrames {
+  const { batch, count } = buildBatch(plan);
+  const frames: Uint8Array[] = [];
+  for (let partition = 0; partition < plan.partitions; partition++) {
+    frames.push(
+      frameOf(produce, PRODUCE_VERSION, partition, {
+        transactionalId: null,
+        acks: plan.acks,
+        timeoutMs: REQUEST_TIMEOUT_MS,
+        topics: [{ name: plan.topic, partitions: [{ partitionIndex: partition, records: batch }] }],
+      }),
+    );
+  }
+  const frame = Buffer.from(frames[0] ?? new Uint8Array(0));
+  const headBytes = frame.indexOf(batch);
+  writeFileSync(file, Buffer.concat(frames));
+  const tailBytes = frame.length - headBytes - batch.length;
+  return { file, batchBytes: batch.length, recordsPerBatch: count, frameBytes: frame.length, headBytes, tailBytes };
+}
+
+export interface FetchPlan {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly partitionBytesMax: number;
+  /** Where the requests start to read: each of these offsets in every partition gives one request. */
+  readonly offsets: readonly number[];
+}
+
+export function writeFetchFrames(file: string, plan: FetchPlan): void {
+  const partitions = Array.from({ length: plan.partitions }, (_, partition) => partition);
+  const frames = plan.offsets.map((fetchOffset, index) =>
+    frameOf(fetch, FETCH_VERSION, index, {
+      replicaId: -1,
+      maxWaitMs: 500,
+      minBytes: 1,
+      maxBytes: plan.partitionBytesMax * plan.partitions,
+      isolationLevel: 0,
+      sessionId: 0,
+      sessionEpoch: -1,
+      topics: [
+        {
+          name: plan.topic,
+          partitions: partitions.map((partition) => ({
+            partitionIndex: partition,
+            currentLeaderEpoch: -1,
+            fetchOffset,
+            logStartOffset: -1,
+            partitionMaxBytes: plan.partitionBytesMax,
+          })),
+        },
+      ],
+      rackId: '',
+    }),
+  );
+  writeFileSync(file, Buffer.concat(frames));
+}
+
+function frameOf<I>(api: Api<unknown, I>, version: number, correlationId: number, body: I): Uint8Array {
+  const writer = new Writer(FRAME_BYTES_MAX);
+  const lengthAt = writer.beginLength();
+  encodeRequestHeader(api, version, correlationId, CLIENT_ID, writer);
+  encodeRequest(api, version, body, writer);
+  writer.endLength(lengthAt);
+  return new Uint8Array(writer.written());
+}

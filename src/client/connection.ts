@@ -1,0 +1,258 @@
+/**
+ * One TCP connection to a broker: requests go out in order, answers are matched by correlation id, and versions are agreed
+ * on once with ApiVersions. Used by everything in this folder. It knows frames and schemas, not topics or leaders.
+ */
+import { connect, type Socket } from 'node:net';
+import { assert } from '../base/assert.ts';
+import { Fault } from '../base/fault.ts';
+import type { Api } from '../protocol/api.ts';
+import { decodeResponse, encodeRequest } from '../protocol/compile.ts';
+import { decodeResponseHeader, encodeRequestHeader, LENGTH_PREFIX_BYTES } from '../protocol/header.ts';
+import { Reader } from '../protocol/reader.ts';
+import { apiVersions } from '../protocol/schemas/18-api-versions.ts';
+import { Writer } from '../protocol/writer.ts';
+import { checkAnswer } from './answer-error.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ConnectionOptions extends Address {
+  readonly clientId?: string;
+  readonly requestTimeoutMs?: number;
+  readonly connectTimeoutMs?: number;
+}
+
+interface Pending {
+  readonly correlationId: number;
+  readonly settle: (frame: Uint8Array) => void;
+  readonly fail: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+const REQUEST_BYTES_MAX = 256 * 1024 * 1024;
+const RESPONSE_BYTES_MAX = 512 * 1024 * 1024;
+const CORRELATION_ID_MAX = 2 ** 31 - 1;
+const APIS_MAX = 1024;
+
+export class Connection {
+  readonly host: string;
+  readonly port: number;
+  readonly #socket: Socket;
+  readonly #clientId: string;
+  readonly #requestTimeoutMs: number;
+  readonly #pending = new Map<number, Pending>();
+  readonly #writer = new Writer(REQUEST_BYTES_MAX);
+  readonly #brokerVersions = new Map<number, readonly [number, number]>();
+  readonly #inbox = new Inbox();
+  #correlationId = 0;
+  #failure: Fault | null = null;
+
+  private constructor(socket: Socket, options: ConnectionOptions) {
+    this.host = options.host;
+    this.port = options.port;
+    this.#socket = socket;
+    this.#clientId = options.clientId ?? 'perfbroker-client';
+    this.#requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', (error) => this.#fail(error.message, error));
+    socket.on('close', () => this.#fail('the connection was closed by the broker', null));
+  }
+
+  /** Connects and asks which versions the broker speaks. */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const socket = await dial(options);
+    const connection = new Connection(socket, options);
+    await connection.#agreeOnVersions();
+    return connection;
+  }
+
+  get isOpen(): boolean {
+    return this.#failure === null;
+  }
+
+  /** How many requests wait for their answers. */
+  get inFlightCount(): number {
+    return this.#pending.size;
+  }
+
+  hasApi(api: Pick<Api, 'key'>): boolean {
+    return this.#brokerVersions.has(api.key);
+  }
+
+  /** The range of versions the broker stated for an API key; null when it does not know it. */
+  brokerVersionsOf(apiKey: number): readonly [number, number] | null {
+    return this.#brokerVersions.get(apiKey) ?? null;
+  }
+
+  /** The newest version that both sides speak, not above `versionMax`. */
+  versionOf(api: Pick<Api, 'key' | 'name' | 'versions'>, versionMax: number = Number.POSITIVE_INFINITY): number {
+    const range = this.#brokerVersions.get(api.key);
+    if (range === undefined) {
+      throw new Fault('PB_PROTOCOL', `the broker at ${this.host}:${this.port} has no ${api.name}; use another broker`);
+    }
+    const version = Math.min(api.versions[1], range[1], versionMax);
+    if (version >= Math.max(api.versions[0], range[0])) return version;
+    throw new Fault(
+      'PB_PROTOCOL',
+      `${api.name}: the broker at ${this.host}:${this.port} speaks ${range[0]}-${range[1]}, we speak ${api.versions[0]}-${api.versions[1]}`,
+    );
+  }
+
+  request<RequestInput, Response>(
+    api: Api<unknown, RequestInput, Response, unknown>,
+    body: RequestInput,
+    version: number = this.versionOf(api),
+  ): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const correlationId = this.#write(api, version, body);
+      const timer = setTimeout(
+        () => this.#fail(`${api.name} was not answered in ${this.#requestTimeoutMs} ms`, null),
+        this.#requestTimeoutMs,
+      );
+      const settle = (frame: Uint8Array): void => {
+        try {
+          const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+          const reader = new Reader(frame, view, 0, frame.length);
+          decodeResponseHeader(api, version, correlationId, reader);
+          resolve(decodeResponse(api, version, reader));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#pending.set(correlationId, { correlationId, settle, fail: reject, timer });
+    });
+  }
+
+  /** Sends a request that gets no answer: Produce with acks=0. */
+  tell<RequestInput>(api: Api<unknown, RequestInput>, body: RequestInput, version: number = this.versionOf(api)): void {
+    this.#write(api, version, body);
+  }
+
+  close(): void {
+    this.#fail('this side closed the connection', null);
+  }
+
+  #write<RequestInput>(api: Api<unknown, RequestInput>, version: number, body: RequestInput): number {
+    if (this.#failure !== null) throw this.#failure;
+    this.#correlationId = this.#correlationId === CORRELATION_ID_MAX ? 1 : this.#correlationId + 1;
+    const writer = this.#writer;
+    writer.reset();
+    const lengthAt = writer.beginLength();
+    encodeRequestHeader(api, version, this.#correlationId, this.#clientId, writer);
+    encodeRequest(api, version, body, writer);
+    writer.endLength(lengthAt);
+    this.#socket.write(new Uint8Array(writer.written()));
+    return this.#correlationId;
+  }
+
+  async #agreeOnVersions(): Promise<void> {
+    const answer = await this.request(
+      apiVersions,
+      { clientSoftwareName: 'perfbroker', clientSoftwareVersion: '0' },
+      Math.min(apiVersions.versions[1], 3),
+    );
+    checkAnswer(answer.errorCode, 'ApiVersions');
+    if (answer.apiKeys.length > APIS_MAX)
+      throw new Fault('PB_PROTOCOL', 'ApiVersions names more APIs than there can be');
+    for (const { apiKey, minVersion, maxVersion } of answer.apiKeys) {
+      this.#brokerVersions.set(apiKey, [minVersion, maxVersion]);
+    }
+  }
+
+  #receive(chunk: Uint8Array): void {
+    this.#inbox.add(chunk);
+    try {
+      for (let frame = this.#inbox.take(); frame !== null; frame = this.#inbox.take()) this.#settle(frame);
+    } catch (error) {
+      this.#fail(error instanceof Error ? error.message : String(error), error);
+    }
+  }
+
+  #settle(frame: Uint8Array): void {
+    const correlationId = new DataView(frame.buffer, frame.byteOffset, frame.byteLength).getInt32(0);
+    const pending = this.#pending.get(correlationId);
+    if (pending === undefined)
+      throw new Fault('PB_PROTOCOL', `an answer came for request ${correlationId}, which waits for none`);
+    this.#pending.delete(correlationId);
+    clearTimeout(pending.timer);
+    pending.settle(frame);
+  }
+
+  #fail(what: string, cause: unknown): void {
+    if (this.#failure !== null) return;
+    this.#failure = new Fault('PB_PROTOCOL', `connection to ${this.host}:${this.port}: ${what}`, { cause });
+    this.#socket.destroy();
+    for (const pending of this.#pending.values()) {
+      clearTimeout(pending.timer);
+      pending.fail(this.#failure);
+    }
+    this.#pending.clear();
+  }
+}
+
+/** Puts frames together from the chunks a socket gives. */
+export class Inbox {
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+
+  add(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  /** The next whole frame without its length prefix, or null until more has come. */
+  take(): Uint8Array | null {
+    if (this.#bytes < LENGTH_PREFIX_BYTES) return null;
+    const length = this.#peekLength();
+    if (length < 4 || length > RESPONSE_BYTES_MAX) {
+      throw new Fault('PB_PROTOCOL', `an answer states ${length} bytes; is this a Kafka port without TLS?`);
+    }
+    if (this.#bytes < LENGTH_PREFIX_BYTES + length) return null;
+    const whole = this.#join();
+    const end = LENGTH_PREFIX_BYTES + length;
+    this.#chunks = end < whole.length ? [whole.subarray(end)] : [];
+    this.#bytes = whole.length - end;
+    return whole.subarray(LENGTH_PREFIX_BYTES, end);
+  }
+
+  #peekLength(): number {
+    const first = this.#chunks[0];
+    const head = first !== undefined && first.length >= LENGTH_PREFIX_BYTES ? first : this.#join();
+    assert(head.length >= LENGTH_PREFIX_BYTES, 'the length prefix is there');
+    return new DataView(head.buffer, head.byteOffset, head.byteLength).getInt32(0);
+  }
+
+  #join(): Uint8Array {
+    const [first] = this.#chunks;
+    if (this.#chunks.length === 1 && first !== undefined) return first;
+    const whole = Buffer.concat(this.#chunks, this.#bytes);
+    this.#chunks = [whole];
+    return whole;
+  }
+}
+
+function dial(options: ConnectionOptions): Promise<Socket> {
+  const { host, port } = options;
+  const timeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, noDelay: true });
+    const refuse = (what: string, cause: unknown): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(
+        new Fault('PB_PROTOCOL', `no connection to ${host}:${port}: ${what}; is a broker running there?`, { cause }),
+      );
+    };
+    const timer = setTimeout(() => refuse(`nothing within ${timeoutMs} ms`, null), timeoutMs);
+    socket.once('error', (error) => refuse(error.message, error));
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+  });
+}

@@ -1,0 +1,135 @@
+/**
+ * A real broker process on a free port with a data folder of its own, as a person would start it. Used by the tests with
+ * foreign clients, the crash tests and the benches' own tests; it knows the command line and nothing else of the broker.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const START_MS_MAX = 30_000;
+const STOP_MS_MAX = 20_000;
+const CONNECT_RETRY_MS = 10;
+const OUTPUT_CHARACTERS_MAX = 20_000;
+
+export interface BrokerOptions {
+  readonly dataFolder?: string;
+  readonly port?: number;
+  readonly arguments?: readonly string[];
+  /** Another Node than the one that runs the tests. */
+  readonly node?: string;
+}
+
+export class BrokerProcess {
+  readonly port: number;
+  readonly dataFolder: string;
+  /** From spawn to the first TCP connection that was taken. */
+  startedAfterMs = 0;
+  #child: ChildProcess;
+  #output = '';
+  #ownsFolder: boolean;
+
+  private constructor(child: ChildProcess, port: number, dataFolder: string, ownsFolder: boolean) {
+    this.#child = child;
+    this.port = port;
+    this.dataFolder = dataFolder;
+    this.#ownsFolder = ownsFolder;
+    const keep = (chunk: Buffer) => {
+      this.#output = (this.#output + chunk.toString()).slice(-OUTPUT_CHARACTERS_MAX);
+    };
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
+  }
+
+  static async start(options: BrokerOptions = {}): Promise<BrokerProcess> {
+    const main = join(projectRoot, 'dist', 'src', 'main.js');
+    if (!existsSync(main)) throw new Error(`${main} is not there; run npm run setup first`);
+    const port = options.port ?? (await freePort());
+    const dataFolder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'perfbroker-test-'));
+    const fixed = ['--host', '127.0.0.1', '--port', String(port), '--data', dataFolder];
+    const beginMs = performance.now();
+    const child = spawn(options.node ?? process.execPath, [main, ...fixed, ...(options.arguments ?? [])], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const broker = new BrokerProcess(child, port, dataFolder, options.dataFolder === undefined);
+    await broker.#untilListening();
+    broker.startedAfterMs = performance.now() - beginMs;
+    return broker;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  async #untilListening(): Promise<void> {
+    const deadlineMs = performance.now() + START_MS_MAX;
+    while (!(await canConnect(this.port))) {
+      if (this.#child.exitCode !== null)
+        throw new Error(`the broker ended with ${this.#child.exitCode}:\n${this.#output}`);
+      if (performance.now() > deadlineMs) {
+        this.#child.kill('SIGKILL');
+        throw new Error(`the broker took no connection within ${START_MS_MAX} ms:\n${this.#output}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, CONNECT_RETRY_MS));
+    }
+  }
+
+  /** Asks the broker to stop and waits until it has. Returns its exit code. */
+  async stop(): Promise<number | null> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return this.#child.exitCode;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS_MAX);
+    await ended;
+    clearTimeout(timer);
+    return this.#child.exitCode;
+  }
+
+  /** kill -9: what a crash of the process looks like to its files. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Stops the broker and removes its data folder if it made it. */
+  async dispose(): Promise<void> {
+    await this.stop();
+    if (this.#ownsFolder) rmSync(this.dataFolder, { recursive: true, force: true });
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

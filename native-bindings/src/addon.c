@@ -1,0 +1,53 @@
+/*
+ * The entry: registers the exports of all parts in every environment (main thread and each worker thread) that loads
+ * the addon. Global state is either constant after a pthread_once or guarded by a mutex.
+ */
+#include "addon.h"
+#include "crc32c.h"
+
+void *pb_view(pb_arguments *a, int index, size_t *length) {
+  napi_typedarray_type type;
+  void *data = NULL;
+  napi_status status = napi_get_typedarray_info(a->env, a->values[index], &type, length, &data, NULL, NULL);
+  if (status != napi_ok || type != napi_uint8_array) {
+    a->is_bad = true;
+    *length = 0;
+    return NULL;
+  }
+  return data;
+}
+
+/*
+ * addressOf(view: Uint8Array): its virtual address, 0 for anything else. Any thread. The caller keeps the view reachable
+ * as long as it uses the address. A small view whose bytes lie in the JavaScript heap is moved out of it by this call.
+ */
+static napi_value address_of(napi_env env, napi_callback_info info) {
+  pb_arguments a;
+  pb_take(&a, env, info, 1);
+  size_t length = 0;
+  void *data = a.is_bad ? NULL : pb_view(&a, 0, &length);
+  return pb_number(env, (double)(uintptr_t)data);
+}
+
+static const pb_export own_exports[] = {{"addressOf", address_of}, {NULL, NULL}};
+
+static bool add_exports(napi_env env, napi_value exports, const pb_export *table) {
+  for (; table->name != NULL; table++) {
+    napi_value function;
+    if (napi_create_function(env, table->name, NAPI_AUTO_LENGTH, table->call, NULL, &function) != napi_ok) return false;
+    if (napi_set_named_property(env, exports, table->name, function) != napi_ok) return false;
+  }
+  return true;
+}
+
+static void clean_up(void *env) { pb_kernel_forget((napi_env)env); }
+
+NAPI_MODULE_INIT() {
+  pb_crc32c_prepare();
+  bool is_whole = add_exports(env, exports, own_exports) && add_exports(env, exports, pb_crc32c_exports) &&
+                  add_exports(env, exports, pb_bell_exports) && add_exports(env, exports, pb_files_exports) &&
+                  add_exports(env, exports, pb_kernel_exports);
+  if (!is_whole) napi_throw_error(env, NULL, "the native part could not register its functions");
+  napi_add_env_cleanup_hook(env, clean_up, env);
+  return exports;
+}

@@ -1,0 +1,241 @@
+/*
+ * Files: positional and vectored reads and writes, flushing, reserving, and finding out what the page cache holds. All
+ * calls work at once and keep nothing. Any thread may call them; those that can wait for a device (fdatasync, warm,
+ * syncFileRange) belong on a thread that may wait.
+ */
+#include "addon.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+/* Kernel 6.5; the headers may be older. */
+struct pb_cachestat_range {
+  uint64_t position, length;
+};
+struct pb_cachestat {
+  uint64_t cached, dirty, writeback, evicted, recently_evicted;
+};
+
+/* The most a read or write moves in one call, so that the count fits an int32. */
+#define TRANSFER_BYTES_MAX 0x7ffff000
+#define PIECES_MAX 1024
+#define RESIDENT_BYTES_MAX (64 << 20)
+
+static napi_value transferred(napi_env env, ssize_t count) { return pb_small(env, count < 0 ? -errno : (int32_t)count); }
+
+/*
+ * pwritev(fd, position, piecesAddress, count): pieces are pairs of doubles (address, length). Returns how many bytes were
+ * written, maybe fewer than asked. Pieces and what they point to must stay reachable during the call.
+ */
+static napi_value write_vector(napi_env env, napi_callback_info info) {
+  pb_arguments a;
+  pb_take(&a, env, info, 4);
+  if (a.is_bad) return pb_small(env, -EINVAL);
+  int32_t fd = pb_int(&a, 0);
+  double position = pb_double(&a, 1);
+  const double *pieces = pb_address(&a, 2);
+  int32_t count = pb_int(&a, 3);
+  if (a.is_bad || pieces == NULL || count < 1 || count > PIECES_MAX || !(position >= 0)) return pb_small(env, -EINVAL);
+  struct iovec vector[PIECES_MAX];
+  for (int32_t i = 0; i < count; i++) {
+    vector[i].iov_base = (void *)(uintptr_t)pieces[2 * i];
+    vector[i].iov_len = (size_t)pieces[2 * i + 1];
+  }
+  ssize_t written;
+  do written = pwritev(fd, vector, count, (off_t)position);
+  while (written < 0 && errno == EINTR);
+  return transferred(env, written);
+}
+
+typedef struct {
+  int fd;
+  off_t position;
+  void *address;
+  size_t length;
+} transfer;
+
+/* (fd, position, address, length) */
+static bool take_transfer(napi_env env, napi_callback_info info, transfer *t) {
+  pb_arguments a;
+  pb_take(&a, env, info, 4);
+  if (a.is_bad) return false;
+  double position = 0, length = 0;
+  t->fd = pb_int(&a, 0);
+  position = pb_double(&a, 1);
+  t->address = pb_address(&a, 2);
+  length = pb_double(&a, 3);
+  if (a.is_bad || t->address == NULL || !(position >= 0) || !(length >= 0)) return false;
+  t->position = (off_t)position;
+  t->length = length > TRANSFER_BYTES_MAX ? TRANSFER_BYTES_MAX : (size_t)length;
+  return true;
+}
+
+/* pwrite(fd, position, address, length): bytes written. */
+static napi_value write_at(napi_env env, napi_callback_info info) {
+  transfer t;
+  if (!take_transfer(env, info, &t)) return pb_small(env, -EINVAL);
+  ssize_t count;
+  do count = pwrite(t.fd, t.address, t.length, t.position);
+  while (count < 0 && errno == EINTR);
+  return transferred(env, count);
+}
+
+/* pread(fd, position, address, length): bytes read, 0 at the end of the file. */
+static napi_value read_at(napi_env env, napi_callback_info info) {
+  transfer t;
+  if (!take_transfer(env, info, &t)) return pb_small(env, -EINVAL);
+  ssize_t count;
+  do count = pread(t.fd, t.address, t.length, t.position);
+  while (count < 0 && errno == EINTR);
+  return transferred(env, count);
+}
+
+/* fdatasync(fd): 0. */
+static napi_value sync_data(napi_env env, napi_callback_info info) {
+  pb_arguments a;
+  pb_take(&a, env, info, 1);
+  int32_t fd = a.is_bad ? -1 : pb_int(&a, 0);
+  if (a.is_bad) return pb_small(env, -EINVAL);
+  return pb_small(env, fdatasync(fd) < 0 ? -errno : 0);
+}
+
+typedef struct {
+  int fd;
+  off_t position;
+  size_t length;
+} range;
+
+/* (fd, position, length) */
+static bool take_range(napi_env env, napi_callback_info info, range *r) {
+  pb_arguments a;
+  pb_take(&a, env, info, 3);
+  if (a.is_bad) return false;
+  r->fd = pb_int(&a, 0);
+  double position = pb_double(&a, 1);
+  double length = pb_double(&a, 2);
+  if (a.is_bad || !(position >= 0) || !(length >= 0)) return false;
+  r->position = (off_t)position;
+  r->length = (size_t)length;
+  return true;
+}
+
+/* fallocate(fd, position, length): reserves blocks without changing the size of the file. */
+static napi_value reserve(napi_env env, napi_callback_info info) {
+  range r;
+  if (!take_range(env, info, &r)) return pb_small(env, -EINVAL);
+  int result = fallocate(r.fd, FALLOC_FL_KEEP_SIZE, r.position, (off_t)r.length);
+  return pb_small(env, result < 0 ? -errno : 0);
+}
+
+/* syncFileRange(fd, position, length): starts writing the range back, without waiting for it and without durability. */
+static napi_value start_writeback(napi_env env, napi_callback_info info) {
+  range r;
+  if (!take_range(env, info, &r)) return pb_small(env, -EINVAL);
+  int result = sync_file_range(r.fd, r.position, (off_t)r.length, SYNC_FILE_RANGE_WRITE);
+  return pb_small(env, result < 0 ? -errno : 0);
+}
+
+/* Cached pages of a range of whole pages, or -errno. */
+static int64_t cached_pages(int fd, off_t position, size_t length) {
+  struct pb_cachestat_range where = {(uint64_t)position, length};
+  struct pb_cachestat found;
+  if (syscall(SYS_cachestat, fd, &where, &found, 0) < 0) return -errno;
+  return (int64_t)found.cached;
+}
+
+/* How many pages from the start of the range on are cached: halves the range until it knows. -errno without cachestat. */
+static int64_t resident_by_cachestat(int fd, off_t first, size_t pages, size_t page) {
+  int64_t cached = cached_pages(fd, first, pages * page);
+  if (cached < 0 || (size_t)cached >= pages) return cached;
+  size_t known = 0, unknown = pages;
+  while (unknown - known > 1) {
+    size_t middle = known + (unknown - known) / 2;
+    cached = cached_pages(fd, first + (off_t)(known * page), (middle - known) * page);
+    if (cached < 0) return cached;
+    if ((size_t)cached >= middle - known)
+      known = middle;
+    else
+      unknown = middle;
+  }
+  return (int64_t)known;
+}
+
+static int64_t resident_by_mincore(int fd, off_t first, size_t pages, size_t page) {
+  static const size_t STEP = 4096;
+  unsigned char flags[4096];
+  size_t known = 0;
+  while (known < pages) {
+    size_t step = pages - known < STEP ? pages - known : STEP;
+    void *map = mmap(NULL, step * page, PROT_READ, MAP_SHARED, fd, first + (off_t)(known * page));
+    if (map == MAP_FAILED) return -errno;
+    int result = mincore(map, step * page, flags);
+    int problem = errno;
+    munmap(map, step * page);
+    if (result < 0) return -problem;
+    for (size_t i = 0; i < step; i++)
+      if (!(flags[i] & 1)) return (int64_t)(known + i);
+    known += step;
+  }
+  return (int64_t)known;
+}
+
+/*
+ * residentBytes(fd, position, length): how many bytes from `position` on are in the page cache, at least `length` when
+ * all are; -ENOSYS when this machine offers no way to know. The range lies within the file.
+ */
+static napi_value resident(napi_env env, napi_callback_info info) {
+  range r;
+  if (!take_range(env, info, &r) || r.length > RESIDENT_BYTES_MAX) return pb_small(env, -EINVAL);
+  if (r.length == 0) return pb_small(env, 0);
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  off_t first = r.position - r.position % (off_t)page;
+  size_t before = (size_t)(r.position - first);
+  size_t pages = (before + r.length + page - 1) / page;
+  int64_t found = resident_by_cachestat(r.fd, first, pages, page);
+  if (found == -ENOSYS || found == -EPERM || found == -EOPNOTSUPP)
+    found = resident_by_mincore(r.fd, first, pages, page);
+  if (found == -ENODEV || found == -EACCES || found == -EPERM) found = -ENOSYS;
+  if (found < 0) return pb_small(env, (int32_t)found);
+  size_t bytes = (size_t)found * page;
+  return pb_number(env, bytes <= before ? 0 : (double)(bytes - before));
+}
+
+/* warm(fd, position, length): brings the range into the page cache and waits for it; how many bytes it found. */
+static napi_value warm(napi_env env, napi_callback_info info) {
+  range r;
+  if (!take_range(env, info, &r)) return pb_small(env, -EINVAL);
+  char scratch[65536];
+  readahead(r.fd, r.position, r.length);
+  size_t done = 0;
+  while (done < r.length) {
+    size_t step = r.length - done < sizeof scratch ? r.length - done : sizeof scratch;
+    ssize_t count = pread(r.fd, scratch, step, r.position + (off_t)done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return pb_small(env, -errno);
+    if (count == 0) break;
+    done += (size_t)count;
+  }
+  return pb_number(env, (double)done);
+}
+
+/* chill(fd, position, length): asks the kernel to drop clean cached pages; length 0 means to the end. For tests, benches. */
+static napi_value chill(napi_env env, napi_callback_info info) {
+  range r;
+  if (!take_range(env, info, &r)) return pb_small(env, -EINVAL);
+  return pb_small(env, -posix_fadvise(r.fd, r.position, (off_t)r.length, POSIX_FADV_DONTNEED));
+}
+
+const pb_export pb_files_exports[] = {
+    {"pwritev", write_vector}, {"pwrite", write_at}, {"pread", read_at},
+    {"fdatasync", sync_data},  {"fallocate", reserve}, {"syncFileRange", start_writeback},
+    {"residentBytes", resident}, {"warm", warm},     {"chill", chill},
+    {NULL, NULL},
+};

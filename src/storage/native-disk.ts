@@ -1,0 +1,160 @@
+/**
+ * The disk port over system calls of the native part: vectored positional writes out of shared memory, and knowledge of
+ * what the page cache holds. What opens, lists or renames is rare and goes through `node-disk`.
+ *
+ * One object per thread: the table of pieces is filled and used within one call.
+ */
+import { constants } from 'node:os';
+import { assert } from '../base/assert.ts';
+import type { Memory, WriteVector } from '../zerocopy/memory.ts';
+import { memoryOf, type Native } from '../zerocopy/native.ts';
+import type { Disk, FileStat, OpenMode } from './disk.ts';
+import { NodeDisk } from './node-disk.ts';
+
+/** IOV_MAX of Linux: the most pieces that one vectored write takes. */
+const PIECES_MAX = 1024;
+/** The native part looks at so many bytes of the page cache at most. */
+const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
+
+export class NativeDisk implements Disk {
+  private readonly native: Native;
+  private readonly files = new NodeDisk();
+  /** Pairs of address and length, and the memory that keeps them in place. */
+  private readonly pieces = new Float64Array(PIECES_MAX * 2);
+  private readonly piecesMemory: Memory;
+
+  constructor(native: Native) {
+    this.native = native;
+    this.piecesMemory = memoryOf(new Uint8Array(this.pieces.buffer), native);
+  }
+
+  // ── data path ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  writeVector(fd: number, position: number, vector: WriteVector): number {
+    const count = vector.count;
+    assert(count > 0, 'a vector that is written has pieces');
+    let done = 0;
+    for (let first = 0; first < count; first += PIECES_MAX) {
+      const end = Math.min(first + PIECES_MAX, count);
+      const wanted = this.fillPieces(vector, first, end);
+      const written = this.native.pwritev(fd, position + done, this.piecesMemory.address, end - first);
+      if (written < 0) return done > 0 ? done : written;
+      done += written;
+      if (written < wanted) return done;
+    }
+    return done;
+  }
+
+  write(fd: number, position: number, memory: Memory, at: number, length: number): number {
+    assert(at >= 0 && length >= 0 && at + length <= memory.bytes.length, 'written bytes lie within their memory');
+    if (memory.address === 0) return this.files.write(fd, position, memory, at, length);
+    return this.native.pwrite(fd, position, memory.address + at, length);
+  }
+
+  read(fd: number, position: number, memory: Memory, at: number, length: number): number {
+    assert(at >= 0 && length >= 0 && at + length <= memory.bytes.length, 'read bytes fit into their memory');
+    if (memory.address === 0) return this.files.read(fd, position, memory, at, length);
+    return this.native.pread(fd, position, memory.address + at, length);
+  }
+
+  sync(fd: number): number {
+    return this.native.fdatasync(fd);
+  }
+
+  /** Where nothing can be found out (an old kernel, a sandbox), everything counts as resident. */
+  residentBytes(fd: number, position: number, length: number): number {
+    const asked = Math.min(length, RESIDENT_BYTES_MAX);
+    const found = this.native.residentBytes(fd, position, asked);
+    return found === -constants.errno.ENOSYS ? length : found;
+  }
+
+  warm(fd: number, position: number, length: number): number {
+    return this.native.warm(fd, position, length);
+  }
+
+  // ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  open(path: string, mode: OpenMode): number {
+    return this.files.open(path, mode);
+  }
+
+  close(fd: number): void {
+    this.files.close(fd);
+  }
+
+  sizeBytes(fd: number): number {
+    return this.files.sizeBytes(fd);
+  }
+
+  truncate(fd: number, sizeBytes: number): void {
+    this.files.truncate(fd, sizeBytes);
+  }
+
+  /** A file system without reservations is fine; a full one shows itself at the write that does not fit. */
+  reserve(fd: number, position: number, length: number): void {
+    assert(position >= 0 && length >= 0, 'what is reserved lies within a file');
+    if (length > 0) this.native.fallocate(fd, position, length);
+  }
+
+  makeFolder(path: string): void {
+    this.files.makeFolder(path);
+  }
+
+  list(path: string): string[] {
+    return this.files.list(path);
+  }
+
+  stat(path: string): FileStat | null {
+    return this.files.stat(path);
+  }
+
+  rename(from: string, to: string): void {
+    this.files.rename(from, to);
+  }
+
+  remove(path: string): void {
+    this.files.remove(path);
+  }
+
+  removeFolder(path: string): void {
+    this.files.removeFolder(path);
+  }
+
+  syncFolder(path: string): void {
+    this.files.syncFolder(path);
+  }
+
+  readFile(path: string): Uint8Array | null {
+    return this.files.readFile(path);
+  }
+
+  replaceFile(path: string, content: Uint8Array): void {
+    this.files.replaceFile(path, content);
+  }
+
+  /** Shared memory: its pages are not touched before they are used, and its address never changes. */
+  allocate(bytes: number): Memory {
+    return memoryOf(new Uint8Array(new SharedArrayBuffer(bytes)), this.native);
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Returns how many bytes the pieces hold. */
+  private fillPieces(vector: WriteVector, first: number, end: number): number {
+    const pieces = this.pieces;
+    let bytes = 0;
+    let slot = 0;
+    for (let index = first; index < end; index++) {
+      const memory = vector.memories[index]!;
+      const at = vector.ats[index]!;
+      const length = vector.lengths[index]!;
+      assert(at >= 0 && length >= 0 && at + length <= memory.bytes.length, 'a piece lies within its memory');
+      assert(memory.address !== 0, 'a piece that the kernel reads has an address');
+      pieces[slot] = memory.address + at;
+      pieces[slot + 1] = length;
+      slot += 2;
+      bytes += length;
+    }
+    return bytes;
+  }
+}

@@ -58,11 +58,11 @@ function textSink(options: LoggerOptions, write: (line: string) => void): Sink {
   const clock = options.clock ?? systemClock;
   return (level, message, fields) => {
     const time = new Date(clock.nowMs()).toISOString().slice(11, 23);
-    let line = `${time} ${level.padEnd(5)} ${options.thread.padEnd(8)} ${oneLine(message)}`;
+    let line = `${time} ${level.padEnd(5)} ${options.thread.padEnd(8)} ${message}`;
     if (fields !== undefined) {
       for (const [key, value] of Object.entries(fields)) line += `  ${key}=${fieldText(value)}`;
     }
-    write(`${line}\n`);
+    write(`${oneLine(line)}\n`);
   };
 }
 
@@ -92,12 +92,12 @@ function fieldText(value: unknown): string {
 }
 
 function quoteWhereNeeded(text: string): string {
-  return text === '' || /[\s"=]/.test(text) ? JSON.stringify(text) : text;
+  return text === '' || /[\s"=\p{Cc}]/u.test(text) ? JSON.stringify(text) : text;
 }
 
-/** What a client sent may stand in a message: it must not be able to begin a line of its own. */
-function oneLine(message: string): string {
-  return message.replaceAll(/[\r\n]+/g, ' ⏎ ');
+/** What a client sent may stand in a line: it must not be able to begin another, or to speak to the terminal. */
+function oneLine(line: string): string {
+  return line.replaceAll(/\p{Cc}+/gu, ' ');
 }
 
 function writeToStderr(line: string): void {

@@ -2,7 +2,7 @@
  * Ready-made request frames for the load generator: Produce with real record batches, and Fetch without a session. They are
  * encoded once, before the clock runs. The limit programs are sent the same frames.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { crc32c } from '../../src/client/checksum.ts';
 import type { Api } from '../../src/protocol/api.ts';
 import { BatchBuilder } from '../../src/protocol/batch-builder.ts';
@@ -77,6 +77,11 @@ export function writeProduceFrames(file: string, plan: ProducePlan): ProduceFram
   writeFileSync(file, Buffer.concat(frames));
   const tailBytes = frame.length - headBytes - batch.length;
   return { file, batchBytes: batch.length, recordsPerBatch: count, frameBytes: frame.length, headBytes, tailBytes };
+}
+
+/** The batch inside the first frame of a file that was written. */
+export function readBatchOf(frames: ProduceFrames): Uint8Array {
+  return readFileSync(frames.file).subarray(frames.headBytes, frames.headBytes + frames.batchBytes);
 }
 
 export interface FetchPlan {

@@ -10,7 +10,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+/** The checkout, whether we run from test/clients or, for the benches, from dist/test/clients. */
+export const projectRoot: string = findRoot(dirname(fileURLToPath(import.meta.url)));
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 20_000;
 const CONNECT_RETRY_MS = 10;
@@ -110,6 +111,13 @@ export class BrokerProcess {
     await this.stop();
     if (this.#ownsFolder) rmSync(this.dataFolder, { recursive: true, force: true });
   }
+}
+
+function findRoot(from: string): string {
+  for (let folder = from; folder !== dirname(folder); folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return folder;
+  }
+  throw new Error('package.json was not found above the tests');
 }
 
 export async function freePort(): Promise<number> {

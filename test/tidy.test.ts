@@ -189,6 +189,8 @@ describe('a rule', () => {
       'src/client/e.ts': '',
       'src/net/f.ts': '',
       'src/embed.ts': '',
+      'src/zerocopy/g.ts': '',
+      'native-bindings/layout.mjs': `await import('../dist/src/zerocopy/g.js');`,
       'test/net/f.test.ts': `import '../../src/net/f.ts';\nimport '../../src/client/e.ts';`,
     };
     expect(rules.noDeadFiles(sampleTree(sample), ['src/embed.ts'])).toEqual([

@@ -48,15 +48,11 @@ import {
 } from './batch.ts';
 import * as reasons from './batch-reasons.ts';
 import { decompress, looksCompressed } from './compression.ts';
+import { errorCode } from './errors.ts';
 import { RECORD_BYTES_MIN, RecordWalk } from './record-walk.ts';
 
-/** Kafka's error codes for what a batch can be refused for. */
-const NONE = 0;
-const CORRUPT_MESSAGE = 2;
-const MESSAGE_TOO_LARGE = 10;
-const INVALID_TIMESTAMP = 32;
-const UNSUPPORTED_COMPRESSION_TYPE = 76;
-const INVALID_RECORD = 87;
+const { NONE, CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE, INVALID_RECORD } =
+  errorCode;
 
 /**
  * The most a batch may decompress to: as much as a client could have sent without compressing, Kafka's default for

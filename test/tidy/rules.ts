@@ -256,7 +256,8 @@ function stringsOf(file: SourceFile): { line: number; text: string }[] {
 
 /**
  * A file of src lives when the process, a thread or somebody who installs the package can reach it. What only a test or
- * a bench reaches is dead, but for the client, which exists for them too. `entries` are package.json's own.
+ * a bench reaches is dead, but for the client, which exists for them too. The scripts that build the native part are
+ * entries like those of package.json, which come as `entries`.
  */
 export function noDeadFiles(files: readonly SourceFile[], entries: readonly string[]): string[] {
   const byPath = new Map(files.map((file) => [file.path, file]));
@@ -269,7 +270,8 @@ export function noDeadFiles(files: readonly SourceFile[], entries: readonly stri
   };
   for (const path of ['src/main.ts', 'src/broker.ts', ...entries]) visit(path);
   for (const file of files) {
-    if (inSrc(file) && isThreadMain(file.path)) visit(file.path);
+    const isEntry = inSrc(file) ? isThreadMain(file.path) : file.path.startsWith('native-bindings/');
+    if (isEntry) visit(file.path);
     if (inSrc(file)) continue;
     for (const one of file.imports) if (one.target?.startsWith('src/client/') === true) visit(one.target);
   }

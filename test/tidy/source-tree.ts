@@ -65,8 +65,9 @@ function importsOf(path: string, text: string, code: string): Import[] {
   return imports;
 }
 
+/** What names a built file means its source. */
 function targetOf(path: string, specifier: string): string | null {
   if (!specifier.startsWith('.')) return null;
   const target = resolve('/', dirname(path), specifier).slice(1);
-  return target.replace(/\.js$/, '.ts');
+  return target.replace(/^dist\//, '').replace(/\.js$/, '.ts');
 }

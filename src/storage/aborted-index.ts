@@ -1,0 +1,113 @@
+/**
+ * The aborted transactions of one segment, in Kafka's `.txnindex` format, in the order their markers were written. Made
+ * only when a transaction is aborted, so most segments have no such file.
+ *
+ *     version 0 (int16) │ producer id (int64) │ first offset (int64) │ last offset (int64) │ stable offset then (int64)
+ *
+ * "Stable offset then" tells a reader when to stop: transactions with later markers began at it or later.
+ */
+import { assert } from '../base/assert.ts';
+import { readInt64, writeInt64 } from '../protocol/batch.ts';
+import { EntryFile } from './entry-file.ts';
+import type { FileHandle } from './file-cache.ts';
+import type { StorageTools } from './storage-tools.ts';
+
+export const ABORTED_ENTRY_BYTES = 34;
+const PRODUCER_AT = 2;
+const FIRST_AT = 10;
+const LAST_AT = 18;
+const STABLE_AT = 26;
+
+/** Aborted transactions of one read; reused. */
+export class AbortedList {
+  count = 0;
+  /** Set when more overlapped the range than fit; the caller then answers with a shorter range. */
+  isCut = false;
+  readonly producerIds: Float64Array;
+  readonly firstOffsets: Float64Array;
+
+  constructor(countMax: number) {
+    this.producerIds = new Float64Array(countMax);
+    this.firstOffsets = new Float64Array(countMax);
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.isCut = false;
+  }
+
+  push(producerId: number, firstOffset: number): void {
+    if (this.count === this.producerIds.length) {
+      this.isCut = true;
+      return;
+    }
+    this.producerIds[this.count] = producerId;
+    this.firstOffsets[this.count] = firstOffset;
+    this.count += 1;
+  }
+}
+
+export class AbortedIndex {
+  readonly file: EntryFile;
+  private readonly tools: StorageTools;
+  private exists: boolean;
+
+  /** `fileBytes` is -1 when there is no file. */
+  constructor(tools: StorageTools, handle: FileHandle, fileBytes: number) {
+    this.tools = tools;
+    this.exists = fileBytes >= 0;
+    this.file = new EntryFile(
+      tools,
+      handle,
+      ABORTED_ENTRY_BYTES,
+      Math.floor(Math.max(0, fileBytes) / ABORTED_ENTRY_BYTES),
+    );
+  }
+
+  get hasFile(): boolean {
+    return this.exists;
+  }
+
+  /** Written through at once: unlike the other indexes this one cannot be left incomplete. 0 or a negative errno. */
+  append(producerId: number, firstOffset: number, lastOffset: number, stableOffset: number): number {
+    assert(firstOffset <= lastOffset, 'a transaction ends after it begins');
+    if (!this.exists) {
+      this.tools.files.create(this.file.handle);
+      this.exists = true;
+    }
+    const at = this.file.claim();
+    if (at < 0) return -EIO;
+    const view = this.file.view;
+    view.setInt16(at, 0);
+    writeInt64(view, at + PRODUCER_AT, producerId);
+    writeInt64(view, at + FIRST_AT, firstOffset);
+    writeInt64(view, at + LAST_AT, lastOffset);
+    writeInt64(view, at + STABLE_AT, stableOffset);
+    return this.file.flush();
+  }
+
+  /** Adds what overlaps `from` (inclusive) to `upTo` (exclusive). True when later segments cannot have more of it. */
+  collect(from: number, upTo: number, into: AbortedList): boolean {
+    for (let index = 0; index < this.file.count; index++) {
+      if (!this.file.seek(index)) return false;
+      const view = this.file.view;
+      const at = this.file.at;
+      const firstOffset = readInt64(view, at + FIRST_AT);
+      const stableOffset = readInt64(view, at + STABLE_AT);
+      const isOverlap = readInt64(view, at + LAST_AT) >= from && firstOffset < upTo;
+      if (isOverlap) into.push(readInt64(view, at + PRODUCER_AT), firstOffset);
+      if (stableOffset >= upTo) return true;
+    }
+    return false;
+  }
+
+  /** Drops transactions whose marker lies at the offset or behind it. */
+  truncateFrom(offset: number): void {
+    let count = this.file.count;
+    while (count > 0 && this.file.seek(count - 1) && readInt64(this.file.view, this.file.at + LAST_AT) >= offset)
+      count -= 1;
+    if (count < this.file.count) this.file.truncateTo(count);
+  }
+}
+
+const EIO = 5;

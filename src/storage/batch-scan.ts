@@ -1,0 +1,106 @@
+/**
+ * Reads a segment file from end to end for recovery: whole batches, in pieces of a megabyte, with their checksums. Batches
+ * that end before the vouched offset are taken by their headers alone.
+ */
+import { assert } from '../base/assert.ts';
+import {
+  BATCH_HEADER_BYTES,
+  batchBaseOffset,
+  batchBytes,
+  batchCrcHolds,
+  batchLastOffsetDelta,
+  batchMagic,
+  MAGIC,
+} from '../protocol/batch.ts';
+import type { Memory } from '../zerocopy/memory.ts';
+import type { Disk } from './disk.ts';
+import type { Crc } from './storage-tools.ts';
+
+export const SCAN_BYTES = 1_048_576;
+
+export class BatchScan {
+  /** The current batch, whole, at `at` of `memory`; valid after `next` returned true. */
+  memory: Memory;
+  at = 0;
+  position = 0;
+  length = 0;
+  baseOffset = -1;
+  lastOffset = -1;
+  isDamaged = false;
+  bytesRead = 0;
+
+  private readonly disk: Disk;
+  private readonly crc: Crc;
+  private fd = -1;
+  private end = 0;
+  private vouchedOffset = 0;
+  private bufferPosition = 0;
+  private bufferBytes = 0;
+
+  constructor(disk: Disk, crc: Crc) {
+    this.disk = disk;
+    this.crc = crc;
+    this.memory = disk.allocate(SCAN_BYTES);
+  }
+
+  /** `floorOffset`: no batch begins before it. */
+  begin(fd: number, position: number, end: number, floorOffset: number, vouchedOffset: number): void {
+    assert(position <= end, 'a scan begins before it ends');
+    this.fd = fd;
+    this.position = position;
+    this.length = 0;
+    this.end = end;
+    this.lastOffset = floorOffset - 1;
+    this.vouchedOffset = vouchedOffset;
+    this.isDamaged = false;
+    this.bufferPosition = position;
+    this.bufferBytes = 0;
+  }
+
+  /** False at the end of the file and at the first bytes that are no good batch; `position` says where. */
+  next(): boolean {
+    const position = this.position + this.length;
+    this.position = position;
+    this.length = 0;
+    if (position === this.end) return false;
+    if (!this.load(position, BATCH_HEADER_BYTES)) return this.stopDamaged();
+    const length = batchBytes(this.memory.view, position - this.bufferPosition);
+    if (length < BATCH_HEADER_BYTES || !this.load(position, length)) return this.stopDamaged();
+    const at = position - this.bufferPosition;
+    const view = this.memory.view;
+    if (batchMagic(view, at) !== MAGIC) return this.stopDamaged();
+    const baseOffset = batchBaseOffset(view, at);
+    const delta = batchLastOffsetDelta(view, at);
+    if (!Number.isSafeInteger(baseOffset) || baseOffset <= this.lastOffset || delta < 0) return this.stopDamaged();
+    const isVouched = baseOffset + delta < this.vouchedOffset;
+    if (!isVouched && !batchCrcHolds(this.memory, at, length, this.crc)) return this.stopDamaged();
+    this.at = at;
+    this.length = length;
+    this.baseOffset = baseOffset;
+    this.lastOffset = baseOffset + delta;
+    return true;
+  }
+
+  /** Makes `length` bytes from the position on lie in memory. A batch larger than the buffer gets a buffer of its size. */
+  private load(position: number, length: number): boolean {
+    if (position + length > this.end) return false;
+    if (position >= this.bufferPosition && position + length <= this.bufferPosition + this.bufferBytes) return true;
+    if (length > this.memory.bytes.length) this.memory = this.disk.allocate(length);
+    const wanted = Math.min(this.memory.bytes.length, this.end - position);
+    let got = 0;
+    while (got < wanted) {
+      const bytes = this.disk.read(this.fd, position + got, this.memory, got, wanted - got);
+      if (bytes <= 0) break;
+      got += bytes;
+    }
+    this.bufferPosition = position;
+    this.bufferBytes = got;
+    this.bytesRead += got;
+    return got >= length;
+  }
+
+  private stopDamaged(): boolean {
+    this.isDamaged = true;
+    return false;
+  }
+}

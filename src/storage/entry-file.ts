@@ -1,0 +1,128 @@
+/**
+ * A file of entries of one size, appended to and searched: what offset, time and aborted index have in common. Entries
+ * appended last wait in memory (at most a kilobyte) and are searched there; reads of the file go by whole pages.
+ *
+ * An index is a hint: should its file refuse a write, further entries are left out and lookups walk further.
+ */
+import { assert } from '../base/assert.ts';
+import type { FileHandle } from './file-cache.ts';
+import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
+
+const PENDING_BYTES_MAX = 1024;
+
+export class EntryFile {
+  readonly handle: FileHandle;
+  readonly entryBytes: number;
+  /** Where the entry found by `seek` lies. */
+  view: DataView;
+  at = 0;
+  private readonly tools: StorageTools;
+  private fileCount: number;
+  private pendingCount = 0;
+  private pending: DataView | null = null;
+
+  constructor(tools: StorageTools, handle: FileHandle, entryBytes: number, fileCount: number) {
+    this.tools = tools;
+    this.handle = handle;
+    this.entryBytes = entryBytes;
+    this.fileCount = fileCount;
+    this.view = tools.page.view;
+  }
+
+  get count(): number {
+    return this.fileCount + this.pendingCount;
+  }
+
+  get sizeBytes(): number {
+    return this.count * this.entryBytes;
+  }
+
+  /** Points `view` and `at` to an entry; false when it cannot be read. Good until the next call on any index. */
+  seek(index: number): boolean {
+    assert(index >= 0 && index < this.count, 'an index has the entry that is asked for');
+    if (index >= this.fileCount) {
+      this.view = this.pending!;
+      this.at = (index - this.fileCount) * this.entryBytes;
+      return true;
+    }
+    const perPage = Math.floor(PAGE_BYTES / this.entryBytes);
+    const page = Math.floor(index / perPage);
+    if (this.tools.pageOwner !== this || this.tools.pageNumber !== page) {
+      if (!this.loadPage(page, perPage)) return false;
+    }
+    this.view = this.tools.page.view;
+    this.at = (index - page * perPage) * this.entryBytes;
+    return true;
+  }
+
+  /** Makes room for one entry and returns where in `view` it is to be filled in; -1 when there is none. */
+  claim(): number {
+    const roomCount = Math.floor(PENDING_BYTES_MAX / this.entryBytes);
+    if (this.pending === null) this.pending = new DataView(new ArrayBuffer(PENDING_BYTES_MAX));
+    if (this.pendingCount === roomCount && this.flush() < 0) return -1;
+    this.view = this.pending;
+    const at = this.pendingCount * this.entryBytes;
+    this.pendingCount += 1;
+    return at;
+  }
+
+  /** Writes what waits; 0 or a negative errno, after which everything still waits. */
+  flush(): number {
+    if (this.pendingCount === 0 || this.pending === null) return 0;
+    const bytes = this.pendingCount * this.entryBytes;
+    const scratch = this.tools.scratch;
+    for (let at = 0; at < bytes; at++) scratch.bytes[at] = this.pending.getUint8(at);
+    const fd = this.tools.files.use(this.handle);
+    const written = this.tools.disk.write(fd, this.fileCount * this.entryBytes, scratch, 0, bytes);
+    if (written < 0) return written;
+    const whole = Math.floor(written / this.entryBytes);
+    if (whole < this.pendingCount) {
+      this.dropPending(whole);
+      this.fileCount += whole;
+      this.tools.forgetPage();
+      return -EIO;
+    }
+    this.fileCount += this.pendingCount;
+    this.pendingCount = 0;
+    this.tools.forgetPage();
+    return 0;
+  }
+
+  /** Gives the waiting room back; for logs that have nothing to do. */
+  rest(): void {
+    if (this.pendingCount === 0) this.pending = null;
+  }
+
+  truncateTo(count: number): void {
+    assert(count <= this.count, 'an index is only cut shorter');
+    if (count >= this.fileCount) {
+      this.pendingCount = count - this.fileCount;
+      return;
+    }
+    this.pendingCount = 0;
+    this.fileCount = count;
+    this.tools.disk.truncate(this.tools.files.use(this.handle), count * this.entryBytes);
+    this.tools.forgetPage();
+  }
+
+  private dropPending(count: number): void {
+    const shift = count * this.entryBytes;
+    const kept = (this.pendingCount - count) * this.entryBytes;
+    for (let at = 0; at < kept; at++) this.pending!.setUint8(at, this.pending!.getUint8(at + shift));
+    this.pendingCount -= count;
+  }
+
+  private loadPage(page: number, perPage: number): boolean {
+    this.tools.forgetPage();
+    const first = page * perPage;
+    const bytes = Math.min(perPage, this.fileCount - first) * this.entryBytes;
+    const fd = this.tools.files.use(this.handle);
+    const got = this.tools.disk.read(fd, first * this.entryBytes, this.tools.page, 0, bytes);
+    if (got !== bytes) return false;
+    this.tools.pageOwner = this;
+    this.tools.pageNumber = page;
+    return true;
+  }
+}
+
+const EIO = 5;

@@ -1,0 +1,208 @@
+/**
+ * One process a data folder. Node cannot lock files, so the lock is a file that names its holder: process, boot of the
+ * machine, start time of the process, and process namespace (two containers may share a volume and both be process 1).
+ * It goes when the holder stops; after `kill -9` it stays, and the next process finds out that the holder is gone.
+ *
+ *   holder's boot is another             gone
+ *   same namespace                       gone unless a process of that id with that start time lives
+ *   another namespace                    nobody can look: gone when it gave no sign of life (`touch`) for ten seconds
+ *
+ * The file appears whole by a hard link, which fails when it exists; taking over a dead holder's lock is itself guarded by
+ * a file made exclusively, so that of two processes starting at once one wins. Uses `node:fs` itself: the disk port is for
+ * data, and a fake lock would prove nothing.
+ */
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { Fault } from '../base/fault.ts';
+
+const LOCK_FILE = 'perfbroker.lock';
+const TAKEOVER_SUFFIX = '.takeover';
+const ATTEMPTS_MAX = 4;
+const SIGN_OF_LIFE_MS_MAX = 10_000;
+
+export interface Holder {
+  readonly pid: number;
+  readonly bootId: string;
+  readonly startTicks: string;
+  readonly namespace: string;
+}
+
+export class FolderLock {
+  private readonly path: string;
+  private readonly content: string;
+
+  private constructor(path: string, content: string) {
+    this.path = path;
+    this.content = content;
+  }
+
+  /** Throws Fault PB_DATA_LOCKED when another process holds it, PB_DATA_UNWRITABLE when the folder takes no file. */
+  static take(folder: string, nowMs: number): FolderLock {
+    const path = join(folder, LOCK_FILE);
+    const content = JSON.stringify(describeProcess(process.pid));
+    const own = `${path}.${process.pid}`;
+    try {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(own, content);
+    } catch (cause) {
+      throw new Fault(
+        'PB_DATA_UNWRITABLE',
+        `data folder ${folder} cannot be written; choose another with --data or change its owner`,
+        { cause },
+      );
+    }
+    try {
+      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        if (isDone(() => linkSync(own, path))) return new FolderLock(path, content);
+        const found = readText(path);
+        if (found === null) continue;
+        const holder = parseHolder(found);
+        if (holder !== null && isAlive(holder, path, nowMs)) throw lockedBy(folder, holder);
+        removeStale(path, found);
+      }
+    } finally {
+      isDone(() => unlinkSync(own));
+    }
+    throw new Fault(
+      'PB_DATA_LOCKED',
+      `data folder ${folder} is being taken by another process; stop it or choose another with --data`,
+    );
+  }
+
+  /** A sign of life, to be given every few seconds. */
+  touch(nowMs: number): void {
+    isDone(() => utimesSync(this.path, nowMs / 1000, nowMs / 1000));
+  }
+
+  /** Only our own lock is ever removed. */
+  release(): void {
+    if (readText(this.path) === this.content) isDone(() => unlinkSync(this.path));
+  }
+}
+
+/** The id of the machine's boot; null where the system does not tell. */
+export function readBootId(): string | null {
+  const text = readText('/proc/sys/kernel/random/boot_id');
+  return text === null ? null : text.trim();
+}
+
+function describeProcess(pid: number): Holder {
+  return { pid, bootId: readBootId() ?? '', startTicks: readStartTicks(pid), namespace: readNamespace() };
+}
+
+function isAlive(holder: Holder, path: string, nowMs: number): boolean {
+  const bootId = readBootId() ?? '';
+  if (holder.bootId !== bootId) return false;
+  if (holder.namespace !== readNamespace()) return signOfLifeAgeMs(path, nowMs) < SIGN_OF_LIFE_MS_MAX;
+  if (!isRunning(holder.pid)) return false;
+  // The id may have been given to another process since.
+  return readStartTicks(holder.pid) === holder.startTicks;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Not ours to signal, but there.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/** Start time in the kernel's ticks, '' where there is no such file. The command in the line may contain anything. */
+function readStartTicks(pid: number): string {
+  const text = readText(`/proc/${pid}/stat`);
+  if (text === null) return '';
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields[19] ?? '';
+}
+
+function readNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
+
+function signOfLifeAgeMs(path: string, nowMs: number): number {
+  try {
+    return nowMs - statSync(path).mtimeMs;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Removes the lock if it still says what was read, with the takeover guard held. A dead guard is removed for the next attempt. */
+function removeStale(path: string, found: string): void {
+  const guard = path + TAKEOVER_SUFFIX;
+  const guardText = readText(guard);
+  if (guardText !== null) {
+    const pid = Number(guardText);
+    // A guard without a process id is being written this moment, or was left by a crash between two calls.
+    if (pid === process.pid || (pid > 0 && !isRunning(pid))) isDone(() => unlinkSync(guard));
+    return;
+  }
+  if (!isDone(() => closeSync(openSync(guard, 'wx')))) return;
+  writeFileSync(guard, String(process.pid));
+  if (readText(path) === found) isDone(() => unlinkSync(path));
+  isDone(() => unlinkSync(guard));
+}
+
+function parseHolder(text: string): Holder | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return null;
+    if (!('pid' in value) || typeof value.pid !== 'number' || value.pid <= 0) return null;
+    return {
+      pid: value.pid,
+      bootId: textOf(value, 'bootId'),
+      startTicks: textOf(value, 'startTicks'),
+      namespace: textOf(value, 'namespace'),
+    };
+  } catch {
+    return null;
+  }
+}
+
+function textOf(value: object, key: string): string {
+  const found: unknown = Object.getOwnPropertyDescriptor(value, key)?.value;
+  return typeof found === 'string' ? found : '';
+}
+
+function lockedBy(folder: string, holder: Holder): Fault {
+  const where =
+    holder.namespace === readNamespace() ? `process ${holder.pid}` : `process ${holder.pid} of another container`;
+  return new Fault(
+    'PB_DATA_LOCKED',
+    `data folder ${folder} is in use by ${where}; stop it or choose another with --data`,
+  );
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+function isDone(action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch {
+    return false;
+  }
+}

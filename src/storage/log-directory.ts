@@ -1,0 +1,205 @@
+/**
+ * A data folder: one folder a partition, the checkpoints, and who may use it. Main opens it at start, makes and removes
+ * partition folders in it, and writes the checkpoint files from the workers' reports. It never opens a log.
+ *
+ * Names from the wire become paths only through `file-names`, which refuses whatever is no topic name.
+ *
+ *   perfbroker.format   version of what we add to Kafka's layout; a newer one is refused
+ *   perfbroker.lock     see `folder-lock`
+ *   .kafka_cleanshutdown   there while nobody runs and the last stop was clean: its logs need no scan
+ */
+import { Fault, isFault } from '../base/fault.ts';
+import {
+  type CheckpointRow,
+  HIGH_WATERMARKS_FILE,
+  LOG_STARTS_FILE,
+  RECOVERY_POINTS_FILE,
+  readCheckpoint,
+  readWritten,
+  WRITTEN_FILE,
+  writeCheckpoint,
+  writeWritten,
+} from './checkpoint.ts';
+import type { Disk } from './disk.ts';
+import { deletedFolderName, isDeletedFolder, parsePartitionFolder, partitionFolderName } from './file-names.ts';
+
+const FORMAT_FILE = 'perfbroker.format';
+const CLEAN_STOP_FILE = '.kafka_cleanshutdown';
+const FORMAT_VERSION = 1;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export interface PartitionFolder {
+  readonly topic: string;
+  readonly partition: number;
+  readonly name: string;
+  readonly path: string;
+}
+
+/** What the checkpoints of the last run say of one partition. */
+export interface PartitionVouchers {
+  readonly recoveryPoint: number;
+  readonly logStartOffset: number;
+  /** -1 when the machine was started again since, or nothing was noted. */
+  readonly writtenOffset: number;
+}
+
+export interface PartitionCheckpoint {
+  readonly topic: string;
+  readonly partition: number;
+  readonly recoveryPoint: number;
+  readonly logStart: number;
+  readonly high: number;
+  readonly end: number;
+}
+
+export class LogDirectory {
+  readonly root: string;
+  private readonly disk: Disk;
+  private recoveryPoints = new Map<string, number>();
+  private logStarts = new Map<string, number>();
+  private writtenOffsets = new Map<string, number>();
+
+  constructor(disk: Disk, root: string) {
+    this.disk = disk;
+    this.root = root;
+  }
+
+  /**
+   * Makes the folder when it is missing, checks its format, reads the checkpoints. `bootId` is null where the system does
+   * not tell. Throws Fault. Call with the lock held.
+   */
+  open(bootId: string | null): void {
+    try {
+      this.disk.makeFolder(this.root);
+      this.checkFormat();
+    } catch (error) {
+      if (isFault(error) && error.code.startsWith('PB_DATA')) throw error;
+      throw new Fault(
+        'PB_DATA_UNWRITABLE',
+        `data folder ${this.root} cannot be written; choose another with --data or change its owner`,
+        { cause: error },
+      );
+    }
+    this.recoveryPoints = readCheckpoint(this.disk, this.path(RECOVERY_POINTS_FILE));
+    this.logStarts = readCheckpoint(this.disk, this.path(LOG_STARTS_FILE));
+    const written = readWritten(this.disk, this.path(WRITTEN_FILE));
+    if (written !== null && bootId !== null && written.bootId === bootId) this.writtenOffsets = written.offsets;
+  }
+
+  /** True once after a clean stop: the mark is taken away, so that a crash from now on is noticed. */
+  takeCleanMark(): boolean {
+    const path = this.path(CLEAN_STOP_FILE);
+    if (this.disk.stat(path) === null) return false;
+    this.disk.remove(path);
+    this.disk.syncFolder(this.root);
+    return true;
+  }
+
+  /** To be called when every log was closed cleanly and the checkpoints are written. */
+  leaveCleanMark(): void {
+    this.disk.replaceFile(this.path(CLEAN_STOP_FILE), encoder.encode('{"version":0,"brokerEpoch":-1}'));
+  }
+
+  vouchersOf(topic: string, partition: number): PartitionVouchers {
+    const name = partitionFolderName(topic, partition);
+    return {
+      recoveryPoint: this.recoveryPoints.get(name) ?? 0,
+      logStartOffset: this.logStarts.get(name) ?? 0,
+      writtenOffset: this.writtenOffsets.get(name) ?? -1,
+    };
+  }
+
+  /** The checkpoints that must outlive the power: flushed offsets, log starts, high watermarks. */
+  saveCheckpoints(rows: readonly PartitionCheckpoint[]): void {
+    this.save(RECOVERY_POINTS_FILE, rows, (row) => row.recoveryPoint);
+    this.save(
+      LOG_STARTS_FILE,
+      rows.filter((row) => row.logStart > 0),
+      (row) => row.logStart,
+    );
+    this.save(HIGH_WATERMARKS_FILE, rows, (row) => row.high);
+  }
+
+  /** How far logs are written under this boot, so that a killed process costs no scan. */
+  saveWritten(bootId: string, rows: readonly PartitionCheckpoint[]): void {
+    const offsets = rows.map((row) => ({ topic: row.topic, partition: row.partition, offset: row.end }));
+    writeWritten(this.disk, this.path(WRITTEN_FILE), bootId, offsets);
+  }
+
+  /** Partition folders, by name; removes what is left of deleted ones. Folders of other names are left alone. */
+  list(): PartitionFolder[] {
+    const folders: PartitionFolder[] = [];
+    for (const name of this.disk.list(this.root)) {
+      if (isDeletedFolder(name)) {
+        this.removeFolder(this.path(name));
+        continue;
+      }
+      const parsed = parsePartitionFolder(name);
+      // Kafka keeps its own metadata as a partition beside the others; it is none of ours to open.
+      if (parsed === null || parsed.topic === '__cluster_metadata') continue;
+      folders.push({ topic: parsed.topic, partition: parsed.partition, name, path: this.path(name) });
+    }
+    return folders;
+  }
+
+  /** Where a partition lies or will lie; its log makes the folder. Throws Fault for what is no topic name. */
+  pathOf(topic: string, partition: number): string {
+    return this.path(partitionFolderName(topic, partition));
+  }
+
+  /** Its log must be closed. `uniqueHex`: 32 hex digits that no earlier deletion used. */
+  remove(topic: string, partition: number, uniqueHex: string): void {
+    const from = this.pathOf(topic, partition);
+    if (this.disk.stat(from) === null) return;
+    const to = this.path(deletedFolderName(topic, partition, uniqueHex));
+    this.disk.rename(from, to);
+    this.disk.syncFolder(this.root);
+    this.removeFolder(to);
+  }
+
+  private save(
+    file: string,
+    rows: readonly PartitionCheckpoint[],
+    offsetOf: (row: PartitionCheckpoint) => number,
+  ): void {
+    const lines: CheckpointRow[] = rows.map((row) => ({
+      topic: row.topic,
+      partition: row.partition,
+      offset: offsetOf(row),
+    }));
+    writeCheckpoint(this.disk, this.path(file), lines);
+  }
+
+  private checkFormat(): void {
+    const path = this.path(FORMAT_FILE);
+    const content = this.disk.readFile(path);
+    if (content === null) {
+      this.disk.replaceFile(path, encoder.encode(`${FORMAT_VERSION}\n`));
+      return;
+    }
+    const text = decoder.decode(content).trim();
+    const version = Number(text);
+    if (text === '' || !Number.isInteger(version)) {
+      throw new Fault(
+        'PB_DATA_DAMAGED',
+        `${path} should hold a version number but holds "${text.slice(0, 40)}"; restore it to ${FORMAT_VERSION}`,
+      );
+    }
+    if (version > FORMAT_VERSION) {
+      throw new Fault(
+        'PB_DATA_NEWER',
+        `data folder ${this.root} was written by a newer perfbroker (format ${version}, this one knows ${FORMAT_VERSION}); use that version or another --data`,
+      );
+    }
+  }
+
+  private removeFolder(path: string): void {
+    for (const name of this.disk.list(path)) this.disk.remove(`${path}/${name}`);
+    this.disk.removeFolder(path);
+  }
+
+  private path(name: string): string {
+    return `${this.root}/${name}`;
+  }
+}

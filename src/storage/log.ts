@@ -1,0 +1,590 @@
+/**
+ * One partition's log: the face that a partition worker uses. Opened by `log-open`; everything below is its business.
+ *
+ * Appending takes two steps, so that all batches of a turn cost one write:
+ *   `append` checks a batch, gives it its offsets (stamped in the caller's bytes) and queues the span; `appended` tells.
+ *   `flushWrites` writes what is queued. Only then do `watermarks` move, and only then may anything be acknowledged, also
+ *   what was a duplicate. The spans must stay as they are until it has returned. A queue that fills up, or a new segment,
+ *   writes earlier parts sooner. When it returns a negative errno the log is poisoned: appends are answered with
+ *   KAFKA_STORAGE_ERROR until `heal` (the disk was full) or a restart. Of the turn's appends those whose `lastOffset` lies
+ *   below `watermarks.end` were written before the failure, the others never were.
+ *
+ * Where acknowledgements wait for flushes (see `flush-policy`), `watermarks.high` stays behind `end`: `owesSync` says that a
+ * flush is due, `beginSync` fills `syncFds` for the disk aide, `endSync` takes the outcome. One flush at a time.
+ *
+ * `read` gives a region of whole batches under a lease, to be given back with `releaseLease`. All results are objects that
+ * the next call of the same method overwrites. Nothing here waits, keeps time or throws on the data path.
+ */
+import { assert } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
+import { stampBatch, stampTimestamp } from '../protocol/batch.ts';
+import { APPEND_FLAG_INTERNAL, APPEND_FLAG_ZSTD_ALLOWED, READ_FLAG_COMMITTED } from '../zerocopy/layout.ts';
+import type { Memory } from '../zerocopy/memory.ts';
+import type { AbortedList } from './aborted-index.ts';
+import { Appender, SEGMENT_BYTES_MAX } from './appender.ts';
+import { ControlMarker, MARKER_OTHER } from './control-marker.ts';
+import type { EpochEnd, EpochHistory } from './epoch-history.ts';
+import { FlushPolicy } from './flush-policy.ts';
+import type { LogSettings } from './log-settings.ts';
+import { LogSync } from './log-sync.ts';
+import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
+import { loadLedger, snapshotOffsets } from './producer-replay.ts';
+import { saveSnapshot, snapshotPath } from './producer-snapshot.ts';
+import { Reader, type ReadResult } from './reader.ts';
+import { RELATIVE_OFFSET_MAX } from './segment.ts';
+import type { SegmentList } from './segment-list.ts';
+import type { StorageTools } from './storage-tools.ts';
+import { type FoundOffset, TimestampSearch } from './timestamp-search.ts';
+import { Watermarks } from './watermarks.ts';
+
+const NONE = 0;
+const OFFSET_OUT_OF_RANGE = 1;
+const RECORD_LIST_TOO_LARGE = 18;
+const KAFKA_STORAGE_ERROR = 56;
+const EIO = 5;
+const ENOSPC = 28;
+const EDQUOT = 122;
+const NO_TIME = -1;
+
+export const TIMESTAMP_LATEST = -1;
+export const TIMESTAMP_EARLIEST = -2;
+export const TIMESTAMP_MAX = -3;
+export const TIMESTAMP_EARLIEST_LOCAL = -4;
+export const TIMESTAMP_LATEST_TIERED = -5;
+
+/** A producer snapshot is due after so many bytes, so that recovery never replays the headers of more. */
+const SNAPSHOT_EVERY_BYTES = 67_108_864;
+
+/** What became of the last `append`; good when it returned 0, but for `recordIndex` and `reason`, which tell a refusal. */
+export interface Appended {
+  baseOffset: number;
+  lastOffset: number;
+  /** -1 unless the topic stamps append times, or the batch was a duplicate. */
+  logAppendTimeMs: number;
+  logStartOffset: number;
+  recordIndex: number;
+  /** A code of `protocol/batch-reasons`. */
+  reason: number;
+  /** The batch was appended before; the offsets are those of then, and nothing was queued. */
+  isDuplicate: boolean;
+}
+
+export interface LogParts {
+  readonly tools: StorageTools;
+  readonly partitionName: string;
+  readonly settings: LogSettings;
+  readonly list: SegmentList;
+  readonly ledger: ProducerLedger;
+  readonly epochs: EpochHistory;
+  readonly start: number;
+  readonly end: number;
+  readonly recoveryPoint: number;
+}
+
+export class Log {
+  readonly partitionName: string;
+  readonly watermarks: Watermarks;
+  readonly appended: Appended = {
+    baseOffset: -1,
+    lastOffset: -1,
+    logAppendTimeMs: NO_TIME,
+    logStartOffset: 0,
+    recordIndex: -1,
+    reason: 0,
+    isDuplicate: false,
+  };
+  readonly found: FoundOffset = { error: 0, offset: -1, timestamp: -1, leaderEpoch: -1 };
+  readonly epochEnd: EpochEnd = { epoch: -1, endOffset: -1 };
+  readonly sync: LogSync;
+  leaderEpoch = 0;
+  /** Bytes appended since the log was opened. */
+  bytesAppended = 0;
+  settings: LogSettings;
+  private readonly tools: StorageTools;
+  private readonly list: SegmentList;
+  private readonly ledger: ProducerLedger;
+  private readonly epochs: EpochHistory;
+  private readonly policy: FlushPolicy;
+  private readonly appender: Appender;
+  private readonly reader: Reader;
+  private readonly search: TimestampSearch;
+  private readonly marker = new ControlMarker();
+  private readonly endedTransactions: DecidedTransaction[] = [];
+  /** The offset the next record gets: runs ahead of `watermarks.end` by what is queued. */
+  private nextOffset: number;
+  private poison = 0;
+  private isOpen = true;
+  private nowMs = 0;
+  private bytesSinceSnapshot = 0;
+  private straySnapshot = -1;
+
+  constructor(parts: LogParts) {
+    this.tools = parts.tools;
+    this.partitionName = parts.partitionName;
+    this.settings = parts.settings;
+    this.list = parts.list;
+    this.ledger = parts.ledger;
+    this.epochs = parts.epochs;
+    this.policy = new FlushPolicy(parts.settings);
+    this.appender = new Appender(parts.tools);
+    this.reader = new Reader(parts.tools, parts.list);
+    this.search = new TimestampSearch(parts.tools, parts.list);
+    this.watermarks = new Watermarks(parts.start, parts.end);
+    this.sync = new LogSync(parts.list, this.reader, Math.min(parts.recoveryPoint, parts.end));
+    this.nextOffset = parts.end;
+    this.leaderEpoch = Math.max(0, parts.epochs.latest);
+    this.advance(parts.end);
+  }
+
+  get folder(): string {
+    return this.list.folder;
+  }
+
+  get isPoisoned(): boolean {
+    return this.poison !== 0;
+  }
+
+  get totalBytes(): number {
+    return this.list.totalBytes;
+  }
+
+  get segmentCount(): number {
+    return this.list.items.length;
+  }
+
+  get leaseCount(): number {
+    return this.reader.leaseCount;
+  }
+
+  /** Everything before it is on the device: what `recovery-point-offset-checkpoint` says. */
+  get recoveryPoint(): number {
+    return this.sync.offset;
+  }
+
+  get producerCount(): number {
+    return this.ledger.count;
+  }
+
+  configure(settings: LogSettings): void {
+    this.settings = settings;
+    this.policy.configure(settings);
+    this.advance(this.watermarks.end);
+  }
+
+  // ── appending ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A Kafka error code, 0 when the batch is queued (or was appended before: `appended.isDuplicate`). */
+  append(memory: Memory, at: number, length: number, flags: number, nowMs: number): number {
+    assert(this.isOpen, 'an open log is appended to');
+    this.clearAppended();
+    this.nowMs = nowMs;
+    if (this.poison !== 0) return KAFKA_STORAGE_ERROR;
+    const check = this.tools.check;
+    const error = this.checkBatch(memory, at, length, flags, nowMs);
+    if (error !== NONE) return error;
+    if (check.producerId >= 0) {
+      const producerError = this.checkProducer(memory, at, length, flags);
+      if (producerError !== NONE || this.appended.isDuplicate) return producerError;
+    }
+    const maxTimestamp = this.stampTimes(memory, at, length, nowMs);
+    if (!this.makeRoom(length, check.lastOffsetDelta, maxTimestamp, nowMs)) return KAFKA_STORAGE_ERROR;
+    const baseOffset = this.nextOffset;
+    const lastOffset = baseOffset + check.lastOffsetDelta;
+    assert(Number.isSafeInteger(lastOffset), 'offsets stay exact');
+    stampBatch(memory.view, at, baseOffset, this.leaderEpoch);
+    this.appender.queue(memory, at, length, lastOffset, maxTimestamp);
+    if (check.producerId >= 0) this.recordProducer(baseOffset, lastOffset, maxTimestamp, nowMs);
+    this.nextOffset = lastOffset + 1;
+    this.appended.baseOffset = baseOffset;
+    this.appended.lastOffset = lastOffset;
+    return NONE;
+  }
+
+  /** Bytes written; a negative errno when the log is poisoned, be it by this write or an earlier one. */
+  flushWrites(): number {
+    if (this.poison !== 0) return this.poison;
+    if (this.appender.queuedBytes === 0) return 0;
+    const segment = this.list.active;
+    const written = this.appender.flush(segment, this.settings.indexIntervalBytes);
+    if (written < 0) return this.fail(written);
+    segment.isUnsynced = true;
+    this.bytesAppended += written;
+    this.bytesSinceSnapshot += written;
+    this.policy.noteWritten(this.nowMs);
+    if (this.endedTransactions.length > 0 && this.writeAborted() < 0) return this.poison;
+    this.advance(this.nextOffset);
+    if (this.bytesSinceSnapshot >= SNAPSHOT_EVERY_BYTES) this.saveLedger(this.watermarks.end, true);
+    return written;
+  }
+
+  /** Puts a log that met a full disk back to work. 0, or a negative errno when it stays poisoned. */
+  heal(nowMs: number): number {
+    if (this.poison === 0) return 0;
+    // After a failed flush the kernel may have dropped pages it calls clean: only recovery can tell what is left.
+    if (this.poison !== -ENOSPC && this.poison !== -EDQUOT) return this.poison;
+    const segment = this.list.active;
+    try {
+      this.tools.disk.truncate(this.tools.files.use(segment.log), segment.sizeBytes);
+      if (!loadLedger(this.tools, this.folder, this.list.items, this.watermarks.end, this.ledger, nowMs))
+        return this.poison;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return this.poison;
+    }
+    this.poison = 0;
+    this.advance(this.watermarks.end);
+    return 0;
+  }
+
+  /** A new leader epoch: this broker leads from the end of the log on. Throws Fault when it cannot be written down. */
+  beginEpoch(epoch: number): void {
+    assert(this.appender.queuedBytes === 0, 'an epoch begins between turns');
+    this.leaderEpoch = epoch;
+    if (this.epochs.begin(epoch, this.watermarks.end)) this.epochs.save();
+  }
+
+  // ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  read(offset: number, bytesMax: number, flags: number): ReadResult {
+    const marks = this.watermarks;
+    const limit = (flags & READ_FLAG_COMMITTED) !== 0 ? marks.stable : marks.high;
+    const isInside = offset >= marks.start && offset <= marks.end;
+    // Outside, the reader is asked for nothing, which gives an empty answer to put the error in.
+    const result = this.reader.read(offset, isInside ? limit : offset, Math.max(offset, marks.end), bytesMax, flags);
+    if (!isInside) result.error = OFFSET_OUT_OF_RANGE;
+    return result;
+  }
+
+  releaseLease(lease: number): void {
+    this.reader.release(lease);
+  }
+
+  /** Aborted transactions that overlap `from` up to `endOffset` (of a read's result). */
+  collectAborted(from: number, endOffset: number, into: AbortedList): void {
+    into.clear();
+    const items = this.list.items;
+    for (let index = this.list.indexOf(from); index < items.length; index++) {
+      if (items[index]!.aborted.collect(from, endOffset, into)) return;
+    }
+  }
+
+  /** ListOffsets; the answer is in `found`. */
+  findByTimestamp(timestamp: number, flags: number): FoundOffset {
+    const marks = this.watermarks;
+    const limit = (flags & READ_FLAG_COMMITTED) !== 0 ? marks.stable : marks.high;
+    const found = this.found;
+    found.error = NONE;
+    found.timestamp = -1;
+    found.offset = -1;
+    found.leaderEpoch = -1;
+    if (timestamp === TIMESTAMP_LATEST) {
+      found.offset = limit;
+      found.leaderEpoch = this.leaderEpoch;
+    } else if (timestamp === TIMESTAMP_EARLIEST || timestamp === TIMESTAMP_EARLIEST_LOCAL) {
+      found.offset = marks.start;
+      found.leaderEpoch = this.epochs.epochOf(marks.start);
+    } else if (timestamp === TIMESTAMP_MAX) {
+      this.search.findLargest(marks.start, limit, found);
+    } else if (timestamp >= 0) {
+      this.search.findFirst(timestamp, marks.start, limit, found);
+    }
+    return found;
+  }
+
+  /** OffsetForLeaderEpoch; the answer is in `epochEnd`. */
+  findEpochEnd(epoch: number): EpochEnd {
+    this.epochs.endOf(epoch, this.watermarks.end, this.epochEnd);
+    return this.epochEnd;
+  }
+
+  // ── flushing to the device ────────────────────────────────────────────────────────────────────────────────────────
+
+  owesSync(nowMs: number): boolean {
+    if (this.poison !== 0 || this.sync.isUnderWay) return false;
+    return this.policy.owesSync(this.watermarks.end, this.sync.offset, this.list.hasOldUnsynced, nowMs);
+  }
+
+  /** Starts a flush of what is written so far; `sync.fds` has the descriptors. Returns how many. */
+  beginSync(nowMs: number): number {
+    return this.sync.begin(this.watermarks.end, nowMs);
+  }
+
+  /** `error`: 0, or the first negative errno among the flushes begun. */
+  endSync(error: number): void {
+    this.sync.end(error);
+    if (error < 0) {
+      this.fail(error);
+      return;
+    }
+    this.policy.noteSynced(this.sync.offset >= this.watermarks.end, this.sync.begunMs);
+    if (this.poison === 0) this.advance(this.watermarks.end);
+  }
+
+  // ── shortening ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Forgets everything before an offset (DeleteRecords, retention). A Kafka error code. Throws Fault. */
+  moveStart(offset: number): number {
+    const marks = this.watermarks;
+    if (offset > marks.high) return OFFSET_OUT_OF_RANGE;
+    if (offset <= marks.start) return NONE;
+    marks.set(offset, Math.max(offset, marks.stable), marks.high, marks.end);
+    this.removeUnreachable();
+    if (this.epochs.truncateBefore(offset)) this.epochs.save();
+    return NONE;
+  }
+
+  /** Cuts off everything from an offset on. Throws Fault when files cannot be cut. */
+  truncateTo(offset: number, nowMs: number): void {
+    assert(this.appender.queuedBytes === 0 && !this.sync.isUnderWay, 'a log is cut between turns');
+    const marks = this.watermarks;
+    if (offset >= marks.end) return;
+    this.reader.forget();
+    const first = this.list.items[0]!;
+    if (offset <= first.baseOffset) {
+      this.list.restartAt(offset, nowMs);
+    } else {
+      this.list.removeFrom(offset);
+      const position = this.list.active.locate(offset);
+      assert(position >= 0, 'the place of a cut can be found');
+      this.list.active.truncateTo(position, offset);
+    }
+    for (const snapshot of snapshotOffsets(this.tools, this.folder)) {
+      if (snapshot > offset) this.tools.disk.remove(snapshotPath(this.folder, snapshot));
+    }
+    if (this.epochs.truncateFrom(offset)) this.epochs.save();
+    const isLoaded = loadLedger(this.tools, this.folder, this.list.items, offset, this.ledger, nowMs);
+    assert(isLoaded, 'what was kept can be read');
+    this.sync.cutTo(offset);
+    this.nextOffset = offset;
+    const start = Math.min(marks.start, offset);
+    marks.set(start, start, start, offset);
+    this.advance(offset);
+  }
+
+  /** Goes on in a new segment, if the active one has anything. False when that failed. */
+  roll(nowMs: number): boolean {
+    if (this.flushWrites() < 0) return false;
+    if (this.list.active.sizeBytes === 0) return true;
+    const reserveBytes = this.settings.isPreallocated ? this.settings.segmentBytesMax : 0;
+    try {
+      this.list.roll(this.nextOffset, reserveBytes, nowMs);
+      if (this.policy.holdsAcks) this.tools.disk.syncFolder(this.folder);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.tools.logger.warn(`${this.partitionName} cannot go on in a new segment: ${error.message}`);
+      this.fail(error.code === 'PB_DISK_FULL' ? -ENOSPC : -EIO);
+      return false;
+    }
+    this.saveLedger(this.nextOffset, false);
+    return true;
+  }
+
+  /** Removes segments that lie wholly before the start of the log. */
+  private removeUnreachable(): void {
+    let count = 0;
+    while (count < this.list.items.length - 1 && this.list.upperOffset(count) <= this.watermarks.start) count += 1;
+    if (count === 0) return;
+    this.reader.forget();
+    this.list.removeOldest(count);
+  }
+
+  /** The age and size by which retention judges; `index` counts from the oldest segment. */
+  segmentMaxTimestamp(index: number): number {
+    return this.list.items[index]!.maxTimestamp;
+  }
+
+  segmentBytes(index: number): number {
+    return this.list.items[index]!.sizeBytes;
+  }
+
+  /** First offset after the segment's; the end of the log for the active one. */
+  segmentUpperOffset(index: number): number {
+    const upper = this.list.upperOffset(index);
+    return upper < 0 ? this.watermarks.end : upper;
+  }
+
+  expireProducers(nowMs: number): number {
+    return this.ledger.expire(nowMs, this.settings.producerExpiryMs);
+  }
+
+  /** Closes the files. `isClean`: everything is flushed and written down, so that opening again scans nothing. */
+  close(isClean: boolean): number {
+    assert(this.isOpen && !this.sync.isUnderWay, 'a log is closed once, and after its flush');
+    const error = isClean && this.poison === 0 ? this.closeCleanly() : 0;
+    this.appender.drop();
+    this.isOpen = false;
+    this.list.closeAll();
+    return error;
+  }
+
+  private closeCleanly(): number {
+    const writeError = this.flushWrites();
+    if (writeError < 0) return writeError;
+    const sealError = this.list.active.seal();
+    if (sealError < 0) return sealError;
+    if (!this.saveLedger(this.watermarks.end, true)) return -EIO;
+    while (this.sync.offset < this.watermarks.end) {
+      const count = this.beginSync(this.nowMs);
+      let error = 0;
+      for (let index = 0; index < count; index++) error = Math.min(error, this.tools.disk.sync(this.sync.fds[index]!));
+      this.endSync(error);
+      if (error < 0) return error;
+    }
+    return 0;
+  }
+
+  private checkBatch(memory: Memory, at: number, length: number, flags: number, nowMs: number): number {
+    const { rules, check } = this.tools;
+    const settings = this.settings;
+    const isInternal = (flags & APPEND_FLAG_INTERNAL) !== 0;
+    rules.messageBytesMax = isInternal ? SEGMENT_BYTES_MAX : settings.batchBytesMax;
+    rules.timestampBeforeMaxMs = settings.timestampBeforeMaxMs;
+    rules.timestampAfterMaxMs = settings.timestampAfterMaxMs;
+    rules.isLogAppendTime = settings.isLogAppendTime;
+    rules.isCompacted = settings.isCompacted && !isInternal;
+    rules.isZstdAllowed = (flags & APPEND_FLAG_ZSTD_ALLOWED) !== 0 || isInternal;
+    rules.isInternal = isInternal;
+    rules.nowMs = nowMs;
+    const error = check.check(memory, at, length, rules);
+    if (error !== NONE) {
+      this.appended.recordIndex = check.recordIndex;
+      this.appended.reason = check.reason;
+      return error;
+    }
+    return length > settings.segmentBytesMax ? RECORD_LIST_TOO_LARGE : NONE;
+  }
+
+  private checkProducer(memory: Memory, at: number, length: number, flags: number): number {
+    const check = this.tools.check;
+    const ledger = this.ledger;
+    if (check.isControl) {
+      this.marker.read(memory.view, at, at + length);
+      if (this.marker.kind === MARKER_OTHER) return NONE;
+      return ledger.checkMarker(check.producerId, check.producerEpoch, this.marker.coordinatorEpoch);
+    }
+    const isInternal = (flags & APPEND_FLAG_INTERNAL) !== 0;
+    const error = ledger.check(
+      check.producerId,
+      check.producerEpoch,
+      check.baseSequence,
+      check.count,
+      check.isTransactional,
+      isInternal,
+    );
+    if (error !== NONE || !ledger.isDuplicate) return error;
+    this.appended.isDuplicate = true;
+    this.appended.baseOffset = ledger.duplicateBaseOffset;
+    this.appended.lastOffset = ledger.duplicateLastOffset;
+    this.appended.logAppendTimeMs = ledger.duplicateTimestamp;
+    return NONE;
+  }
+
+  private recordProducer(baseOffset: number, lastOffset: number, maxTimestamp: number, nowMs: number): void {
+    const check = this.tools.check;
+    const id = check.producerId;
+    const epoch = check.producerEpoch;
+    if (!check.isControl) {
+      this.ledger.record(
+        id,
+        epoch,
+        check.baseSequence,
+        baseOffset,
+        lastOffset,
+        maxTimestamp,
+        check.isTransactional,
+        nowMs,
+      );
+      return;
+    }
+    const { kind, coordinatorEpoch } = this.marker;
+    if (kind === MARKER_OTHER) return;
+    const ended = this.ledger.recordMarker(id, epoch, kind, coordinatorEpoch, lastOffset, maxTimestamp, nowMs);
+    if (ended !== null) this.endedTransactions.push(ended);
+  }
+
+  /** Returns the timestamp that the indexes go by. */
+  private stampTimes(memory: Memory, at: number, length: number, nowMs: number): number {
+    const check = this.tools.check;
+    if (this.settings.isLogAppendTime && !check.isControl) {
+      stampTimestamp(memory, at, length, true, nowMs, this.tools.crc);
+      this.appended.logAppendTimeMs = nowMs;
+      return nowMs;
+    }
+    if (check.isMaxTimestampWrong)
+      stampTimestamp(memory, at, length, check.isLogAppendTime, check.maxTimestamp, this.tools.crc);
+    return check.maxTimestamp;
+  }
+
+  /** Begins a new segment, or writes out a full queue, when the batch would not fit. */
+  private makeRoom(length: number, lastOffsetDelta: number, recordMs: number, nowMs: number): boolean {
+    const segment = this.list.active;
+    const bytes = segment.sizeBytes + this.appender.queuedBytes;
+    if (bytes > 0) {
+      const settings = this.settings;
+      const isFull = bytes + length > Math.min(settings.segmentBytesMax, SEGMENT_BYTES_MAX);
+      const isFar = this.nextOffset + lastOffsetDelta - segment.baseOffset > RELATIVE_OFFSET_MAX;
+      const isOld = segment.ageMs(recordMs, nowMs) > settings.segmentMsMax - settings.segmentJitterMs;
+      if (isFull || isFar || isOld || segment.isIndexFull(settings.segmentIndexBytesMax)) {
+        if (!this.roll(nowMs)) return false;
+      }
+    }
+    return !this.appender.isFull || this.flushWrites() >= 0;
+  }
+
+  private writeAborted(): number {
+    for (const ended of this.endedTransactions) {
+      if (!ended.isAborted) continue;
+      const index = this.list.active.aborted;
+      const error = index.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
+      // The marker is in the log, so recovery will rebuild the entry; readers must not see the log without it.
+      if (error < 0) return this.fail(error === -ENOSPC ? -EIO : error);
+    }
+    this.endedTransactions.length = 0;
+    return 0;
+  }
+
+  private advance(end: number): void {
+    const marks = this.watermarks;
+    const high = this.policy.highFor(marks.high, end, this.sync.offset);
+    const unstable = this.ledger.unstableOffset(high);
+    const stable = unstable < 0 ? high : Math.max(marks.start, Math.min(high, unstable));
+    marks.set(marks.start, stable, high, end);
+  }
+
+  private fail(error: number): number {
+    assert(error < 0, 'a failure is a negative errno');
+    this.poison = error;
+    this.nextOffset = this.watermarks.end;
+    this.endedTransactions.length = 0;
+    this.appender.drop();
+    this.tools.logger.warn(`${this.partitionName} takes no more appends: its disk answered with error ${-error}`);
+    return error;
+  }
+
+  private saveLedger(offset: number, isStray: boolean): boolean {
+    this.bytesSinceSnapshot = 0;
+    try {
+      saveSnapshot(this.tools, this.folder, offset, this.ledger);
+      if (this.straySnapshot >= 0 && this.straySnapshot !== offset) {
+        this.tools.disk.remove(snapshotPath(this.folder, this.straySnapshot));
+      }
+      this.straySnapshot = isStray && offset !== this.list.active.baseOffset ? offset : -1;
+      return true;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.tools.logger.warn(`${this.partitionName}: ${error.message}`);
+      return false;
+    }
+  }
+
+  private clearAppended(): void {
+    const appended = this.appended;
+    appended.baseOffset = -1;
+    appended.lastOffset = -1;
+    appended.logAppendTimeMs = NO_TIME;
+    appended.logStartOffset = this.watermarks.start;
+    appended.recordIndex = -1;
+    appended.reason = 0;
+    appended.isDuplicate = false;
+  }
+}

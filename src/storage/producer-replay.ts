@@ -1,0 +1,124 @@
+/**
+ * Brings a producer ledger up to an offset: from the newest snapshot that can be used, then by the headers of the batches
+ * behind it. Used when a log is opened, cut, or heals after a full disk; recovery replays while it scans.
+ */
+import {
+  batchBaseOffset,
+  batchBaseSequence,
+  batchIsControl,
+  batchIsTransactional,
+  batchLastOffset,
+  batchMaxTimestamp,
+  batchProducerEpoch,
+  batchProducerId,
+} from '../protocol/batch.ts';
+import { ControlMarker, MARKER_OTHER } from './control-marker.ts';
+import { offsetOfName, SNAPSHOT_SUFFIX } from './file-names.ts';
+import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
+import { loadSnapshot, snapshotPath } from './producer-snapshot.ts';
+import type { Segment } from './segment.ts';
+import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
+
+const marker = new ControlMarker();
+
+/** Notes one written batch. `recordsView` holds the whole batch for a control batch, at least the header otherwise. */
+export function replayBatch(
+  ledger: ProducerLedger,
+  view: DataView,
+  at: number,
+  length: number,
+  nowMs: number,
+): DecidedTransaction | null {
+  const id = batchProducerId(view, at);
+  if (id < 0 || !Number.isSafeInteger(id)) return null;
+  const epoch = batchProducerEpoch(view, at);
+  const lastOffset = batchLastOffset(view, at);
+  const timestamp = batchMaxTimestamp(view, at);
+  if (batchIsControl(view, at)) {
+    marker.read(view, at, Math.min(at + length, view.byteLength));
+    if (marker.kind === MARKER_OTHER) return null;
+    return ledger.recordMarker(id, epoch, marker.kind, marker.coordinatorEpoch, lastOffset, timestamp, nowMs);
+  }
+  const baseSequence = batchBaseSequence(view, at);
+  ledger.record(
+    id,
+    epoch,
+    baseSequence,
+    batchBaseOffset(view, at),
+    lastOffset,
+    timestamp,
+    batchIsTransactional(view, at),
+    nowMs,
+  );
+  return null;
+}
+
+/** Loads the newest usable snapshot that is not past `end`; returns the offset it is good for, -1 for none. */
+export function loadNewestSnapshot(
+  tools: StorageTools,
+  folder: string,
+  end: number,
+  ledger: ProducerLedger,
+  nowMs: number,
+): number {
+  const offsets = snapshotOffsets(tools, folder).filter((offset) => offset <= end);
+  for (const offset of offsets) {
+    ledger.clear();
+    if (loadSnapshot(tools, folder, offset, ledger, nowMs)) return offset;
+    tools.logger.warn(`${snapshotPath(folder, offset)} is damaged; an older one or the log itself is used instead`);
+  }
+  ledger.clear();
+  return -1;
+}
+
+/** Newest first. */
+export function snapshotOffsets(tools: StorageTools, folder: string): number[] {
+  const offsets = tools.disk.list(folder).map((name) => offsetOfName(name, SNAPSHOT_SUFFIX));
+  return offsets.filter((offset) => offset >= 0).sort((left, right) => right - left);
+}
+
+/** False when batches could not be read. */
+export function loadLedger(
+  tools: StorageTools,
+  folder: string,
+  segments: readonly Segment[],
+  end: number,
+  ledger: ProducerLedger,
+  nowMs: number,
+): boolean {
+  const from = loadNewestSnapshot(tools, folder, end, ledger, nowMs);
+  if (from === end) return true;
+  for (const [index, segment] of segments.entries()) {
+    const upper = segments[index + 1]?.baseOffset ?? end;
+    if (upper <= from || segment.baseOffset >= end || segment.sizeBytes === 0) continue;
+    if (!replaySegment(tools, segment, from, end, ledger, nowMs)) return false;
+  }
+  return true;
+}
+
+function replaySegment(
+  tools: StorageTools,
+  segment: Segment,
+  from: number,
+  end: number,
+  ledger: ProducerLedger,
+  nowMs: number,
+): boolean {
+  const position = from <= segment.baseOffset ? 0 : segment.locate(from);
+  if (position < 0) return false;
+  const walk = tools.walk;
+  const fd = tools.files.use(segment.log);
+  walk.begin(fd, position, segment.sizeBytes);
+  while (walk.next()) {
+    if (walk.lastOffset < from) continue;
+    if (walk.baseOffset >= end) return true;
+    if (!batchIsControl(walk.view, walk.at)) {
+      replayBatch(ledger, walk.view, walk.at, walk.length, nowMs);
+      continue;
+    }
+    const bytes = Math.min(walk.length, PAGE_BYTES);
+    if (tools.disk.read(fd, walk.position, tools.scratch, 0, bytes) !== bytes) return false;
+    replayBatch(ledger, tools.scratch.view, 0, bytes, nowMs);
+  }
+  return !walk.isDamaged;
+}

@@ -1,0 +1,99 @@
+/**
+ * The producers of a log as a file, in Kafka's `.snapshot` format (version 1). Named for the offset it is good for: it
+ * knows of every batch before that offset. Written when a segment is rolled, now and then while a long one grows, and
+ * when a log is closed; loading it spares the walk over the batches before it.
+ *
+ *     version (int16) │ crc-32c of what follows (uint32) │ count (int32) │ entries of 46 bytes:
+ *     producer id (8) epoch (2) last sequence (4) last offset (8) delta (4) timestamp (8) coordinator epoch (4) open since (8)
+ *
+ * Only the last batch of a producer is kept: after a restart only that one is recognised when it is sent again.
+ */
+import { readInt64, writeInt64 } from '../protocol/batch.ts';
+import type { Memory } from '../zerocopy/memory.ts';
+import type { Disk } from './disk.ts';
+import { offsetName, SNAPSHOT_SUFFIX } from './file-names.ts';
+import { ProducerEntry } from './producer-entry.ts';
+import type { ProducerLedger } from './producer-ledger.ts';
+import { writeSmallFile } from './small-file.ts';
+import type { Crc, StorageTools } from './storage-tools.ts';
+
+const VERSION = 1;
+const CRC_AT = 2;
+const COUNT_AT = 6;
+const ENTRIES_AT = 10;
+const ENTRY_BYTES = 46;
+
+export function snapshotPath(folder: string, offset: number): string {
+  return `${folder}/${offsetName(offset)}${SNAPSHOT_SUFFIX}`;
+}
+
+/** Throws Fault when the disk refuses. */
+export function saveSnapshot(tools: StorageTools, folder: string, offset: number, ledger: ProducerLedger): void {
+  writeSmallFile(tools, snapshotPath(folder, offset), encodeSnapshot(tools.disk, tools.crc, ledger));
+}
+
+export function encodeSnapshot(disk: Disk, crc: Crc, ledger: ProducerLedger): Uint8Array {
+  const bytes = ENTRIES_AT + ledger.count * ENTRY_BYTES;
+  const memory = disk.allocate(bytes);
+  const view = memory.view;
+  view.setInt16(0, VERSION);
+  view.setInt32(COUNT_AT, ledger.count);
+  let at = ENTRIES_AT;
+  for (const entry of ledger.values()) {
+    writeInt64(view, at, entry.id);
+    view.setInt16(at + 8, entry.epoch);
+    view.setInt32(at + 10, entry.lastSequence);
+    writeInt64(view, at + 14, entry.lastOffset);
+    view.setInt32(at + 22, entry.lastDelta);
+    writeInt64(view, at + 26, entry.lastTimestamp);
+    view.setInt32(at + 34, entry.coordinatorEpoch);
+    writeInt64(view, at + 38, entry.openFirstOffset);
+    at += ENTRY_BYTES;
+  }
+  view.setUint32(CRC_AT, crc(memory, COUNT_AT, bytes - COUNT_AT) >>> 0);
+  return memory.bytes.subarray(0, bytes);
+}
+
+/** Fills the ledger; false (and nothing filled) when there is no such file or it is damaged. */
+export function loadSnapshot(
+  tools: StorageTools,
+  folder: string,
+  offset: number,
+  ledger: ProducerLedger,
+  nowMs: number,
+): boolean {
+  const content = tools.disk.readFile(snapshotPath(folder, offset));
+  if (content === null || content.length < ENTRIES_AT) return false;
+  const memory = tools.disk.allocate(content.length);
+  memory.bytes.set(content);
+  return decodeSnapshot(memory, content.length, tools.crc, ledger, nowMs);
+}
+
+export function decodeSnapshot(
+  memory: Memory,
+  length: number,
+  crc: Crc,
+  ledger: ProducerLedger,
+  nowMs: number,
+): boolean {
+  const view = memory.view;
+  if (length < ENTRIES_AT || view.getInt16(0) !== VERSION) return false;
+  const count = view.getInt32(COUNT_AT);
+  if (count < 0 || length !== ENTRIES_AT + count * ENTRY_BYTES) return false;
+  if (crc(memory, COUNT_AT, length - COUNT_AT) >>> 0 !== view.getUint32(CRC_AT)) return false;
+  for (let at = ENTRIES_AT; at < length; at += ENTRY_BYTES) {
+    const entry = new ProducerEntry(readInt64(view, at));
+    entry.setEpoch(view.getInt16(at + 8));
+    const lastOffset = readInt64(view, at + 14);
+    const timestamp = readInt64(view, at + 26);
+    if (lastOffset >= 0) entry.push(view.getInt32(at + 10), view.getInt32(at + 22), lastOffset, timestamp);
+    entry.lastTimestamp = timestamp;
+    entry.coordinatorEpoch = view.getInt32(at + 34);
+    const openFirstOffset = readInt64(view, at + 38);
+    entry.openFirstOffset = openFirstOffset >= 0 ? openFirstOffset : -1;
+    // Record time may lie years back (a copied topic), so it cannot tell when a producer was seen: loading counts as that.
+    entry.lastSeenMs = nowMs;
+    ledger.load(entry);
+  }
+  return true;
+}

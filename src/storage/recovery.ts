@@ -1,0 +1,224 @@
+/**
+ * Puts a partition's folder in order after an unclean stop: scans what nobody vouches for, cuts the log at the first bytes
+ * that are no whole, valid batch, and makes indexes, epochs and the producer snapshot fit what is left. Run side by side
+ * for many partitions before the workers open them, or by `log-open`; plain arguments in, a plain report out.
+ *
+ * Two vouchers. The recovery point was flushed to the device: it holds always. The written offset was only written, under
+ * a boot of the machine; while that boot lasts the page cache has it, so after a killed process only the last, perhaps torn,
+ * writes are scanned. The caller passes -1 when the boot is another. What is vouched for is still walked by its headers,
+ * from the last index entry on, because what waited in memory for the indexes is gone.
+ *
+ *   segment    │ vouched, index sound: left alone │ vouched up to here ──┐ then checksums      │ all checksums
+ */
+import { batchLeaderEpoch, batchMaxTimestamp } from '../protocol/batch.ts';
+import { BatchScan } from './batch-scan.ts';
+import { EpochHistory } from './epoch-history.ts';
+import { listSegments } from './partition-files.ts';
+import { ProducerLedger } from './producer-ledger.ts';
+import { loadLedger, replayBatch, snapshotOffsets } from './producer-replay.ts';
+import { saveSnapshot, snapshotPath } from './producer-snapshot.ts';
+import type { Segment } from './segment.ts';
+import type { StorageTools } from './storage-tools.ts';
+
+export interface RecoveryArgs {
+  readonly folder: string;
+  readonly partitionName: string;
+  readonly recoveryPoint: number;
+  /** -1 when nobody vouches for written bytes. */
+  readonly writtenOffset: number;
+  readonly indexIntervalBytes: number;
+  /** Flush what was found, for logs whose acknowledgements promise the device. */
+  readonly isSynced: boolean;
+  readonly nowMs: number;
+}
+
+/** Structured-cloneable. After it the log opens as after a clean stop. */
+export interface RecoveryReport {
+  readonly partitionName: string;
+  readonly endOffset: number;
+  readonly recoveryPoint: number;
+  readonly bytesScanned: number;
+  readonly bytesCut: number;
+  readonly segmentsRemoved: number;
+}
+
+/** Throws Fault when the folder cannot be put in order. */
+export function recoverPartition(tools: StorageTools, args: RecoveryArgs): RecoveryReport {
+  return new Recovery(tools, args).run();
+}
+
+class Recovery {
+  private readonly tools: StorageTools;
+  private readonly args: RecoveryArgs;
+  private readonly scan: BatchScan;
+  private readonly segments: Segment[];
+  private readonly ledger = new ProducerLedger();
+  private readonly vouched: number;
+  private epochs: EpochHistory;
+  private endOffset = 0;
+  private bytesCut = 0;
+  private segmentsRemoved = 0;
+
+  constructor(tools: StorageTools, args: RecoveryArgs) {
+    this.tools = tools;
+    this.args = args;
+    this.scan = new BatchScan(tools.disk, tools.crc);
+    this.segments = listSegments(tools, args.folder, args.nowMs);
+    this.vouched = Math.max(0, args.recoveryPoint, args.writtenOffset);
+    this.endOffset = this.segments[0]?.baseOffset ?? 0;
+    const known = EpochHistory.read(tools, args.folder);
+    this.epochs = known ?? new EpochHistory(tools, args.folder, []);
+    if (known === null) this.collectEpochs();
+  }
+
+  run(): RecoveryReport {
+    let isFirstScan = true;
+    for (let index = 0; index < this.segments.length; index++) {
+      const segment = this.segments[index]!;
+      const upper = this.segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY;
+      if (upper <= this.vouched) {
+        this.checkIndexes(segment);
+        this.endOffset = upper;
+        continue;
+      }
+      const position = this.placeToBegin(segment);
+      if (isFirstScan) this.prepareLedger(segment, position);
+      isFirstScan = false;
+      const isWhole = this.scanSegment(segment, position, this.vouched, true);
+      // A batch that reaches into the next segment's offsets makes that segment, not this one, doubtful.
+      if (!isWhole || this.endOffset > upper) {
+        this.removeBehind(index);
+        break;
+      }
+    }
+    this.writeDown();
+    const recoveryPoint = this.args.isSynced
+      ? this.endOffset
+      : Math.min(Math.max(0, this.args.recoveryPoint), this.endOffset);
+    return {
+      partitionName: this.args.partitionName,
+      endOffset: this.endOffset,
+      recoveryPoint,
+      bytesScanned: this.scan.bytesRead,
+      bytesCut: this.bytesCut,
+      segmentsRemoved: this.segmentsRemoved,
+    };
+  }
+
+  /** Where the scan of a segment begins: at the last index entry that the voucher covers, else at its first byte. */
+  private placeToBegin(segment: Segment): number {
+    const size = segment.sizeBytes;
+    const isVouchedFor = this.vouched > segment.baseOffset;
+    if (!isVouchedFor || !segment.offsets.isSound(size) || !segment.times.isSound()) return 0;
+    return Math.min(segment.offsets.floorByOffset(this.vouched), size);
+  }
+
+  /** The producers as they were at the place where the scan begins: decisions of transactions behind it depend on them. */
+  private prepareLedger(segment: Segment, position: number): void {
+    const walk = this.tools.walk;
+    walk.begin(this.tools.files.use(segment.log), position, segment.sizeBytes);
+    const offset = walk.next() ? walk.baseOffset : segment.baseOffset;
+    if (!loadLedger(this.tools, this.args.folder, this.segments, offset, this.ledger, this.args.nowMs)) {
+      this.tools.logger.warn(
+        `${this.args.partitionName}: earlier batches cannot be read; producers before ${offset} are forgotten`,
+      );
+    }
+  }
+
+  /** True when the segment is good to its last byte; else it was cut where it stops being so. */
+  private scanSegment(segment: Segment, from: number, vouched: number, isReplayed: boolean): boolean {
+    const { scan, tools } = this;
+    const size = segment.sizeBytes;
+    scan.begin(tools.files.pin(segment.log), from, size, segment.baseOffset, vouched);
+    this.endOffset = Math.max(this.endOffset, segment.baseOffset);
+    let isBegun = false;
+    while (scan.next()) {
+      if (!isBegun) this.resetBehind(segment, from, scan.baseOffset);
+      isBegun = true;
+      const view = scan.memory.view;
+      segment.noteBatch(
+        scan.position,
+        scan.length,
+        scan.lastOffset,
+        batchMaxTimestamp(view, scan.at),
+        this.args.indexIntervalBytes,
+      );
+      this.endOffset = scan.lastOffset + 1;
+      if (!isReplayed) continue;
+      const epoch = batchLeaderEpoch(view, scan.at);
+      if (epoch > this.epochs.latest) this.epochs.begin(epoch, scan.baseOffset);
+      const ended = replayBatch(this.ledger, view, scan.at, scan.length, this.args.nowMs);
+      if (ended?.isAborted)
+        segment.aborted.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
+    }
+    // Nothing good behind the place: the index entry that led here was wrong, or the file ends here.
+    if (!isBegun && from > 0 && scan.isDamaged) {
+      tools.files.unpin(segment.log);
+      if (isReplayed) this.prepareLedger(segment, 0);
+      return this.scanSegment(segment, 0, vouched, isReplayed);
+    }
+    if (!isBegun) this.resetBehind(segment, from, this.endOffset);
+    if (scan.isDamaged) this.cut(segment, scan.position, size);
+    segment.seal();
+    tools.files.unpin(segment.log);
+    return !scan.isDamaged;
+  }
+
+  private resetBehind(segment: Segment, position: number, offset: number): void {
+    const firstOffset = position === 0 ? segment.baseOffset : offset;
+    segment.dropIndexesFrom(position, firstOffset);
+  }
+
+  private cut(segment: Segment, position: number, size: number): void {
+    this.tools.disk.truncate(this.tools.files.use(segment.log), position);
+    this.bytesCut += size - position;
+    this.tools.logger.warn(
+      `${segment.log.path}: the last ${size - position} bytes are no whole batch and were cut off; the log ends at offset ${this.endOffset}`,
+    );
+  }
+
+  private removeBehind(index: number): void {
+    for (const segment of this.segments.splice(index + 1)) {
+      this.bytesCut += segment.sizeBytes;
+      this.segmentsRemoved += 1;
+      this.tools.logger.warn(`${segment.log.path} lies behind a damaged place and was removed`);
+      segment.close(true);
+    }
+  }
+
+  private checkIndexes(segment: Segment): void {
+    if (segment.offsets.isSound(segment.sizeBytes) && segment.times.isSound()) return;
+    this.tools.logger.warn(`${segment.log.path}: its indexes are damaged and are made anew`);
+    this.scanSegment(segment, 0, Number.POSITIVE_INFINITY, false);
+  }
+
+  /** The epoch file is missing: every batch header has its epoch. */
+  private collectEpochs(): void {
+    const walk = this.tools.walk;
+    for (const segment of this.segments) {
+      walk.begin(this.tools.files.use(segment.log), 0, segment.sizeBytes);
+      while (walk.next()) {
+        const epoch = batchLeaderEpoch(walk.view, walk.at);
+        if (epoch > this.epochs.latest) this.epochs.begin(epoch, walk.baseOffset);
+      }
+    }
+  }
+
+  private writeDown(): void {
+    const { tools, args } = this;
+    this.epochs.truncateFrom(this.endOffset + 1);
+    this.epochs.save();
+    for (const offset of snapshotOffsets(tools, args.folder)) {
+      if (offset > this.endOffset) tools.disk.remove(snapshotPath(args.folder, offset));
+    }
+    const isReplayed = this.segments.some(
+      (_segment, index) => (this.segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY) > this.vouched,
+    );
+    if (isReplayed) saveSnapshot(tools, args.folder, this.endOffset, this.ledger);
+    for (const segment of this.segments) {
+      if (args.isSynced) tools.disk.sync(tools.files.use(segment.log));
+      segment.close(false);
+    }
+    if (args.isSynced) tools.disk.syncFolder(args.folder);
+  }
+}

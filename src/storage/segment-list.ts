@@ -1,0 +1,123 @@
+/**
+ * The segments of one log, oldest first; the last is the active one and the only one written to. Its descriptor is
+ * pinned, and those of older segments stay pinned until their bytes were flushed. Knows files, not offsets' meaning:
+ * when to roll and what may be removed is the log's decision.
+ */
+import { assert } from '../base/assert.ts';
+import { Segment } from './segment.ts';
+import type { StorageTools } from './storage-tools.ts';
+
+export class SegmentList {
+  readonly folder: string;
+  readonly items: Segment[];
+  private readonly tools: StorageTools;
+
+  /** `syncedOffset`: what lies behind it may not be on the device. */
+  constructor(tools: StorageTools, folder: string, items: Segment[], syncedOffset: number) {
+    assert(items.length > 0, 'a log has at least one segment');
+    this.tools = tools;
+    this.folder = folder;
+    this.items = items;
+    tools.files.pin(this.active.log);
+    for (let index = 0; index < items.length; index++) {
+      const segment = items[index]!;
+      const upper = this.upperOffset(index);
+      if (segment.sizeBytes === 0 || (upper >= 0 && upper <= syncedOffset)) continue;
+      segment.isUnsynced = true;
+      if (segment !== this.active) tools.files.pin(segment.log);
+    }
+  }
+
+  get active(): Segment {
+    return this.items[this.items.length - 1]!;
+  }
+
+  get totalBytes(): number {
+    let bytes = 0;
+    for (let index = 0; index < this.items.length; index++) bytes += this.items[index]!.sizeBytes;
+    return bytes;
+  }
+
+  /** A segment that was left for a newer one waits for its flush. */
+  get hasOldUnsynced(): boolean {
+    // Flushes go from old to new, so that it is enough to look at the one before the active.
+    const count = this.items.length;
+    return count > 1 && this.items[count - 2]!.isUnsynced;
+  }
+
+  /** Index of the segment that the offset belongs to; 0 for offsets before the first. */
+  indexOf(offset: number): number {
+    let low = 0;
+    let high = this.items.length;
+    // Nearly all reads and all writes are about the newest segment.
+    if (this.active.baseOffset <= offset) return high - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.items[middle]!.baseOffset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return Math.max(0, low - 1);
+  }
+
+  /** The next offset after the segment's, as far as the segments tell; -1 for the active one. */
+  upperOffset(index: number): number {
+    return index + 1 < this.items.length ? this.items[index + 1]!.baseOffset : -1;
+  }
+
+  /** Goes on in a new segment. Throws Fault when its files cannot be made; then the old one stays active. */
+  roll(baseOffset: number, reserveBytes: number, nowMs: number): Segment {
+    const old = this.active;
+    assert(baseOffset > old.baseOffset, 'a new segment begins behind the old one');
+    const segment = Segment.create(this.tools, this.folder, baseOffset, reserveBytes, nowMs);
+    old.seal();
+    this.tools.files.pin(segment.log);
+    this.items.push(segment);
+    if (!old.isUnsynced) this.tools.files.unpin(old.log);
+    return segment;
+  }
+
+  noteSynced(segment: Segment): void {
+    if (!segment.isUnsynced) return;
+    segment.isUnsynced = false;
+    if (segment !== this.active && !segment.isClosed) this.tools.files.unpin(segment.log);
+  }
+
+  removeOldest(count: number): void {
+    assert(count < this.items.length, 'the active segment stays');
+    for (let index = 0; index < count; index++) this.release(this.items[index]!, true);
+    this.items.splice(0, count);
+  }
+
+  /** Removes the segments that begin at the offset or later; at least one stays. */
+  removeFrom(offset: number): void {
+    let isCut = false;
+    while (this.items.length > 1 && this.active.baseOffset >= offset) {
+      const segment = this.active;
+      this.items.pop();
+      this.tools.files.unpin(segment.log);
+      segment.isUnsynced = false;
+      segment.close(true);
+      isCut = true;
+    }
+    // What was an older segment is active now: it is pinned as such unless it still was as an unsynced one.
+    if (isCut && !this.active.isUnsynced) this.tools.files.pin(this.active.log);
+  }
+
+  /** Throws everything away and starts at an offset. */
+  restartAt(offset: number, nowMs: number): void {
+    for (let index = 0; index < this.items.length; index++) this.release(this.items[index]!, true);
+    this.items.length = 0;
+    this.items.push(Segment.create(this.tools, this.folder, offset, 0, nowMs));
+    this.tools.files.pin(this.active.log);
+  }
+
+  closeAll(): void {
+    for (let index = 0; index < this.items.length; index++) this.release(this.items[index]!, false);
+  }
+
+  private release(segment: Segment, isRemoval: boolean): void {
+    if (segment === this.active || segment.isUnsynced) this.tools.files.unpin(segment.log);
+    segment.isUnsynced = false;
+    segment.close(isRemoval);
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * One segment of a log: a `.log` file of batches exactly as they went over the wire, and its indexes. Holds what is
+ * written, not what is queued; `sizeBytes` only moves after a write has returned. Appender and recovery tell it of each
+ * batch with `noteBatch`, so that both make the same index entries.
+ *
+ * Indexes are opened when first needed: a log of thousands of segments opens with one stat each.
+ */
+import { assert } from '../base/assert.ts';
+import { NO_TIMESTAMP } from '../protocol/batch.ts';
+import { AbortedIndex } from './aborted-index.ts';
+import { FileHandle } from './file-cache.ts';
+import {
+  ABORTED_SUFFIX,
+  INDEX_SUFFIX,
+  LOG_SUFFIX,
+  offsetName,
+  SNAPSHOT_SUFFIX,
+  TIME_INDEX_SUFFIX,
+} from './file-names.ts';
+import { OFFSET_ENTRY_BYTES, OffsetIndex } from './offset-index.ts';
+import type { StorageTools } from './storage-tools.ts';
+import { TIME_ENTRY_BYTES, TimeIndex } from './time-index.ts';
+
+/** Offsets in the indexes are relative to the segment and have 31 bits. */
+export const RELATIVE_OFFSET_MAX = 2_147_483_647;
+const UNKNOWN = -2;
+
+export class Segment {
+  readonly baseOffset: number;
+  readonly log: FileHandle;
+  /** Written bytes. */
+  sizeBytes: number;
+  leaseCount = 0;
+  /** Has bytes that no flush vouches for yet. */
+  isUnsynced = false;
+  /** Its log let go of it; the descriptor goes when the last lease comes back. */
+  isClosed = false;
+  private readonly tools: StorageTools;
+  private readonly pathStem: string;
+  private readonly createdMs: number;
+  private offsetIndex: OffsetIndex | null = null;
+  private timeIndex: TimeIndex | null = null;
+  private abortedIndex: AbortedIndex | null = null;
+  private bytesSinceEntry = 0;
+  private maxTimestampNow = UNKNOWN;
+  private maxTimestampOffsetNow = UNKNOWN;
+  private firstTimestampNow = UNKNOWN;
+
+  constructor(tools: StorageTools, folder: string, baseOffset: number, sizeBytes: number, createdMs: number) {
+    this.tools = tools;
+    this.baseOffset = baseOffset;
+    this.sizeBytes = sizeBytes;
+    this.createdMs = createdMs;
+    this.pathStem = `${folder}/${offsetName(baseOffset)}`;
+    this.log = new FileHandle(this.pathStem + LOG_SUFFIX);
+  }
+
+  /** Makes the files of an empty segment. Kafka takes a segment without index files for damaged, so they are made as well. */
+  static create(tools: StorageTools, folder: string, baseOffset: number, reserveBytes: number, nowMs: number): Segment {
+    const segment = new Segment(tools, folder, baseOffset, 0, nowMs);
+    const fd = tools.files.create(segment.log);
+    tools.disk.truncate(fd, 0);
+    if (reserveBytes > 0) tools.disk.reserve(fd, 0, reserveBytes);
+    const offsets = new FileHandle(segment.pathStem + INDEX_SUFFIX);
+    const times = new FileHandle(segment.pathStem + TIME_INDEX_SUFFIX);
+    tools.disk.truncate(tools.files.create(offsets), 0);
+    tools.disk.truncate(tools.files.create(times), 0);
+    segment.offsetIndex = new OffsetIndex(tools, offsets, baseOffset, 0);
+    segment.timeIndex = new TimeIndex(tools, times, baseOffset, 0);
+    segment.maxTimestampNow = NO_TIMESTAMP;
+    segment.maxTimestampOffsetNow = baseOffset;
+    return segment;
+  }
+
+  get offsets(): OffsetIndex {
+    if (this.offsetIndex === null) {
+      const handle = new FileHandle(this.pathStem + INDEX_SUFFIX);
+      const index = new OffsetIndex(
+        this.tools,
+        handle,
+        this.baseOffset,
+        this.openIndexFile(handle, OFFSET_ENTRY_BYTES),
+      );
+      index.trimZeros();
+      if (!index.readLast(this.sizeBytes)) {
+        this.tools.logger.warn(`${handle.path} does not fit its segment; lookups go without it`);
+        index.file.truncateTo(0);
+        index.readLast(this.sizeBytes);
+      }
+      this.offsetIndex = index;
+    }
+    return this.offsetIndex;
+  }
+
+  get times(): TimeIndex {
+    if (this.timeIndex === null) {
+      const handle = new FileHandle(this.pathStem + TIME_INDEX_SUFFIX);
+      const index = new TimeIndex(this.tools, handle, this.baseOffset, this.openIndexFile(handle, TIME_ENTRY_BYTES));
+      index.trimZeros();
+      if (!index.readLast()) {
+        this.tools.logger.warn(`${handle.path} does not fit its segment; lookups go without it`);
+        index.file.truncateTo(0);
+        index.readLast();
+      }
+      this.timeIndex = index;
+    }
+    return this.timeIndex;
+  }
+
+  get aborted(): AbortedIndex {
+    if (this.abortedIndex === null) {
+      const handle = new FileHandle(this.pathStem + ABORTED_SUFFIX);
+      const stat = this.tools.disk.stat(handle.path);
+      this.abortedIndex = new AbortedIndex(this.tools, handle, stat === null ? -1 : stat.sizeBytes);
+    }
+    return this.abortedIndex;
+  }
+
+  get maxTimestamp(): number {
+    if (this.maxTimestampNow === UNKNOWN) this.readMaxTimestamp();
+    return this.maxTimestampNow;
+  }
+
+  /** Last offset of the first batch that has the largest timestamp. */
+  get maxTimestampOffset(): number {
+    if (this.maxTimestampNow === UNKNOWN) this.readMaxTimestamp();
+    return this.maxTimestampOffsetNow;
+  }
+
+  /** Age that counts for rolling: by record time when there is a record with one, else by the clock. */
+  ageMs(recordMs: number, nowMs: number): number {
+    if (this.sizeBytes === 0) return 0;
+    if (this.firstTimestampNow === UNKNOWN) this.readFirstTimestamp();
+    return this.firstTimestampNow >= 0 && recordMs >= 0 ? recordMs - this.firstTimestampNow : nowMs - this.createdMs;
+  }
+
+  isIndexFull(indexBytesMax: number): boolean {
+    const offsetsMax = Math.floor(indexBytesMax / OFFSET_ENTRY_BYTES);
+    // The time index keeps a place for the entry it gets when the segment is closed.
+    const timesMax = Math.floor(indexBytesMax / TIME_ENTRY_BYTES) - 1;
+    return this.offsets.file.count >= offsetsMax || this.times.file.count >= timesMax;
+  }
+
+  /** A batch lies at the end of what was noted so far. Entries come as Kafka makes them, its own dump tool checks them. */
+  noteBatch(position: number, length: number, lastOffset: number, maxTimestamp: number, intervalBytes: number): void {
+    assert(position === this.sizeBytes, 'batches are noted in the order they lie in the file');
+    if (position === 0) this.firstTimestampNow = maxTimestamp;
+    if (maxTimestamp > this.maxTimestamp) {
+      this.maxTimestampNow = maxTimestamp;
+      this.maxTimestampOffsetNow = lastOffset;
+    }
+    if (this.bytesSinceEntry > intervalBytes) {
+      this.offsets.append(lastOffset, position);
+      this.times.append(this.maxTimestampNow, this.maxTimestampOffsetNow);
+      this.bytesSinceEntry = 0;
+    }
+    this.bytesSinceEntry += length;
+    this.sizeBytes = position + length;
+  }
+
+  /** First position of a batch that ends at the offset or later; `sizeBytes` when there is none, -1 when unreadable. */
+  locate(offset: number): number {
+    const from = this.offsets.floorByOffset(offset);
+    const position = this.walkTo(offset, from);
+    if (position >= 0 || from === 0) return position;
+    this.tools.logger.warn(`${this.pathStem}${INDEX_SUFFIX} points into the middle of a batch; reading without it`);
+    return this.walkTo(offset, 0);
+  }
+
+  /** Brings the index files up to date: when the log goes on in another segment, and when it is closed. */
+  seal(): number {
+    this.times.append(this.maxTimestamp, this.maxTimestampOffset);
+    const offsetsError = this.offsets.file.flush();
+    const timesError = this.times.file.flush();
+    this.offsets.file.rest();
+    this.times.file.rest();
+    return offsetsError < 0 ? offsetsError : timesError;
+  }
+
+  /** Cuts everything from the position on, where the batch with the given first offset begins. */
+  truncateTo(position: number, offset: number): void {
+    assert(position <= this.sizeBytes, 'a segment is only cut shorter');
+    this.tools.disk.truncate(this.tools.files.use(this.log), position);
+    this.dropIndexesFrom(position, offset);
+  }
+
+  /** Forgets what the indexes say of batches from the position on; `noteBatch` goes on from there. */
+  dropIndexesFrom(position: number, offset: number): void {
+    this.offsets.truncateFrom(position);
+    this.times.truncateFrom(offset);
+    this.aborted.truncateFrom(offset);
+    this.sizeBytes = position;
+    this.bytesSinceEntry = 0;
+    this.firstTimestampNow = UNKNOWN;
+    this.offsets.readLast(position);
+    this.remeasure();
+  }
+
+  /** Closes what is open; with `isRemoval` the files go as well (a leased descriptor stays good until it comes back). */
+  close(isRemoval: boolean): void {
+    const files = this.tools.files;
+    this.tools.forgetPage();
+    for (const index of [this.offsetIndex, this.timeIndex, this.abortedIndex]) {
+      if (index !== null) files.close(index.file.handle);
+    }
+    if (this.leaseCount === 0) files.close(this.log);
+    this.isClosed = true;
+    if (!isRemoval) return;
+    // The batches first: index files without their log are swept away when the folder is opened the next time.
+    const disk = this.tools.disk;
+    for (const suffix of [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, ABORTED_SUFFIX, SNAPSHOT_SUFFIX]) {
+      const path = this.pathStem + suffix;
+      if (suffix === LOG_SUFFIX || disk.stat(path) !== null) disk.remove(path);
+    }
+  }
+
+  /** The largest timestamp of what is left after a cut: the time index has it but for the bytes behind its last entry. */
+  private remeasure(): void {
+    const times = this.times;
+    this.maxTimestampNow = times.lastTimestamp;
+    this.maxTimestampOffsetNow = times.lastOffset;
+    const from = this.offsets.floorByOffset(times.lastOffset);
+    const walk = this.tools.walk;
+    walk.begin(this.tools.files.use(this.log), from, this.sizeBytes);
+    while (walk.next()) {
+      const timestamp = walk.maxTimestamp;
+      if (timestamp > this.maxTimestampNow) {
+        this.maxTimestampNow = timestamp;
+        this.maxTimestampOffsetNow = walk.lastOffset;
+      }
+    }
+  }
+
+  private walkTo(offset: number, from: number): number {
+    const walk = this.tools.walk;
+    walk.begin(this.tools.files.use(this.log), from, this.sizeBytes);
+    let isFirst = true;
+    while (walk.next()) {
+      // An index entry names a batch that ends at or before the offset: beginning behind it means the entry is wrong.
+      if (isFirst && from > 0 && walk.baseOffset > offset) return -1;
+      if (walk.lastOffset >= offset) return walk.position;
+      isFirst = false;
+    }
+    return walk.isDamaged ? -1 : this.sizeBytes;
+  }
+
+  private readMaxTimestamp(): void {
+    this.maxTimestampNow = this.times.lastTimestamp;
+    this.maxTimestampOffsetNow = this.times.lastOffset;
+  }
+
+  private readFirstTimestamp(): void {
+    const walk = this.tools.walk;
+    walk.begin(this.tools.files.use(this.log), 0, this.sizeBytes);
+    this.firstTimestampNow = walk.next() ? walk.maxTimestamp : NO_TIMESTAMP;
+  }
+
+  /** Size of an index file in whole entries; a file that is missing or has a cut entry is made good here. */
+  private openIndexFile(handle: FileHandle, entryBytes: number): number {
+    const stat = this.tools.disk.stat(handle.path);
+    if (stat === null) {
+      this.tools.files.create(handle);
+      return 0;
+    }
+    const surplus = stat.sizeBytes % entryBytes;
+    if (surplus > 0) this.tools.disk.truncate(this.tools.files.use(handle), stat.sizeBytes - surplus);
+    return stat.sizeBytes - surplus;
+  }
+}

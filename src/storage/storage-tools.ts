@@ -1,0 +1,77 @@
+/**
+ * What all logs of one thread share, so that an idle partition costs little: the disk, the checksum, the open files, the
+ * scratch memories and the write vectors of the turn. Made once per thread by whoever runs logs there.
+ *
+ * Scratch is lent for one call and never across calls. It knows no log.
+ */
+import { assert } from '../base/assert.ts';
+import { BatchCheck, type BatchRules, createBatchRules } from '../protocol/batch-check.ts';
+import type { Memory } from '../zerocopy/memory.ts';
+import { BatchWalk } from './batch-walk.ts';
+import type { Disk } from './disk.ts';
+import { FileCache } from './file-cache.ts';
+import { PendingWrites } from './pending-writes.ts';
+
+export type Crc = (memory: Memory, at: number, length: number) => number;
+
+/** Where storage says what it did; messages are sentences. A logger of the base floor fits. */
+export interface StorageLogger {
+  info(message: string): void;
+  warn(message: string): void;
+}
+
+export interface StorageToolsParts {
+  readonly disk: Disk;
+  readonly crc: Crc;
+  readonly logger: StorageLogger;
+  /** Most files kept open for logs of this thread; active segments and leased ones come on top when they must. */
+  readonly filesOpenMax: number;
+}
+
+export const PAGE_BYTES = 4096;
+const SPARE_WRITES_MAX = 64;
+
+export class StorageTools {
+  readonly disk: Disk;
+  readonly crc: Crc;
+  readonly logger: StorageLogger;
+  readonly files: FileCache;
+  readonly walk: BatchWalk;
+  readonly check: BatchCheck<Memory>;
+  readonly rules: BatchRules;
+  /** One page of an index file, and which index and page it holds; any write to an index forgets it. */
+  readonly page: Memory;
+  pageOwner: object | null = null;
+  pageNumber = -1;
+  /** For small reads and writes of any kind, a call at a time. */
+  readonly scratch: Memory;
+  private readonly spareWrites: PendingWrites[] = [];
+
+  constructor(parts: StorageToolsParts) {
+    this.disk = parts.disk;
+    this.crc = parts.crc;
+    this.logger = parts.logger;
+    this.files = new FileCache(parts.disk, parts.filesOpenMax);
+    this.walk = new BatchWalk(parts.disk);
+    this.check = new BatchCheck<Memory>(parts.crc);
+    this.rules = createBatchRules();
+    this.page = parts.disk.allocate(PAGE_BYTES);
+    this.scratch = parts.disk.allocate(PAGE_BYTES);
+  }
+
+  forgetPage(): void {
+    this.pageOwner = null;
+  }
+
+  /** A log that writes in this turn borrows a vector, so that there are as many as logs written to in one turn. */
+  takeWrites(): PendingWrites {
+    const writes = this.spareWrites.pop() ?? new PendingWrites();
+    assert(writes.count === 0, 'a lent write vector is empty');
+    return writes;
+  }
+
+  giveWrites(writes: PendingWrites): void {
+    writes.clear();
+    if (this.spareWrites.length < SPARE_WRITES_MAX) this.spareWrites.push(writes);
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Finds the record a timestamp stands for: ListOffsets by time and by largest timestamp. The time index gives the place
+ * to begin, batch headers the batch, and only that one batch is opened (and decompressed when it is compressed).
+ * Not on the hot path: allocates for the batch it opens.
+ */
+import {
+  BATCH_RECORDS,
+  batchBaseTimestamp,
+  batchBytes,
+  batchCodec,
+  batchCount,
+  batchIsLogAppendTime,
+  batchLeaderEpoch,
+  CODEC_NONE,
+} from '../protocol/batch.ts';
+import { INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
+import { decompress } from '../protocol/compression.ts';
+import type { Segment } from './segment.ts';
+import type { SegmentList } from './segment-list.ts';
+import type { StorageTools } from './storage-tools.ts';
+
+const NONE = 0;
+const KAFKA_STORAGE_ERROR = 56;
+const NOT_FOUND = -1;
+
+/** Answer; reused by the log. Offset -1 with error 0: there is no such record. */
+export interface FoundOffset {
+  error: number;
+  offset: number;
+  timestamp: number;
+  leaderEpoch: number;
+}
+
+export class TimestampSearch {
+  private readonly tools: StorageTools;
+  private readonly list: SegmentList;
+  private next = 0;
+
+  constructor(tools: StorageTools, list: SegmentList) {
+    this.tools = tools;
+    this.list = list;
+  }
+
+  /** First record in [start, limit) whose timestamp is at least the given one. */
+  findFirst(timestamp: number, start: number, limit: number, into: FoundOffset): void {
+    settle(into, NONE, NOT_FOUND, NOT_FOUND, NOT_FOUND);
+    const items = this.list.items;
+    for (let index = this.list.indexOf(start); index < items.length; index++) {
+      const segment = items[index]!;
+      if (segment.baseOffset >= limit) return;
+      if (segment.maxTimestamp < timestamp) continue;
+      const from = Math.max(segment.times.floorOffset(timestamp), start);
+      if (this.searchSegment(segment, from, timestamp, start, limit, into)) return;
+    }
+  }
+
+  /** The first record that has the largest timestamp of all below the limit. */
+  findLargest(start: number, limit: number, into: FoundOffset): void {
+    settle(into, NONE, NOT_FOUND, NOT_FOUND, NOT_FOUND);
+    const items = this.list.items;
+    let best: Segment | null = null;
+    for (let index = this.list.indexOf(start); index < items.length; index++) {
+      const segment = items[index]!;
+      if (segment.sizeBytes === 0 || segment.baseOffset >= limit) continue;
+      if (best === null || segment.maxTimestamp > best.maxTimestamp) best = segment;
+    }
+    if (best === null || best.maxTimestamp < 0) return;
+    // The entry names the batch by its last offset; the records before it in the batch are searched as well.
+    const from = Math.max(start, best.maxTimestampOffset);
+    this.searchSegment(best, from, best.maxTimestamp, start, limit, into);
+  }
+
+  /** True when the search is over: found, past the limit, or unreadable. */
+  private searchSegment(
+    segment: Segment,
+    from: number,
+    timestamp: number,
+    start: number,
+    limit: number,
+    into: FoundOffset,
+  ): boolean {
+    const walk = this.tools.walk;
+    let position = segment.locate(from);
+    if (position < 0) return settle(into, KAFKA_STORAGE_ERROR, NOT_FOUND, NOT_FOUND, NOT_FOUND);
+    while (position < segment.sizeBytes) {
+      walk.begin(this.tools.files.use(segment.log), position, segment.sizeBytes);
+      let isFound = false;
+      while (!isFound && walk.next()) isFound = walk.maxTimestamp >= timestamp;
+      if (!isFound) return walk.isDamaged ? settle(into, KAFKA_STORAGE_ERROR, NOT_FOUND, NOT_FOUND, NOT_FOUND) : false;
+      if (walk.baseOffset >= limit) return true;
+      position = walk.position + walk.length;
+      if (this.searchBatch(segment, walk.position, walk.length, walk.baseOffset, timestamp, start, into)) {
+        if (into.offset >= limit) settle(into, NONE, NOT_FOUND, NOT_FOUND, NOT_FOUND);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private searchBatch(
+    segment: Segment,
+    position: number,
+    length: number,
+    baseOffset: number,
+    timestamp: number,
+    start: number,
+    into: FoundOffset,
+  ): boolean {
+    const memory = this.tools.disk.allocate(length);
+    const got = this.tools.disk.read(this.tools.files.use(segment.log), position, memory, 0, length);
+    if (got !== length || batchBytes(memory.view, 0) !== length)
+      return settle(into, KAFKA_STORAGE_ERROR, NOT_FOUND, NOT_FOUND, NOT_FOUND);
+    const view = memory.view;
+    const epoch = batchLeaderEpoch(view, 0);
+    if (batchIsLogAppendTime(view, 0)) {
+      return settle(into, NONE, Math.max(baseOffset, start), this.tools.walk.maxTimestamp, epoch);
+    }
+    const codec = batchCodec(view, 0);
+    const payload = memory.bytes.subarray(BATCH_RECORDS, length);
+    const records = codec === CODEC_NONE ? payload : decompress(codec, payload, INFLATED_BYTES_MAX);
+    // A producer may store a payload that cannot be opened; its batch is then as exact as the answer gets.
+    if (records === null) return settle(into, NONE, Math.max(baseOffset, start), this.tools.walk.maxTimestamp, epoch);
+    const baseTimestamp = batchBaseTimestamp(view, 0);
+    const count = batchCount(view, 0);
+    let at = 0;
+    for (let index = 0; index < count && at < records.length; index++) {
+      const bytes = this.varint(records, at);
+      const recordAt = this.next;
+      const recordTimestamp = baseTimestamp + this.varint(records, recordAt + 1);
+      const offset = baseOffset + this.varint(records, this.next);
+      if (recordTimestamp >= timestamp && offset >= start) return settle(into, NONE, offset, recordTimestamp, epoch);
+      if (bytes < 0) return false;
+      at = recordAt + bytes;
+    }
+    return false;
+  }
+
+  /** Zigzag, up to 2^53, by arithmetic: timestamps need more than 32 bits. */
+  private varint(bytes: Uint8Array, from: number): number {
+    let value = 0;
+    let scale = 1;
+    let at = from;
+    for (; at < bytes.length && at < from + 10; at++) {
+      const byte = bytes[at]!;
+      value += (byte & 0x7f) * scale;
+      scale *= 128;
+      if (byte < 0x80) break;
+    }
+    this.next = at + 1;
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+}
+
+function settle(into: FoundOffset, error: number, offset: number, timestamp: number, leaderEpoch: number): true {
+  into.error = error;
+  into.offset = offset;
+  into.timestamp = timestamp;
+  into.leaderEpoch = leaderEpoch;
+  return true;
+}

@@ -100,6 +100,11 @@ export class Controller {
     return this.section.depth;
   }
 
+  /** How many more partitions this broker can take. */
+  get roomForPartitions(): number {
+    return this.placement.room(this.parts.nowMs());
+  }
+
   subscribe(listener: RouteListener): () => void {
     return this.routes.subscribe(listener);
   }
@@ -169,10 +174,12 @@ export class Controller {
     });
   }
 
-  /** The last partitions of a topic; answers the sentence of the first one that did not open, null when all did. */
-  createPartitions(plan: (catalog: Catalog) => PartitionsPlan): Promise<Fault | null> {
+  /** A plan of null changes nothing. Answers what kept the first partition from opening, null when all did. */
+  createPartitions(plan: (catalog: Catalog) => PartitionsPlan | null): Promise<Fault | null> {
     return this.change(async () => {
-      const { topicId, addCount } = plan(this.current);
+      const planned = plan(this.current);
+      if (planned === null) return null;
+      const { topicId, addCount } = planned;
       const added = this.tryPlace(addCount);
       if (isFault(added)) return added;
       const leaderEpochs = new Array<number>(addCount).fill(0);

@@ -33,10 +33,15 @@ export class Placement {
     this.slotsMax = slotsMax;
   }
 
+  /** How many partitions could be placed now. */
+  room(nowMs: number): number {
+    this.endRests(nowMs);
+    return this.free.length + this.slotsMax - this.nextFresh;
+  }
+
   /** Places that many partitions, all or none. */
   take(count: number, nowMs: number): Place[] {
-    this.endRests(nowMs);
-    const available = this.free.length + this.slotsMax - this.nextFresh;
+    const available = this.room(nowMs);
     if (count > available) {
       throw new Fault(
         'PB_LIMIT',

@@ -9,6 +9,8 @@ import { loadBrokerConfig } from '../../src/config/load.ts';
 export class MemoryStore implements MetadataStore {
   records: CatalogRecord[] = [];
   isFailing = false;
+  /** Lives with the store, so that a restart does not draw the same ids again. */
+  readonly randomBytes = countingBytes();
 
   open(): Promise<OpenedMetadata> {
     return Promise.resolve({ records: [...this.records], notices: [] });
@@ -92,7 +94,7 @@ export function makeRig(
     config: loadBrokerConfig({ sets: options.sets ?? [] }),
     workers: options.workers ?? 2,
     nowMs: () => clock.nowMs,
-    randomBytes: countingBytes(),
+    randomBytes: store.randomBytes,
     ...(options.slotsMax === undefined ? {} : { slotsMax: options.slotsMax }),
   });
   return { store, host, controller, clock };

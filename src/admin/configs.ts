@@ -1,0 +1,162 @@
+/**
+ * What DescribeConfigs and CreateTopics tell about settings: value, type, where it comes from, and what else was given
+ * for it. Values are always texts; those of sensitive settings stay here.
+ */
+import type { Catalog, CatalogTopic } from '../cluster/catalog.ts';
+import type { BrokerConfig, SettingSource } from '../config/broker-config.ts';
+import { brokerSettings } from '../config/broker-settings.ts';
+import { type AnySetting, formatValue, type SettingType } from '../config/settings.ts';
+import { layersOfTopic } from '../config/topic-config.ts';
+import { isTopicKey, topicSettings } from '../config/topic-settings.ts';
+import { errorCode } from '../protocol/errors.ts';
+import {
+  CONFIG_TYPE_BOOLEAN,
+  CONFIG_TYPE_DOUBLE,
+  CONFIG_TYPE_INT,
+  CONFIG_TYPE_LIST,
+  CONFIG_TYPE_LONG,
+  CONFIG_TYPE_PASSWORD,
+  CONFIG_TYPE_STRING,
+  RESOURCE_BROKER,
+  RESOURCE_TOPIC,
+  SOURCE_DEFAULT,
+  SOURCE_DYNAMIC_BROKER,
+  SOURCE_DYNAMIC_TOPIC,
+  SOURCE_STATIC_BROKER,
+} from '../protocol/schemas/32-describe-configs.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import { problemOfTopicName } from './topic-names.ts';
+
+const typeCodes: { readonly [Type in SettingType]: number } = {
+  boolean: CONFIG_TYPE_BOOLEAN,
+  string: CONFIG_TYPE_STRING,
+  int: CONFIG_TYPE_INT,
+  long: CONFIG_TYPE_LONG,
+  double: CONFIG_TYPE_DOUBLE,
+  list: CONFIG_TYPE_LIST,
+  password: CONFIG_TYPE_PASSWORD,
+};
+
+export interface ConfigSynonym {
+  readonly name: string;
+  readonly value: string | null;
+  readonly source: number;
+}
+
+export interface DescribedConfig {
+  readonly name: string;
+  readonly value: string | null;
+  readonly isReadOnly: boolean;
+  readonly source: number;
+  readonly isSensitive: boolean;
+  readonly synonyms: readonly ConfigSynonym[];
+  readonly type: number;
+  readonly documentation: string;
+}
+
+export interface ConfigWish {
+  readonly resourceType: number;
+  readonly resourceName: string;
+  /** Null: all. */
+  readonly keys: readonly string[] | null;
+}
+
+export type ConfigAnswer =
+  | { readonly refusal: Refusal; readonly configs: readonly [] }
+  | { readonly refusal: null; readonly configs: readonly DescribedConfig[] };
+
+export function describeConfigs(catalog: Catalog, config: BrokerConfig, wish: ConfigWish): ConfigAnswer {
+  switch (wish.resourceType) {
+    case RESOURCE_TOPIC:
+      return describeTopic(catalog, config, wish);
+    case RESOURCE_BROKER:
+      return describeBroker(config, wish);
+    default: {
+      const message = `resources of the type ${wish.resourceType} have no settings here; ask for topics (2) or brokers (4)`;
+      return { refusal: refuse(errorCode.INVALID_REQUEST, message), configs: [] };
+    }
+  }
+}
+
+function describeTopic(catalog: Catalog, config: BrokerConfig, wish: ConfigWish): ConfigAnswer {
+  const topic = catalog.topicsByName.get(wish.resourceName);
+  if (topic !== undefined) return { refusal: null, configs: chosen(describeTopicConfigs(topic, config), wish.keys) };
+  const problem = problemOfTopicName(wish.resourceName);
+  const refusal =
+    problem === null
+      ? refuse(errorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic '${wish.resourceName}'`)
+      : refuse(errorCode.INVALID_TOPIC_EXCEPTION, problem);
+  return { refusal, configs: [] };
+}
+
+/** The empty name stands for all brokers together: only what was set for all of them while they ran, which is nothing. */
+function describeBroker(config: BrokerConfig, wish: ConfigWish): ConfigAnswer {
+  const nodeId = String(config.values['node.id']);
+  if (wish.resourceName === '') return { refusal: null, configs: [] };
+  if (wish.resourceName === nodeId) return { refusal: null, configs: chosen(describeBrokerConfigs(config), wish.keys) };
+  const message = `this is broker ${nodeId}, not '${wish.resourceName}'; ask that one, or leave the name empty for the cluster`;
+  return { refusal: refuse(errorCode.INVALID_REQUEST, message), configs: [] };
+}
+
+/** Every setting of a topic, by name; also for one that does not exist yet. */
+export function describeTopicConfigs(topic: Pick<CatalogTopic, 'configs'>, config: BrokerConfig): DescribedConfig[] {
+  const described: DescribedConfig[] = [];
+  for (const [key, setting] of Object.entries(topicSettings)) {
+    if (!isTopicKey(key) || setting.isInternal) continue;
+    const layers = layersOfTopic(key, topic.configs, config);
+    const synonyms = layers.map((layer) => ({
+      name: layer.key,
+      value: layer.text,
+      source: layer.source === 'topic' ? SOURCE_DYNAMIC_TOPIC : sourceCode(layer.source),
+    }));
+    described.push(describedConfig(key, setting, formatValue(setting.default), synonyms, false));
+  }
+  return described;
+}
+
+function describeBrokerConfigs(config: BrokerConfig): DescribedConfig[] {
+  const described: DescribedConfig[] = [];
+  for (const [key, setting] of Object.entries(brokerSettings)) {
+    if (setting.isInternal) continue;
+    const synonyms = config.layersOf(key).map((layer) => ({
+      name: key,
+      value: layer.text,
+      source: sourceCode(layer.source),
+    }));
+    described.push(describedConfig(key, setting, null, synonyms, setting.change === 'restart'));
+  }
+  return described.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The strongest synonym is the value in force. */
+function describedConfig(
+  name: string,
+  setting: AnySetting,
+  fallback: string | null,
+  synonyms: readonly ConfigSynonym[],
+  isReadOnly: boolean,
+): DescribedConfig {
+  const [best] = synonyms;
+  const hidden = setting.isSensitive ? synonyms.map((synonym) => ({ ...synonym, value: null })) : synonyms;
+  return {
+    name,
+    value: setting.isSensitive ? null : (best?.value ?? fallback),
+    isReadOnly,
+    source: best?.source ?? SOURCE_DEFAULT,
+    isSensitive: setting.isSensitive,
+    synonyms: hidden,
+    type: typeCodes[setting.type],
+    documentation: setting.doc,
+  };
+}
+
+function sourceCode(source: SettingSource): number {
+  if (source === 'default') return SOURCE_DEFAULT;
+  return source === 'dynamic' ? SOURCE_DYNAMIC_BROKER : SOURCE_STATIC_BROKER;
+}
+
+function chosen(configs: readonly DescribedConfig[], keys: readonly string[] | null): readonly DescribedConfig[] {
+  if (keys === null || keys.length === 0) return configs;
+  const wanted = new Set(keys);
+  return configs.filter((config) => wanted.has(config.name));
+}

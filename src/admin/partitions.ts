@@ -1,0 +1,168 @@
+/**
+ * Partitions as clients see and change them: adding some to a topic, assigning replicas by hand, and walking through
+ * the partitions of many topics page by page.
+ */
+import type { Catalog, CatalogTopic } from '../cluster/catalog.ts';
+import type { Controller } from '../cluster/controller.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { type Refusal, refusalOf, refuse } from './refusal.ts';
+import { problemOfTopicName } from './topic-names.ts';
+
+export interface ReplicaAssignment {
+  readonly partition: number;
+  readonly brokerIds: readonly number[];
+}
+
+/** Null when the assignments cover the partitions from `first` on without a gap and name brokers that exist. */
+export function problemOfAssignments(
+  assignments: readonly ReplicaAssignment[],
+  first: number,
+  nodeId: number,
+): string | null {
+  const sorted = assignments.toSorted((a, b) => a.partition - b.partition);
+  for (const [index, { partition, brokerIds }] of sorted.entries()) {
+    if (partition !== first + index)
+      return `the assignment lacks the partition ${first + index} or has it twice; number them from ${first} on`;
+    if (brokerIds.length === 0) return `the assignment of partition ${partition} names no broker; name ${nodeId}`;
+    if (new Set(brokerIds).size < brokerIds.length)
+      return `the assignment of partition ${partition} names a broker twice; name it once`;
+    const unknown = brokerIds.find((id) => id !== nodeId);
+    if (unknown !== undefined)
+      return `the assignment of partition ${partition} names the broker ${unknown}, which does not exist; name ${nodeId}`;
+  }
+  return null;
+}
+
+/** Null when that many partitions more fit into this broker. */
+export function refusalOfCount(count: number, room: number): Refusal | null {
+  if (count <= room) return null;
+  return refuse(
+    errorCode.INVALID_PARTITIONS,
+    `${count} partitions more do not fit: this broker has room for ${room}; ask for fewer`,
+  );
+}
+
+export interface GrowWish {
+  readonly name: string;
+  /** Partitions the topic shall have in the end. */
+  readonly count: number;
+  /** Broker ids of each new partition, or null. */
+  readonly assignments: readonly (readonly number[])[] | null;
+}
+
+export interface GrowResult {
+  readonly name: string;
+  readonly refusal: Refusal | null;
+}
+
+/** One result for each distinct name, in the order of the wishes. */
+export async function createPartitions(
+  controller: Controller,
+  wishes: readonly GrowWish[],
+  options: { readonly isOnlyCheck: boolean },
+): Promise<GrowResult[]> {
+  const counts = new Map<string, number>();
+  for (const { name } of wishes) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const results: GrowResult[] = [];
+  for (const name of counts.keys()) {
+    const wish = wishes.find((one) => one.name === name);
+    if (wish === undefined) continue;
+    if ((counts.get(name) ?? 0) > 1) {
+      const message = `the request names the topic '${name}' twice; name it once`;
+      results.push({ name, refusal: refuse(errorCode.INVALID_REQUEST, message) });
+    } else {
+      results.push({ name, refusal: await growOne(controller, wish, options.isOnlyCheck) });
+    }
+  }
+  return results;
+}
+
+async function growOne(controller: Controller, wish: GrowWish, isOnlyCheck: boolean): Promise<Refusal | null> {
+  if (isOnlyCheck) return refusalOfGrowth(controller, wish);
+  let refusal: Refusal | null = null;
+  const fault = await controller.createPartitions((catalog) => {
+    refusal = refusalOfGrowth(controller, wish);
+    const topic = catalog.topicsByName.get(wish.name);
+    if (refusal !== null || topic === undefined) return null;
+    return { topicId: topic.id, addCount: wish.count - topic.leaderEpochs.length };
+  });
+  if (refusal !== null) return refusal;
+  if (fault === null) return null;
+  const answer = refusalOf(fault);
+  return answer.errorCode === errorCode.POLICY_VIOLATION
+    ? refuse(errorCode.INVALID_PARTITIONS, answer.message)
+    : answer;
+}
+
+function refusalOfGrowth(controller: Controller, wish: GrowWish): Refusal | null {
+  const topic = controller.catalog.topicsByName.get(wish.name);
+  if (topic === undefined) return refuse(errorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic '${wish.name}'`);
+  const has = topic.leaderEpochs.length;
+  if (wish.count <= has) {
+    const message = `the topic '${wish.name}' has ${has} partitions; ask for more than that (partitions cannot be taken away)`;
+    return refuse(errorCode.INVALID_PARTITIONS, message);
+  }
+  const noRoom = refusalOfCount(wish.count - has, controller.roomForPartitions);
+  if (noRoom !== null || wish.assignments === null) return noRoom;
+  if (wish.assignments.length !== wish.count - has) {
+    const message = `${wish.count - has} partitions are to be added but ${wish.assignments.length} are assigned; assign each of the new ones`;
+    return refuse(errorCode.INVALID_REPLICA_ASSIGNMENT, message);
+  }
+  const assignments = wish.assignments.map((brokerIds, index) => ({ partition: has + index, brokerIds }));
+  const problem = problemOfAssignments(assignments, has, controller.config.values['node.id']);
+  return problem === null ? null : refuse(errorCode.INVALID_REPLICA_ASSIGNMENT, problem);
+}
+
+export interface PartitionCursor {
+  readonly topicName: string;
+  readonly partitionIndex: number;
+}
+
+export interface TopicPage {
+  readonly name: string;
+  readonly errorCode: number;
+  readonly topic: CatalogTopic | null;
+  readonly firstPartition: number;
+  readonly partitionCount: number;
+}
+
+export interface PartitionPages {
+  readonly topics: readonly TopicPage[];
+  readonly next: PartitionCursor | null;
+}
+
+/**
+ * Topics in the order of their names, cut after `partitionsMax` partitions; `next` says where to go on. An empty list of
+ * names means all topics. Null: the names do not hold the topic the cursor stands on.
+ */
+export function pagePartitions(
+  catalog: Catalog,
+  names: readonly string[],
+  cursor: PartitionCursor | null,
+  partitionsMax: number,
+): PartitionPages | null {
+  const isAll = names.length === 0;
+  const wanted = [...new Set(isAll ? catalog.topicsByName.keys() : names)];
+  if (!isAll && cursor !== null && !wanted.includes(cursor.topicName)) return null;
+  const sorted = wanted.filter((name) => cursor === null || name >= cursor.topicName).sort();
+  const topics: TopicPage[] = [];
+  let room = Math.max(1, partitionsMax);
+  for (const name of sorted) {
+    const topic = catalog.topicsByName.get(name) ?? null;
+    if (topic === null) {
+      const isBadName = problemOfTopicName(name) !== null;
+      const code = isBadName ? errorCode.INVALID_TOPIC_EXCEPTION : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+      topics.push({ name, errorCode: code, topic: null, firstPartition: 0, partitionCount: 0 });
+      continue;
+    }
+    const firstPartition = cursor?.topicName === name ? Math.max(0, cursor.partitionIndex) : 0;
+    if (room === 0) return { topics, next: { topicName: name, partitionIndex: firstPartition } };
+    const left = Math.max(0, topic.leaderEpochs.length - firstPartition);
+    const partitionCount = Math.min(left, room);
+    topics.push({ name, errorCode: errorCode.NONE, topic, firstPartition, partitionCount });
+    room -= partitionCount;
+    if (partitionCount < left)
+      return { topics, next: { topicName: name, partitionIndex: firstPartition + partitionCount } };
+  }
+  return { topics, next: null };
+}

@@ -1,0 +1,38 @@
+/** Why something a client asked for was not done: an error code of the protocol and a sentence for people. */
+import { Bug } from '../base/assert.ts';
+import { type Fault, isFault } from '../base/fault.ts';
+import { errorCode } from '../protocol/errors.ts';
+
+export interface Refusal {
+  readonly errorCode: number;
+  readonly message: string;
+}
+
+export function refuse(code: number, message: string): Refusal {
+  return { errorCode: code, message };
+}
+
+/** What a client is told about a fault. Bugs go on their way: they must not be answered. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof Bug) throw error;
+  if (!isFault(error)) throw error;
+  return refuse(codeOfFault(error), error.message);
+}
+
+function codeOfFault(fault: Fault): number {
+  switch (fault.code) {
+    case 'PB_DISK_FULL':
+    case 'PB_DISK_ERROR':
+    case 'PB_DATA_UNWRITABLE':
+    case 'PB_DATA_DAMAGED':
+      return errorCode.KAFKA_STORAGE_ERROR;
+    case 'PB_LIMIT':
+      return errorCode.POLICY_VIOLATION;
+    case 'PB_TIMEOUT':
+      return errorCode.REQUEST_TIMED_OUT;
+    case 'PB_PROTOCOL':
+      return errorCode.INVALID_REQUEST;
+    default:
+      return errorCode.UNKNOWN_SERVER_ERROR;
+  }
+}

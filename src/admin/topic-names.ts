@@ -1,0 +1,34 @@
+/**
+ * Which names a topic may have. Kafka derives metric names from topic names and turns '.' into '_' there, so two topics
+ * that differ only in that are refused, as they are there.
+ */
+import type { Catalog } from '../cluster/catalog.ts';
+
+export const TOPIC_NAME_LENGTH_MAX = 249;
+
+/** Null for a good name, else a sentence. */
+export function problemOfTopicName(name: string): string | null {
+  if (name === '') return 'a topic needs a name; this one is empty';
+  if (name === '.' || name === '..') return `a topic cannot be called '${name}'`;
+  if (name.length > TOPIC_NAME_LENGTH_MAX) {
+    return `the topic name has ${name.length} characters but ${TOPIC_NAME_LENGTH_MAX} are allowed; shorten it`;
+  }
+  if (!/^[a-zA-Z0-9._-]+$/.test(name)) {
+    return `the topic name '${name}' has characters other than letters, digits, '.', '_' and '-'; leave them out`;
+  }
+  return null;
+}
+
+/** A topic that exists and differs from `name` only in '.' and '_', or null. */
+export function collisionOf(name: string, catalog: Catalog): string | null {
+  if (!name.includes('.') && !name.includes('_')) return null;
+  const flat = flattened(name);
+  for (const existing of catalog.topicsByName.keys()) {
+    if (existing !== name && existing.length === name.length && flattened(existing) === flat) return existing;
+  }
+  return null;
+}
+
+export function flattened(name: string): string {
+  return name.replaceAll('.', '_');
+}

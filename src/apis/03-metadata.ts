@@ -1,0 +1,130 @@
+/**
+ * Metadata, versions 0 to 13: the brokers, and where the partitions of topics are.
+ *
+ * The broker's address is the one the client dialled, unless another is advertised. Topics that do not exist are created
+ * when both the broker and the request allow it and the client did not ask for all topics; the first answer is then
+ * LEADER_NOT_AVAILABLE, which clients try again. The top-level error of version 13 stays 0: anything else sends clients
+ * back to their bootstrap servers.
+ */
+import { CLUSTER_OPERATIONS, TOPIC_OPERATIONS } from '../admin/operations.ts';
+import { problemOfTopicName } from '../admin/topic-names.ts';
+import { type CatalogTopic, isInternalTopic } from '../cluster/catalog.ts';
+import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { ZERO_UUID } from '../protocol/fields.ts';
+import { metadata, OPERATIONS_NOT_ASKED } from '../protocol/schemas/03-metadata.ts';
+import { addressFor, type ControlContext, defineHandler } from './define.ts';
+
+type Request = RequestOf<typeof metadata>;
+type Response = ResponseInputOf<typeof metadata>;
+type TopicAnswer = ElementOf<Response['topics']>;
+type TopicQuestion = ElementOf<NonNullable<Request['topics']>>;
+
+/** Below, an empty list asks for all topics; ids and null names came later than the fields that hold them. */
+const NULL_MEANS_ALL_SINCE = 1;
+const IDS_SINCE = 12;
+
+export const metadataHandler = defineHandler({
+  api: metadata,
+  access: [{ kind: 'guarded', resource: 'topic', operation: 'describe' }],
+
+  handle: (request, context) => answer(context, request, answerTopics(request, context)),
+
+  refuse: (request, refusal, context) => answer(context, request, refuseAll(request, refusal.errorCode)),
+});
+
+function answer(context: ControlContext, request: Request, topics: readonly TopicAnswer[]): Response {
+  const { controller } = context.services;
+  const { values } = controller.config;
+  const { host, port } = addressFor(context);
+  const nodeId = values['node.id'];
+  return {
+    brokers: [{ nodeId, host, port, rack: values['broker.rack'] }],
+    clusterId: controller.catalog.clusterId,
+    controllerId: nodeId,
+    topics,
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : OPERATIONS_NOT_ASKED,
+  };
+}
+
+function answerTopics(request: Request, context: ControlContext): readonly TopicAnswer[] {
+  const { controller } = context.services;
+  const { topicsByName, topicsById } = controller.catalog;
+  const nodeId = controller.config.values['node.id'];
+  const operations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : OPERATIONS_NOT_ASKED;
+  const known = (topic: CatalogTopic): TopicAnswer => knownTopic(topic, nodeId, operations);
+  const { topics } = request;
+  const isAll = topics === null || (context.apiVersion < NULL_MEANS_ALL_SINCE && topics.length === 0);
+  if (isAll) return Array.from(topicsByName.values(), known);
+  const hasIds = topics.some(({ topicId, name }) => topicId !== ZERO_UUID || name === null);
+  if (hasIds && context.apiVersion < IDS_SINCE) return refuseAll(request, errorCode.INVALID_REQUEST);
+  const missing = missingNames(topics, (name) => topicsByName.has(name));
+  const codes = answerMissing(missing, request, context);
+  return distinct(topics).map(({ topicId, name }) => {
+    if (topicId !== ZERO_UUID || name === null) {
+      const topic = topicsById.get(topicId);
+      return topic === undefined ? unknownTopic(null, topicId, errorCode.UNKNOWN_TOPIC_ID) : known(topic);
+    }
+    const topic = topicsByName.get(name);
+    if (topic !== undefined) return known(topic);
+    return unknownTopic(name, ZERO_UUID, codes.get(name) ?? errorCode.UNKNOWN_TOPIC_OR_PARTITION);
+  });
+}
+
+/** A topic asked for twice is answered once. */
+function distinct(topics: readonly TopicQuestion[]): readonly TopicQuestion[] {
+  const seen = new Map(topics.map((topic) => [`${topic.topicId} ${topic.name}`, topic]));
+  return seen.size === topics.length ? topics : [...seen.values()];
+}
+
+function missingNames(topics: readonly TopicQuestion[], isKnown: (name: string) => boolean): readonly string[] {
+  const names = new Set<string>();
+  for (const { topicId, name } of topics) {
+    if (topicId === ZERO_UUID && name !== null && !isKnown(name)) names.add(name);
+  }
+  return [...names];
+}
+
+function answerMissing(
+  names: readonly string[],
+  request: Request,
+  context: ControlContext,
+): ReadonlyMap<string, number> {
+  const { controller, autoCreation } = context.services;
+  const isAllowed = controller.config.values['auto.create.topics.enable'] && request.allowAutoTopicCreation;
+  if (isAllowed && names.length > 0) return autoCreation.begin(names);
+  return new Map(
+    names.map((name) => [
+      name,
+      problemOfTopicName(name) === null ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.INVALID_TOPIC_EXCEPTION,
+    ]),
+  );
+}
+
+function knownTopic(topic: CatalogTopic, nodeId: number, topicAuthorizedOperations: number): TopicAnswer {
+  const replicaNodes = [nodeId];
+  return {
+    errorCode: errorCode.NONE,
+    name: topic.name,
+    topicId: topic.id,
+    isInternal: isInternalTopic(topic.name),
+    partitions: topic.leaderEpochs.map((leaderEpoch, partitionIndex) => ({
+      errorCode: errorCode.NONE,
+      partitionIndex,
+      leaderId: nodeId,
+      leaderEpoch,
+      replicaNodes,
+      isrNodes: replicaNodes,
+      offlineReplicas: [],
+    })),
+    topicAuthorizedOperations,
+  };
+}
+
+function unknownTopic(name: string | null, topicId: string, code: number): TopicAnswer {
+  return { errorCode: code, name, topicId, isInternal: name !== null && isInternalTopic(name), partitions: [] };
+}
+
+function refuseAll(request: Request, code: number): readonly TopicAnswer[] {
+  return (request.topics ?? []).map(({ name, topicId }) => unknownTopic(name ?? '', topicId, code));
+}

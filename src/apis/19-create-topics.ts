@@ -1,0 +1,60 @@
+/**
+ * CreateTopics, versions 2 to 7: topics stand or fall one by one. The answer comes when the partitions are open; from
+ * version 5 on it tells what was made of the wishes, from version 7 on the id. `validateOnly` creates nothing.
+ */
+import { describeTopicConfigs } from '../admin/configs.ts';
+import { createTopics as createAll, type TopicResult, type TopicWish } from '../admin/topics.ts';
+import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { createTopics } from '../protocol/schemas/19-create-topics.ts';
+import { type ControlContext, defineHandler } from './define.ts';
+
+type Wish = ElementOf<RequestOf<typeof createTopics>['topics']>;
+type Answer = ElementOf<ResponseInputOf<typeof createTopics>['topics']>;
+
+export const createTopicsHandler = defineHandler({
+  api: createTopics,
+  access: [{ kind: 'guarded', resource: 'topic', operation: 'create' }],
+
+  async handle(request, context) {
+    const { controller } = context.services;
+    const results = await createAll(controller, request.topics.map(wishOf), { isOnlyCheck: request.validateOnly });
+    return { topics: results.map((result) => answerOf(result, context)) };
+  },
+
+  refuse: (request, refusal) => ({
+    topics: request.topics.map(({ name }) => ({ name, errorCode: refusal.errorCode, errorMessage: refusal.message })),
+  }),
+});
+
+function wishOf(wish: Wish): TopicWish {
+  return {
+    name: wish.name,
+    partitionCount: wish.numPartitions,
+    replicationFactor: wish.replicationFactor,
+    assignments: wish.assignments.map(({ partitionIndex, brokerIds }) => ({ partition: partitionIndex, brokerIds })),
+    configs: wish.configs,
+  };
+}
+
+function answerOf(result: TopicResult, { services }: ControlContext): Answer {
+  const { name, refusal } = result;
+  if (refusal !== null) {
+    return { name, errorCode: refusal.errorCode, errorMessage: refusal.message, configs: [] };
+  }
+  const configs = describeTopicConfigs(result.plan, services.controller.config);
+  return {
+    name,
+    ...(result.topic === null ? {} : { topicId: result.topic.id }),
+    errorCode: errorCode.NONE,
+    numPartitions: result.plan.partitionCount,
+    replicationFactor: 1,
+    configs: configs.map((config) => ({
+      name: config.name,
+      value: config.value,
+      readOnly: config.isReadOnly,
+      configSource: config.source,
+      isSensitive: config.isSensitive,
+    })),
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * Pairs an API's schema with what the broker does for it. One file per API key holds one handler; `control-table.ts`
+ * lists them. A handler is glue: it turns a decoded request into calls to `admin/` or the controller, and what comes
+ * back into a response. It knows nothing of frames, sockets and threads.
+ */
+import type { AutoCreation } from '../admin/auto-creation.ts';
+import { type Refusal, refusalOf } from '../admin/refusal.ts';
+import { isFault } from '../base/fault.ts';
+import type { Controller } from '../cluster/controller.ts';
+import type { Address } from '../config/addresses.ts';
+import type { Api } from '../protocol/api.ts';
+import { decodeRequest } from '../protocol/compile.ts';
+import { encodeResponseFrame } from '../protocol/frame.ts';
+import type { Reader } from '../protocol/reader.ts';
+import type { VersionRange } from '../protocol/registry.ts';
+import { Writer } from '../protocol/writer.ts';
+
+export interface ConnectionFacts {
+  /** Small number, unique while the connection lives. */
+  readonly id: number;
+  /** "address:port" of the client. */
+  readonly peer: string;
+  /** The address the client dialled. */
+  readonly local: Address;
+}
+
+/** What handlers may use; built once with the broker. */
+export interface ControlServices {
+  readonly controller: Controller;
+  readonly autoCreation: AutoCreation;
+  /** What ApiVersions answers: all APIs of the broker, also those the fronts answer themselves. */
+  readonly ranges: readonly VersionRange[];
+  readonly features: readonly FeatureRange[];
+  /** Told to clients instead of the address they dialled, or null. */
+  readonly advertised: Address | null;
+}
+
+/** A feature this broker has, with the versions it knows and the one in force (null: it is not in force). */
+export interface FeatureRange {
+  readonly name: string;
+  readonly minVersion: number;
+  readonly maxVersion: number;
+  readonly level: number | null;
+}
+
+export interface ControlContext {
+  readonly connection: ConnectionFacts;
+  readonly clientId: string | null;
+  readonly apiVersion: number;
+  readonly correlationId: number;
+  readonly nowMs: number;
+  readonly services: ControlServices;
+}
+
+/** What a client needs to be allowed; stated by every handler, so that it cannot be forgotten when rules are enforced. */
+export type Access =
+  | { readonly kind: 'open'; readonly because: string }
+  | {
+      readonly kind: 'guarded';
+      readonly resource: 'cluster' | 'topic' | 'group' | 'transactional-id';
+      readonly operation:
+        | 'create'
+        | 'delete'
+        | 'alter'
+        | 'describe'
+        | 'describe-configs'
+        | 'idempotent-write'
+        | 'write';
+    };
+
+export interface HandlerDefinition<Request, Response> {
+  readonly api: Api<Request, unknown, unknown, Response>;
+  /** All of these. */
+  readonly access: readonly [Access, ...Access[]];
+  handle(request: Request, context: ControlContext): Promise<Response> | Response;
+  /** The answer when `handle` met a fault. */
+  refuse(request: Request, refusal: Refusal, context: ControlContext): Response;
+}
+
+/** A handler as the table holds it: the types of its messages stay inside. */
+export interface ControlHandler {
+  readonly api: Api;
+  readonly access: readonly [Access, ...Access[]];
+  /** From the body of a request to a whole frame. Throws PB_PROTOCOL when the body cannot be read. */
+  answer(body: Reader, context: ControlContext): Promise<Uint8Array>;
+}
+
+/** More than any answer needs: 100,000 partitions in Metadata are 4 MB. */
+const RESPONSE_BYTES_MAX = 64 * 1024 * 1024;
+
+export function defineHandler<Request, Response>(definition: HandlerDefinition<Request, Response>): ControlHandler {
+  const { api, access } = definition;
+  return {
+    api,
+    access,
+    async answer(body, context) {
+      const request = decodeRequest(api, context.apiVersion, body);
+      const response = await respond(definition, request, context);
+      const writer = new Writer(RESPONSE_BYTES_MAX);
+      encodeResponseFrame(api, context.apiVersion, context.correlationId, response, writer);
+      return writer.written();
+    },
+  };
+}
+
+async function respond<Request, Response>(
+  definition: HandlerDefinition<Request, Response>,
+  request: Request,
+  context: ControlContext,
+): Promise<Response> {
+  try {
+    return await definition.handle(request, context);
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return definition.refuse(request, refusalOf(error), context);
+  }
+}
+
+/** The address this client is told: the advertised one, else the one it dialled. */
+export function addressFor(context: ControlContext): Address {
+  const { advertised } = context.services;
+  if (advertised !== null) return advertised;
+  const { host, port } = context.connection.local;
+  return { host: host.startsWith('::ffff:') ? host.slice('::ffff:'.length) : host, port };
+}

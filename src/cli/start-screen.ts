@@ -1,0 +1,83 @@
+/** What a person reads when the broker has started: one screen, from facts alone. Printed by `main.ts`. */
+import { type Address, joinHostPort } from '../config/addresses.ts';
+
+export interface StartFacts {
+  readonly version: string;
+  readonly listen: Address;
+  /** Null: each client is told the address it dialled. */
+  readonly advertised: Address | null;
+  readonly dataFolder: string;
+  readonly ioPath: 'uring' | 'epoll' | 'node';
+  /** Why this path and no better one; empty when it is the best there is. */
+  readonly ioReason: string;
+  readonly fronts: number;
+  readonly workers: number;
+  readonly durability: 'page-cache' | 'fsync';
+  readonly topics: number;
+  readonly partitions: number;
+  readonly newTopicPartitions: number;
+  /** Process start to the first accepted connection. */
+  readonly startedInMs: number;
+  /** Sentences that deserve to be seen. */
+  readonly notices: readonly string[];
+}
+
+const ioNames = { uring: 'io_uring', epoll: 'epoll', node: 'plain Node sockets' } as const;
+
+const durabilityTexts = {
+  'page-cache': 'page cache (an answered produce survives a crash of the process, not of the machine)',
+  fsync: 'fsync (an answered produce survives a power cut)',
+} as const;
+
+export function renderStartScreen(facts: StartFacts, isColoured: boolean): string {
+  const paint = isColoured ? coloured : plain;
+  const dialled = joinHostPort(facts.advertised ?? dialable(facts.listen));
+  const rows: readonly (readonly [string, string])[] = [
+    ['listening on', paint.strong(joinHostPort(facts.listen))],
+    ...(facts.advertised === null ? [] : [['told to clients', joinHostPort(facts.advertised)] as const]),
+    [
+      'data folder',
+      `${facts.dataFolder} (${counted(facts.topics, 'topic')}, ${counted(facts.partitions, 'partition')})`,
+    ],
+    ['i/o', ioNames[facts.ioPath] + (facts.ioReason === '' ? '' : ` (${facts.ioReason})`)],
+    ['threads', `${counted(facts.fronts, 'front')}, ${counted(facts.workers, 'worker')}`],
+    ['durability', durabilityTexts[facts.durability]],
+    ['new topics', `get ${counted(facts.newTopicPartitions, 'partition')}`],
+  ];
+  return [
+    `${paint.strong(`perfbroker ${facts.version}`)} ${paint.quiet(`ready in ${Math.round(facts.startedInMs)} ms`)}`,
+    '',
+    ...rows.map(([name, text]) => `  ${paint.quiet(name.padEnd(16))}${text}`),
+    ...(facts.notices.length === 0
+      ? []
+      : ['', ...facts.notices.map((notice) => `  ${paint.warning('note')} ${notice}`)]),
+    '',
+    `  ${paint.quiet('try it, in two terminals:')}`,
+    `    kcat -b ${dialled} -t hello -P`,
+    `    kcat -b ${dialled} -t hello -C`,
+    `  ${paint.quiet('or with the tools of Kafka:')}`,
+    `    kafka-console-producer.sh --bootstrap-server ${dialled} --topic hello`,
+    '',
+  ].join('\n');
+}
+
+/** An address that means "all of them" is dialled as this very machine. */
+function dialable(listen: Address): Address {
+  const isAny = listen.host === '0.0.0.0' || listen.host === '::';
+  return isAny ? { host: 'localhost', port: listen.port } : listen;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+interface Paint {
+  readonly strong: (text: string) => string;
+  readonly quiet: (text: string) => string;
+  readonly warning: (text: string) => string;
+}
+
+const plain: Paint = { strong: (text) => text, quiet: (text) => text, warning: (text) => text };
+
+const painted = (code: number) => (text: string) => `\u001b[${code}m${text}\u001b[0m`;
+const coloured: Paint = { strong: painted(1), quiet: painted(2), warning: painted(33) };

@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { controlHandlers } from '../../src/apis/control-table.ts';
+import { Bug } from '../../src/base/assert.ts';
+import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
+import { initProducerId } from '../../src/protocol/schemas/22-init-producer-id.ts';
+import { dialled, frameOf, makeDesk, topicWish } from './desk-client.ts';
+
+describe('the control desk', () => {
+  it('4: closes the connection on an unknown key, a version it does not have, and a broken header', async () => {
+    const { desk } = await makeDesk();
+    const closes = async (bytes: number[]) =>
+      expect(await desk.handleFrame(Uint8Array.from(bytes), dialled)).toBeNull();
+    await closes([0, 99, 0, 0, 0, 0, 0, 1, 255, 255]);
+    await closes([255, 255, 0, 0, 0, 0, 0, 1, 255, 255]);
+    await closes([0, 3, 0, 14, 0, 0, 0, 1, 255, 255, 0]);
+    await closes([0, 3, 0, 1]);
+    await closes([]);
+    await closes([0, 3, 0, 1, 0, 0, 0, 1, 0, 50, 1]);
+    await closes([0, 3, 0, 1, 0, 0, 0, 1, 255, 255]);
+  });
+
+  it('4: takes a null client id', async () => {
+    const { desk } = await makeDesk();
+    const frame = Uint8Array.from([0, 3, 0, 1, 0, 0, 0, 1, 255, 255, 255, 255, 255, 255]);
+    expect(await desk.handleFrame(frame, dialled)).not.toBeNull();
+  });
+
+  it('does not take the header of the frame before for that of a frame that is too short', async () => {
+    const { desk, controller } = await makeDesk();
+    await desk.handleFrame(frameOf(initProducerId, 4, 1, { transactionalId: null, transactionTimeoutMs: 1 }), dialled);
+    expect(await desk.handleFrame(new Uint8Array(9), dialled)).toBeNull();
+    expect(controller.catalog.nextProducerId).toBe(1000);
+  });
+
+  it('answers or closes, whatever bytes follow a good header', async () => {
+    const { desk } = await makeDesk();
+    const keys = controlHandlers.map(({ api }) => api);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...keys),
+        fc.nat({ max: 13 }),
+        fc.uint8Array({ maxLength: 40 }),
+        async (api, version, body) => {
+          const frame = Uint8Array.from([0, api.key, 0, version, 0, 0, 0, 1, 255, 255, 0, ...body]);
+          const reply = await desk.handleFrame(frame, dialled);
+          expect(reply === null || reply.length >= 8).toBe(true);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('answers a fault of the disk with an error code, and lets a bug through', async () => {
+    const { ask, store, desk, host } = await makeDesk();
+    store.isFailing = true;
+    const answer = await ask(createTopics, 7, { topics: [topicWish('a')] });
+    expect(answer.topics).toMatchObject([{ name: 'a', errorCode: 56, errorMessage: 'the disk is full' }]);
+    store.isFailing = false;
+    host.openPartitions = () => Promise.reject(new Bug('broken'));
+    const frame = frameOf(createTopics, 7, 1, { topics: [topicWish('b')] });
+    await expect(desk.handleFrame(frame, dialled)).rejects.toThrow('broken');
+  });
+
+  it('states for every API who may use it', () => {
+    for (const handler of controlHandlers) expect(handler.access.length, handler.api.name).toBeGreaterThan(0);
+  });
+});

@@ -8,8 +8,15 @@
  *   head[partition] ──> held ──> held ──> held <── tail[partition]        needed offset grows along the queue
  */
 import { assert } from '../base/assert.ts';
+import {
+  APPENDED_BASE_OFFSET_NUMBER,
+  APPENDED_LOG_START_NUMBER,
+  APPENDED_REASON,
+  APPENDED_RECORD_INDEX,
+  APPENDED_TIME_NUMBER,
+  RECEIPT_APPEND,
+} from '../zerocopy/layout.ts';
 import type { Receipts } from './receipts.ts';
-import { APPENDED_BASE_OFFSET_NUMBER, APPENDED_LOG_START_NUMBER, APPENDED_REASON, APPENDED_RECORD_INDEX, APPENDED_TIME_NUMBER, RECEIPT_APPEND } from '../zerocopy/layout.ts';
 
 const NONE = -1;
 const HELD_START = 256;
@@ -42,7 +49,15 @@ export class AckGate {
   }
 
   /** `neededOffset`: the high watermark that lets the receipt go. */
-  hold(partition: number, lane: number, exchange: number, entry: number, neededOffset: number, baseOffset: number, appendTimeMs: number): void {
+  hold(
+    partition: number,
+    lane: number,
+    exchange: number,
+    entry: number,
+    neededOffset: number,
+    baseOffset: number,
+    appendTimeMs: number,
+  ): void {
     if (this.free === NONE) this.grow();
     const held = this.free;
     this.free = this.next[held]!;

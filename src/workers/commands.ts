@@ -8,6 +8,8 @@ export interface PartitionOpening {
   readonly slot: number;
   readonly topic: string;
   readonly partition: number;
+  /** "topic-0", for messages. */
+  readonly partitionName: string;
   /** base64url, as partition.metadata has it. */
   readonly topicId: string;
   /** The partition's folder. */
@@ -37,6 +39,8 @@ export interface PartitionReport {
   readonly logStart: number;
   readonly high: number;
   readonly end: number;
+  /** Closed well: everything is on the device and written down. */
+  readonly isClean: boolean;
 }
 
 export interface PartitionOutcome {
@@ -49,4 +53,10 @@ export type WorkerReply =
   | { readonly kind: 'ready' }
   | { readonly kind: 'outcome'; readonly id: number; readonly outcomes: readonly PartitionOutcome[] }
   | { readonly kind: 'report'; readonly id: number; readonly rows: readonly PartitionReport[] }
-  | { readonly kind: 'recode'; readonly ticket: number; readonly batch: Uint8Array; readonly codec: string; readonly level: number };
+  | {
+      readonly kind: 'recode';
+      readonly ticket: number;
+      readonly batch: Uint8Array;
+      readonly codec: number;
+      readonly level: number;
+    };

@@ -6,14 +6,7 @@
  * Use: `begin` picks the slot, the caller fills `words[wordAt + field]` and `numbers[numberAt + n]`; nothing to close.
  */
 import { assert } from '../base/assert.ts';
-import {
-  RECEIPT_ERROR,
-  SLOT_ENTRY,
-  SLOT_EXCHANGE,
-  SLOT_KIND,
-  SLOT_PARTITION,
-  SLOT_WORDS,
-} from '../zerocopy/layout.ts';
+import { RECEIPT_ERROR, SLOT_ENTRY, SLOT_EXCHANGE, SLOT_KIND, SLOT_PARTITION, SLOT_WORDS } from '../zerocopy/layout.ts';
 import type { Ring } from '../zerocopy/ring.ts';
 
 const OVERFLOW_SLOTS_START = 64;

@@ -25,7 +25,13 @@ export class RoleThread {
   private isEnding = false;
   private wasReady = false;
 
-  constructor(name: string, url: URL, data: unknown, transfer: readonly Transferable[], onDeath: (cause: Error) => void) {
+  constructor(
+    name: string,
+    url: URL,
+    data: unknown,
+    transfer: readonly Transferable[],
+    onDeath: (cause: Error) => void,
+  ) {
     this.name = name;
     this.onDeath = onDeath;
     this.worker = new Worker(url, { name, workerData: data, transferList: [...transfer] });

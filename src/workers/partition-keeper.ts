@@ -1,0 +1,225 @@
+/**
+ * Opens, configures and closes a worker's logs as main commands, and tells main where they stand. Not on the hot path:
+ * one look at the mailbox a turn, and a tick a second.
+ */
+import { must } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
+import type { Logger } from '../base/logger.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { openLog } from '../storage/log-open.ts';
+import type { StorageTools } from '../storage/storage-tools.ts';
+import type { Board } from '../zerocopy/board.ts';
+import { RECEIPT_WAKE } from '../zerocopy/layout.ts';
+import type { AckGate } from './ack-gate.ts';
+import type { PartitionOpening, PartitionOutcome, PartitionReport, WorkerCommand, WorkerReply } from './commands.ts';
+import type { LogFlushes } from './log-flushes.ts';
+import type { Mailbox } from './mailbox.ts';
+import { OwnedPartition, type PartitionTable } from './partition-table.ts';
+import type { Receipts } from './receipts.ts';
+import type { Recoder } from './recoder.ts';
+
+export interface PartitionKeeperParts {
+  readonly mailbox: Mailbox;
+  readonly reply: (reply: WorkerReply) => void;
+  readonly tools: StorageTools;
+  readonly table: PartitionTable;
+  readonly board: Board;
+  readonly gate: AckGate;
+  readonly flushes: LogFlushes;
+  readonly recoder: Recoder;
+  readonly receipts: readonly Receipts[];
+  readonly logger: Logger;
+}
+
+type CloseCommand = Extract<WorkerCommand, { kind: 'close' }>;
+
+/** A close command some of whose logs still wait for a flush to come back. */
+interface Closing {
+  readonly command: CloseCommand;
+  readonly outcomes: PartitionOutcome[];
+  readonly waiting: Set<OwnedPartition>;
+}
+
+/** How long a stop may spend on flushing to the device; what is left is vouched for by the running boot only. */
+const STOP_FLUSH_MS = 1200;
+
+export class PartitionKeeper {
+  /** The thread ends after this turn. */
+  hasStopped = false;
+  private readonly parts: PartitionKeeperParts;
+  private readonly closings: Closing[] = [];
+  private stopId = -1;
+  private expiryDueMs = 0;
+
+  constructor(parts: PartitionKeeperParts) {
+    this.parts = parts;
+  }
+
+  takeMail(nowMs: number): boolean {
+    let count = 0;
+    for (let message = this.parts.mailbox.take(); message !== null; message = this.parts.mailbox.take()) {
+      this.handle(readCommand(message), nowMs);
+      count += 1;
+    }
+    if (this.stopId >= 0) this.tryStop(nowMs);
+    return count > 0;
+  }
+
+  /** Once a second: flushes that became due by time, producers that expired. */
+  tick(nowMs: number): void {
+    const expires = nowMs >= this.expiryDueMs;
+    if (expires) this.expiryDueMs = nowMs + EXPIRY_EVERY_MS;
+    for (const partition of this.parts.table.all()) {
+      this.parts.flushes.ask(partition, nowMs);
+      if (partition.log.isPoisoned) partition.log.heal(nowMs);
+      if (expires) partition.log.expireProducers(nowMs);
+    }
+  }
+
+  /** The flush of a log that is being closed came back. */
+  finishClosing(partition: OwnedPartition): void {
+    for (const closing of this.closings) {
+      if (!closing.waiting.delete(partition)) continue;
+      closing.outcomes.push(this.closeNow(partition, closing.command));
+      this.answerClosing(closing);
+      return;
+    }
+  }
+
+  private handle(command: WorkerCommand, nowMs: number): void {
+    switch (command.kind) {
+      case 'open':
+        this.parts.reply({
+          kind: 'outcome',
+          id: command.id,
+          outcomes: command.partitions.map((opening) => this.open(opening, nowMs)),
+        });
+        break;
+      case 'close':
+        this.close(command);
+        break;
+      case 'configure':
+        this.configure(command);
+        break;
+      case 'report':
+        this.parts.reply({ kind: 'report', id: command.id, rows: this.rows() });
+        break;
+      case 'stop':
+        this.stopId = command.id;
+        break;
+      case 'recoded':
+        this.parts.recoder.finished(command.ticket, command.bytes);
+        break;
+    }
+  }
+
+  private open(opening: PartitionOpening, nowMs: number): PartitionOutcome {
+    const { slot } = opening;
+    try {
+      const log = openLog({ ...opening, tools: this.parts.tools, nowMs });
+      if (log.leaderEpoch !== opening.leaderEpoch) log.beginEpoch(opening.leaderEpoch);
+      const partition = new OwnedPartition(slot, log, opening.leaderEpoch);
+      this.parts.table.add(partition);
+      const marks = log.watermarks;
+      this.parts.board.set(slot, marks.start, marks.stable, marks.high, marks.end, 0);
+      this.parts.board.setEpoch(slot, opening.leaderEpoch);
+      return { slot, problem: null };
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.parts.logger.error(`partition ${opening.topic}-${opening.partition} does not open: ${error.message}`);
+      return { slot, problem: error.message };
+    }
+  }
+
+  private configure(command: Extract<WorkerCommand, { kind: 'configure' }>): void {
+    const partition = this.parts.table.at(command.slot);
+    if (partition !== null) {
+      partition.log.configure(command.settings);
+      partition.recodes = command.settings.compressionType !== 'producer';
+    }
+    this.parts.reply({ kind: 'outcome', id: command.id, outcomes: [{ slot: command.slot, problem: null }] });
+  }
+
+  private close(command: CloseCommand): void {
+    const closing: Closing = { command, outcomes: [], waiting: new Set() };
+    this.closings.push(closing);
+    for (const slot of command.slots) {
+      if (this.parts.table.at(slot) === null) continue;
+      const partition = this.parts.table.remove(slot);
+      this.parts.board.clear(slot);
+      this.parts.gate.fail(slot, errorCode.UNKNOWN_TOPIC_OR_PARTITION);
+      for (const receipts of this.parts.receipts) receipts.begin(RECEIPT_WAKE, -1, -1, slot, 0);
+      if (partition.syncsPending > 0) closing.waiting.add(partition);
+      else closing.outcomes.push(this.closeNow(partition, command));
+    }
+    this.answerClosing(closing);
+  }
+
+  private closeNow(partition: OwnedPartition, command: CloseCommand): PartitionOutcome {
+    try {
+      const error = partition.log.close(!command.remove);
+      const problem =
+        error < 0 ? `${partition.log.partitionName} was not flushed when it was closed: error ${-error}` : null;
+      return { slot: partition.slot, problem };
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return { slot: partition.slot, problem: error.message };
+    }
+  }
+
+  private answerClosing(closing: Closing): void {
+    if (closing.waiting.size > 0) return;
+    this.closings.splice(this.closings.indexOf(closing), 1);
+    this.parts.reply({ kind: 'outcome', id: closing.command.id, outcomes: closing.outcomes });
+  }
+
+  private tryStop(nowMs: number): void {
+    const partitions = this.parts.table.all();
+    if (partitions.some((partition) => partition.syncsPending > 0)) return;
+    const rows: PartitionReport[] = [];
+    const started = performance.now();
+    for (const partition of partitions) {
+      const mayFlush = performance.now() - started < STOP_FLUSH_MS;
+      const isClosed = this.closeForStop(partition, mayFlush);
+      rows.push({ ...rowOf(partition), isClean: isClosed });
+    }
+    this.parts.reply({ kind: 'report', id: this.stopId, rows });
+    this.stopId = -1;
+    this.hasStopped = true;
+    void nowMs;
+  }
+
+  private closeForStop(partition: OwnedPartition, mayFlush: boolean): boolean {
+    try {
+      return partition.log.close(mayFlush) >= 0 && mayFlush;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.parts.logger.error(`${partition.log.partitionName} did not close well: ${error.message}`);
+      return false;
+    }
+  }
+
+  private rows(): PartitionReport[] {
+    return this.parts.table.all().map((partition) => rowOf(partition));
+  }
+}
+
+const EXPIRY_EVERY_MS = 60_000;
+
+function rowOf(partition: OwnedPartition): PartitionReport {
+  const { log, slot } = partition;
+  const marks = log.watermarks;
+  return {
+    slot,
+    recoveryPoint: log.recoveryPoint,
+    logStart: marks.start,
+    high: marks.high,
+    end: marks.end,
+    isClean: false,
+  };
+}
+
+function readCommand(message: unknown): WorkerCommand {
+  const isCommand = typeof message === 'object' && message !== null && 'kind' in message;
+  return must(isCommand ? (message as WorkerCommand) : null, 'main sends commands');
+}

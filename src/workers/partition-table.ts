@@ -1,0 +1,62 @@
+/**
+ * What a worker owns: its open logs by partition slot, and beside each what the worker itself must remember of it. Slots
+ * are the board's rows; a worker owns some of them, so the table is a plain sparse array and a lookup is one load.
+ */
+import { assert, must } from '../base/assert.ts';
+import type { Log } from '../storage/log.ts';
+import { BOARD_SLOTS_MAX } from '../zerocopy/layout.ts';
+
+export class OwnedPartition {
+  readonly slot: number;
+  readonly log: Log;
+  leaderEpoch: number;
+  /** The turn in which a job touched it last: each log is written once a turn. */
+  touchedTurn = -1;
+  /** The log's write failed in this turn: its receipts say so. */
+  hasFailed = false;
+  /** Files of the flush under way that the disk aide has not finished, and the first error among them. */
+  syncsPending = 0;
+  syncError = 0;
+  /** The topic asks for a codec of its own. */
+  recodes: boolean;
+
+  constructor(slot: number, log: Log, leaderEpoch: number) {
+    this.slot = slot;
+    this.log = log;
+    this.leaderEpoch = leaderEpoch;
+    this.recodes = log.settings.compressionType !== 'producer';
+  }
+}
+
+export class PartitionTable {
+  private readonly bySlot: (OwnedPartition | null)[] = [];
+  private readonly slots = new Set<number>();
+
+  get count(): number {
+    return this.slots.size;
+  }
+
+  /** Null when this worker does not own the slot (any more). */
+  at(slot: number): OwnedPartition | null {
+    return this.bySlot[slot] ?? null;
+  }
+
+  add(partition: OwnedPartition): void {
+    assert(partition.slot >= 0 && partition.slot < BOARD_SLOTS_MAX, 'a partition has a row in the board');
+    assert(this.at(partition.slot) === null, 'a slot holds one partition at a time');
+    while (this.bySlot.length <= partition.slot) this.bySlot.push(null);
+    this.bySlot[partition.slot] = partition;
+    this.slots.add(partition.slot);
+  }
+
+  remove(slot: number): OwnedPartition {
+    const partition = must(this.at(slot), 'a partition is removed once');
+    this.bySlot[slot] = null;
+    this.slots.delete(slot);
+    return partition;
+  }
+
+  all(): OwnedPartition[] {
+    return [...this.slots].map((slot) => must(this.at(slot), 'every listed slot is owned'));
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * Re-encoding for topics whose compression.type names a codec. Small batches are re-encoded within the worker's turn;
+ * larger ones go to the background pool, so that no partition waits for another one's compressor longer than
+ * INLINE_BYTES_MAX takes: about a millisecond per batch. A partition's order is kept: while one of its batches is in the
+ * pool, later ones wait behind it here.
+ *
+ *   recode ──small, nothing ahead──> isDone: append now
+ *      └────large, or one ahead───> queue of the partition ──oldest has come back──> takeReady: append in order
+ */
+import { assert, must } from '../base/assert.ts';
+import { batchCodec } from '../protocol/batch.ts';
+import { BatchCheck, type BatchRules, createBatchRules, INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
+import { codecByName } from '../protocol/compression.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { recompressBatch } from '../protocol/recompress.ts';
+import type { Crc } from '../storage/storage-tools.ts';
+import { APPEND_FLAG_INTERNAL, APPEND_FLAG_ZSTD_ALLOWED } from '../zerocopy/layout.ts';
+import type { Memory } from '../zerocopy/memory.ts';
+import type { OwnedPartition } from './partition-table.ts';
+
+/** Per target codec (none, gzip, snappy, lz4, zstd): what takes about a millisecond. */
+const INLINE_BYTES_MAX: readonly number[] = [1_048_576, 32_768, 262_144, 524_288, 65_536];
+/** Batches queued in all; beyond, jobs stay in their ring. */
+const QUEUED_MAX = 256;
+const QUEUED_BYTES_MAX = 64 * 1024 * 1024;
+
+export interface RecodeJob {
+  readonly partition: OwnedPartition;
+  readonly slot: number;
+  readonly lane: number;
+  readonly exchange: number;
+  readonly entry: number;
+  readonly flags: number;
+  readonly inputBytes: number;
+  error: number;
+  /** Null while the background pool has it. */
+  bytes: Uint8Array | null;
+  isBack: boolean;
+}
+
+export interface RecoderParts {
+  readonly crc: Crc;
+  readonly memoryOf: (bytes: Uint8Array) => Memory;
+  readonly send: (ticket: number, batch: Uint8Array, codec: number, level: number) => void;
+}
+
+export class Recoder {
+  // The result of `recode` when `isDone`, and of `takeReady`.
+  isDone = false;
+  memory: Memory | null = null;
+  at = 0;
+  length = 0;
+  recordIndex = -1;
+  reason = 0;
+  ready: RecodeJob | null = null;
+
+  private readonly parts: RecoderParts;
+  private readonly check: BatchCheck<Memory>;
+  private readonly rules: BatchRules = createBatchRules();
+  private readonly queues = new Map<OwnedPartition, RecodeJob[]>();
+  private readonly tickets = new Map<number, RecodeJob>();
+  private readonly readyQueues: RecodeJob[][] = [];
+  private nextTicket = 1;
+  private queuedCount = 0;
+  private queuedBytes = 0;
+
+  constructor(parts: RecoderParts) {
+    this.parts = parts;
+    this.check = new BatchCheck<Memory>(parts.crc);
+  }
+
+  get hasRoom(): boolean {
+    return this.queuedCount < QUEUED_MAX && this.queuedBytes < QUEUED_BYTES_MAX;
+  }
+
+  get hasReady(): boolean {
+    return this.readyQueues.length > 0;
+  }
+
+  /** Returns a Kafka error code; 0 and `isDone`: append `memory`, `at`, `length`; 0 and not: it comes through `takeReady`. */
+  recode(
+    partition: OwnedPartition,
+    lane: number,
+    exchange: number,
+    entry: number,
+    memory: Memory,
+    at: number,
+    length: number,
+    flags: number,
+    nowMs: number,
+  ): number {
+    assert(this.hasRoom, 'the recoder was asked for room first');
+    this.recordIndex = -1;
+    this.reason = 0;
+    const error = this.checkInput(partition, memory, at, length, flags, nowMs);
+    if (error !== 0) return error;
+    const settings = partition.log.settings;
+    const target = codecByName(settings.compressionType);
+    const isSame = batchCodec(memory.view, at) === target;
+    const isQueued = this.queues.has(partition);
+    if (isSame && !isQueued) return this.passThrough(memory, at, length);
+    if (!isQueued && length <= must(INLINE_BYTES_MAX[target], 'every codec has a budget')) {
+      const bytes = this.encode(memory, at, length, target, settings.compressionLevel);
+      return bytes === null ? errorCode.CORRUPT_MESSAGE : this.passThrough(this.parts.memoryOf(bytes), 0, bytes.length);
+    }
+    this.isDone = false;
+    this.enqueue(
+      {
+        partition,
+        slot: partition.slot,
+        lane,
+        exchange,
+        entry,
+        flags,
+        inputBytes: length,
+        error: 0,
+        bytes: null,
+        isBack: false,
+      },
+      memory.bytes.slice(at, at + length),
+      target,
+      settings.compressionLevel,
+    );
+    return 0;
+  }
+
+  /** The background pool is done with a batch; null: it could not be re-encoded. */
+  finished(ticket: number, bytes: Uint8Array | null): void {
+    const job = this.tickets.get(ticket);
+    if (job === undefined) return;
+    this.tickets.delete(ticket);
+    job.isBack = true;
+    job.bytes = bytes;
+    if (bytes === null) job.error = errorCode.CORRUPT_MESSAGE;
+    const queue = must(this.queues.get(job.partition), 'a batch in the pool stands in its queue');
+    if (queue[0] === job) this.readyQueues.push(queue);
+  }
+
+  /** The next batch that may be appended now, in `ready` and (without an error) `memory`, `at`, `length`. */
+  takeReady(): boolean {
+    const queue = this.readyQueues[0];
+    if (queue === undefined) return false;
+    const job = must(queue.shift(), 'a ready queue has a first batch');
+    this.queuedCount -= 1;
+    this.queuedBytes -= job.inputBytes;
+    const next = queue[0];
+    if (next === undefined || !next.isBack) this.readyQueues.shift();
+    if (next === undefined) this.queues.delete(job.partition);
+    this.ready = job;
+    this.recordIndex = -1;
+    this.reason = 0;
+    if (job.bytes !== null) {
+      this.memory = this.parts.memoryOf(job.bytes);
+      this.at = 0;
+      this.length = job.bytes.length;
+    }
+    return true;
+  }
+
+  private passThrough(memory: Memory, at: number, length: number): number {
+    this.isDone = true;
+    this.memory = memory;
+    this.at = at;
+    this.length = length;
+    return 0;
+  }
+
+  private encode(memory: Memory, at: number, length: number, codec: number, level: number): Uint8Array | null {
+    const batch = memory.bytes.subarray(at, at + length);
+    const crc = this.parts.crc;
+    const memoryOf = this.parts.memoryOf;
+    return recompressBatch(
+      batch,
+      this.check.inflated,
+      {
+        codec,
+        ...(level < 0 ? {} : { level }),
+        logAppendTime: null,
+        maxTimestamp: null,
+        inflatedBytesMax: INFLATED_BYTES_MAX,
+      },
+      (over, from, bytes) => crc(memoryOf(over.bytes), from, bytes),
+    );
+  }
+
+  private enqueue(job: RecodeJob, batch: Uint8Array, codec: number, level: number): void {
+    const queue = this.queues.get(job.partition);
+    if (queue === undefined) this.queues.set(job.partition, [job]);
+    else queue.push(job);
+    this.queuedCount += 1;
+    this.queuedBytes += job.inputBytes;
+    const ticket = this.nextTicket++;
+    this.tickets.set(ticket, job);
+    this.parts.send(ticket, batch, codec, level);
+  }
+
+  private checkInput(
+    partition: OwnedPartition,
+    memory: Memory,
+    at: number,
+    length: number,
+    flags: number,
+    nowMs: number,
+  ): number {
+    const settings = partition.log.settings;
+    const rules = this.rules;
+    rules.messageBytesMax = settings.batchBytesMax;
+    rules.timestampBeforeMaxMs = settings.timestampBeforeMaxMs;
+    rules.timestampAfterMaxMs = settings.timestampAfterMaxMs;
+    rules.isLogAppendTime = settings.isLogAppendTime;
+    rules.isCompacted = settings.isCompacted;
+    rules.isZstdAllowed = (flags & APPEND_FLAG_ZSTD_ALLOWED) !== 0;
+    rules.isInternal = (flags & APPEND_FLAG_INTERNAL) !== 0;
+    rules.inflatesAlways = true;
+    rules.nowMs = nowMs;
+    const error = this.check.check(memory, at, length, rules);
+    this.recordIndex = this.check.recordIndex;
+    this.reason = this.check.reason;
+    return error;
+  }
+}

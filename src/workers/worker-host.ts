@@ -1,0 +1,149 @@
+/**
+ * Main's hand on the partition workers: opens, configures and closes partitions wherever they are placed. After an unclean
+ * stop it has their folders put in order first, several side by side in the background pool. The controller uses it
+ * through its own port, which this class fits; it knows topics only as names.
+ */
+import type { TopicValues } from '../config/topic-settings.ts';
+import { partitionFolderName } from '../storage/file-names.ts';
+import type { LogDirectory, PartitionVouchers } from '../storage/log-directory.ts';
+import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
+import type { PartitionOpening, PartitionOutcome } from './commands.ts';
+import { type BrokerLogSettings, logSettingsOf } from './topic-log-settings.ts';
+import type { WorkerPost } from './worker-post.ts';
+
+export interface PlacedPartition {
+  readonly slot: number;
+  readonly worker: number;
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+}
+
+export interface PartitionToStart extends PlacedPartition {
+  readonly leaderEpoch: number;
+  readonly values: TopicValues;
+  /** Created just now: nobody has written to it, nothing needs recovery. */
+  readonly isNew: boolean;
+}
+
+export interface WorkerHostParts {
+  readonly posts: readonly WorkerPost[];
+  readonly directory: LogDirectory;
+  /** The last stop was clean: nothing needs recovery. */
+  readonly isClean: boolean;
+  readonly settings: BrokerLogSettings;
+  readonly recover: (args: RecoveryArgs) => Promise<RecoveryReport>;
+  /** 32 hex digits, others each time. */
+  readonly uniqueHex: () => string;
+}
+
+const NO_VOUCHERS: PartitionVouchers = { recoveryPoint: 0, logStartOffset: 0, writtenOffset: -1 };
+const OPEN_WAIT_MS = 600_000;
+const CLOSE_WAIT_MS = 30_000;
+const CONFIGURE_WAIT_MS = 30_000;
+
+export class WorkerHost {
+  /** Partitions that are open, by slot, for whoever writes checkpoints. */
+  readonly open = new Map<number, PlacedPartition>();
+  bytesScanned = 0;
+  private readonly parts: WorkerHostParts;
+
+  constructor(parts: WorkerHostParts) {
+    this.parts = parts;
+  }
+
+  async openPartitions(partitions: readonly PartitionToStart[]): Promise<readonly PartitionOutcome[]> {
+    const openings = await Promise.all(partitions.map((partition) => this.openingOf(partition)));
+    const byWorker = new Map<number, PartitionOpening[]>();
+    const problems: PartitionOutcome[] = [];
+    partitions.forEach((partition, index) => {
+      const opening = openings[index];
+      if (opening === undefined) return;
+      if (typeof opening === 'string') {
+        problems.push({ slot: partition.slot, problem: opening });
+        return;
+      }
+      const list = byWorker.get(partition.worker) ?? [];
+      list.push(opening);
+      byWorker.set(partition.worker, list);
+    });
+    const answers = await Promise.all(
+      [...byWorker].map(([worker, list]) => this.postOf(worker).open(list, OPEN_WAIT_MS)),
+    );
+    const outcomes = [...problems, ...answers.flat()];
+    const failed = new Set(outcomes.filter((outcome) => outcome.problem !== null).map((outcome) => outcome.slot));
+    for (const partition of partitions) {
+      if (!failed.has(partition.slot)) this.open.set(partition.slot, partition);
+    }
+    return outcomes;
+  }
+
+  async closePartitions(partitions: readonly PlacedPartition[], options: { readonly remove: boolean }): Promise<void> {
+    const byWorker = new Map<number, number[]>();
+    for (const { slot, worker } of partitions) {
+      this.open.delete(slot);
+      byWorker.set(worker, [...(byWorker.get(worker) ?? []), slot]);
+    }
+    await Promise.all(
+      [...byWorker].map(([worker, slots]) => this.postOf(worker).close(slots, options.remove, CLOSE_WAIT_MS)),
+    );
+    if (!options.remove) return;
+    for (const { topic, partition } of partitions)
+      this.parts.directory.remove(topic, partition, this.parts.uniqueHex());
+  }
+
+  async configurePartitions(
+    partitions: readonly (PlacedPartition & { readonly values: TopicValues })[],
+  ): Promise<void> {
+    await Promise.all(
+      partitions.map(({ worker, slot, values }) =>
+        this.postOf(worker).configure(slot, logSettingsOf(values, this.parts.settings), CONFIGURE_WAIT_MS),
+      ),
+    );
+  }
+
+  /** A sentence instead, when the folder could not be put in order. */
+  private async openingOf(partition: PartitionToStart): Promise<PartitionOpening | string> {
+    const { directory, isClean } = this.parts;
+    const settings = logSettingsOf(partition.values, this.parts.settings);
+    const name = partitionFolderName(partition.topic, partition.partition);
+    const folder = directory.pathOf(partition.topic, partition.partition);
+    const vouchers = partition.isNew ? NO_VOUCHERS : directory.vouchersOf(partition.topic, partition.partition);
+    const opening: PartitionOpening = {
+      slot: partition.slot,
+      topic: partition.topic,
+      partition: partition.partition,
+      partitionName: name,
+      topicId: partition.topicId,
+      folder,
+      leaderEpoch: partition.leaderEpoch,
+      settings,
+      isClean: true,
+      recoveryPoint: vouchers.recoveryPoint,
+      logStartOffset: vouchers.logStartOffset,
+      writtenOffset: -1,
+    };
+    if (partition.isNew || isClean) return opening;
+    try {
+      const report = await this.parts.recover({
+        folder,
+        partitionName: name,
+        recoveryPoint: opening.recoveryPoint,
+        writtenOffset: vouchers.writtenOffset,
+        indexIntervalBytes: settings.indexIntervalBytes,
+        isSynced: settings.isSyncedBeforeAck,
+        nowMs: Date.now(),
+      });
+      this.bytesScanned += report.bytesScanned;
+      return { ...opening, recoveryPoint: report.recoveryPoint };
+    } catch (error) {
+      return `${name} could not be recovered: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+
+  private postOf(worker: number): WorkerPost {
+    const post = this.parts.posts[worker];
+    if (post === undefined) throw new RangeError(`there is no worker ${worker}`);
+    return post;
+  }
+}

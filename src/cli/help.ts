@@ -54,11 +54,12 @@ function flagRow(setting: AnySetting): FlagRow {
   return { name: flag.name, text: row(`${short}--${flag.name} ${flag.placeholder}`, text) };
 }
 
-/** Two columns; a long second one goes on below itself. */
+/** Two columns; a long first one pushes the second below itself. */
 function row(left: string, right: string): string {
-  const indented = `  ${left}`;
   const lines = wrapped(right, WIDTH - COLUMN);
-  return lines.map((line, index) => `${(index === 0 ? indented : '').padEnd(COLUMN)}${line}`).join('\n');
+  const first = `  ${left}`;
+  if (first.length >= COLUMN) lines.unshift('');
+  return lines.map((line, index) => `${(index === 0 ? first : '').padEnd(COLUMN)}${line}`.trimEnd()).join('\n');
 }
 
 function wrapped(text: string, width: number): string[] {

@@ -29,26 +29,39 @@ export type CatalogRecord =
   /** Producer ids below `next` may have been handed out. */
   | { readonly kind: 'producer-ids'; readonly next: number };
 
-export type ReadRecord =
-  | { readonly state: 'good'; readonly record: CatalogRecord }
+export type ReadRecords =
+  | { readonly state: 'good'; readonly records: readonly CatalogRecord[] }
   | { readonly state: 'unknown'; readonly kind: string }
   | { readonly state: 'damaged' };
 
-const damaged: ReadRecord = { state: 'damaged' };
+type ReadRecord = { readonly state: 'good'; readonly record: CatalogRecord } | Exclude<ReadRecords, { state: 'good' }>;
 
-export function encodeRecord(record: CatalogRecord): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(record));
+const damaged = { state: 'damaged' } as const;
+
+export function encodeRecords(records: readonly CatalogRecord[]): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(records));
 }
 
-export function decodeRecord(bytes: Uint8Array): ReadRecord {
+export function decodeRecords(bytes: Uint8Array): ReadRecords {
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     return damaged;
   }
-  if (typeof parsed !== 'object' || parsed === null) return damaged;
-  const fields = new Map<string, unknown>(Object.entries(parsed));
+  if (!Array.isArray(parsed)) return damaged;
+  const records: CatalogRecord[] = [];
+  for (const item of parsed) {
+    const read = readRecord(item);
+    if (read.state !== 'good') return read;
+    records.push(read.record);
+  }
+  return { state: 'good', records };
+}
+
+function readRecord(item: unknown): ReadRecord {
+  if (typeof item !== 'object' || item === null) return damaged;
+  const fields = new Map<string, unknown>(Object.entries(item));
   const kind = fields.get('kind');
   return typeof kind === 'string' ? readKind(kind, fields) : damaged;
 }

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
 import type { CatalogRecord } from './catalog-records.ts';
-import { type Checksum, encodeFrames, fileHeader, scanFile } from './metadata-frames.ts';
+import { type Checksum, encodeFrame, fileHeader, scanFile } from './metadata-frames.ts';
 import type { MetadataStore, OpenedMetadata } from './metadata-store.ts';
 
 export const METADATA_FILE_NAME = 'perfbroker.metadata';
@@ -44,7 +44,7 @@ export class FileStore implements MetadataStore {
 
   async append(records: readonly CatalogRecord[]): Promise<void> {
     const file = this.usableFile();
-    const bytes = encodeFrames(records, this.checksum);
+    const bytes = encodeFrame(records, this.checksum);
     try {
       await writeWhole(file, bytes, this.endPosition);
       await file.datasync();
@@ -58,7 +58,7 @@ export class FileStore implements MetadataStore {
   async replaceAll(records: readonly CatalogRecord[]): Promise<void> {
     this.usableFile();
     const beside = `${this.path}.new`;
-    const bytes = Buffer.concat([fileHeader(), encodeFrames(records, this.checksum)]);
+    const bytes = Buffer.concat([fileHeader(), ...records.map((record) => encodeFrame([record], this.checksum))]);
     try {
       const next = await open(beside, 'w');
       try {

@@ -2,13 +2,15 @@
  * The bytes of `perfbroker.metadata`, without any file:
  *
  *   "PBMETA\0" and the format version (1 byte)         8 bytes, once
- *   length of the record (u32) · CRC-32C of the record (u32) · the record         again and again, big-endian
+ *   length of the payload (u32) · CRC-32C of the payload (u32) · the payload         again and again, big-endian
  *
- * A crash can only leave an unfinished frame at the very end: the tail is torn, and what was never whole was never
- * promised to anyone. A frame that is wrong while whole frames follow it means the disk lost what was promised: damaged.
+ * A payload is a JSON array of records: all that one append wrote. An append begins only when the one before is on the
+ * device, so a crash can leave nothing but one unfinished frame at the very end (its pages may even have arrived out of
+ * order): the tail is torn, and what was never whole was never promised to anyone. A frame that is wrong while a whole
+ * one follows it means that the disk lost what was promised: damaged.
  */
 import { Fault } from '../base/fault.ts';
-import { type CatalogRecord, decodeRecord, encodeRecord } from './catalog-records.ts';
+import { type CatalogRecord, decodeRecords, encodeRecords } from './catalog-records.ts';
 
 export type Checksum = (bytes: Uint8Array) => number;
 
@@ -16,8 +18,8 @@ export const FORMAT_VERSION = 1;
 const MAGIC = new TextEncoder().encode('PBMETA\0');
 export const FILE_HEADER_BYTES = 8;
 const FRAME_HEADER_BYTES = 8;
-/** A topic with every setting and 100,000 partitions stays below. */
-const RECORD_BYTES_MAX = 16 * 1024 * 1024;
+/** More than any change of the catalog: ten thousand topics at once with some settings each are 4 MB. */
+const PAYLOAD_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface ScannedFile {
   readonly records: readonly CatalogRecord[];
@@ -32,17 +34,20 @@ export function fileHeader(): Uint8Array {
   return header;
 }
 
-export function encodeFrames(records: readonly CatalogRecord[], checksum: Checksum): Uint8Array {
-  const payloads = records.map(encodeRecord);
-  const bytes = new Uint8Array(payloads.reduce((sum, payload) => sum + FRAME_HEADER_BYTES + payload.length, 0));
-  const view = new DataView(bytes.buffer);
-  let position = 0;
-  for (const payload of payloads) {
-    view.setUint32(position, payload.length);
-    view.setUint32(position + 4, checksum(payload) >>> 0);
-    bytes.set(payload, position + FRAME_HEADER_BYTES);
-    position += FRAME_HEADER_BYTES + payload.length;
+/** One frame with all the records: they are read back together or not at all. */
+export function encodeFrame(records: readonly CatalogRecord[], checksum: Checksum): Uint8Array {
+  const payload = encodeRecords(records);
+  if (payload.length > PAYLOAD_BYTES_MAX) {
+    throw new Fault(
+      'PB_LIMIT',
+      `a change of the catalog takes ${payload.length} bytes, more than ${PAYLOAD_BYTES_MAX}; ask for less at once`,
+    );
   }
+  const bytes = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, payload.length);
+  view.setUint32(4, checksum(payload) >>> 0);
+  bytes.set(payload, FRAME_HEADER_BYTES);
   return bytes;
 }
 
@@ -57,7 +62,7 @@ export function scanFile(bytes: Uint8Array, path: string, checksum: Checksum): S
     const length = wholeFrameLength(bytes, view, position, checksum);
     if (length === 0) break;
     const payload = bytes.subarray(position + FRAME_HEADER_BYTES, position + length);
-    records.push(readPayload(payload, path, position));
+    records.push(...readPayload(payload, path, position));
     position += length;
   }
   if (hasWholeFrameBehind(bytes, view, position + 1, checksum)) throw damagedAt(path, position);
@@ -84,24 +89,24 @@ function checkHeader(bytes: Uint8Array, path: string): void {
 function wholeFrameLength(bytes: Uint8Array, view: DataView, position: number, checksum: Checksum): number {
   if (position + FRAME_HEADER_BYTES > bytes.length) return 0;
   const length = view.getUint32(position);
-  if (length === 0 || length > RECORD_BYTES_MAX || position + FRAME_HEADER_BYTES + length > bytes.length) return 0;
+  if (length === 0 || length > PAYLOAD_BYTES_MAX || position + FRAME_HEADER_BYTES + length > bytes.length) return 0;
   const payload = bytes.subarray(position + FRAME_HEADER_BYTES, position + FRAME_HEADER_BYTES + length);
   return checksum(payload) >>> 0 === view.getUint32(position + 4) ? FRAME_HEADER_BYTES + length : 0;
 }
 
-/** Looks at every byte behind a bad frame; a checksum is only computed where the record could begin with a brace. */
+/** Looks at every byte behind a bad frame; a checksum is only computed where an array could begin. */
 function hasWholeFrameBehind(bytes: Uint8Array, view: DataView, from: number, checksum: Checksum): boolean {
-  const brace = 0x7b;
+  const bracket = 0x5b;
   for (let position = from; position + FRAME_HEADER_BYTES < bytes.length; position++) {
-    if (bytes[position + FRAME_HEADER_BYTES] !== brace) continue;
+    if (bytes[position + FRAME_HEADER_BYTES] !== bracket) continue;
     if (wholeFrameLength(bytes, view, position, checksum) > 0) return true;
   }
   return false;
 }
 
-function readPayload(payload: Uint8Array, path: string, position: number): CatalogRecord {
-  const read = decodeRecord(payload);
-  if (read.state === 'good') return read.record;
+function readPayload(payload: Uint8Array, path: string, position: number): readonly CatalogRecord[] {
+  const read = decodeRecords(payload);
+  if (read.state === 'good') return read.records;
   if (read.state === 'damaged') throw damagedAt(path, position);
   throw new Fault(
     'PB_DATA_NEWER',

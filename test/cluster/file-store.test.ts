@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -81,6 +81,33 @@ describe('the metadata file', () => {
     await expect(reopened()).rejects.toMatchObject({ code: 'PB_DATA_NEWER' });
     writeFileSync(path, 'something else entirely');
     await expect(reopened()).rejects.toMatchObject({ code: 'PB_DATA_DAMAGED' });
+  });
+
+  it('takes what one append wrote as a whole: a page that arrived before its predecessor is no damage', async () => {
+    const kept = await written([topic('a')]);
+    const store = new FileStore(folder, crc32cPlain);
+    await store.open();
+    await store.append([topic('b'), topic('c'), topic('d')]);
+    await store.close();
+    const whole = readFileSync(path);
+    whole.fill(0, kept.length, kept.length + 20);
+    writeFileSync(path, whole);
+    expect((await reopened()).records).toEqual([topic('a')]);
+  });
+
+  it('refuses a record kind that only a newer version knows', async () => {
+    await written([topic('a'), JSON.parse('{"kind":"marvel"}')]);
+    await expect(reopened()).rejects.toMatchObject({ code: 'PB_DATA_NEWER' });
+  });
+
+  it('takes nothing more after a write that failed', async () => {
+    const store = new FileStore(folder, crc32cPlain);
+    await store.open();
+    rmSync(folder, { recursive: true });
+    await expect(store.replaceAll([topic('a')])).rejects.toMatchObject({ code: 'PB_DATA_UNWRITABLE' });
+    await expect(store.append([topic('a')])).rejects.toMatchObject({ code: 'PB_DISK_ERROR' });
+    await store.close();
+    mkdirSync(folder);
   });
 
   it('holds exactly the new records after a replacement, and goes on from there', async () => {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { codecByName } from '../src/protocol/compression.ts';
+import { errorName } from '../src/protocol/errors.ts';
 import { BenchServer } from './load/bench-server.ts';
 import { type ProduceFrames, writeProduceFrames } from './load/frames.ts';
 import { type LoadResult, runLoad } from './load/generator.ts';
@@ -106,6 +107,7 @@ function readSettings(): Settings | null {
 
 async function runTarget(settings: Settings, server: BenchServer, folder: string, target: string): Promise<TargetRow> {
   const topic = await server.makeTopic('bench', settings.partitions);
+  await server.touchTopic(topic, settings.partitions);
   const frames = writeProduceFrames(join(folder, 'frames'), { ...settings, topic, codec: codecByName(settings.codec) });
   const isOpenLoop = target !== 'max';
   const requestsPerSecond = isOpenLoop ? bytesOf(target) / frames.batchBytes : 0;
@@ -239,7 +241,9 @@ async function main(): Promise<number> {
       process.stdout.write(`${row.target}: ${row.unsent} requests never found a place; the target was not reached\n`);
     }
     const errors = rows.reduce((sum, row) => sum + row.errors, 0);
-    if (errors > 0) process.stderr.write(`${errors} requests were answered with an error\n`);
+    const firstError = rows.find((row) => row.errors > 0)?.result.firstError ?? 0;
+    if (errors > 0)
+      process.stderr.write(`${errors} requests were answered with an error, first ${errorName(firstError)}\n`);
     return errors > 0 ? 1 : 0;
   } finally {
     await server.stop();

@@ -136,6 +136,7 @@ async function brokerTurn(
   }
   const topic = await server.makeTopic('limits', PARTITIONS);
   try {
+    await server.touchTopic(topic, PARTITIONS);
     const frames = produceFrames(work, settings, topic);
     return await measure(work, settings, { ...target, framesFile: frames.file }, seconds);
   } finally {

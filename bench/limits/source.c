@@ -26,6 +26,7 @@ struct connection {
 
 static int file, epoll;
 static size_t answer_bytes, region_count;
+static int send_buffer_bytes;
 
 static void want(struct connection *connection, bool is_blocked) {
   if (connection->is_blocked == is_blocked) return;
@@ -84,6 +85,7 @@ static void accept_all(int listener) {
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
     set_no_delay(fd);
+    if (send_buffer_bytes > 0) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes);
     struct connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL) die("malloc");
     connection->fd = fd;
@@ -93,6 +95,7 @@ static void accept_all(int listener) {
 
 int main(int argc, char **argv) {
   const char *path = option_text(argc, argv, "--file", NULL);
+  send_buffer_bytes = (int)option_number(argc, argv, "--send-buffer-bytes", 128 << 10);
   answer_bytes = (size_t)option_number(argc, argv, "--answer-bytes", 1 << 20);
   if (path == NULL) die("--file is needed");
   file = open(path, O_RDONLY | O_CLOEXEC);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Admin } from '../../src/client/admin.ts';
 import { ClusterView } from '../../src/client/metadata.ts';
+import { Producer } from '../../src/client/producer.ts';
 import { BrokerProcess } from '../../test/clients/broker-process.ts';
 import { memoryOf } from './process-figures.ts';
 
@@ -63,6 +64,13 @@ export class BenchServer {
     const unique = `${name}-${process.pid}-${Date.now().toString(36)}`;
     await this.admin.createTopic({ name: unique, partitions, replicationFactor: 1 });
     return unique;
+  }
+
+  /** Sends one record to every partition, so that none is still being made when the clock runs. */
+  async touchTopic(topic: string, partitions: number): Promise<void> {
+    const producer = new Producer(this.cluster);
+    const record = { key: null, value: Buffer.from('touch'), timestamp: Date.now() };
+    for (let partition = 0; partition < partitions; partition++) await producer.send(topic, partition, [record]);
   }
 
   /** Topics of a broker that is not ours must not stay behind. */

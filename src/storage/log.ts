@@ -239,7 +239,8 @@ export class Log {
   /** A new leader epoch: this broker leads from the end of the log on. Throws Fault when it cannot be written down. */
   beginEpoch(epoch: number): void {
     assert(this.appender.queuedBytes === 0, 'an epoch begins between turns');
-    this.leaderEpoch = epoch;
+    // Batches brought over from elsewhere may know later epochs than the catalog; epochs never go back in a log.
+    this.leaderEpoch = Math.max(epoch, this.leaderEpoch);
     if (this.epochs.begin(epoch, this.watermarks.end)) this.epochs.save();
   }
 

@@ -3,18 +3,10 @@
  * to begin, batch headers the batch, and only that one batch is opened (and decompressed when it is compressed).
  * Not on the hot path: allocates for the batch it opens.
  */
-import {
-  BATCH_RECORDS,
-  batchBaseTimestamp,
-  batchBytes,
-  batchCodec,
-  batchCount,
-  batchIsLogAppendTime,
-  batchLeaderEpoch,
-  CODEC_NONE,
-} from '../protocol/batch.ts';
+import { isFault } from '../base/fault.ts';
+import { batchBytes, batchLeaderEpoch } from '../protocol/batch.ts';
 import { INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
-import { decompress } from '../protocol/compression.ts';
+import { RecordCursor } from '../protocol/records.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import type { StorageTools } from './storage-tools.ts';
@@ -34,7 +26,7 @@ export interface FoundOffset {
 export class TimestampSearch {
   private readonly tools: StorageTools;
   private readonly list: SegmentList;
-  private next = 0;
+  private readonly records = new RecordCursor();
 
   constructor(tools: StorageTools, list: SegmentList) {
     this.tools = tools;
@@ -110,44 +102,21 @@ export class TimestampSearch {
     const got = this.tools.disk.read(this.tools.files.use(segment.log), position, memory, 0, length);
     if (got !== length || batchBytes(memory.view, 0) !== length)
       return settle(into, KAFKA_STORAGE_ERROR, NOT_FOUND, NOT_FOUND, NOT_FOUND);
-    const view = memory.view;
-    const epoch = batchLeaderEpoch(view, 0);
-    if (batchIsLogAppendTime(view, 0)) {
+    const epoch = batchLeaderEpoch(memory.view, 0);
+    const records = this.records;
+    try {
+      records.open(memory, 0, length, INFLATED_BYTES_MAX);
+      while (records.next()) {
+        if (records.timestamp >= timestamp && records.offset >= start) {
+          return settle(into, NONE, records.offset, records.timestamp, epoch);
+        }
+      }
+    } catch (error) {
+      // A producer may store a payload that cannot be opened; its batch is then as exact as the answer gets.
+      if (!isFault(error)) throw error;
       return settle(into, NONE, Math.max(baseOffset, start), this.tools.walk.maxTimestamp, epoch);
     }
-    const codec = batchCodec(view, 0);
-    const payload = memory.bytes.subarray(BATCH_RECORDS, length);
-    const records = codec === CODEC_NONE ? payload : decompress(codec, payload, INFLATED_BYTES_MAX);
-    // A producer may store a payload that cannot be opened; its batch is then as exact as the answer gets.
-    if (records === null) return settle(into, NONE, Math.max(baseOffset, start), this.tools.walk.maxTimestamp, epoch);
-    const baseTimestamp = batchBaseTimestamp(view, 0);
-    const count = batchCount(view, 0);
-    let at = 0;
-    for (let index = 0; index < count && at < records.length; index++) {
-      const bytes = this.varint(records, at);
-      const recordAt = this.next;
-      const recordTimestamp = baseTimestamp + this.varint(records, recordAt + 1);
-      const offset = baseOffset + this.varint(records, this.next);
-      if (recordTimestamp >= timestamp && offset >= start) return settle(into, NONE, offset, recordTimestamp, epoch);
-      if (bytes < 0) return false;
-      at = recordAt + bytes;
-    }
     return false;
-  }
-
-  /** Zigzag, up to 2^53, by arithmetic: timestamps need more than 32 bits. */
-  private varint(bytes: Uint8Array, from: number): number {
-    let value = 0;
-    let scale = 1;
-    let at = from;
-    for (; at < bytes.length && at < from + 10; at++) {
-      const byte = bytes[at]!;
-      value += (byte & 0x7f) * scale;
-      scale *= 128;
-      if (byte < 0x80) break;
-    }
-    this.next = at + 1;
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 }
 

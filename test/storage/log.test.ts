@@ -1,0 +1,379 @@
+import { describe, expect, it } from 'vitest';
+import { batchBaseOffset, batchBytes, batchLeaderEpoch, CODEC_LZ4, CODEC_ZSTD } from '../../src/protocol/batch.ts';
+import { AbortedList } from '../../src/storage/aborted-index.ts';
+import { applyRetention } from '../../src/storage/retention.ts';
+import {
+  APPEND_FLAG_INTERNAL,
+  READ_FLAG_COMMITTED,
+  READ_FLAG_FIRST_BATCH_WHOLE,
+  READ_FLAG_ZSTD_REFUSED,
+} from '../../src/zerocopy/layout.ts';
+import { FakeDisk } from '../support/fake-disk.ts';
+import {
+  append,
+  batch,
+  FOLDER,
+  inMemory,
+  makeTools,
+  marker,
+  NOW_MS,
+  open,
+  queue,
+  readBytes,
+  SMALL,
+} from './storage-kit.ts';
+
+function fresh(settings = SMALL) {
+  const disk = new FakeDisk();
+  const { tools, warnings } = makeTools(disk);
+  return { disk, tools, warnings, log: open(tools, { settings }) };
+}
+
+function baseOffsets(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const offsets: number[] = [];
+  for (let at = 0; at < bytes.length; at += batchBytes(view, at)) offsets.push(batchBaseOffset(view, at));
+  return offsets;
+}
+
+describe('appending', () => {
+  it('gives offsets in order, stamps them into the received bytes and writes once a turn', () => {
+    const { disk, tools, log } = fresh();
+    const memory = inMemory(batch({ count: 3 }));
+    expect(log.append(memory, 0, memory.bytes.length, 0, NOW_MS)).toBe(0);
+    expect(log.appended).toMatchObject({ baseOffset: 0, lastOffset: 2, logAppendTimeMs: -1, isDuplicate: false });
+    expect(queue(log, batch({ count: 2 }))).toBe(0);
+    expect(log.appended.baseOffset).toBe(3);
+    expect(log.watermarks.end).toBe(0);
+    const writes = disk.counts.write;
+    expect(log.flushWrites()).toBeGreaterThan(0);
+    expect(disk.counts.write).toBe(writes + 1);
+    expect(log.watermarks).toMatchObject({ start: 0, stable: 5, high: 5, end: 5 });
+    expect(batchBaseOffset(memory.view, 0)).toBe(0);
+    expect(batchLeaderEpoch(memory.view, 0)).toBe(0);
+    expect(baseOffsets(readBytes(tools, log, 0))).toEqual([0, 3]);
+  });
+
+  it('refuses a damaged batch and says why', () => {
+    const { log } = fresh();
+    const bytes = batch();
+    bytes[70] = (bytes[70] ?? 0) ^ 1;
+    expect(queue(log, bytes)).toBe(2);
+    expect(log.appended.reason).toBeGreaterThan(0);
+    expect(log.flushWrites()).toBe(0);
+  });
+
+  it('refuses a batch that no segment can hold', () => {
+    const { log } = fresh();
+    expect(queue(log, batch({ valueBytes: 3000 }))).toBe(18);
+  });
+
+  it('stamps append time where the topic wants it', () => {
+    const { log } = fresh({ ...SMALL, isLogAppendTime: true });
+    expect(append(log, batch({ timestamps: [5] }))).toBe(0);
+    expect(log.appended.logAppendTimeMs).toBe(NOW_MS);
+    expect(log.findByTimestamp(NOW_MS, 0)).toMatchObject({ offset: 0, timestamp: NOW_MS });
+  });
+
+  it('rolls by size and keeps every batch readable across segments', () => {
+    const { tools, log } = fresh();
+    for (let index = 0; index < 60; index++) expect(append(log, batch({ valueBytes: 100 }))).toBe(0);
+    expect(log.segmentCount).toBeGreaterThan(4);
+    let offset = 0;
+    while (offset < 60) {
+      const found = baseOffsets(readBytes(tools, log, offset));
+      expect(found[0]).toBe(offset);
+      offset += found.length;
+    }
+    expect(offset).toBe(60);
+  });
+
+  it('rolls by record time', () => {
+    const { log } = fresh({ ...SMALL, segmentMsMax: 1000 });
+    append(log, batch({ timestamps: [NOW_MS] }));
+    append(log, batch({ timestamps: [NOW_MS + 1000] }));
+    expect(log.segmentCount).toBe(1);
+    append(log, batch({ timestamps: [NOW_MS + 1001] }));
+    expect(log.segmentCount).toBe(2);
+  });
+
+  it('rolls within a turn without losing the order', () => {
+    const { tools, log } = fresh();
+    for (let index = 0; index < 40; index++) expect(queue(log, batch({ valueBytes: 100 }))).toBe(0);
+    expect(log.flushWrites()).toBeGreaterThan(0);
+    expect(log.watermarks.end).toBe(40);
+    expect(baseOffsets(readBytes(tools, log, 0))[0]).toBe(0);
+  });
+
+  it('takes more batches in a turn than one write call takes', () => {
+    const { log } = fresh({ ...SMALL, segmentBytesMax: 1_000_000 });
+    for (let index = 0; index < 1000; index++) expect(queue(log, batch())).toBe(0);
+    expect(log.flushWrites()).toBeGreaterThan(0);
+    expect(log.watermarks.end).toBe(1000);
+  });
+});
+
+describe('reading', () => {
+  it('ends on a whole batch, and gives the first one whole only when asked', () => {
+    const { log } = fresh();
+    const length = batch().length;
+    append(log, batch(), batch(), batch());
+    const result = log.read(0, length * 2 + 5, 0);
+    expect(result).toMatchObject({ position: 0, length: length * 2, endOffset: 2, error: 0 });
+    log.releaseLease(result.lease);
+    expect(log.read(0, length - 1, 0).length).toBe(0);
+    const whole = log.read(1, 1, READ_FLAG_FIRST_BATCH_WHOLE);
+    expect(whole).toMatchObject({ position: length, length, endOffset: 2 });
+    log.releaseLease(whole.lease);
+  });
+
+  it('answers the end with nothing and the outside with an error', () => {
+    const { log } = fresh();
+    append(log, batch());
+    expect(log.read(1, 100, 0)).toMatchObject({ error: 0, length: 0, lease: -1 });
+    expect(log.read(2, 100, 0).error).toBe(1);
+    expect(log.moveStart(1)).toBe(0);
+    expect(log.read(0, 100, 0).error).toBe(1);
+  });
+
+  it('finds the batch that holds an offset in its middle', () => {
+    const { tools, log } = fresh();
+    append(log, batch({ count: 10 }), batch({ count: 10 }));
+    expect(baseOffsets(readBytes(tools, log, 14))).toEqual([10]);
+  });
+
+  it('asks the disk nothing when a consumer reads on', () => {
+    const { disk, tools, log } = fresh();
+    append(log, batch());
+    readBytes(tools, log, 0);
+    append(log, batch());
+    const reads = disk.counts.read;
+    const result = log.read(1, 1_000_000, 0);
+    expect(result.length).toBe(batch().length);
+    expect(disk.counts.read).toBe(reads);
+    log.releaseLease(result.lease);
+  });
+
+  it('keeps zstd from clients that cannot read it', () => {
+    const { log } = fresh();
+    append(log, batch({ codec: CODEC_ZSTD }), batch());
+    expect(log.read(0, 1000, READ_FLAG_ZSTD_REFUSED).error).toBe(76);
+    append(log, batch({ codec: CODEC_ZSTD }));
+    const result = log.read(1, 1000, READ_FLAG_ZSTD_REFUSED);
+    expect(result).toMatchObject({ error: 0, endOffset: 2, length: batch().length });
+    log.releaseLease(result.lease);
+  });
+
+  it('keeps a removed segment open until its lease comes back', () => {
+    const { disk, tools, log } = fresh();
+    for (let index = 0; index < 30; index++) append(log, batch({ valueBytes: 100 }));
+    const { fd, lease, position, length } = log.read(0, 1_000_000, 0);
+    expect(log.moveStart(29)).toBe(0);
+    expect(disk.stat(`${FOLDER}/00000000000000000000.log`)).toBeNull();
+    const memory = tools.disk.allocate(length);
+    expect(disk.read(fd, position, memory, 0, length)).toBe(length);
+    log.releaseLease(lease);
+    expect(() => disk.sizeBytes(fd)).toThrow();
+    expect(log.leaseCount).toBe(0);
+  });
+});
+
+describe('transactions', () => {
+  const transactional = { producerId: 7, producerEpoch: 0, isTransactional: true };
+
+  it('hold the stable offset back until the marker is written', () => {
+    const { log } = fresh();
+    append(log, batch(), batch({ ...transactional, baseSequence: 0, count: 2 }), batch());
+    expect(log.watermarks).toMatchObject({ stable: 1, high: 4 });
+    expect(log.read(1, 1000, READ_FLAG_COMMITTED).length).toBe(0);
+    expect(queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL)).toBe(0);
+    expect(log.watermarks.stable).toBe(1);
+    log.flushWrites();
+    expect(log.watermarks).toMatchObject({ stable: 5, high: 5 });
+  });
+
+  it('list the aborted ones that overlap a range, also after opening again', () => {
+    const { disk, log } = fresh();
+    append(log, batch({ ...transactional, baseSequence: 0, count: 2 }));
+    queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+    log.flushWrites();
+    append(log, batch({ ...transactional, baseSequence: 2 }));
+    queue(log, marker(7, 0, true), APPEND_FLAG_INTERNAL);
+    log.flushWrites();
+    const list = new AbortedList(8);
+    log.collectAborted(0, 5, list);
+    expect(list.count).toBe(1);
+    expect([list.producerIds[0], list.firstOffsets[0]]).toEqual([7, 0]);
+    log.collectAborted(3, 5, list);
+    expect(list.count).toBe(0);
+    disk.crash('kill');
+    const again = open(makeTools(disk).tools, { isClean: false });
+    again.collectAborted(0, 5, list);
+    expect(list.count).toBe(1);
+    expect(again.watermarks.stable).toBe(5);
+  });
+
+  it('refuse a plain batch of a producer that has one open, and an old coordinator', () => {
+    const { log } = fresh();
+    append(log, batch({ ...transactional, baseSequence: 0 }));
+    expect(queue(log, batch({ producerId: 7, producerEpoch: 0, baseSequence: 1 }))).toBe(48);
+    expect(queue(log, marker(7, 0, true, 3), APPEND_FLAG_INTERNAL)).toBe(0);
+    expect(queue(log, marker(7, 0, true, 2), APPEND_FLAG_INTERNAL)).toBe(52);
+  });
+});
+
+describe('looking up', () => {
+  it('finds the first record at or after a timestamp, inside compressed batches too', () => {
+    for (const codec of [0, CODEC_LZ4]) {
+      const { log } = fresh();
+      append(
+        log,
+        batch({ codec, timestamps: [NOW_MS, NOW_MS + 5, NOW_MS + 3] }),
+        batch({ codec, timestamps: [NOW_MS + 9] }),
+      );
+      expect(log.findByTimestamp(NOW_MS + 1, 0)).toMatchObject({
+        offset: 1,
+        timestamp: NOW_MS + 5,
+        error: 0,
+        leaderEpoch: 0,
+      });
+      expect(log.findByTimestamp(NOW_MS + 6, 0)).toMatchObject({ offset: 3 });
+      expect(log.findByTimestamp(NOW_MS + 10, 0)).toMatchObject({ offset: -1, timestamp: -1, error: 0 });
+      expect(log.findByTimestamp(-3, 0)).toMatchObject({ offset: 3, timestamp: NOW_MS + 9 });
+    }
+  });
+
+  it('finds the first of several records with the largest timestamp', () => {
+    const { log } = fresh();
+    append(
+      log,
+      batch({ timestamps: [NOW_MS, NOW_MS + 5, NOW_MS + 5] }),
+      batch({ timestamps: [NOW_MS + 5, NOW_MS + 2] }),
+    );
+    expect(log.findByTimestamp(-3, 0)).toMatchObject({ offset: 1, timestamp: NOW_MS + 5 });
+  });
+
+  it('knows the ends', () => {
+    const { log } = fresh();
+    expect(log.findByTimestamp(-3, 0).offset).toBe(-1);
+    append(log, batch({ count: 4 }));
+    expect(log.findByTimestamp(-1, 0)).toMatchObject({ offset: 4, timestamp: -1 });
+    expect(log.findByTimestamp(-2, 0)).toMatchObject({ offset: 0, timestamp: -1 });
+    expect(log.findByTimestamp(-4, 0).offset).toBe(0);
+    expect(log.findByTimestamp(-5, 0).offset).toBe(-1);
+  });
+
+  it('tells where an epoch ended', () => {
+    const { log } = fresh();
+    append(log, batch({ count: 4 }));
+    log.beginEpoch(3);
+    append(log, batch({ count: 2 }));
+    expect(log.findEpochEnd(0)).toEqual({ epoch: 0, endOffset: 4 });
+    expect(log.findEpochEnd(2)).toEqual({ epoch: 0, endOffset: 4 });
+    expect(log.findEpochEnd(3)).toEqual({ epoch: 3, endOffset: 6 });
+    expect(log.findEpochEnd(4)).toEqual({ epoch: -1, endOffset: -1 });
+  });
+});
+
+describe('failing writes', () => {
+  it('resume after short ones', () => {
+    const { disk, tools, log } = fresh();
+    disk.faults.shortWrite = 0.9;
+    for (let index = 0; index < 20; index++) {
+      expect(queue(log, batch({ count: 2 }))).toBe(0);
+      expect(queue(log, batch())).toBe(0);
+      expect(log.flushWrites()).toBeGreaterThan(0);
+    }
+    expect(log.watermarks.end).toBe(60);
+    expect(baseOffsets(readBytes(tools, log, 0))[0]).toBe(0);
+  });
+
+  it('poison the log, leave the file as it was, and acknowledge nothing', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    disk.failNext('write', 'EIO');
+    expect(queue(log, batch())).toBe(0);
+    expect(log.flushWrites()).toBe(-5);
+    expect(log.watermarks.end).toBe(1);
+    expect(queue(log, batch())).toBe(56);
+    expect(log.flushWrites()).toBe(-5);
+    expect(disk.contentOf(`${FOLDER}/00000000000000000000.log`).length).toBe(batch().length);
+    expect(log.heal(NOW_MS)).toBe(-5);
+  });
+
+  it('heal once a full disk has room again, and know their producers as before', () => {
+    const { disk, log } = fresh();
+    const producer = { producerId: 9, producerEpoch: 0 };
+    append(log, batch({ ...producer, baseSequence: 0 }));
+    disk.failNext('write', 'ENOSPC');
+    expect(queue(log, batch({ ...producer, baseSequence: 1 }))).toBe(0);
+    expect(log.flushWrites()).toBe(-28);
+    expect(log.heal(NOW_MS)).toBe(0);
+    expect(append(log, batch({ ...producer, baseSequence: 1 }))).toBe(0);
+    expect(log.appended).toMatchObject({ baseOffset: 1, isDuplicate: false });
+  });
+});
+
+describe('flushing', () => {
+  it('holds the high watermark back until the device has the bytes', () => {
+    const { disk, log } = fresh({ ...SMALL, isSyncedBeforeAck: true });
+    append(log, batch(), batch());
+    expect(log.watermarks).toMatchObject({ high: 0, end: 2 });
+    expect(log.owesSync(NOW_MS)).toBe(true);
+    expect(log.beginSync(NOW_MS)).toBe(1);
+    append(log, batch());
+    expect(disk.sync(log.sync.fds[0] ?? -1)).toBe(0);
+    log.endSync(0);
+    expect(log.watermarks).toMatchObject({ high: 2, end: 3 });
+    expect(log.recoveryPoint).toBe(2);
+    expect(log.owesSync(NOW_MS)).toBe(true);
+  });
+
+  it('counts records between flushes', () => {
+    const { log } = fresh({ ...SMALL, flushRecordsMax: 3 });
+    append(log, batch({ count: 2 }));
+    expect(log.watermarks.high).toBe(2);
+    append(log, batch());
+    expect(log.watermarks).toMatchObject({ high: 2, end: 3 });
+    log.beginSync(NOW_MS);
+    log.endSync(0);
+    expect(log.watermarks.high).toBe(3);
+  });
+
+  it('poisons the log for good when the device refuses', () => {
+    const { log } = fresh({ ...SMALL, isSyncedBeforeAck: true });
+    append(log, batch());
+    log.beginSync(NOW_MS);
+    log.endSync(-5);
+    expect(log.watermarks.high).toBe(0);
+    expect(queue(log, batch())).toBe(56);
+    expect(log.heal(NOW_MS)).toBe(-5);
+  });
+});
+
+describe('shrinking', () => {
+  it('removes old segments by age and size and keeps what is younger', () => {
+    const { log } = fresh({ ...SMALL, retentionMsMax: 10_000 });
+    for (let index = 0; index < 40; index++)
+      append(log, batch({ valueBytes: 100, timestamps: [NOW_MS + index * 1000] }));
+    const removed = applyRetention(log, NOW_MS + 30_000);
+    expect(removed).toBeGreaterThan(0);
+    expect(log.watermarks.start).toBeGreaterThan(0);
+    expect(log.watermarks.start).toBeLessThanOrEqual(20);
+    expect(applyRetention(log, NOW_MS + 1_000_000)).toBeGreaterThan(0);
+    expect(log.watermarks).toMatchObject({ start: 40, end: 40 });
+    expect(append(log, batch())).toBe(0);
+  });
+
+  it('cuts a log back to an offset and goes on from there', () => {
+    const { tools, log } = fresh();
+    for (let index = 0; index < 40; index++) append(log, batch({ valueBytes: 100 }));
+    log.truncateTo(13, NOW_MS);
+    expect(log.watermarks).toMatchObject({ end: 13, high: 13 });
+    append(log, batch());
+    expect(baseOffsets(readBytes(tools, log, 13))).toEqual([13]);
+    log.truncateTo(0, NOW_MS);
+    append(log, batch());
+    expect(baseOffsets(readBytes(tools, log, 0))).toEqual([0]);
+  });
+});

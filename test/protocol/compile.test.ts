@@ -28,6 +28,7 @@ import {
 import { interpretDecode, interpretEncode } from '../../src/protocol/interpret.ts';
 import { Reader } from '../../src/protocol/reader.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
+import { apiVersions } from '../../src/protocol/schemas/18-api-versions.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { completed, everyMessage, parameters, seed, valuesOf } from './arbitrary.ts';
 import { everyApi } from './schemas.ts';
@@ -52,6 +53,7 @@ const everything = defineApi({
     batches: records(),
     id: uuid(),
     grid: array(array(int32())),
+    gaps: array(nullable(struct({ x: int32(), y: int32() }))),
     point: nullable(struct({ x: int32(), label: since(3, nullable(string())) })),
     tags: array(
       struct({
@@ -200,5 +202,13 @@ describe(`compiled codecs (PB_SEED=${seed})`, () => {
     const reader = Reader.over(bytes);
     expect(decodeRequest(metadata, 12, reader).topics).toBeNull();
     expect(reader.remaining).toBe(0);
+  });
+
+  it('refuse a tagged field that is not as long as it says', () => {
+    // no error, no keys, no throttle, one tagged field: the features' epoch with a size of 8 and of 9 bytes
+    const answer = (size: number): Reader =>
+      Reader.over(Uint8Array.from([0, 0, 1, 0, 0, 0, 0, 1, 1, size, 0, 0, 0, 0, 0, 0, 0, 5, 0]));
+    expect(decodeResponse(apiVersions, 3, answer(8)).finalizedFeaturesEpoch).toBe(5);
+    expect(() => decodeResponse(apiVersions, 3, answer(9))).toThrow('the size it states');
   });
 });

@@ -158,4 +158,31 @@ describe(`the fetch cursor (PB_SEED=${seed})`, () => {
     expect(begun(cursor, bytes, 4) && cursor.validate() && cursor.nextTopic() && cursor.nextPartition()).toBe(true);
     expect(cursor.fetchOffset).toBe(Number.MAX_SAFE_INTEGER);
   });
+
+  it.each(versions)('sees in version %i that a frame ends early, though the memory behind it goes on', (version) => {
+    const partitions = [{ partitionIndex: 0, fetchOffset: 7, partitionMaxBytes: 100 }];
+    const topics = [
+      { name: 'orders', partitions },
+      { name: 'b', partitions },
+    ];
+    const forgottenTopics = [{ name: 'old', partitions: [1, 2] }];
+    const replicaState = { replicaId: 5, replicaEpoch: 1 };
+    const request = {
+      maxWaitMs: 1,
+      minBytes: 1,
+      topics,
+      forgottenTopics,
+      rackId: 'rack',
+      clusterId: 'c',
+      replicaState,
+    };
+    const bytes = encoded(version, request);
+    const view = new DataView(bytes.buffer);
+    const cursor = new FetchCursor();
+    for (let end = 0; end < bytes.length; end++) {
+      expect(cursor.begin(bytes, view, 0, end, version) && cursor.validate()).toBe(false);
+    }
+    expect(cursor.begin(bytes, view, 0, bytes.length, version) && cursor.validate()).toBe(true);
+    expect(cursor.replicaId).toBe(version >= 15 ? 5 : -1);
+  });
 });

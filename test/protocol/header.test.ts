@@ -71,6 +71,12 @@ describe(`headers (PB_SEED=${seed})`, () => {
     expect(parsed(bytes)?.bodyAt).toBe(bytes.length - 1);
   });
 
+  it('are refused when a tagged field leaves the frame', () => {
+    const bytes = Uint8Array.from([0, 3, 0, 12, 0, 0, 0, 7, 0xff, 0xff, 1, 5, 3, 9, 9, 9]);
+    expect(parsed(bytes)?.bodyAt).toBe(bytes.length);
+    expect(parsed(bytes.subarray(0, bytes.length - 1))).toBeNull();
+  });
+
   it('of an unknown API are read as far as they are alike', () => {
     const bytes = Uint8Array.from([0, 99, 0, 50, 0, 0, 0, 7, 0, 1, 0x61]);
     expect(parsed(bytes)).toMatchObject({ apiKey: 99, apiVersion: 50, correlationId: 7, clientIdLength: 1 });

@@ -135,4 +135,33 @@ describe(`the produce cursor (PB_SEED=${seed})`, () => {
       ],
     });
   });
+
+  it.each(versions)('sees in version %i that a frame ends early, though the memory behind it goes on', (version) => {
+    const records = Uint8Array.from([1, 2, 3]);
+    const partitions = [
+      { partitionIndex: 0, records },
+      { partitionIndex: 1, records: null },
+    ];
+    const topics = [
+      { name: 'orders', partitions },
+      { name: 'b', partitions: [{ partitionIndex: 0, records }] },
+    ];
+    const bytes = encoded(version, { transactionalId: 'tx', acks: -1, timeoutMs: 5, topics });
+    const view = new DataView(bytes.buffer);
+    const cursor = new ProduceCursor();
+    for (let end = 0; end < bytes.length; end++) {
+      expect(cursor.begin(bytes, view, 0, end, version) && cursor.validate()).toBe(false);
+    }
+    expect(cursor.begin(bytes, view, 0, bytes.length, version) && cursor.validate()).toBe(true);
+  });
+
+  it('refuses a name longer than any string may be', () => {
+    const body = new Uint8Array(41_000);
+    // no transactional id, acks, timeout, one topic, a compact length of 40000
+    body.set([0, 0, 1, 0, 0, 0, 9, 2, 0xc1, 0xb8, 0x02]);
+    // no partitions: all would be well but for the name
+    body[40_011] = 1;
+    const cursor = new ProduceCursor();
+    expect(begun(cursor, body, 9) && cursor.validate()).toBe(false);
+  });
 });

@@ -82,6 +82,7 @@ describe('DescribeTopicPartitions', () => {
         do {
           const page: Awaited<ReturnType<typeof pageOf>> = await pageOf(isAll, responsePartitionLimit, cursor);
           for (const { name, partitions } of page.topics) {
+            expect(partitions.length).toBeGreaterThan(0);
             for (const { partitionIndex } of partitions) seen.push(`${name}-${partitionIndex}`);
           }
           cursor = page.nextCursor;

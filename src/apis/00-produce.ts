@@ -1,0 +1,229 @@
+/**
+ * Produce (key 0): record batches to append. Versions 3-13; 0-2 are advertised, because old clients must see a minimum
+ * of 0, and refused (KAFKA-18659).
+ *
+ * Two passes over the request bytes: the first validates all of it, so that nothing of a broken request is executed;
+ * the second sends one AppendJob per partition with the span of its batch. Results lie in the exchange, one entry per
+ * partition in request order; a third pass writes the response. Every partition is answered for itself.
+ *
+ * acks=0 gets no response; if a partition fails, closing the connection is all that can be said.
+ */
+import { must } from '../base/assert.ts';
+import {
+  BEGIN_BROKEN,
+  BEGIN_WAITS,
+  BEGUN,
+  type DataApi,
+  ENTRY_NUMBERS,
+  ENTRY_WORDS,
+  type Exchange,
+  SETTLE_CLOSES,
+  SETTLE_WAITS,
+  SETTLED,
+} from '../net/exchange.ts';
+import type { FrontFace } from '../net/front-face.ts';
+import { NO_PARTITION, type Topic } from '../net/route-table.ts';
+import { reasonText } from '../protocol/batch-reasons.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { ProduceCursor } from '../protocol/produce-cursor.ts';
+import { ProduceResponseWriter, produceResponseBytesMax } from '../protocol/produce-writer.ts';
+import {
+  APPEND_AT,
+  APPEND_FLAG_ACKS_ALL,
+  APPEND_FLAG_ZSTD_ALLOWED,
+  APPEND_FLAGS,
+  APPEND_LENGTH,
+  APPENDED_BASE_OFFSET_NUMBER,
+  APPENDED_LOG_START_NUMBER,
+  APPENDED_REASON,
+  APPENDED_RECORD_INDEX,
+  APPENDED_TIME_NUMBER,
+  JOB_APPEND,
+  RECEIPT_ERROR,
+  SLOT_ENTRY,
+  SLOT_EXCHANGE,
+  SLOT_KIND,
+  SLOT_PARTITION,
+  SLOT_WORDS,
+} from '../zerocopy/layout.ts';
+
+// Entry words and numbers.
+const ENTRY_ERROR = 0;
+const ENTRY_RECORD_INDEX = 1;
+const ENTRY_REASON = 2;
+const ENTRY_BASE_OFFSET = 0;
+const ENTRY_TIME = 1;
+const ENTRY_LOG_START = 2;
+
+const ZSTD_SINCE = 7;
+const ACKS_ALL = -1;
+/** Longest sentence of batch-reasons, twice: for the record and for the partition. */
+const REASON_BYTES_MAX = 300;
+const REASONS = 64;
+
+export class ProduceApi implements DataApi {
+  readonly key = 0;
+  readonly name = 'Produce';
+  readonly versionMin = 3;
+  readonly versionMax = 13;
+  private readonly cursor = new ProduceCursor();
+  private readonly writer = new ProduceResponseWriter();
+  private readonly texts: (Uint8Array | null)[] = new Array<Uint8Array | null>(REASONS).fill(null);
+
+  begin(front: FrontFace, exchange: Exchange): number {
+    const cursor = this.cursor;
+    const { bytes, view } = front.slab.memory;
+    if (!cursor.begin(bytes, view, exchange.bodyAt, exchange.bodyEnd, exchange.version)) return BEGIN_BROKEN;
+    if (!cursor.validate()) return BEGIN_BROKEN;
+    exchange.holdEntries(cursor.partitionTotal);
+    exchange.entryCount = cursor.partitionTotal;
+    exchange.note = cursor.acks;
+    const refusal = refusalOf(cursor);
+    let entry = 0;
+    while (cursor.nextTopic()) {
+      const topic = cursor.hasTopicIds
+        ? front.routes.findById(bytes, cursor.topicIdAt)
+        : front.routes.findByName(bytes, cursor.nameAt, cursor.nameLength);
+      while (cursor.nextPartition()) {
+        // After a wait: what was sent already is passed over.
+        if (entry >= exchange.entriesBegun) {
+          const error = refusal !== 0 ? refusal : this.errorOf(topic);
+          if (error !== 0) this.fail(exchange, entry, error);
+          else if (!this.append(front, exchange, entry, must(topic, 'a topic without error exists')))
+            return BEGIN_WAITS;
+          exchange.entriesBegun = entry + 1;
+        }
+        entry += 1;
+      }
+    }
+    if (exchange.pending === 0) front.ready(exchange);
+    return BEGUN;
+  }
+
+  onReceipt(_front: FrontFace, exchange: Exchange, words: Int32Array, at: number, numbers: Float64Array): void {
+    const entry = words[at + SLOT_ENTRY]!;
+    const to = entry * ENTRY_WORDS;
+    exchange.words[to + ENTRY_ERROR] = words[at + RECEIPT_ERROR]!;
+    exchange.words[to + ENTRY_RECORD_INDEX] = words[at + APPENDED_RECORD_INDEX]!;
+    exchange.words[to + ENTRY_REASON] = words[at + APPENDED_REASON]!;
+    const from = at >> 1;
+    const toNumber = entry * ENTRY_NUMBERS;
+    exchange.numbers[toNumber + ENTRY_BASE_OFFSET] = numbers[from + APPENDED_BASE_OFFSET_NUMBER]!;
+    exchange.numbers[toNumber + ENTRY_TIME] = numbers[from + APPENDED_TIME_NUMBER]!;
+    exchange.numbers[toNumber + ENTRY_LOG_START] = numbers[from + APPENDED_LOG_START_NUMBER]!;
+  }
+
+  onIdle(): boolean {
+    return true;
+  }
+
+  onWake(): void {}
+
+  settle(front: FrontFace, exchange: Exchange): number {
+    if (exchange.note === 0) return this.settleSilently(exchange);
+    const cursor = this.cursor;
+    const { bytes, view } = front.slab.memory;
+    const connection = must(exchange.connection, 'a settled exchange has its connection');
+    cursor.begin(bytes, view, exchange.bodyAt, exchange.bodyEnd, exchange.version);
+    cursor.validate();
+    const bytesMax = produceResponseBytesMax(cursor, this.textBytesMax(exchange));
+    const outbox = front.outbox;
+    const at = outbox.open(connection, bytesMax);
+    if (at < 0) return SETTLE_WAITS;
+    this.writer.open(outbox.bytes, outbox.view, at, at + bytesMax, cursor, exchange.correlationId);
+    for (let entry = 0; entry < exchange.entryCount; entry++) this.writeEntry(exchange, entry);
+    outbox.commit(connection, this.writer.close(0) - at);
+    return SETTLED;
+  }
+
+  end(): void {}
+
+  private errorOf(topic: Topic | null): number {
+    const cursor = this.cursor;
+    const unknown = cursor.hasTopicIds ? errorCode.UNKNOWN_TOPIC_ID : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    if (topic === null) return unknown;
+    const slot = topic.slotOf(cursor.partition);
+    if (slot === NO_PARTITION) return errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    if (slot < 0) return errorCode.NOT_LEADER_OR_FOLLOWER;
+    return cursor.recordsLength <= 0 ? errorCode.INVALID_RECORD : 0;
+  }
+
+  private append(front: FrontFace, exchange: Exchange, entry: number, topic: Topic): boolean {
+    const cursor = this.cursor;
+    const worker = topic.workers[cursor.partition]!;
+    const slot = front.lanes.claim(worker);
+    if (slot < 0) return false;
+    const words = front.lanes.laneOf(worker).outgoing.words;
+    const at = slot * SLOT_WORDS;
+    words[at + SLOT_KIND] = JOB_APPEND;
+    words[at + SLOT_EXCHANGE] = exchange.index;
+    words[at + SLOT_ENTRY] = entry;
+    words[at + SLOT_PARTITION] = topic.slotOf(cursor.partition);
+    words[at + APPEND_AT] = cursor.recordsAt;
+    words[at + APPEND_LENGTH] = cursor.recordsLength;
+    const zstd = exchange.version >= ZSTD_SINCE ? APPEND_FLAG_ZSTD_ALLOWED : 0;
+    words[at + APPEND_FLAGS] = cursor.acks === ACKS_ALL ? zstd | APPEND_FLAG_ACKS_ALL : zstd;
+    exchange.pending += 1;
+    return true;
+  }
+
+  private fail(exchange: Exchange, entry: number, error: number): void {
+    exchange.words[entry * ENTRY_WORDS + ENTRY_ERROR] = error;
+    exchange.words[entry * ENTRY_WORDS + ENTRY_RECORD_INDEX] = -1;
+    exchange.words[entry * ENTRY_WORDS + ENTRY_REASON] = 0;
+    exchange.numbers[entry * ENTRY_NUMBERS + ENTRY_BASE_OFFSET] = -1;
+    exchange.numbers[entry * ENTRY_NUMBERS + ENTRY_TIME] = -1;
+    exchange.numbers[entry * ENTRY_NUMBERS + ENTRY_LOG_START] = -1;
+  }
+
+  private settleSilently(exchange: Exchange): number {
+    for (let entry = 0; entry < exchange.entryCount; entry++) {
+      if (exchange.words[entry * ENTRY_WORDS + ENTRY_ERROR] !== 0) return SETTLE_CLOSES;
+    }
+    return SETTLED;
+  }
+
+  private writeEntry(exchange: Exchange, entry: number): void {
+    const words = exchange.words;
+    const numbers = exchange.numbers;
+    const at = entry * ENTRY_WORDS;
+    const numberAt = entry * ENTRY_NUMBERS;
+    const error = words[at + ENTRY_ERROR]!;
+    const text = error === 0 ? null : this.textOf(words[at + ENTRY_REASON]!);
+    this.writer.partition(
+      error,
+      error === 0 ? numbers[numberAt + ENTRY_BASE_OFFSET]! : -1,
+      error === 0 ? numbers[numberAt + ENTRY_TIME]! : -1,
+      numbers[numberAt + ENTRY_LOG_START]!,
+      words[at + ENTRY_RECORD_INDEX]!,
+      text,
+      text,
+    );
+  }
+
+  private textBytesMax(exchange: Exchange): number {
+    let total = 0;
+    for (let entry = 0; entry < exchange.entryCount; entry++) {
+      if (exchange.words[entry * ENTRY_WORDS + ENTRY_REASON] !== 0) total += 2 * REASON_BYTES_MAX;
+    }
+    return total;
+  }
+
+  /** The sentence of a reason as bytes, made once. */
+  private textOf(reason: number): Uint8Array | null {
+    if (reason <= 0 || reason >= REASONS) return null;
+    let text = this.texts[reason] ?? null;
+    if (text === null) {
+      text = new TextEncoder().encode(reasonText(reason)).subarray(0, REASON_BYTES_MAX);
+      this.texts[reason] = text;
+    }
+    return text;
+  }
+}
+
+/** What the request as a whole cannot have: the same error for each of its partitions. */
+function refusalOf(cursor: ProduceCursor): number {
+  if (cursor.acks < ACKS_ALL || cursor.acks > 1) return errorCode.INVALID_REQUIRED_ACKS;
+  // No partition was ever added to a transaction here, and that is what this code says.
+  return cursor.transactionalIdLength >= 0 ? errorCode.INVALID_TXN_STATE : 0;
+}

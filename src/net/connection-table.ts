@@ -1,0 +1,144 @@
+/**
+ * All connections of a front: accepting them within the limits, finding them by socket, closing them, and saying why.
+ * Called by the front and its halves; the last steps of a close (exchanges, parts, blocks) are the front's.
+ */
+import { assert, must } from '../base/assert.ts';
+import type { Logger } from '../base/logger.ts';
+import { RateLimitedLog } from '../base/rate-limited-log.ts';
+import { CONNECTION_CLOSING, CONNECTION_FREE, CONNECTION_OPEN, Connection } from './connection.ts';
+import type { FrontLimits } from './limits.ts';
+import type { Transport } from './transport.ts';
+
+/** A peer can provoke a line per cause in this period. */
+const LOG_PERIOD_MS = 10_000;
+/** After a failed accept (descriptors are used up), before the next. */
+const ACCEPT_PAUSE_MS = 200;
+const NONE = -1;
+
+export interface CloseListener {
+  /** The connection has just begun to close: its exchanges lose it. */
+  onClosing(connection: Connection): void;
+}
+
+export class ConnectionTable {
+  /** The time of the front's turn; also the clock of the log lines. */
+  nowMs = 0;
+  readonly open: Connection[] = [];
+  readonly log: RateLimitedLog;
+  private readonly transport: Transport;
+  private readonly limits: FrontLimits;
+  private readonly listener: CloseListener;
+  private readonly bySocket: Connection[] = [];
+  private readonly perAddress = new Map<string, number>();
+  private nextId = 1;
+  /** Infinity: accepting. */
+  private acceptAgainMs = Number.POSITIVE_INFINITY;
+
+  constructor(transport: Transport, limits: FrontLimits, logger: Logger, listener: CloseListener) {
+    this.transport = transport;
+    this.limits = limits;
+    this.listener = listener;
+    this.log = new RateLimitedLog(logger, { nowMs: () => this.nowMs }, LOG_PERIOD_MS);
+  }
+
+  at(socket: number): Connection {
+    return must(this.bySocket[socket], 'a completion names a socket of this front');
+  }
+
+  /** When accepting is to go on; Infinity while it was not stopped. */
+  get acceptPauseEndsMs(): number {
+    return this.acceptAgainMs;
+  }
+
+  /** The connection to serve, or null when a limit forbids it (it is then closing). */
+  accept(socket: number): Connection | null {
+    while (this.bySocket.length <= socket) this.bySocket.push(new Connection(this.bySocket.length));
+    const connection = this.at(socket);
+    connection.open(this.takeId(), this.transport.peerOf(socket), this.nowMs);
+    const sameAddress = this.perAddress.get(connection.address) ?? 0;
+    this.perAddress.set(connection.address, sameAddress + 1);
+    connection.openIndex = this.open.length;
+    this.open.push(connection);
+    if (this.open.length > this.limits.connectionsMax) {
+      const what = `closed ${connection.peer}: ${this.limits.connectionsMax} connections are open; raise max.connections`;
+      this.closeSaying(connection, 'connections-max', what);
+      return null;
+    }
+    if (sameAddress >= this.limits.connectionsPerAddressMax) {
+      const what = `closed ${connection.peer}: its address has ${sameAddress} connections open; raise max.connections.per.ip`;
+      this.closeSaying(connection, 'connections-per-address-max', what);
+      return null;
+    }
+    return connection;
+  }
+
+  /** Descriptors or memory of the kernel ran out: the backlog keeps the others for a moment. */
+  acceptFailed(errno: number): void {
+    this.transport.setAccepting(false);
+    this.acceptAgainMs = this.nowMs + ACCEPT_PAUSE_MS;
+    const what = `cannot take new connections (errno ${-errno}); trying again: raise the limit of open files (ulimit -n)`;
+    this.log.say('accept', 'warn', what);
+  }
+
+  resumeAccepting(): void {
+    if (this.nowMs < this.acceptAgainMs) return;
+    this.acceptAgainMs = Number.POSITIVE_INFINITY;
+    this.transport.setAccepting(true);
+  }
+
+  closeSaying(connection: Connection, cause: string, sentence: string): void {
+    this.log.say(cause, 'warn', sentence);
+    this.close(connection);
+  }
+
+  close(connection: Connection): void {
+    if (connection.state === CONNECTION_CLOSING) return;
+    assert(connection.state !== CONNECTION_FREE, 'only a connection closes');
+    connection.state = CONNECTION_CLOSING;
+    this.leaveList(connection);
+    this.transport.close(connection.socket);
+    this.listener.onClosing(connection);
+  }
+
+  /** The one that began a frame and then sent nothing for the longest time, or null. */
+  longestStalledFrame(): Connection | null {
+    let longest: Connection | null = null;
+    for (let index = 0; index < this.open.length; index++) {
+      const connection = this.open[index]!;
+      if (connection.state !== CONNECTION_OPEN || connection.block === NONE || connection.isHeld) continue;
+      if (connection.partialBytes === 0) continue;
+      if (longest === null || connection.lastBytesMs < longest.lastBytesMs) longest = connection;
+    }
+    return longest;
+  }
+
+  /** The one whose send has made no progress for the longest time, or null. */
+  slowestReader(): Connection | null {
+    let slowest: Connection | null = null;
+    for (let index = 0; index < this.open.length; index++) {
+      const connection = this.open[index]!;
+      if (!connection.isSending || connection.outboxBytes === 0) continue;
+      if (slowest === null || connection.sendSinceMs < slowest.sendSinceMs) slowest = connection;
+    }
+    return slowest;
+  }
+
+  private leaveList(connection: Connection): void {
+    const last = must(this.open.pop(), 'a closing connection was open');
+    if (last !== connection) {
+      this.open[connection.openIndex] = last;
+      last.openIndex = connection.openIndex;
+    }
+    connection.openIndex = NONE;
+    const left = (this.perAddress.get(connection.address) ?? 0) - 1;
+    assert(left >= 0, 'an address counts its connections');
+    if (left === 0) this.perAddress.delete(connection.address);
+    else this.perAddress.set(connection.address, left);
+  }
+
+  private takeId(): number {
+    const id = this.nextId;
+    this.nextId = id === 0x7fff_ffff ? 1 : id + 1;
+    return id;
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * One client connection as the front sees it: plain state, no behaviour beyond its own invariants. `receiver` moves the
+ * receive half, `outbox` the send half, `front` the order of exchanges. Objects are kept by socket number and reused
+ * after the socket's closing completed.
+ *
+ * The receive half, inside one block of the slab that exchanges share by reference count:
+ *
+ *   block ──── spans of exchanges ──── readAt ── partial frame ── fillAt ── armed receive ── blockEnd
+ */
+import { assert } from '../base/assert.ts';
+import type { Exchange } from './exchange.ts';
+
+export const CONNECTION_FREE = 0;
+export const CONNECTION_OPEN = 1;
+/** Nothing more is read; what is answered already is sent, then the connection closes. */
+export const CONNECTION_ENDING = 2;
+/** `close` was handed to the transport; memory goes back when it completed. */
+export const CONNECTION_CLOSING = 3;
+
+/** What the transport is doing for the receive half. */
+export const RECEIVE_NONE = 0;
+/** Waits for the first byte without holding memory. */
+export const RECEIVE_WAITING = 1;
+export const RECEIVE_ARMED = 2;
+/** Cancelled because nothing came; its completion is on the way. */
+export const RECEIVE_CANCELLING = 3;
+
+export class Connection {
+  readonly socket: number;
+  /** Names the connection to main; never used twice by a front. */
+  id = 0;
+  state = CONNECTION_FREE;
+  peer = '';
+  address = '';
+  /** Main was told who this is. */
+  isAnnounced = false;
+  /** Place in the front's list of open connections. */
+  openIndex = -1;
+  /** In the list of connections to look at before this turn ends. */
+  isTouched = false;
+  lastBytesMs = 0;
+
+  receiveState = RECEIVE_NONE;
+  block = -1;
+  blockEnd = 0;
+  readAt = 0;
+  fillAt = 0;
+  /** How long the armed receive is. */
+  offeredBytes = 0;
+  /** Prefix included; 0 while fewer than four bytes of the next frame are here. */
+  frameBytes = 0;
+  /** The largest and the latest frame this connection completed. */
+  frameBytesSeenMax = 0;
+  frameBytesLatest = 0;
+  blockBytesWanted = 0;
+  isWaitingForMemory = false;
+  /** Outlives the connection: the queue holds the object until it comes to it. */
+  isInMemoryQueue = false;
+  memoryWaitSinceMs = 0;
+  /** A frame lies there that cannot be begun yet (lanes, exchanges or outbox are full). */
+  isHeld = false;
+
+  /** Exchanges in request order. */
+  orderHead: Exchange | null = null;
+  orderTail: Exchange | null = null;
+  orderCount = 0;
+
+  partHead = -1;
+  partTail = -1;
+  isSending = false;
+  sendSinceMs = 0;
+  /** Response bytes in memory that have not left. */
+  outboxBytes = 0;
+  writeBlock = -1;
+  writeAt = 0;
+  writeEnd = 0;
+  isWaitingForOutbox = false;
+
+  constructor(socket: number) {
+    this.socket = socket;
+  }
+
+  get partialBytes(): number {
+    return this.fillAt - this.readAt;
+  }
+
+  open(id: number, peer: string, nowMs: number): void {
+    assert(this.state === CONNECTION_FREE, 'a socket is reused only after its closing completed');
+    assert(this.block === -1 && this.partHead === -1, 'a new connection holds no memory');
+    this.id = id;
+    this.state = CONNECTION_OPEN;
+    this.peer = peer;
+    this.address = addressOf(peer);
+    this.isAnnounced = false;
+    this.isTouched = false;
+    this.lastBytesMs = nowMs;
+    this.receiveState = RECEIVE_NONE;
+    this.blockEnd = 0;
+    this.readAt = 0;
+    this.fillAt = 0;
+    this.frameBytes = 0;
+    this.frameBytesSeenMax = 0;
+    this.frameBytesLatest = 0;
+    this.blockBytesWanted = 0;
+    this.isWaitingForMemory = false;
+    this.isHeld = false;
+    this.isSending = false;
+    this.outboxBytes = 0;
+    this.isWaitingForOutbox = false;
+  }
+
+  appendExchange(exchange: Exchange): void {
+    assert(exchange.next === null, 'an exchange joins one connection');
+    if (this.orderTail === null) this.orderHead = exchange;
+    else this.orderTail.next = exchange;
+    this.orderTail = exchange;
+    this.orderCount += 1;
+  }
+
+  /** Takes the oldest exchange out. */
+  shiftExchange(): Exchange | null {
+    const exchange = this.orderHead;
+    if (exchange === null) return null;
+    this.orderHead = exchange.next;
+    if (this.orderHead === null) this.orderTail = null;
+    exchange.next = null;
+    this.orderCount -= 1;
+    assert(this.orderCount >= 0, 'the order counts its exchanges');
+    return exchange;
+  }
+}
+
+/** "10.0.0.7:51234" → "10.0.0.7"; "[::1]:51234" → "[::1]". */
+function addressOf(peer: string): string {
+  const colon = peer.lastIndexOf(':');
+  return colon > 0 ? peer.slice(0, colon) : peer;
+}

@@ -1,0 +1,207 @@
+/**
+ * Main's end of a front's control lane: ordinary async code. Copies requests out of the front's slab, hands each with the
+ * facts of its connection to `onRequest`, and writes the replies back through the arena.
+ *
+ * Requests of one connection are handled one after the other, as Kafka does it (a commit is done before the fetch of
+ * offsets behind it starts); those of different connections side by side. Every request is answered to the front,
+ * also when its connection is gone, because the front's exchange waits for that.
+ *
+ * Replies that find the arena or the lane full wait here in order; their number is bounded by the front's exchanges.
+ */
+import { assert } from '../base/assert.ts';
+import type { LaneEnd } from '../workers/lane.ts';
+import type { ByteRing } from '../zerocopy/byte-ring.ts';
+import {
+  CONTROL_AT,
+  CONTROL_CONNECTION,
+  CONTROL_LENGTH,
+  CONTROL_REPLY_AT,
+  CONTROL_REPLY_CLOSE,
+  CONTROL_REPLY_FLAGS,
+  CONTROL_REPLY_LENGTH,
+  CONTROL_REPLY_MORE,
+  JOB_CONNECTION_CLOSED,
+  JOB_CONTROL,
+  RECEIPT_CONTROL,
+  RECEIPT_POST,
+  SLOT_EXCHANGE,
+  SLOT_KIND,
+  SLOT_WORDS,
+} from '../zerocopy/layout.ts';
+import type { ConnectionFacts } from './control-lane.ts';
+
+/** The frame without its length prefix, a copy. The answer with its prefix; null closes the connection. */
+export type OnRequest = (frame: Uint8Array, connection: ConnectionFacts) => Promise<Uint8Array | null>;
+
+/** The MessagePort to the front, as far as main needs it. `take` returns null when nothing is there. */
+export interface FrontPost {
+  post(message: unknown): void;
+  take(): unknown;
+}
+
+export interface ControlPortParts {
+  readonly lane: LaneEnd;
+  readonly arena: ByteRing;
+  /** The front's receive memory. */
+  readonly slab: Uint8Array;
+  readonly mail: FrontPost;
+  readonly onRequest: OnRequest;
+  /** A handler failed; the connection is closed. */
+  readonly onFailure: (error: unknown) => void;
+  readonly onConnectionClosed?: (connection: number) => void;
+}
+
+interface Client {
+  readonly facts: ConnectionFacts;
+  isGone: boolean;
+  /** Exchanges not answered to the front yet. */
+  readonly unanswered: Set<number>;
+  /** Settles when the request before the next one is done. */
+  tail: Promise<void>;
+}
+
+interface Reply {
+  readonly kind: 'reply' | 'post';
+  readonly exchange: number;
+  readonly bytes: Uint8Array;
+  readonly flags: number;
+  sentBytes: number;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+export class ControlPort {
+  private readonly parts: ControlPortParts;
+  private readonly clients = new Map<number, Client>();
+  private readonly replies: Reply[] = [];
+
+  constructor(parts: ControlPortParts) {
+    this.parts = parts;
+  }
+
+  get connectionCount(): number {
+    return this.clients.size;
+  }
+
+  /** Replies that wait for room. Nobody announces room in the lane: drain again in a moment while there are any. */
+  get waitingCount(): number {
+    return this.replies.length;
+  }
+
+  /** Main's bell rang: takes what the front sent, writes what waits. */
+  drain(): void {
+    const { lane } = this.parts;
+    for (let slot = lane.incoming.peek(); slot >= 0; slot = lane.incoming.peek()) {
+      const words = lane.incoming.words;
+      const at = slot * SLOT_WORDS;
+      const connection = words[at + CONTROL_CONNECTION]!;
+      if (words[at + SLOT_KIND] === JOB_CONNECTION_CLOSED) {
+        this.forget(connection);
+      } else {
+        assert(words[at + SLOT_KIND] === JOB_CONTROL, 'a front sends requests, and tells of closed connections');
+        const from = words[at + CONTROL_AT]!;
+        // The copy is what makes the span the front's again.
+        const frame = this.parts.slab.slice(from, from + words[at + CONTROL_LENGTH]!);
+        this.take(this.clientOf(connection), words[at + SLOT_EXCHANGE]!, frame);
+      }
+      lane.incoming.advance();
+    }
+    this.write();
+  }
+
+  /** A message for the front (a route update), in order with the replies before and after it. */
+  post(message: unknown): void {
+    this.parts.mail.post(message);
+    this.enqueue({ kind: 'post', exchange: -1, bytes: NO_BYTES, flags: 0, sentBytes: 0 });
+    this.write();
+  }
+
+  private take(client: Client, exchange: number, frame: Uint8Array): void {
+    client.unanswered.add(exchange);
+    const handled = client.tail.then(() => this.handle(client, exchange, frame));
+    client.tail = handled.catch((error: unknown) => {
+      this.parts.onFailure(error);
+      this.answer(client, exchange, null);
+    });
+  }
+
+  private async handle(client: Client, exchange: number, frame: Uint8Array): Promise<void> {
+    if (client.isGone) return;
+    this.answer(client, exchange, await this.parts.onRequest(frame, client.facts));
+  }
+
+  private answer(client: Client, exchange: number, bytes: Uint8Array | null): void {
+    if (!client.unanswered.delete(exchange)) return;
+    const flags = bytes === null ? CONTROL_REPLY_CLOSE : 0;
+    this.enqueue({ kind: 'reply', exchange, bytes: bytes ?? NO_BYTES, flags, sentBytes: 0 });
+    this.write();
+  }
+
+  /** Whoever is gone needs no answers, but the front needs to know that none will come. */
+  private forget(connection: number): void {
+    const client = this.clients.get(connection);
+    if (client === undefined) return;
+    client.isGone = true;
+    this.clients.delete(connection);
+    for (const exchange of client.unanswered) {
+      this.enqueue({ kind: 'reply', exchange, bytes: NO_BYTES, flags: CONTROL_REPLY_CLOSE, sentBytes: 0 });
+    }
+    client.unanswered.clear();
+    this.parts.onConnectionClosed?.(connection);
+  }
+
+  private clientOf(connection: number): Client {
+    let client = this.clients.get(connection);
+    // The facts were posted before the request, so they are there by now.
+    while (client === undefined) {
+      const facts = this.parts.mail.take();
+      assert(isFacts(facts), 'a connection is introduced before its first request');
+      this.clients.set(facts.connection, { facts, isGone: false, unanswered: new Set(), tail: Promise.resolve() });
+      client = this.clients.get(connection);
+    }
+    return client;
+  }
+
+  private enqueue(reply: Reply): void {
+    this.replies.push(reply);
+  }
+
+  private write(): void {
+    let written = 0;
+    while (written < this.replies.length && this.writeOne(this.replies[written]!)) written += 1;
+    this.replies.splice(0, written);
+    this.parts.lane.publish();
+  }
+
+  /** False: the rest waits for room. */
+  private writeOne(reply: Reply): boolean {
+    const { lane, arena } = this.parts;
+    for (;;) {
+      const left = reply.bytes.length - reply.sentBytes;
+      if (lane.outgoing.freeCount === 0) return false;
+      let at = 0;
+      let length = 0;
+      if (left > 0) {
+        at = arena.tryWrite(reply.bytes, reply.sentBytes, left);
+        if (at < 0) return false;
+        length = arena.lastWritten;
+      }
+      const slot = lane.outgoing.claim();
+      assert(slot >= 0, 'the lane had room');
+      reply.sentBytes += length;
+      const isLast = reply.sentBytes === reply.bytes.length;
+      const words = lane.outgoing.words;
+      const to = slot * SLOT_WORDS;
+      words[to + SLOT_KIND] = reply.kind === 'post' ? RECEIPT_POST : RECEIPT_CONTROL;
+      words[to + SLOT_EXCHANGE] = reply.exchange;
+      words[to + CONTROL_REPLY_AT] = at;
+      words[to + CONTROL_REPLY_LENGTH] = length;
+      words[to + CONTROL_REPLY_FLAGS] = isLast ? reply.flags : reply.flags | CONTROL_REPLY_MORE;
+      if (isLast) return true;
+    }
+  }
+}
+
+function isFacts(message: unknown): message is ConnectionFacts {
+  return typeof message === 'object' && message !== null && 'connection' in message && 'localPort' in message;
+}

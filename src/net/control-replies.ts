@@ -1,0 +1,110 @@
+/**
+ * What comes back on the control lane: pieces of replies, and announcements of posted messages. Pieces are copied out of
+ * main's arena into outbox memory at once, because the arena is given back in order; when the outbox has no room, the
+ * lane is left as it is until it has.
+ */
+
+import { assert } from '../base/assert.ts';
+import {
+  CONTROL_REPLY_AT,
+  CONTROL_REPLY_CLOSE,
+  CONTROL_REPLY_FLAGS,
+  CONTROL_REPLY_LENGTH,
+  CONTROL_REPLY_MORE,
+  RECEIPT_CONTROL,
+  RECEIPT_POST,
+  SLOT_EXCHANGE,
+  SLOT_KIND,
+  SLOT_WORDS,
+} from '../zerocopy/layout.ts';
+import type { ControlLane } from './control-lane.ts';
+import type { Exchange, ExchangePool } from './exchange.ts';
+import type { Outbox } from './outbox.ts';
+import type { Responder } from './responder.ts';
+import type { RouteUpdate } from './route-table.ts';
+
+export interface ReplyListener {
+  ready(exchange: Exchange): void;
+  endExchange(exchange: Exchange): void;
+  takePost(update: RouteUpdate): void;
+}
+
+export class ControlReplies {
+  /** A piece lies in the lane for which there is no memory. */
+  isStuck = false;
+  private readonly control: ControlLane;
+  private readonly exchanges: ExchangePool;
+  private readonly outbox: Outbox;
+  private readonly responder: Responder;
+
+  constructor(control: ControlLane, exchanges: ExchangePool, outbox: Outbox, responder: Responder) {
+    this.control = control;
+    this.exchanges = exchanges;
+    this.outbox = outbox;
+    this.responder = responder;
+  }
+
+  take(listener: ReplyListener): boolean {
+    const { incoming } = this.control.lane;
+    this.isStuck = false;
+    let didWork = false;
+    for (let count = 0; count < incoming.slotCount; count++) {
+      const slot = incoming.peek();
+      if (slot < 0) break;
+      if (!this.takeSlot(incoming.words, slot * SLOT_WORDS, listener)) {
+        this.isStuck = true;
+        break;
+      }
+      incoming.advance();
+      didWork = true;
+    }
+    return didWork;
+  }
+
+  private takeSlot(words: Int32Array, at: number, listener: ReplyListener): boolean {
+    const kind = words[at + SLOT_KIND]!;
+    if (kind === RECEIPT_POST) {
+      const message = this.control.takePost();
+      if (isRouteUpdate(message)) listener.takePost(message);
+      return true;
+    }
+    assert(kind === RECEIPT_CONTROL, 'main answers, or announces a message');
+    const exchange = this.exchanges.at(words[at + SLOT_EXCHANGE]!);
+    assert(exchange.api === null && exchange.pending === 1, 'main answers a control request once');
+    const length = words[at + CONTROL_REPLY_LENGTH]!;
+    const flags = words[at + CONTROL_REPLY_FLAGS]!;
+    if (length > 0 && exchange.connection !== null && !this.copy(exchange, words[at + CONTROL_REPLY_AT]!, length))
+      return false;
+    this.control.freeReply(length);
+    if ((flags & CONTROL_REPLY_CLOSE) !== 0) exchange.closesAfter = true;
+    if ((flags & CONTROL_REPLY_MORE) !== 0) return true;
+    exchange.pending = 0;
+    if (exchange.connection === null) listener.endExchange(exchange);
+    else listener.ready(exchange);
+    return true;
+  }
+
+  private copy(exchange: Exchange, from: number, length: number): boolean {
+    const { outbox } = this;
+    const connection = exchange.connection;
+    assert(connection !== null, 'only a reply that somebody waits for is copied');
+    const part = outbox.copyAside(this.control.arena.bytes, from, length);
+    if (part < 0) return false;
+    if (connection.orderHead === exchange) {
+      // Nothing is before it: the pieces of a long reply leave as they come, and need not fit into memory together.
+      outbox.appendChain(connection, part, part);
+      this.responder.touch(connection);
+      return true;
+    }
+    if (exchange.replyTail < 0) exchange.replyHead = part;
+    else outbox.parts.link(exchange.replyTail, part);
+    exchange.replyTail = part;
+    return true;
+  }
+}
+
+/** Other messages are for other roles of the same thread, or of a newer main; they are not the front's. */
+function isRouteUpdate(message: unknown): message is RouteUpdate {
+  if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
+  return message.kind === 'image' || message.kind === 'topic' || message.kind === 'topic-gone';
+}

@@ -1,0 +1,190 @@
+/**
+ * From a whole frame to an exchange under way: reads the request header, checks key and version, and gives the request
+ * to its data API or to the control plane. Called by the receiver in the order of frames; an exchange that cannot be
+ * begun completely (a lane is full) holds its connection back, so that nothing overtakes it.
+ */
+import { assert } from '../base/assert.ts';
+import { RequestHeader } from '../protocol/header.ts';
+import type { Slab } from '../zerocopy/slab.ts';
+import type { Connection } from './connection.ts';
+import type { ConnectionTable } from './connection-table.ts';
+import type { ControlLane } from './control-lane.ts';
+import {
+  BEGIN_BROKEN,
+  BEGIN_WAITS,
+  type DataApi,
+  EXCHANGE_STARTING,
+  EXCHANGE_WORKING,
+  type Exchange,
+  type ExchangePool,
+} from './exchange.ts';
+import type { FrontFace } from './front-face.ts';
+import type { FrontLimits } from './limits.ts';
+
+/** Which keys main answers, and in which versions: [min, max] by key. */
+export type ControlVersions = readonly (readonly [number, number] | undefined)[];
+
+const API_VERSIONS = 18;
+
+export interface DispatcherParts {
+  readonly slab: Slab;
+  readonly limits: FrontLimits;
+  readonly table: ConnectionTable;
+  readonly exchanges: ExchangePool;
+  readonly control: ControlLane;
+  readonly dataApis: readonly (DataApi | undefined)[];
+  readonly controlVersions: ControlVersions;
+  /** By API key, as the protocol's registry has it. */
+  readonly flexibleSince: Int16Array;
+  /** The connection is to be looked at before the turn ends. */
+  readonly onHeld: (connection: Connection) => void;
+}
+
+export class Dispatcher {
+  private readonly parts: DispatcherParts;
+  private readonly front: FrontFace;
+  private readonly header: RequestHeader;
+
+  constructor(parts: DispatcherParts, front: FrontFace) {
+    this.parts = parts;
+    this.front = front;
+    this.header = new RequestHeader(parts.flexibleSince);
+  }
+
+  /** False while the connection has to be answered, or read its answers, first. */
+  canBegin(connection: Connection): boolean {
+    const { limits, exchanges } = this.parts;
+    if (connection.orderTail !== null && connection.orderTail.state === EXCHANGE_STARTING) return false;
+    if (connection.orderCount >= limits.exchangesPerConnectionMax) return false;
+    if (connection.outboxBytes >= limits.outboxBytesPerConnectionMax) return false;
+    return exchanges.usedCount < limits.exchangesMax;
+  }
+
+  /** A whole frame at `at`; may close the connection. */
+  dispatch(connection: Connection, at: number, length: number): void {
+    const exchange = this.parts.exchanges.take();
+    assert(exchange !== null, 'whoever dispatches asked before');
+    const { bytes, view } = this.parts.slab.memory;
+    const header = this.header;
+    const isWhole = header.parse(bytes, view, at, at + length);
+    exchange.state = EXCHANGE_STARTING;
+    exchange.connection = connection;
+    exchange.frameBlock = connection.block;
+    this.parts.slab.retain(connection.block);
+    exchange.frameAt = at;
+    exchange.frameLength = length;
+    exchange.bodyEnd = at + length;
+    exchange.apiKey = header.apiKey;
+    exchange.version = header.apiVersion;
+    exchange.correlationId = header.correlationId;
+    exchange.bodyAt = header.bodyAt;
+    exchange.startedMs = this.front.nowMs;
+    connection.appendExchange(exchange);
+    if (!isWhole && this.header.apiKey !== API_VERSIONS) {
+      this.refuse(connection, 'header', `its request (API key ${exchange.apiKey}) has a broken header`);
+      return;
+    }
+    const api = this.parts.dataApis[exchange.apiKey];
+    if (api !== undefined) this.openData(connection, exchange, api);
+    else this.openControl(connection, exchange);
+  }
+
+  /** Goes on with the exchange that held the connection; false when it is still stuck. */
+  resume(connection: Connection): boolean {
+    const exchange = connection.orderTail;
+    if (exchange !== null && exchange.state === EXCHANGE_STARTING) {
+      this.begin(connection, exchange);
+      if (exchange.state === EXCHANGE_STARTING) return false;
+    }
+    return this.canBegin(connection);
+  }
+
+  /** The connection's next frame, or the rest of its latest request, stays where it is for now. */
+  hold(connection: Connection): void {
+    connection.isHeld = true;
+    this.parts.onHeld(connection);
+  }
+
+  /** Nobody will tell when that is over: the front has to look again. */
+  needsRetry(connection: Connection): boolean {
+    if (connection.orderTail !== null && connection.orderTail.state === EXCHANGE_STARTING) return true;
+    return this.parts.exchanges.usedCount >= this.parts.limits.exchangesMax;
+  }
+
+  private openData(connection: Connection, exchange: Exchange, api: DataApi): void {
+    exchange.api = api;
+    if (exchange.version < api.versionMin || exchange.version > api.versionMax) {
+      this.refuseVersion(connection, exchange, api.name);
+      return;
+    }
+    this.begin(connection, exchange);
+  }
+
+  private openControl(connection: Connection, exchange: Exchange): void {
+    const range = this.parts.controlVersions[exchange.apiKey];
+    if (range === undefined) {
+      this.refuse(connection, 'api-key', `it asks for API key ${exchange.apiKey}, which this broker does not have`);
+      return;
+    }
+    // An ApiVersions request of a version that does not exist yet is answered; main knows how.
+    const isKnown = exchange.version >= range[0] && exchange.version <= range[1];
+    if (!isKnown && exchange.apiKey !== API_VERSIONS) {
+      this.refuseVersion(connection, exchange, `API key ${exchange.apiKey}`);
+      return;
+    }
+    this.shrink(exchange);
+    this.begin(connection, exchange);
+  }
+
+  private begin(connection: Connection, exchange: Exchange): void {
+    const api = exchange.api;
+    if (api === null) {
+      if (!this.parts.control.send(exchange, connection)) {
+        this.hold(connection);
+        return;
+      }
+      exchange.pending = 1;
+      exchange.state = EXCHANGE_WORKING;
+      return;
+    }
+    const outcome = api.begin(this.front, exchange);
+    if (outcome === BEGIN_WAITS) {
+      this.hold(connection);
+      return;
+    }
+    if (outcome === BEGIN_BROKEN) {
+      this.refuse(
+        connection,
+        'request',
+        `its ${api.name} request (version ${exchange.version}) does not follow the protocol`,
+      );
+      return;
+    }
+    if (exchange.state === EXCHANGE_STARTING) exchange.state = EXCHANGE_WORKING;
+  }
+
+  /** A control request may be under way for minutes: it gets a small block of its own. */
+  private shrink(exchange: Exchange): void {
+    const slab = this.parts.slab;
+    if (slab.blockBytes(exchange.frameBlock) < exchange.frameLength * 4) return;
+    const block = slab.allocate(exchange.frameLength);
+    if (block < 0) return;
+    slab.memory.bytes.copyWithin(block, exchange.frameAt, exchange.frameAt + exchange.frameLength);
+    slab.release(exchange.frameBlock);
+    exchange.frameBlock = block;
+    exchange.frameAt = block;
+    exchange.bodyEnd = block + exchange.frameLength;
+  }
+
+  private refuseVersion(connection: Connection, exchange: Exchange, name: string): void {
+    this.refuse(
+      connection,
+      'version',
+      `it asks for ${name} in version ${exchange.version}, which this broker does not speak`,
+    );
+  }
+
+  private refuse(connection: Connection, cause: string, what: string): void {
+    this.parts.table.closeSaying(connection, `refused-${cause}`, `closed ${connection.peer}: ${what}`);
+  }
+}

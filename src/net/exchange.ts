@@ -1,0 +1,178 @@
+/**
+ * One request and its response, holding their place in a connection's order. Exchanges are created once, pooled by
+ * index, and found again by that index in every receipt. An exchange whose connection died lives on without it until the
+ * last of its jobs came back: a span that a worker may still read is never given away.
+ *
+ *   free ─take→ begun by its API (pending jobs > 0) ─last receipt→ ready ─its turn in the connection's order→ settled, free
+ *
+ * This file also says what a data API is: `apis/` fills the table, the front calls it, and neither imports the other's
+ * insides.
+ */
+import { assert, must } from '../base/assert.ts';
+import type { Connection } from './connection.ts';
+import type { FrontFace } from './front-face.ts';
+
+/** Result words per partition entry: the meaning is the API's own. */
+export const ENTRY_WORDS = 8;
+export const ENTRY_NUMBERS = 4;
+const ENTRIES_START = 4;
+/** Arrays that grew beyond this are dropped when the exchange is given back. */
+const ENTRIES_KEPT = 256;
+
+export type ExchangeState =
+  | typeof EXCHANGE_FREE
+  | typeof EXCHANGE_STARTING
+  | typeof EXCHANGE_WORKING
+  | typeof EXCHANGE_READY;
+export const EXCHANGE_FREE = 0;
+/** `begin` has not finished: it waits for room in a lane, and the connection's later frames wait behind it. */
+export const EXCHANGE_STARTING = 1;
+export const EXCHANGE_WORKING = 2;
+/** Nothing is pending: the response is written when everything before it on the connection is. */
+export const EXCHANGE_READY = 3;
+
+/** What `begin` says. */
+export const BEGUN = 0;
+/** A lane is full: call again later, the exchange remembers how far it came. */
+export const BEGIN_WAITS = 1;
+/** The bytes are not a request: close the connection. */
+export const BEGIN_BROKEN = 2;
+
+/** What `settle` says. */
+export const SETTLED = 0;
+/** No memory for the response now. */
+export const SETTLE_WAITS = 1;
+/** Close the connection instead of answering. */
+export const SETTLE_CLOSES = 2;
+
+export interface DataApi {
+  readonly key: number;
+  readonly name: string;
+  readonly versionMin: number;
+  readonly versionMax: number;
+  /** Reads the request, sends its jobs. May be called again after BEGIN_WAITS. */
+  begin(front: FrontFace, exchange: Exchange): number;
+  /** One job came back. The front counts `pending` itself and afterwards looks whether the exchange is ready. */
+  onReceipt(front: FrontFace, exchange: Exchange, words: Int32Array, wordAt: number, numbers: Float64Array): void;
+  /** All jobs are back. True: the exchange is ready; false: it has sent further jobs, or parked. */
+  onIdle(front: FrontFace, exchange: Exchange): boolean;
+  /** A parked exchange should look again: its partitions moved, or its time is up. */
+  onWake(front: FrontFace, exchange: Exchange, isDeadline: boolean): void;
+  settle(front: FrontFace, exchange: Exchange): number;
+  /** Called once when the exchange ends, answered or not: leases and sessions go back. */
+  end(front: FrontFace, exchange: Exchange): void;
+}
+
+export class Exchange {
+  readonly index: number;
+  state: ExchangeState = EXCHANGE_FREE;
+  /** Null: the connection is gone; the exchange only waits for its receipts. */
+  connection: Connection | null = null;
+  /** The next younger exchange of the connection. */
+  next: Exchange | null = null;
+  /** Null for control requests. */
+  api: DataApi | null = null;
+  apiKey = 0;
+  version = 0;
+  correlationId = 0;
+  /** The request: a span in the slab, and the block that it holds a reference on (-1: given back). */
+  frameBlock = -1;
+  frameAt = 0;
+  frameLength = 0;
+  bodyAt = 0;
+  bodyEnd = 0;
+  startedMs = 0;
+  /** Jobs under way. */
+  pending = 0;
+  /** Entries whose jobs are sent; where `begin` goes on after a full lane. */
+  entriesBegun = 0;
+  entryCount = 0;
+  isParked = false;
+  /** What the API remembers between begin and settle in one number. */
+  note = 0;
+  words: Int32Array = new Int32Array(ENTRIES_START * ENTRY_WORDS);
+  numbers: Float64Array = new Float64Array(ENTRIES_START * ENTRY_NUMBERS);
+  /** A control reply collected so far: outbox parts, first and last (-1: none). */
+  replyHead = -1;
+  replyTail = -1;
+  replyIsComplete = false;
+  closesAfter = false;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+
+  /** Makes room for results; what is there already stays. */
+  holdEntries(count: number): void {
+    assert(count >= 0, 'a request has no negative number of partitions');
+    const held = this.words.length / ENTRY_WORDS;
+    if (count <= held) return;
+    let wanted = held * 2;
+    while (wanted < count) wanted *= 2;
+    const words = new Int32Array(wanted * ENTRY_WORDS);
+    words.set(this.words);
+    const numbers = new Float64Array(wanted * ENTRY_NUMBERS);
+    numbers.set(this.numbers);
+    this.words = words;
+    this.numbers = numbers;
+  }
+
+  reset(): void {
+    this.state = EXCHANGE_FREE;
+    this.connection = null;
+    this.next = null;
+    this.api = null;
+    this.frameBlock = -1;
+    this.pending = 0;
+    this.entriesBegun = 0;
+    this.entryCount = 0;
+    this.isParked = false;
+    this.note = 0;
+    this.replyHead = -1;
+    this.replyTail = -1;
+    this.replyIsComplete = false;
+    this.closesAfter = false;
+    if (this.words.length > ENTRIES_KEPT * ENTRY_WORDS) {
+      this.words = new Int32Array(ENTRIES_START * ENTRY_WORDS);
+      this.numbers = new Float64Array(ENTRIES_START * ENTRY_NUMBERS);
+    }
+  }
+}
+
+/** Created as needed up to a maximum, then reused, the one used last first: its arrays are warm in the cache. */
+export class ExchangePool {
+  private readonly exchanges: Exchange[] = [];
+  private readonly free: number[] = [];
+  private readonly exchangesMax: number;
+
+  constructor(exchangesMax: number) {
+    assert(exchangesMax > 0, 'a front can hold at least one exchange');
+    this.exchangesMax = exchangesMax;
+  }
+
+  get usedCount(): number {
+    return this.exchanges.length - this.free.length;
+  }
+
+  take(): Exchange | null {
+    const index = this.free.pop();
+    if (index !== undefined) return must(this.exchanges[index], 'a free exchange exists');
+    if (this.exchanges.length === this.exchangesMax) return null;
+    const exchange = new Exchange(this.exchanges.length);
+    this.exchanges.push(exchange);
+    return exchange;
+  }
+
+  at(index: number): Exchange {
+    const exchange = must(this.exchanges[index], 'a receipt names an exchange of this front');
+    assert(exchange.state !== EXCHANGE_FREE, 'a receipt names an exchange that is under way');
+    return exchange;
+  }
+
+  give(exchange: Exchange): void {
+    assert(exchange.state !== EXCHANGE_FREE, 'an exchange is given back once');
+    assert(exchange.pending === 0, 'an exchange waits for all of its jobs');
+    exchange.reset();
+    this.free.push(exchange.index);
+  }
+}

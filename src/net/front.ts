@@ -1,0 +1,343 @@
+/**
+ * The front: one thread's worth of connections. It receives requests into its slab, sends their jobs to the workers or to
+ * main, and sends the responses in request order. It knows exchanges and lanes, not what a request means: that is in the
+ * data APIs it was given.
+ *
+ * Called turn by turn by its thread (or a test); no promise, no timer, no clock of its own. A turn visits, in order:
+ * completions of the network → receipts of workers and main → woken and expired fetches → held connections → responses →
+ * one publish per lane → one submit.
+ */
+import { assert } from '../base/assert.ts';
+import type { Logger } from '../base/logger.ts';
+import type { LaneEnd } from '../workers/lane.ts';
+import type { Board } from '../zerocopy/board.ts';
+import {
+  RECEIPT_ABORTED,
+  RECEIPT_WAKE,
+  SLOT_EXCHANGE,
+  SLOT_KIND,
+  SLOT_PARTITION,
+  SLOT_WORDS,
+} from '../zerocopy/layout.ts';
+import type { Slab } from '../zerocopy/slab.ts';
+import { CONNECTION_CLOSING, CONNECTION_FREE, CONNECTION_OPEN, type Connection, RECEIVE_NONE } from './connection.ts';
+import { ConnectionTable } from './connection-table.ts';
+import type { ControlLane } from './control-lane.ts';
+import { ControlReplies } from './control-replies.ts';
+import { type ControlVersions, Dispatcher } from './dispatcher.ts';
+import {
+  type DataApi,
+  EXCHANGE_READY,
+  EXCHANGE_STARTING,
+  EXCHANGE_WORKING,
+  type Exchange,
+  ExchangePool,
+} from './exchange.ts';
+import type { FrontFace, RegionReader } from './front-face.ts';
+import type { FrontLimits } from './limits.ts';
+import { Outbox } from './outbox.ts';
+import { ParkedFetches } from './parked-fetches.ts';
+import { Receiver } from './receiver.ts';
+import { Responder } from './responder.ts';
+import { RouteTable, type RouteUpdate } from './route-table.ts';
+import {
+  DONE_ACCEPT,
+  DONE_ACCEPT_FAILED,
+  DONE_CLOSE,
+  DONE_READABLE,
+  DONE_RECEIVE,
+  DONE_SEND,
+  type Transport,
+} from './transport.ts';
+import { WorkerLanes } from './worker-lanes.ts';
+
+export interface FrontParts {
+  readonly index: number;
+  readonly transport: Transport;
+  /** Requests are received here. */
+  readonly slab: Slab;
+  /** Responses are written here. */
+  readonly outboxSlab: Slab;
+  readonly lanes: readonly LaneEnd[];
+  readonly control: ControlLane;
+  readonly board: Board;
+  readonly disk: RegionReader;
+  readonly dataApis: readonly (DataApi | undefined)[];
+  readonly controlVersions: ControlVersions;
+  /** By API key, as the protocol's registry has it. */
+  readonly flexibleSince: Int16Array;
+  readonly limits: FrontLimits;
+  readonly logger: Logger;
+  readonly nowMs: number;
+}
+
+const SCAN_PERIOD_MS = 250;
+/** Something waits for room that nobody announces: look again so soon. */
+const RETRY_MS = 1;
+const PARTS_MAX = 1 << 20;
+const WATCHES_MAX = 1 << 20;
+
+export class Front implements FrontFace {
+  readonly index: number;
+  nowMs: number;
+  readonly limits: FrontLimits;
+  readonly slab: Slab;
+  readonly outbox: Outbox;
+  readonly lanes: WorkerLanes;
+  readonly routes = new RouteTable();
+  readonly board: Board;
+  readonly disk: RegionReader;
+  readonly parked: ParkedFetches;
+  readonly connections: ConnectionTable;
+  readonly exchanges: ExchangePool;
+
+  private readonly transport: Transport;
+  private readonly control: ControlLane;
+  private readonly receiver: Receiver;
+  private readonly responder: Responder;
+  private readonly replies: ControlReplies;
+  private readonly retries: Exchange[] = [];
+  private nextScanMs: number;
+  private didWork = false;
+
+  constructor(parts: FrontParts) {
+    this.index = parts.index;
+    this.nowMs = parts.nowMs;
+    this.limits = parts.limits;
+    this.slab = parts.slab;
+    this.board = parts.board;
+    this.disk = parts.disk;
+    this.transport = parts.transport;
+    this.control = parts.control;
+    this.lanes = new WorkerLanes(parts.lanes);
+    this.outbox = new Outbox(parts.outboxSlab, parts.transport, this.lanes, PARTS_MAX);
+    this.exchanges = new ExchangePool(parts.limits.exchangesMax);
+    this.parked = new ParkedFetches(parts.board, parts.index, parts.limits.exchangesMax, WATCHES_MAX, parts.nowMs);
+    this.connections = new ConnectionTable(parts.transport, parts.limits, parts.logger, this);
+    this.connections.nowMs = parts.nowMs;
+    const onHeld = (connection: Connection) => this.responder.touch(connection);
+    const dispatcher = new Dispatcher({ ...parts, table: this.connections, exchanges: this.exchanges, onHeld }, this);
+    this.receiver = new Receiver(parts.slab, parts.transport, parts.limits, this.connections, dispatcher);
+    this.responder = new Responder(this, this.connections, this.receiver, dispatcher);
+    this.replies = new ControlReplies(parts.control, this.exchanges, this.outbox, this.responder);
+    this.nextScanMs = parts.nowMs + SCAN_PERIOD_MS;
+  }
+
+  turn(nowMs: number): boolean {
+    this.nowMs = nowMs;
+    this.connections.nowMs = nowMs;
+    this.didWork = false;
+    this.takeCompletions();
+    for (let worker = 0; worker < this.lanes.count; worker++) this.takeReceipts(worker);
+    if (this.replies.take(this)) this.didWork = true;
+    this.wakeParked();
+    if (this.retries.length > 0) this.retry();
+    if (nowMs >= this.nextScanMs) this.scan();
+    if (this.receiver.hasWaiting && this.receiver.serveWaiting(nowMs)) this.didWork = true;
+    this.responder.serve();
+    this.lanes.publish();
+    this.control.publish();
+    if (this.transport.poll(0) > 0) this.didWork = true;
+    return this.didWork;
+  }
+
+  /** A fresh look at all rings, for the moment before the thread falls asleep. */
+  get isIdle(): boolean {
+    for (let worker = 0; worker < this.lanes.count; worker++) {
+      if (!this.lanes.laneOf(worker).incoming.isEmpty) return false;
+    }
+    return this.replies.isStuck || this.control.lane.incoming.isEmpty;
+  }
+
+  /** Requests are being worked on, or responses on their way out; parked fetches do not count. */
+  get isBusy(): boolean {
+    return this.exchanges.usedCount > this.parked.timerCount || this.outbox.parts.usedCount > 0;
+  }
+
+  /** When the next turn is needed although nobody rings; never in the past of the last turn. */
+  nextWakeMs(): number {
+    const isWaitingForRoom = this.retries.length > 0 || this.lanes.hasWaitingReleases || this.control.hasUnsent;
+    if (isWaitingForRoom || this.replies.isStuck || this.responder.hasHeld || this.receiver.hasWaiting) {
+      return this.nowMs + RETRY_MS;
+    }
+    let next = Math.min(this.parked.nextDueMs(), this.connections.acceptPauseEndsMs);
+    if (this.connections.open.length > 0) next = Math.min(next, this.nextScanMs);
+    return Math.max(next, this.nowMs);
+  }
+
+  /** Main posted something. */
+  takePost(update: RouteUpdate): void {
+    this.routes.apply(update);
+  }
+
+  // ── what data APIs ask for ────────────────────────────────────────────────────────────────────────────────────────
+
+  dropFrame(exchange: Exchange): void {
+    if (exchange.frameBlock < 0) return;
+    this.slab.release(exchange.frameBlock);
+    exchange.frameBlock = -1;
+  }
+
+  ready(exchange: Exchange): void {
+    assert(exchange.pending === 0, 'a ready exchange waits for nothing');
+    assert(exchange.state === EXCHANGE_STARTING || exchange.state === EXCHANGE_WORKING, 'an exchange gets ready once');
+    exchange.state = EXCHANGE_READY;
+    if (exchange.connection === null) this.endExchange(exchange);
+    else this.responder.touch(exchange.connection);
+  }
+
+  again(exchange: Exchange): void {
+    this.retries.push(exchange);
+  }
+
+  // ── the life of exchanges and connections ─────────────────────────────────────────────────────────────────────────
+
+  onClosing(connection: Connection): void {
+    for (let exchange = connection.shiftExchange(); exchange !== null; exchange = connection.shiftExchange()) {
+      exchange.connection = null;
+      if (exchange.pending > 0) continue;
+      this.endExchange(exchange);
+    }
+    this.control.connectionClosed(connection);
+  }
+
+  endExchange(exchange: Exchange): void {
+    assert(exchange.pending === 0, 'an exchange ends when all of its jobs are back');
+    if (exchange.isParked) this.parked.unpark(exchange.index);
+    if (exchange.api !== null) exchange.api.end(this, exchange);
+    if (exchange.replyHead >= 0) this.outbox.dropChain(exchange.replyHead);
+    this.dropFrame(exchange);
+    const retry = this.retries.indexOf(exchange);
+    if (retry >= 0) this.retries.splice(retry, 1);
+    this.exchanges.give(exchange);
+  }
+
+  private onClosed(connection: Connection): void {
+    assert(connection.state === CONNECTION_CLOSING, 'a socket is closed because the front asked for it');
+    this.receiver.dropBlock(connection);
+    this.outbox.dropAll(connection);
+    connection.isWaitingForMemory = false;
+    connection.receiveState = RECEIVE_NONE;
+    connection.state = CONNECTION_FREE;
+  }
+
+  // ── the parts of a turn ───────────────────────────────────────────────────────────────────────────────────────────
+
+  private takeCompletions(): void {
+    const completions = this.transport.completions;
+    const count = completions.count;
+    if (count === 0) return;
+    this.didWork = true;
+    for (let index = 0; index < count; index++) {
+      const socket = completions.sockets[index]!;
+      const result = completions.results[index]!;
+      switch (completions.kinds[index]!) {
+        case DONE_RECEIVE:
+          this.receiver.onReceive(this.connections.at(socket), result);
+          break;
+        case DONE_SEND:
+          this.responder.onSent(this.connections.at(socket), result);
+          break;
+        case DONE_READABLE:
+          this.receiver.onReadable(this.connections.at(socket), result);
+          break;
+        case DONE_ACCEPT:
+          this.accept(socket);
+          break;
+        case DONE_ACCEPT_FAILED:
+          this.connections.acceptFailed(result);
+          break;
+        case DONE_CLOSE:
+          this.onClosed(this.connections.at(socket));
+          break;
+        default:
+          assert(false, 'a transport completes what it was asked');
+      }
+    }
+    completions.count = 0;
+  }
+
+  private accept(socket: number): void {
+    const connection = this.connections.accept(socket);
+    if (connection !== null) this.receiver.rest(connection);
+  }
+
+  private takeReceipts(worker: number): void {
+    const { incoming } = this.lanes.laneOf(worker);
+    const { words, numbers } = incoming;
+    let slot = incoming.peek();
+    if (slot < 0) return;
+    this.didWork = true;
+    this.lanes.touch(worker);
+    // Bounded by what the ring can hold: the worker cannot add to it faster than a turn ends.
+    for (let count = 0; slot >= 0 && count < incoming.slotCount; count++) {
+      const at = slot * SLOT_WORDS;
+      const kind = words[at + SLOT_KIND]!;
+      if (kind === RECEIPT_WAKE) this.parked.wake(words[at + SLOT_PARTITION]!);
+      else this.takeReceipt(this.exchanges.at(words[at + SLOT_EXCHANGE]!), kind, words, at, numbers);
+      incoming.advance();
+      slot = incoming.peek();
+    }
+  }
+
+  private takeReceipt(exchange: Exchange, kind: number, words: Int32Array, at: number, numbers: Float64Array): void {
+    const api = exchange.api;
+    assert(api !== null && exchange.pending > 0, 'a receipt answers a job of a data API');
+    api.onReceipt(this, exchange, words, at, numbers);
+    if (kind === RECEIPT_ABORTED) return;
+    exchange.pending -= 1;
+    if (exchange.pending > 0 || exchange.state === EXCHANGE_STARTING) {
+      if (exchange.pending === 0 && exchange.connection === null) this.endExchange(exchange);
+      return;
+    }
+    if (exchange.connection === null) this.endExchange(exchange);
+    else if (api.onIdle(this, exchange)) this.ready(exchange);
+  }
+
+  private wakeParked(): void {
+    for (
+      let exchange = this.parked.nextExpired(this.nowMs);
+      exchange >= 0;
+      exchange = this.parked.nextExpired(this.nowMs)
+    ) {
+      this.wake(exchange, true);
+    }
+    for (let left = this.parked.wokenCount; left > 0; left--) {
+      const exchange = this.parked.nextWoken();
+      if (exchange >= 0) this.wake(exchange, false);
+    }
+  }
+
+  private wake(index: number, isDeadline: boolean): void {
+    this.didWork = true;
+    const exchange = this.exchanges.at(index);
+    assert(exchange.isParked && exchange.api !== null, 'only parked exchanges are woken');
+    exchange.api.onWake(this, exchange, isDeadline);
+  }
+
+  private retry(): void {
+    const count = this.retries.length;
+    for (let index = 0; index < count; index++) {
+      const exchange = this.retries[index]!;
+      assert(exchange.api !== null && exchange.connection !== null, 'who tries again has a connection');
+      if (exchange.pending === 0 && exchange.api.onIdle(this, exchange)) this.ready(exchange);
+    }
+    this.retries.splice(0, count);
+  }
+
+  /** Four times a second: who fell silent, who is idle, whether accepting can go on. */
+  private scan(): void {
+    this.nextScanMs = this.nowMs + SCAN_PERIOD_MS;
+    this.connections.resumeAccepting();
+    const open = this.connections.open;
+    for (let index = open.length - 1; index >= 0; index--) {
+      const connection = open[index]!;
+      if (connection.state !== CONNECTION_OPEN) continue;
+      this.receiver.checkSilence(connection, this.nowMs);
+      const lastMs = Math.max(connection.lastBytesMs, connection.sendSinceMs);
+      const isBusy = connection.orderCount > 0 && !connection.isSending;
+      if (!isBusy && this.nowMs - lastMs > this.limits.idleMs) this.connections.close(connection);
+    }
+    this.responder.relieve(this.nowMs);
+  }
+}

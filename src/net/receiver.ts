@@ -1,0 +1,261 @@
+/**
+ * The receive half of all connections: arms receives, cuts frames, moves partial ones, and gives memory back. Called by
+ * the front with completions and once per turn; hands whole frames to the dispatcher. Knows nothing of requests.
+ *
+ * An idle connection waits for readability without memory. A receive that gets nothing for a second is cancelled and its
+ * block goes back; a partial frame that stalls lies in the smallest block that holds it. Connections that need memory
+ * and find none wait in one queue, first come first served; when that does not move, the partial frame that has stalled
+ * longest is closed, so that nobody can hold the front by not sending.
+ */
+import { assert } from '../base/assert.ts';
+import { Fifo } from '../base/fifo.ts';
+import type { Slab } from '../zerocopy/slab.ts';
+import {
+  CONNECTION_OPEN,
+  type Connection,
+  RECEIVE_ARMED,
+  RECEIVE_CANCELLING,
+  RECEIVE_NONE,
+  RECEIVE_WAITING,
+} from './connection.ts';
+import type { ConnectionTable } from './connection-table.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import {
+  FRAME_COMPLETE,
+  FRAME_NEGATIVE,
+  FRAME_PARTIAL,
+  FRAME_TOO_SHORT,
+  guessOfPrefix,
+  nextFrame,
+  PREFIX_BYTES,
+} from './framer.ts';
+import type { FrontLimits } from './limits.ts';
+import { leastBlockBytes, nextBlockBytes, powerOfTwoAbove, receiveEnd, widen } from './receive-memory.ts';
+import type { Transport } from './transport.ts';
+
+const ECANCELED = -125;
+const NONE = -1;
+
+export class Receiver {
+  private readonly slab: Slab;
+  private readonly transport: Transport;
+  private readonly limits: FrontLimits;
+  private readonly table: ConnectionTable;
+  private readonly dispatcher: Dispatcher;
+  private readonly requestBytesMax: number;
+  private readonly waiting: Fifo<Connection>;
+  private lastEvictionMs = 0;
+
+  constructor(slab: Slab, transport: Transport, limits: FrontLimits, table: ConnectionTable, dispatcher: Dispatcher) {
+    this.slab = slab;
+    this.transport = transport;
+    this.limits = limits;
+    this.table = table;
+    this.dispatcher = dispatcher;
+    this.requestBytesMax = Math.min(limits.requestBytesMax, slab.bytesTotal - PREFIX_BYTES);
+    this.waiting = new Fifo<Connection>(limits.connectionsMax + 1);
+  }
+
+  get hasWaiting(): boolean {
+    return this.waiting.count > 0;
+  }
+
+  /** A new connection, or one that fell silent: waits without memory. */
+  rest(connection: Connection): void {
+    assert(connection.receiveState === RECEIVE_NONE, 'one receive at a time');
+    connection.receiveState = RECEIVE_WAITING;
+    this.transport.awaitReadable(connection.socket);
+  }
+
+  onReadable(connection: Connection, result: number): void {
+    const wasOpen = connection.state === CONNECTION_OPEN;
+    connection.receiveState = RECEIVE_NONE;
+    if (!wasOpen) return;
+    if (result < 0 && result !== ECANCELED) this.table.close(connection);
+    else this.arm(connection, this.table.nowMs);
+  }
+
+  onReceive(connection: Connection, result: number): void {
+    const wasCancelled = connection.receiveState === RECEIVE_CANCELLING;
+    connection.receiveState = RECEIVE_NONE;
+    if (connection.state !== CONNECTION_OPEN) return;
+    if (result > 0) {
+      assert(result <= connection.offeredBytes, 'no more arrives than was asked for');
+      connection.fillAt += result;
+      connection.lastBytesMs = this.table.nowMs;
+      if (result === connection.offeredBytes) widen(connection, this.limits);
+      this.cut(connection);
+    } else if (wasCancelled && result === ECANCELED) {
+      this.fallSilent(connection);
+    } else {
+      this.table.close(connection);
+    }
+  }
+
+  /** Begins as many frames as are whole; then receives on, unless something holds the connection. */
+  cut(connection: Connection): void {
+    const view = this.slab.memory.view;
+    for (;;) {
+      const status = nextFrame(connection, view, this.requestBytesMax);
+      if (status === FRAME_PARTIAL) break;
+      if (status !== FRAME_COMPLETE) {
+        this.refuse(connection, status);
+        return;
+      }
+      if (!this.dispatcher.canBegin(connection)) {
+        this.dispatcher.hold(connection);
+        return;
+      }
+      const frameBytes = connection.frameBytes;
+      const at = connection.readAt + PREFIX_BYTES;
+      connection.readAt += frameBytes;
+      connection.frameBytes = 0;
+      connection.frameBytesLatest = frameBytes;
+      if (frameBytes > connection.frameBytesSeenMax) connection.frameBytesSeenMax = frameBytes;
+      this.dispatcher.dispatch(connection, at, frameBytes - PREFIX_BYTES);
+      if (connection.state !== CONNECTION_OPEN || connection.isHeld) return;
+    }
+    this.arm(connection, this.table.nowMs);
+  }
+
+  /** What held the connection may be gone. */
+  resume(connection: Connection): void {
+    if (!connection.isHeld || connection.state !== CONNECTION_OPEN) return;
+    if (!this.dispatcher.resume(connection)) return;
+    if (connection.state !== CONNECTION_OPEN) return;
+    connection.isHeld = false;
+    this.cut(connection);
+  }
+
+  /** Once per turn: memory that came free goes to those who wait, in their order. */
+  serveWaiting(nowMs: number): boolean {
+    let didWork = false;
+    for (;;) {
+      const connection = this.waiting.peek();
+      if (connection === undefined) return didWork;
+      if (connection.state === CONNECTION_OPEN && connection.isWaitingForMemory && !this.takeBlock(connection)) break;
+      this.waiting.shift();
+      connection.isInMemoryQueue = false;
+      didWork = true;
+      if (connection.state !== CONNECTION_OPEN || !connection.isWaitingForMemory) continue;
+      connection.isWaitingForMemory = false;
+      this.receive(connection);
+    }
+    this.relieve(nowMs);
+    return didWork;
+  }
+
+  /** Now and then: an armed receive that got nothing goes back to waiting without memory. */
+  checkSilence(connection: Connection, nowMs: number): void {
+    if (connection.receiveState !== RECEIVE_ARMED) return;
+    if (nowMs - connection.lastBytesMs < this.limits.receiveIdleMs) return;
+    connection.receiveState = RECEIVE_CANCELLING;
+    this.transport.cancelReceive(connection.socket);
+  }
+
+  /** The connection is closed and nothing is under way: its block goes back. */
+  dropBlock(connection: Connection): void {
+    if (connection.block === NONE) return;
+    this.slab.release(connection.block);
+    connection.block = NONE;
+    connection.blockEnd = 0;
+    connection.readAt = 0;
+    connection.fillAt = 0;
+  }
+
+  private arm(connection: Connection, nowMs: number): void {
+    if (connection.receiveState !== RECEIVE_NONE || connection.isWaitingForMemory) return;
+    const hasRoom = connection.block !== NONE && receiveEnd(connection, this.limits) > connection.fillAt;
+    if (hasRoom || (this.waiting.count === 0 && this.takeBlock(connection))) {
+      this.receive(connection);
+      return;
+    }
+    connection.isWaitingForMemory = true;
+    connection.memoryWaitSinceMs = nowMs;
+    // A socket that died while it waited keeps its place for whoever gets its number next.
+    if (connection.isInMemoryQueue) return;
+    connection.isInMemoryQueue = this.waiting.push(connection);
+    if (!connection.isInMemoryQueue) this.table.close(connection);
+  }
+
+  private receive(connection: Connection): void {
+    const end = receiveEnd(connection, this.limits);
+    assert(end > connection.fillAt && end <= connection.blockEnd, 'a receive has room in its block');
+    connection.offeredBytes = end - connection.fillAt;
+    connection.receiveState = RECEIVE_ARMED;
+    // A silence is measured from here for a connection that has just woken.
+    if (connection.lastBytesMs < this.table.nowMs) connection.lastBytesMs = this.table.nowMs;
+    this.transport.receive(connection.socket, this.slab.memory, connection.fillAt, connection.offeredBytes);
+  }
+
+  /** A new block for what is not cut yet; the partial frame moves into it, once. False: no memory now. */
+  private takeBlock(connection: Connection): boolean {
+    const least = leastBlockBytes(connection, this.limits);
+    let bytes = Math.max(nextBlockBytes(connection, this.limits), least);
+    // Whoever needs no old bytes lets go first: the same memory may serve again.
+    if (connection.partialBytes === 0) this.dropBlock(connection);
+    let block = this.slab.allocate(bytes);
+    while (block === NONE && bytes > least) {
+      bytes = Math.max(bytes / 2, least);
+      block = this.slab.allocate(bytes);
+    }
+    if (block === NONE) return false;
+    this.moveTo(connection, block);
+    return true;
+  }
+
+  private moveTo(connection: Connection, block: number): void {
+    const partial = connection.partialBytes;
+    const from = connection.readAt;
+    if (partial > 0) this.slab.memory.bytes.copyWithin(block, from, from + partial);
+    if (connection.block !== NONE) this.slab.release(connection.block);
+    connection.block = block;
+    connection.blockEnd = block + this.slab.blockBytes(block);
+    connection.readAt = block;
+    connection.fillAt = block + partial;
+  }
+
+  /** Nothing came for a while: hold nothing, or no more than the partial frame needs. */
+  private fallSilent(connection: Connection): void {
+    const partial = connection.partialBytes;
+    connection.blockBytesWanted = 0;
+    if (partial === 0) {
+      this.dropBlock(connection);
+    } else if (powerOfTwoAbove(partial) < this.slab.blockBytes(connection.block)) {
+      const block = this.slab.allocate(partial);
+      if (block !== NONE) this.moveTo(connection, block);
+    }
+    this.rest(connection);
+  }
+
+  /** The queue does not move: whoever began a frame and stopped sending longest ago makes room. */
+  private relieve(nowMs: number): void {
+    const head = this.waiting.peek();
+    if (head === undefined || nowMs - head.memoryWaitSinceMs < this.limits.memoryWaitMs) return;
+    if (nowMs - this.lastEvictionMs < this.limits.memoryWaitMs) return;
+    this.lastEvictionMs = nowMs;
+    const victim = this.table.longestStalledFrame();
+    if (victim === null) return;
+    this.table.closeSaying(
+      victim,
+      'receive-memory',
+      `closed ${victim.peer}: receive memory is full, and of ${victim.frameBytes} announced bytes it has sent ` +
+        `${victim.partialBytes} and then nothing for ${Math.round(nowMs - victim.lastBytesMs)} ms; ` +
+        'raise queued.max.request.bytes if this is a normal client',
+    );
+  }
+
+  private refuse(connection: Connection, status: number): void {
+    const view = this.slab.memory.view;
+    const announced = view.getUint32(connection.readAt);
+    const guess = guessOfPrefix(view, connection.readAt);
+    let why = `the limit is ${this.requestBytesMax} (socket.request.max.bytes)`;
+    if (status === FRAME_NEGATIVE) why = 'no request is that long';
+    if (status === FRAME_TOO_SHORT) why = 'that is too short for a request';
+    this.table.closeSaying(
+      connection,
+      `frame-length-${status}`,
+      `closed ${connection.peer}: it announced ${announced} bytes${guess === '' ? `; ${why}` : guess}`,
+    );
+  }
+}

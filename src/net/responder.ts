@@ -1,0 +1,163 @@
+/**
+ * The send half of all connections: settles exchanges in request order, hands responses to the transport, lets held
+ * connections go on. The front calls `serve` once per turn for the connections that were touched during it, so that all
+ * answers of a turn leave with one send.
+ */
+import { assert } from '../base/assert.ts';
+import { CONNECTION_CLOSING, CONNECTION_ENDING, CONNECTION_OPEN, type Connection } from './connection.ts';
+import type { ConnectionTable } from './connection-table.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { EXCHANGE_READY, type Exchange, SETTLE_CLOSES, SETTLE_WAITS, SETTLED } from './exchange.ts';
+import type { FrontFace } from './front-face.ts';
+import type { Receiver } from './receiver.ts';
+
+/** Parts that one settled response may need at most is not known here; this many are always kept free for one. */
+const PARTS_RESERVED = 16;
+
+export interface ExchangeOwner extends FrontFace {
+  endExchange(exchange: Exchange): void;
+}
+
+export class Responder {
+  private readonly front: ExchangeOwner;
+  private readonly table: ConnectionTable;
+  private readonly receiver: Receiver;
+  private readonly dispatcher: Dispatcher;
+  private touched: Connection[] = [];
+  private serving: Connection[] = [];
+  /** Waiting for lanes, exchanges or memory: looked at again next turn. */
+  private held: Connection[] = [];
+  private outboxFullSinceMs = 0;
+
+  constructor(front: ExchangeOwner, table: ConnectionTable, receiver: Receiver, dispatcher: Dispatcher) {
+    this.front = front;
+    this.table = table;
+    this.receiver = receiver;
+    this.dispatcher = dispatcher;
+  }
+
+  get hasHeld(): boolean {
+    return this.held.length > 0 || this.touched.length > 0;
+  }
+
+  touch(connection: Connection): void {
+    if (connection.isTouched) return;
+    connection.isTouched = true;
+    this.touched.push(connection);
+  }
+
+  onSent(connection: Connection, result: number): void {
+    if (connection.state === CONNECTION_CLOSING) {
+      connection.isSending = false;
+      return;
+    }
+    if (result < 0) {
+      connection.isSending = false;
+      this.table.close(connection);
+      return;
+    }
+    this.front.outbox.sent(connection, result);
+    this.touch(connection);
+  }
+
+  /** End of turn: answers what is ready, sends it, lets held connections go on. */
+  serve(): void {
+    this.retryHeld();
+    const connections = this.touched;
+    this.touched = this.serving;
+    this.serving = connections;
+    for (let index = 0; index < connections.length; index++) {
+      const connection = connections[index]!;
+      connection.isTouched = false;
+      if (connection.state !== CONNECTION_CLOSING) this.serveOne(connection);
+    }
+    connections.length = 0;
+  }
+
+  /** Responses wait for memory: the reader that has not moved for the longest time makes room. */
+  relieve(nowMs: number): void {
+    if (this.outboxFullSinceMs === 0) return;
+    const waitMs = this.front.limits.memoryWaitMs;
+    if (nowMs - this.outboxFullSinceMs < waitMs) return;
+    const victim = this.table.slowestReader();
+    if (victim === null || nowMs - victim.sendSinceMs < waitMs) return;
+    this.outboxFullSinceMs = 0;
+    const waitedMs = Math.round(nowMs - victim.sendSinceMs);
+    this.table.closeSaying(
+      victim,
+      'outbox-memory',
+      `closed ${victim.peer}: response memory is full, and it has not read its ${victim.outboxBytes} waiting bytes for ${waitedMs} ms`,
+    );
+  }
+
+  private retryHeld(): void {
+    const held = this.held;
+    if (held.length === 0) return;
+    for (let index = 0; index < held.length; index++) {
+      held[index]!.isWaitingForOutbox = false;
+      this.touch(held[index]!);
+    }
+    held.length = 0;
+  }
+
+  private serveOne(connection: Connection): void {
+    this.settleHeads(connection);
+    if (connection.state === CONNECTION_CLOSING) return;
+    this.front.outbox.flush(connection, this.front.nowMs);
+    if (connection.state === CONNECTION_ENDING && connection.partHead < 0) {
+      this.table.close(connection);
+      return;
+    }
+    if (!connection.isHeld) return;
+    this.receiver.resume(connection);
+    // A frame that was begun just now may be answered already (an error, a parked fetch that did not park).
+    if (connection.state === CONNECTION_OPEN && connection.orderHead?.state === EXCHANGE_READY) {
+      this.settleHeads(connection);
+      this.front.outbox.flush(connection, this.front.nowMs);
+    }
+    if (connection.state === CONNECTION_OPEN && connection.isHeld && this.dispatcher.needsRetry(connection))
+      this.hold(connection);
+  }
+
+  private settleHeads(connection: Connection): void {
+    for (let head = connection.orderHead; head !== null; head = connection.orderHead) {
+      if (head.state !== EXCHANGE_READY || connection.state !== CONNECTION_OPEN) return;
+      const outcome = this.settle(connection, head);
+      if (outcome === SETTLE_WAITS) {
+        this.waitForOutbox(connection);
+        return;
+      }
+      if (outcome === SETTLE_CLOSES) {
+        this.table.close(connection);
+        return;
+      }
+      assert(outcome === SETTLED, 'a response is settled, waits, or closes');
+      this.outboxFullSinceMs = 0;
+      connection.shiftExchange();
+      if (head.closesAfter) connection.state = CONNECTION_ENDING;
+      this.front.endExchange(head);
+    }
+  }
+
+  private settle(connection: Connection, exchange: Exchange): number {
+    if (!this.front.outbox.hasParts(PARTS_RESERVED)) return SETTLE_WAITS;
+    if (exchange.api !== null) return exchange.api.settle(this.front, exchange);
+    // Nothing collected: its pieces have left already, or it only closes.
+    if (exchange.replyHead < 0) return SETTLED;
+    this.front.outbox.appendChain(connection, exchange.replyHead, exchange.replyTail);
+    exchange.replyHead = -1;
+    exchange.replyTail = -1;
+    return SETTLED;
+  }
+
+  private waitForOutbox(connection: Connection): void {
+    if (this.outboxFullSinceMs === 0) this.outboxFullSinceMs = this.front.nowMs;
+    this.hold(connection);
+  }
+
+  private hold(connection: Connection): void {
+    if (connection.isWaitingForOutbox) return;
+    connection.isWaitingForOutbox = true;
+    this.held.push(connection);
+  }
+}

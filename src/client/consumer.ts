@@ -2,6 +2,7 @@
  * Reads partitions by explicit offsets, without a group: fetches from the leader, finds offsets by time, and gives records
  * one after the other. Positions belong to the caller; nothing is committed here.
  */
+import { Fault } from '../base/fault.ts';
 import { BATCH_HEADER_BYTES, batchBaseOffset, batchBytes, batchIsControl, batchLastOffset } from '../protocol/batch.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { type BatchRecord, memoryOver, readBatch } from '../protocol/records.ts';
@@ -33,6 +34,8 @@ export interface FetchedPartition {
 const MAX_WAIT_MS = 500;
 const PARTITION_BYTES_MAX = 1 << 20;
 const INFLATED_BYTES_MAX = 256 * 1024 * 1024;
+/** Answers without a whole batch, although there are more records, before we stop asking. */
+const EMPTY_ANSWERS_MAX = 100;
 const NO_BYTES = new Uint8Array(0);
 
 export class Consumer {
@@ -108,8 +111,9 @@ export class Consumer {
   /** Records from `from` up to but without `until`, in order. Stops early only when the broker has nothing for `until`. */
   async *read(topic: string, partition: number, from: number, until: number): AsyncGenerator<BatchRecord> {
     let next = from;
+    let emptyAnswers = 0;
     while (next < until) {
-      const { bytes, highWatermark } = await this.fetch(topic, partition, next);
+      const { bytes, highWatermark, stableOffset } = await this.fetch(topic, partition, next);
       const before = next;
       for (const batch of batchesOf(bytes)) {
         for (const record of batch.records) {
@@ -117,13 +121,24 @@ export class Consumer {
         }
         next = batch.nextOffset;
       }
-      if (next === before && next >= highWatermark) return;
+      if (next !== before) emptyAnswers = 0;
+      else if (next >= (this.#isReadCommitted ? stableOffset : highWatermark)) return;
+      else if (++emptyAnswers > EMPTY_ANSWERS_MAX) throw stalled(topic, partition, next);
     }
   }
 
-  get #isolationLevel(): number {
-    return this.#options.isReadCommitted === true ? 1 : 0;
+  get #isReadCommitted(): boolean {
+    return this.#options.isReadCommitted === true;
   }
+
+  get #isolationLevel(): number {
+    return this.#isReadCommitted ? 1 : 0;
+  }
+}
+
+function stalled(topic: string, partition: number, offset: number): Fault {
+  const what = `${topic}-${partition} has records behind offset ${offset} but does not give them`;
+  return new Fault('PB_TIMEOUT', `${what}; look at the log of its leader`);
 }
 
 export interface ReadBatch {

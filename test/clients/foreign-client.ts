@@ -28,23 +28,25 @@ export function wholeOutcome(count: number): Outcome {
   return { sent: count, read: count, lost: 0, doubled: 0, changed: 0 };
 }
 
-/** `needs` are the files without which the client cannot run. */
+/** Skips by name and reason where one of the files in `needs` is missing; in CI that is a failure. */
+export function describeInstalled(name: string, needs: readonly string[], body: () => void): void {
+  const missing = needs.find((file) => !existsSync(file));
+  if (missing === undefined) {
+    describe(name, body);
+    return;
+  }
+  const reason = `${missing.replace(`${projectRoot}/`, '')} is not there: run node test/clients/install.mjs`;
+  if (process.env['CI'] === 'true') it(`${name} is installed in CI`, () => expect.fail(reason));
+  else describe.skip(`${name} (${reason})`, () => it('is not installed', () => {}));
+}
+
+/** Tests of one client, with a server of their own. */
 export function describeForeign(
   name: string,
   needs: readonly string[],
   body: (server: () => ServerUnderTest) => void,
 ): void {
-  const missing = needs.find((file) => !existsSync(file));
-  if (missing !== undefined) {
-    const reason = `${missing.replace(`${projectRoot}/`, '')} is not there: run node test/clients/install.mjs`;
-    if (process.env['CI'] !== 'true') {
-      describe.skip(`${name} (${reason})`, () => it('is not installed', () => {}));
-      return;
-    }
-    it(`${name} is installed in CI`, () => expect.fail(reason));
-    return;
-  }
-  describe(name, () => {
+  describeInstalled(name, needs, () => {
     let server: ServerUnderTest | null = null;
     beforeAll(async () => {
       server = await startServer();

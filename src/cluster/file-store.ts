@@ -8,29 +8,26 @@ import { dirname, join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
 import type { CatalogRecord } from './catalog-records.ts';
-import { type Checksum, encodeFrame, fileHeader, scanFile } from './metadata-frames.ts';
+import { encodeFrame, fileHeader, scanFile } from './metadata-frames.ts';
 import type { MetadataStore, OpenedMetadata } from './metadata-store.ts';
 
 export const METADATA_FILE_NAME = 'perfbroker.metadata';
 
 export class FileStore implements MetadataStore {
   private readonly path: string;
-  /** CRC-32C. */
-  private readonly checksum: Checksum;
   private file: FileHandle | null = null;
   private endPosition = 0;
   private isPoisoned = false;
 
   /** The folder exists; the caller holds its lock. */
-  constructor(dataFolder: string, checksum: Checksum) {
+  constructor(dataFolder: string) {
     this.path = join(dataFolder, METADATA_FILE_NAME);
-    this.checksum = checksum;
   }
 
   async open(): Promise<OpenedMetadata> {
     assert(this.file === null, 'the store is opened once');
     const bytes = await this.readAll();
-    const scanned = scanFile(bytes, this.path, this.checksum);
+    const scanned = scanFile(bytes, this.path);
     const notices: string[] = [];
     const tornBytes = bytes.length - scanned.wholeBytes;
     if (tornBytes > 0) {
@@ -44,7 +41,7 @@ export class FileStore implements MetadataStore {
 
   async append(records: readonly CatalogRecord[]): Promise<void> {
     const file = this.usableFile();
-    const bytes = encodeFrame(records, this.checksum);
+    const bytes = encodeFrame(records);
     try {
       await writeWhole(file, bytes, this.endPosition);
       await file.datasync();
@@ -58,7 +55,7 @@ export class FileStore implements MetadataStore {
   async replaceAll(records: readonly CatalogRecord[]): Promise<void> {
     this.usableFile();
     const beside = `${this.path}.new`;
-    const bytes = Buffer.concat([fileHeader(), ...records.map((record) => encodeFrame([record], this.checksum))]);
+    const bytes = Buffer.concat([fileHeader(), ...records.map((record) => encodeFrame([record]))]);
     try {
       const next = await open(beside, 'w');
       try {

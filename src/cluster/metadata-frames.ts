@@ -10,9 +10,8 @@
  * one follows it means that the disk lost what was promised: damaged.
  */
 import { Fault } from '../base/fault.ts';
+import { crc32cInTypeScript } from '../zerocopy/fallback.ts';
 import { type CatalogRecord, decodeRecords, encodeRecords } from './catalog-records.ts';
-
-export type Checksum = (bytes: Uint8Array) => number;
 
 export const FORMAT_VERSION = 1;
 const MAGIC = new TextEncoder().encode('PBMETA\0');
@@ -35,7 +34,7 @@ export function fileHeader(): Uint8Array {
 }
 
 /** One frame with all the records: they are read back together or not at all. */
-export function encodeFrame(records: readonly CatalogRecord[], checksum: Checksum): Uint8Array {
+export function encodeFrame(records: readonly CatalogRecord[]): Uint8Array {
   const payload = encodeRecords(records);
   if (payload.length > PAYLOAD_BYTES_MAX) {
     throw new Fault(
@@ -46,26 +45,26 @@ export function encodeFrame(records: readonly CatalogRecord[], checksum: Checksu
   const bytes = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, payload.length);
-  view.setUint32(4, checksum(payload) >>> 0);
+  view.setUint32(4, checksumOf(payload) >>> 0);
   bytes.set(payload, FRAME_HEADER_BYTES);
   return bytes;
 }
 
 /** Throws Fault PB_DATA_DAMAGED or PB_DATA_NEWER; a torn tail is only counted. */
-export function scanFile(bytes: Uint8Array, path: string, checksum: Checksum): ScannedFile {
+export function scanFile(bytes: Uint8Array, path: string): ScannedFile {
   if (bytes.length < FILE_HEADER_BYTES) return { records: [], wholeBytes: 0 };
   checkHeader(bytes, path);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const records: CatalogRecord[] = [];
   let position = FILE_HEADER_BYTES;
   while (position < bytes.length) {
-    const length = wholeFrameLength(bytes, view, position, checksum);
+    const length = wholeFrameLength(bytes, view, position);
     if (length === 0) break;
     const payload = bytes.subarray(position + FRAME_HEADER_BYTES, position + length);
     records.push(...readPayload(payload, path, position));
     position += length;
   }
-  if (hasWholeFrameBehind(bytes, view, position + 1, checksum)) throw damagedAt(path, position);
+  if (hasWholeFrameBehind(bytes, view, position + 1)) throw damagedAt(path, position);
   return { records, wholeBytes: position };
 }
 
@@ -86,20 +85,26 @@ function checkHeader(bytes: Uint8Array, path: string): void {
 }
 
 /** Bytes of the frame at `position`, 0 when there is no whole and sound frame. */
-function wholeFrameLength(bytes: Uint8Array, view: DataView, position: number, checksum: Checksum): number {
+function wholeFrameLength(bytes: Uint8Array, view: DataView, position: number): number {
   if (position + FRAME_HEADER_BYTES > bytes.length) return 0;
   const length = view.getUint32(position);
   if (length === 0 || length > PAYLOAD_BYTES_MAX || position + FRAME_HEADER_BYTES + length > bytes.length) return 0;
   const payload = bytes.subarray(position + FRAME_HEADER_BYTES, position + FRAME_HEADER_BYTES + length);
-  return checksum(payload) >>> 0 === view.getUint32(position + 4) ? FRAME_HEADER_BYTES + length : 0;
+  return checksumOf(payload) >>> 0 === view.getUint32(position + 4) ? FRAME_HEADER_BYTES + length : 0;
+}
+
+/** Small and rare: the plain body is fast enough, and the same everywhere. */
+function checksumOf(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return crc32cInTypeScript({ bytes, view, address: 0 }, 0, bytes.length);
 }
 
 /** Looks at every byte behind a bad frame; a checksum is only computed where an array could begin. */
-function hasWholeFrameBehind(bytes: Uint8Array, view: DataView, from: number, checksum: Checksum): boolean {
+function hasWholeFrameBehind(bytes: Uint8Array, view: DataView, from: number): boolean {
   const bracket = 0x5b;
   for (let position = from; position + FRAME_HEADER_BYTES < bytes.length; position++) {
     if (bytes[position + FRAME_HEADER_BYTES] !== bracket) continue;
-    if (wholeFrameLength(bytes, view, position, checksum) > 0) return true;
+    if (wholeFrameLength(bytes, view, position) > 0) return true;
   }
   return false;
 }

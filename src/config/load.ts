@@ -27,7 +27,7 @@ export function loadBrokerConfig(given: Partial<SettingsGiven>): BrokerConfig {
   const all = { ...nothingGiven, ...given };
   const notices: string[] = [];
   const inputs = [
-    ...Object.entries(all.flags).map(([name, text]) => inputOf(name, text, 'flag', flagOf(name))),
+    ...Object.entries(all.flags).map(([name, text]) => readFlag(name, text)),
     ...all.sets.map(readSet),
     ...readEnvironment(all.environment, notices),
     ...(all.file === null ? [] : readFile(all.file, notices)),
@@ -41,9 +41,12 @@ function inputOf(name: string, text: string, source: SettingSource, where: strin
   return { name, text, source, where };
 }
 
-function flagOf(key: string): string {
+/** Programs that embed the broker give settings here by their keys, so the name may be any text. */
+function readFlag(name: string, text: string): SettingInput {
+  const key = brokerKeyOf(name);
+  if (key === null) throw new Fault('PB_BAD_SETTING', unknownSetting(name, 'settings'));
   const flag = brokerSettings[key]?.flag ?? null;
-  return flag === null ? '' : `--${flag.name}`;
+  return inputOf(name, text, 'flag', flag === null ? '' : `--${flag.name}`);
 }
 
 function readSet(text: string): SettingInput {

@@ -1,4 +1,4 @@
-/** Stand-ins for the ports of the controller: a store in memory, a host that remembers, a checksum. */
+/** Stand-ins for the ports of the controller: a store in memory, a host that remembers. */
 import { Fault } from '../../src/base/fault.ts';
 import type { CatalogRecord } from '../../src/cluster/catalog-records.ts';
 import { Controller, type StartOptions } from '../../src/cluster/controller.ts';
@@ -98,14 +98,4 @@ export function makeRig(
     ...(options.slotsMax === undefined ? {} : { slotsMax: options.slotsMax }),
   });
   return { store, host, controller, clock };
-}
-
-/** CRC-32C, one bit at a time. */
-export function crc32cPlain(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  }
-  return (crc ^ 0xffffffff) >>> 0;
 }

@@ -5,7 +5,6 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CatalogRecord } from '../../src/cluster/catalog-records.ts';
 import { FileStore, METADATA_FILE_NAME } from '../../src/cluster/file-store.ts';
-import { crc32cPlain } from './doubles.ts';
 
 let folder = '';
 let path = '';
@@ -26,7 +25,7 @@ const topic = (name: string): CatalogRecord => ({
 });
 
 async function written(records: readonly CatalogRecord[]): Promise<Uint8Array> {
-  const store = new FileStore(folder, crc32cPlain);
+  const store = new FileStore(folder);
   await store.open();
   for (const record of records) await store.append([record]);
   await store.close();
@@ -34,7 +33,7 @@ async function written(records: readonly CatalogRecord[]): Promise<Uint8Array> {
 }
 
 async function reopened(): Promise<{ records: readonly CatalogRecord[]; notices: readonly string[] }> {
-  const store = new FileStore(folder, crc32cPlain);
+  const store = new FileStore(folder);
   const opened = await store.open();
   await store.close();
   return opened;
@@ -85,7 +84,7 @@ describe('the metadata file', () => {
 
   it('takes what one append wrote as a whole: a page that arrived before its predecessor is no damage', async () => {
     const kept = await written([topic('a')]);
-    const store = new FileStore(folder, crc32cPlain);
+    const store = new FileStore(folder);
     await store.open();
     await store.append([topic('b'), topic('c'), topic('d')]);
     await store.close();
@@ -101,7 +100,7 @@ describe('the metadata file', () => {
   });
 
   it('takes nothing more after a write that failed', async () => {
-    const store = new FileStore(folder, crc32cPlain);
+    const store = new FileStore(folder);
     await store.open();
     rmSync(folder, { recursive: true });
     await expect(store.replaceAll([topic('a')])).rejects.toMatchObject({ code: 'PB_DATA_UNWRITABLE' });
@@ -111,7 +110,7 @@ describe('the metadata file', () => {
   });
 
   it('holds exactly the new records after a replacement, and goes on from there', async () => {
-    const store = new FileStore(folder, crc32cPlain);
+    const store = new FileStore(folder);
     await store.open();
     await store.append([topic('a'), topic('b')]);
     await store.replaceAll([topic('c')]);
@@ -121,7 +120,7 @@ describe('the metadata file', () => {
   });
 
   it('says what to do when it cannot be written', async () => {
-    await expect(new FileStore(join(folder, 'missing'), crc32cPlain).open()).rejects.toMatchObject({
+    await expect(new FileStore(join(folder, 'missing')).open()).rejects.toMatchObject({
       code: 'PB_DATA_UNWRITABLE',
     });
   });

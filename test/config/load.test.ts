@@ -42,6 +42,7 @@ describe('loading the settings', () => {
   it('offers the nearest name for a misspelt --set and a topic setting its broker twin', () => {
     expect(() => loadBrokerConfig({ sets: ['num.partition=3'] })).toThrow('did you mean num.partitions?');
     expect(() => loadBrokerConfig({ sets: ['segment.bytes=3'] })).toThrow('log.segment.bytes');
+    expect(() => loadBrokerConfig({ flags: { 'log.dris': 'x' } })).toThrow('did you mean log.dirs?');
     expect(() => loadBrokerConfig({ sets: ['port'] })).toThrow('key=value');
   });
 

@@ -5,6 +5,7 @@ import { renderSettingsPage } from '../../src/config/settings-page.ts';
 const page = new URL('../../docs/settings.md', import.meta.url);
 
 it('docs/settings.md says what the tables say (WRITE_DOCS=1 writes it)', () => {
-  if (process.env['WRITE_DOCS'] === '1') writeFileSync(page, renderSettingsPage());
+  const { WRITE_DOCS } = process.env;
+  if (WRITE_DOCS === '1') writeFileSync(page, renderSettingsPage());
   expect(readFileSync(page, 'utf8')).toBe(renderSettingsPage());
 });

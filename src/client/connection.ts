@@ -34,7 +34,8 @@ interface Pending {
 const REQUEST_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_BYTES_MAX = 256 * 1024 * 1024;
-const RESPONSE_BYTES_MAX = 512 * 1024 * 1024;
+/** Below 352,518,912, which is how the first bytes of a TLS alert read as a length. */
+const RESPONSE_BYTES_MAX = 320 * 1024 * 1024;
 const CORRELATION_ID_MAX = 2 ** 31 - 1;
 const APIS_MAX = 1024;
 

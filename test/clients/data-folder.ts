@@ -11,7 +11,7 @@ import { codecNames, expectedRecord } from './expected-records.ts';
 
 export const MIXED_PARTITIONS = 3;
 const SEGMENT_BYTES = 1_048_576;
-const BATCHES_PER_PARTITION = 60;
+const BATCHES_PER_PARTITION = 200;
 const RECORDS_PER_BATCH_MAX = 700;
 
 /** How many records each partition got. */

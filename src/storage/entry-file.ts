@@ -7,6 +7,7 @@
 import { assert } from '../base/assert.ts';
 import type { FileHandle } from './file-cache.ts';
 import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
+import { writeWhole } from './whole-write.ts';
 
 const PENDING_BYTES_MAX = 1024;
 
@@ -73,15 +74,9 @@ export class EntryFile {
     const scratch = this.tools.scratch;
     for (let at = 0; at < bytes; at++) scratch.bytes[at] = this.pending.getUint8(at);
     const fd = this.tools.files.use(this.handle);
-    const written = this.tools.disk.write(fd, this.fileCount * this.entryBytes, scratch, 0, bytes);
-    if (written < 0) return written;
-    const whole = Math.floor(written / this.entryBytes);
-    if (whole < this.pendingCount) {
-      this.dropPending(whole);
-      this.fileCount += whole;
-      this.tools.forgetPage();
-      return -EIO;
-    }
+    const error = writeWhole(this.tools.disk, fd, this.fileCount * this.entryBytes, scratch, 0, bytes);
+    // What a failed write left in the file is written over by the next try.
+    if (error < 0) return error;
     this.fileCount += this.pendingCount;
     this.pendingCount = 0;
     this.tools.forgetPage();
@@ -105,13 +100,6 @@ export class EntryFile {
     this.tools.forgetPage();
   }
 
-  private dropPending(count: number): void {
-    const shift = count * this.entryBytes;
-    const kept = (this.pendingCount - count) * this.entryBytes;
-    for (let at = 0; at < kept; at++) this.pending!.setUint8(at, this.pending!.getUint8(at + shift));
-    this.pendingCount -= count;
-  }
-
   private loadPage(page: number, perPage: number): boolean {
     this.tools.forgetPage();
     const first = page * perPage;
@@ -124,5 +112,3 @@ export class EntryFile {
     return true;
   }
 }
-
-const EIO = 5;

@@ -88,6 +88,7 @@ function recover(parts: OpenLogParts, recoveryPoint: number, writtenOffset: numb
     recoveryPoint,
     writtenOffset,
     indexIntervalBytes: parts.settings.indexIntervalBytes,
+    isCompacted: parts.settings.isCompacted,
     isSynced: parts.settings.isSyncedBeforeAck,
     nowMs: parts.nowMs,
   }).recoveryPoint;

@@ -334,32 +334,29 @@ export class Log {
     return NONE;
   }
 
-  /** Cuts off everything from an offset on. Throws Fault when files cannot be cut. */
+  /** Cuts off the batch that holds an offset and everything behind it. Throws Fault when files cannot be cut. */
   truncateTo(offset: number, nowMs: number): void {
     assert(this.appender.queuedBytes === 0 && !this.sync.isUnderWay, 'a log is cut between turns');
     const marks = this.watermarks;
     if (offset >= marks.end) return;
     this.reader.forget();
-    const first = this.list.items[0]!;
-    if (offset <= first.baseOffset) {
-      this.list.restartAt(offset, nowMs);
-    } else {
-      this.list.removeFrom(offset);
-      const position = this.list.active.locate(offset);
-      assert(position >= 0, 'the place of a cut can be found');
-      this.list.active.truncateTo(position, offset);
-    }
+    const end = this.list.cutFrom(offset, marks.start, nowMs);
+    // Flushed, though it takes long: were the cut lost with the power, old batches would stand where new ones were written.
+    const syncError = this.tools.disk.sync(this.tools.files.use(this.list.active.log));
+    this.tools.disk.syncFolder(this.folder);
+    if (syncError < 0) this.fail(syncError);
     for (const snapshot of snapshotOffsets(this.tools, this.folder)) {
-      if (snapshot > offset) this.tools.disk.remove(snapshotPath(this.folder, snapshot));
+      if (snapshot > end) this.tools.disk.remove(snapshotPath(this.folder, snapshot));
     }
-    if (this.epochs.truncateFrom(offset)) this.epochs.save();
-    const isLoaded = loadLedger(this.tools, this.folder, this.list.items, offset, this.ledger, nowMs);
+    this.straySnapshot = -1;
+    if (this.epochs.truncateFrom(end)) this.epochs.save();
+    const isLoaded = loadLedger(this.tools, this.folder, this.list.items, end, this.ledger, nowMs);
     assert(isLoaded, 'what was kept can be read');
-    this.sync.cutTo(offset);
-    this.nextOffset = offset;
-    const start = Math.min(marks.start, offset);
-    marks.set(start, start, start, offset);
-    this.advance(offset);
+    this.sync.cutTo(end);
+    this.nextOffset = end;
+    const start = Math.min(marks.start, end);
+    marks.set(start, start, start, end);
+    this.advance(end);
   }
 
   /** Goes on in a new segment, if the active one has anything. False when that failed. */

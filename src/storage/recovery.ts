@@ -27,6 +27,7 @@ export interface RecoveryArgs {
   /** -1 when nobody vouches for written bytes. */
   readonly writtenOffset: number;
   readonly indexIntervalBytes: number;
+  readonly isCompacted: boolean;
   /** Flush what was found, for logs whose acknowledgements promise the device. */
   readonly isSynced: boolean;
   readonly nowMs: number;
@@ -72,6 +73,7 @@ class Recovery {
   }
 
   run(): RecoveryReport {
+    const { args } = this;
     let isFirstScan = true;
     for (let index = 0; index < this.segments.length; index++) {
       const segment = this.segments[index]!;
@@ -85,8 +87,10 @@ class Recovery {
       if (isFirstScan) this.prepareLedger(segment, position);
       isFirstScan = false;
       const isWhole = this.scanSegment(segment, position, this.vouched, true);
-      // A batch that reaches into the next segment's offsets makes that segment, not this one, doubtful.
-      if (!isWhole || this.endOffset > upper) {
+      // Where one segment does not end where the next begins, writes were lost in between and what follows is no
+      // continuation; only compaction leaves such gaps.
+      const isFollowed = this.endOffset === upper || (args.isCompacted && this.endOffset < upper);
+      if (!isWhole || (index + 1 < this.segments.length && !isFollowed)) {
         this.removeBehind(index);
         break;
       }
@@ -215,10 +219,13 @@ class Recovery {
       (_segment, index) => (this.segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY) > this.vouched,
     );
     if (isReplayed) saveSnapshot(tools, args.folder, this.endOffset, this.ledger);
+    // Were a cut lost with the power, batches of before would stand behind those written after it. What a killed process
+    // leaves torn was never whole, so there the flush can be spared.
+    const isSynced = args.isSynced || (this.bytesCut > 0 && args.writtenOffset < 0);
     for (const segment of this.segments) {
-      if (args.isSynced) tools.disk.sync(tools.files.use(segment.log));
+      if (isSynced) tools.disk.sync(tools.files.use(segment.log));
       segment.close(false);
     }
-    if (args.isSynced) tools.disk.syncFolder(args.folder);
+    if (isSynced || this.segmentsRemoved > 0) tools.disk.syncFolder(args.folder);
   }
 }

@@ -88,13 +88,34 @@ export class SegmentList {
     this.items.splice(0, count);
   }
 
+  /**
+   * Cuts off the batch that holds the offset and all behind it; returns the next offset. When nothing from `start` on is
+   * left, the log starts anew, at its start or at the offset if that is earlier.
+   */
+  cutFrom(offset: number, start: number, nowMs: number): number {
+    const segment = this.items[this.indexOf(offset)]!;
+    const position = segment.locate(offset);
+    assert(position >= 0, 'the place of a cut can be found');
+    const end = Math.min(offset, segment.firstOffsetAt(position, offset));
+    if (end < start || offset <= this.items[0]!.baseOffset) {
+      const anew = Math.min(offset, start);
+      this.restartAt(anew, nowMs);
+      return anew;
+    }
+    this.removeFrom(offset);
+    // A segment that begins at the very offset went whole, and the one before it stays whole.
+    if (this.active === segment) segment.truncateTo(position, end);
+    return end;
+  }
+
   /** Removes the segments that begin at the offset or later; at least one stays. */
-  removeFrom(offset: number): void {
+  private removeFrom(offset: number): void {
     let isCut = false;
     while (this.items.length > 1 && this.active.baseOffset >= offset) {
       const segment = this.active;
       this.items.pop();
-      this.tools.files.unpin(segment.log);
+      // The first one was active; those before it are pinned only while unsynced.
+      if (!isCut || segment.isUnsynced) this.tools.files.unpin(segment.log);
       segment.isUnsynced = false;
       segment.close(true);
       isCut = true;

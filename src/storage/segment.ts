@@ -167,6 +167,13 @@ export class Segment {
     return this.walkTo(offset, 0);
   }
 
+  /** First offset of the batch at a position; the given one at the end of the segment. */
+  firstOffsetAt(position: number, otherwise: number): number {
+    const walk = this.tools.walk;
+    walk.begin(this.tools.files.use(this.log), position, this.sizeBytes);
+    return walk.next() ? walk.baseOffset : otherwise;
+  }
+
   /** Brings the index files up to date: when the log goes on in another segment, and when it is closed. */
   seal(): number {
     this.times.append(this.maxTimestamp, this.maxTimestampOffset);

@@ -6,6 +6,7 @@
 import { Fault } from '../base/fault.ts';
 import { TEMPORARY_SUFFIX } from './file-names.ts';
 import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
+import { writeWhole } from './whole-write.ts';
 
 /** Throws Fault when the disk refuses. */
 export function writeSmallFile(tools: StorageTools, path: string, content: Uint8Array): void {
@@ -17,10 +18,9 @@ export function writeSmallFile(tools: StorageTools, path: string, content: Uint8
     for (let from = 0; from < content.length; from += PAGE_BYTES) {
       const piece = content.subarray(from, from + PAGE_BYTES);
       tools.scratch.bytes.set(piece, 0);
-      const written = disk.write(fd, from, tools.scratch, 0, piece.length);
-      if (written !== piece.length) {
-        throw new Fault('PB_DISK_ERROR', `${path} could not be written (error ${-written}); free some space and retry`);
-      }
+      const error = writeWhole(disk, fd, from, tools.scratch, 0, piece.length);
+      if (error < 0)
+        throw new Fault('PB_DISK_ERROR', `${path} could not be written (error ${-error}); free some space and retry`);
     }
   } finally {
     disk.close(fd);

@@ -211,4 +211,12 @@ describe(`compiled codecs (PB_SEED=${seed})`, () => {
     expect(decodeResponse(apiVersions, 3, answer(8)).finalizedFeaturesEpoch).toBe(5);
     expect(() => decodeResponse(apiVersions, 3, answer(9))).toThrow('the size it states');
   });
+
+  it('take a value without the fields that have a stated default, and no other value', () => {
+    const writer = new Writer(1 << 10);
+    encodeResponse(apiVersions, 3, { errorCode: 35, apiKeys: [] }, writer);
+    // @ts-expect-error an answer without its error code does not compile, and does not encode either
+    expect(() => encodeResponse(apiVersions, 3, { apiKeys: [] }, new Writer(64))).toThrow('int16');
+    expect([...writer.written()]).toEqual([0, 35, 1, 0, 0, 0, 0, 0]);
+  });
 });

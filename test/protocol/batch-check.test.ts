@@ -374,6 +374,27 @@ describe('the walk over records', () => {
     expect(outcome(long)).toEqual({ error: INVALID_RECORD, reason: reasons.REASON_RECORD_LENGTH, recordIndex: 3 });
   });
 
+  it('refuses keys and values that reach past their record', () => {
+    const one = build([record({ key: Buffer.of(7), value: Buffer.of(8) })]);
+    for (const lengthAt of [one.length - 5, one.length - 3]) {
+      expect(one[lengthAt]).toBe(2);
+      for (const stated of [0x7e, 3, 5]) {
+        const batch = altered(one, (view) => view.setUint8(lengthAt, stated));
+        expect(outcome(batch)).toEqual({ error: INVALID_RECORD, reason: reasons.REASON_RECORD_FIELDS, recordIndex: 0 });
+      }
+    }
+  });
+
+  it('refuses records with bytes behind their last header, or with fewer headers than stated', () => {
+    const one = build([record({ key: null, value: null, headers: [{ key: 'h', value: null }] })]);
+    const headerCountAt = one.length - 4;
+    expect(one[headerCountAt]).toBe(2);
+    for (const stated of [0, 4, 0x7f, 3]) {
+      const batch = altered(one, (view) => view.setUint8(headerCountAt, stated));
+      expect(outcome(batch)).toEqual({ error: INVALID_RECORD, reason: reasons.REASON_RECORD_HEADERS, recordIndex: 0 });
+    }
+  });
+
   it('refuses records whose offsets do not count up', () => {
     const builder = new BatchBuilder(referenceCrc32c, { lastOffsetDelta: 1 });
     builder.add(record());

@@ -45,7 +45,7 @@ describe.each(CODECS.map((codec) => [CODEC_NAMES[codec], codec] as const))('%s',
   it('refuses to go one byte past the maximum', () => {
     fc.assert(
       fc.property(anyInput, (input) => {
-        expect(decompress(codec, compress(codec, input), input.length - 1)).toBeNull();
+        expect(decompress(codec, compress(codec, input), input.length - 1) === null).toBe(true);
       }),
       { numRuns: 60 },
     );
@@ -59,7 +59,7 @@ describe.each(CODECS.map((codec) => [CODEC_NAMES[codec], codec] as const))('%s',
         fc.array(fc.tuple(fc.nat(packed.length - 1), fc.nat(255)), { maxLength: 5 }),
         fc.integer({ min: 0, max: packed.length }),
         (changes, length) => {
-          const bad = packed.slice();
+          const bad = Uint8Array.from(packed);
           for (const [at, value] of changes) bad[at] = value;
           const output = decompress(codec, bad.subarray(0, length), input.length);
           expect(output === null || output.length <= input.length).toBe(true);
@@ -80,7 +80,7 @@ describe.each(CODECS.map((codec) => [CODEC_NAMES[codec], codec] as const))('%s',
 
   it('does not take the memory a bomb asks for', () => {
     const bomb = compress(codec, new Uint8Array(64 * MEGABYTE));
-    const grown = growthOf(() => expect(decompress(codec, bomb, MEGABYTE)).toBeNull());
+    const grown = growthOf(() => expect(decompress(codec, bomb, MEGABYTE) === null).toBe(true));
     expect(grown).toBeLessThan(24 * MEGABYTE);
   });
 });

@@ -16,6 +16,9 @@ const TOPIC = 'mixed';
 const OUTPUT_BYTES_MAX = 1 << 28;
 const TIMEOUT_MS = 180_000;
 
+/** The tool finds the first offset of every segment but the first not consecutive to its own -1, in Kafka's logs too. */
+const firstOffsetComplaint = /^Non-consecutive offsets in \S*?\/0*(\d+)\.log\n {2}-1 is followed by \1\n/gm;
+
 /** Runs the tool and returns what it printed. It exits with 0 even when it complains, so its complaints are checked. */
 function dump(files: readonly string[], ...options: readonly string[]): string {
   const tool = ['-Xmx256m', '-cp', javaClassPath, 'org.apache.kafka.tools.DumpLogSegments'];
@@ -23,7 +26,7 @@ function dump(files: readonly string[], ...options: readonly string[]): string {
     maxBuffer: OUTPUT_BYTES_MAX,
     encoding: 'utf8',
   });
-  expect(stderr).toBe('');
+  expect(stderr.replace(firstOffsetComplaint, '')).toBe('');
   expect(status).toBe(0);
   return stdout;
 }

@@ -105,6 +105,7 @@ export class TimerWheel {
 
   /** Moves all that is due into the expired list. Visits each bucket at most once, however far the clock jumped. */
   private sweep(nowMs: number): void {
+    assert(Number.isFinite(nowMs), 'timers expire at a finite time');
     const first = Math.floor(this.sweptMs);
     const last = Math.max(first, Math.min(Math.floor(nowMs), first + BUCKETS - 1));
     for (let tick = first; tick <= last; tick++) {

@@ -16,6 +16,9 @@ export const PRODUCE_VERSION = 9;
 export const FETCH_VERSION = 11;
 const FRAME_BYTES_MAX = 64 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
+const POLL_BYTES_MAX = 128 * 1024;
+/** An offset no frame holds by chance. */
+const OFFSET_MARK = 0x1_2345_6789_abcd;
 const CLIENT_ID = 'perfbroker-load';
 
 export interface ProducePlan {
@@ -119,6 +122,14 @@ export function writeFetchFrames(file: string, plan: FetchPlan): void {
     }),
   );
   writeFileSync(file, Buffer.concat(frames));
+}
+
+/** One long-polling Fetch of one partition; returns where in the frame its offset lies, so that it can be moved on. */
+export function writePollFrame(file: string, topic: string): number {
+  writeFetchFrames(file, { topic, partitions: 1, partitionBytesMax: POLL_BYTES_MAX, offsets: [OFFSET_MARK] });
+  const mark = Buffer.alloc(8);
+  mark.writeBigInt64BE(BigInt(OFFSET_MARK));
+  return readFileSync(file).indexOf(mark);
 }
 
 function frameOf<I>(api: Api<unknown, I>, version: number, correlationId: number, body: I): Uint8Array {

@@ -54,37 +54,71 @@ export interface LoadResult {
 const HIGHEST_US = 600_000_000;
 const FAILED_REQUESTS_EXIT_CODE = 1;
 
-export async function runLoad(
-  plan: LoadPlan,
-  onProgress: (progress: LoadProgress) => void = () => {},
+export function runLoad(plan: LoadPlan, onProgress: OnProgress = () => {}): Promise<LoadResult> {
+  return runGenerator('load', optionsOf(plan), onProgress);
+}
+
+/** Producer to long-polling consumer: `requests` and the histogram count records that arrived. */
+export interface RelayPlan {
+  readonly host: string;
+  readonly port: number;
+  readonly framesFile: string;
+  readonly fetchFrameFile: string;
+  readonly fetchOffsetAt: number;
+  readonly topicBytes: number;
+  readonly startOffset: number;
+  readonly recordsPerSecond: number;
+  readonly warmSeconds: number;
+  readonly seconds: number;
+  readonly pid: number;
+}
+
+export function runRelay(plan: RelayPlan, onProgress: OnProgress = () => {}): Promise<LoadResult> {
+  const options = {
+    host: plan.host,
+    port: plan.port,
+    frames: plan.framesFile,
+    'fetch-frame': plan.fetchFrameFile,
+    'fetch-offset-at': plan.fetchOffsetAt,
+    'topic-bytes': plan.topicBytes,
+    'start-offset': plan.startOffset,
+    rate: plan.recordsPerSecond,
+    'warm-seconds': plan.warmSeconds,
+    seconds: plan.seconds,
+    pid: plan.pid,
+  };
+  return runGenerator('relay', options, onProgress);
+}
+
+type OnProgress = (progress: LoadProgress) => void;
+
+async function runGenerator(
+  name: 'load' | 'relay',
+  options: ProgramOptions,
+  onProgress: OnProgress,
 ): Promise<LoadResult> {
   const folder = mkdtempSync(join(tmpdir(), 'perfbroker-load-'));
-  const histogramFile = join(folder, 'histogram.csv');
+  const histogram = join(folder, 'histogram.csv');
   let total: unknown = null;
+  const onLine = (line: string): void => {
+    const said: unknown = JSON.parse(line);
+    if (hasKind(said, 'progress')) onProgress(progressOf(said));
+    else total = said;
+  };
   try {
-    await runProgram(
-      'load',
-      optionsOf(plan, histogramFile),
-      (line) => {
-        const said: unknown = JSON.parse(line);
-        if (hasKind(said, 'progress')) onProgress(progressOf(said));
-        else total = said;
-      },
-      [0, FAILED_REQUESTS_EXIT_CODE],
-    );
+    await runProgram(name, { ...options, histogram }, onLine, [0, FAILED_REQUESTS_EXIT_CODE]);
     if (!hasKind(total, 'total')) throw new Error('the load generator said no total');
-    return resultOf(total, readHistogram(histogramFile));
+    return resultOf(total, readHistogram(histogram));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function optionsOf(plan: LoadPlan, histogramFile: string): ProgramOptions {
+function optionsOf(plan: LoadPlan): ProgramOptions {
   return {
     host: plan.host,
     port: plan.port,
     frames: plan.framesFile,
-    histogram: histogramFile,
     mode: plan.mode,
     connections: plan.connections,
     'in-flight': plan.inFlight,

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-export type ProgramName = 'load' | 'sink' | 'source' | 'ping' | 'ring' | 'sync';
+export type ProgramName = 'load' | 'relay' | 'sink' | 'source' | 'ping' | 'ring' | 'sync';
 export type ProgramOptions = Readonly<Record<string, string | number>>;
 
 const PORT_WAIT_MS = 10_000;
@@ -26,7 +26,7 @@ function findCheckout(from: string): string {
 
 /** Returns the path of the compiled program. */
 export function compileProgram(name: ProgramName): string {
-  const sources = join(checkoutFolder, 'bench', name === 'load' ? 'load' : 'limits');
+  const sources = join(checkoutFolder, 'bench', name === 'load' || name === 'relay' ? 'load' : 'limits');
   const headers = join(checkoutFolder, 'bench', 'limits');
   const folder = join(checkoutFolder, '.cache', 'bench-programs');
   const program = join(folder, name);

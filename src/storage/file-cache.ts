@@ -16,6 +16,8 @@ export class FileHandle {
   readonly path: string;
   fd = CLOSED;
   pinCount = 0;
+  /** Nobody will use it again: it closes with its last pin. */
+  isRetired = false;
   older: FileHandle | null = null;
   newer: FileHandle | null = null;
 
@@ -68,14 +70,18 @@ export class FileCache {
     assert(handle.pinCount > 0, 'only a pinned file is unpinned');
     handle.pinCount -= 1;
     if (handle.pinCount > 0) return;
+    if (handle.isRetired) {
+      this.closeNow(handle);
+      return;
+    }
     this.linkNewest(handle);
     this.closeSurplus();
   }
 
-  /** Closes a file that is about to be removed, or whose log is. */
-  close(handle: FileHandle): void {
-    assert(handle.pinCount === 0, 'a pinned file is not closed');
-    if (handle.fd === CLOSED) return;
+  /** Closes a file that is done with, now or when its last pin goes. */
+  retire(handle: FileHandle): void {
+    handle.isRetired = true;
+    if (handle.fd === CLOSED || handle.pinCount > 0) return;
     this.unlink(handle);
     this.closeNow(handle);
   }

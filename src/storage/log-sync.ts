@@ -1,14 +1,17 @@
 /**
  * Flushes of one log to the device, one at a time: which descriptors, up to which offset they vouch, and that nothing
- * closes them while another thread flushes. Segments left for newer ones go first, so the recovery point grows in order.
+ * closes them while another thread flushes. Segments left for newer ones go first, so the recovery point grows in order;
+ * their indexes are flushed with them, since nobody will look at their batches again after a power cut.
  */
 import { assert } from '../base/assert.ts';
-import type { Reader } from './reader.ts';
+import type { FileHandle } from './file-cache.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
+import type { StorageTools } from './storage-tools.ts';
 
 /** Files one flush covers at most; what is left over is due again at once. */
 export const SYNC_FDS_MAX = 16;
+const FILES_OF_SEGMENT = 3;
 
 export class LogSync {
   readonly fds = new Int32Array(SYNC_FDS_MAX);
@@ -16,15 +19,16 @@ export class LogSync {
   offset: number;
   isUnderWay = false;
   begunMs = 0;
+  private readonly tools: StorageTools;
   private readonly list: SegmentList;
-  private readonly reader: Reader;
+  private readonly handles: FileHandle[] = [];
   private readonly segments: Segment[] = [];
   private readonly sizes: number[] = [];
   private upTo = 0;
 
-  constructor(list: SegmentList, reader: Reader, offset: number) {
+  constructor(tools: StorageTools, list: SegmentList, offset: number) {
+    this.tools = tools;
     this.list = list;
-    this.reader = reader;
     this.offset = offset;
   }
 
@@ -37,15 +41,19 @@ export class LogSync {
     for (let index = 0; index < items.length; index++) {
       const segment = items[index]!;
       if (!segment.isUnsynced) continue;
-      if (this.segments.length === SYNC_FDS_MAX) {
+      if (this.handles.length + FILES_OF_SEGMENT > SYNC_FDS_MAX) {
         this.upTo = segment.baseOffset;
         break;
       }
-      this.fds[this.segments.length] = this.reader.hold(segment);
+      this.hold(segment.log);
+      if (segment !== this.list.active) {
+        this.hold(segment.offsets.file.handle);
+        this.hold(segment.times.file.handle);
+      }
       this.segments.push(segment);
       this.sizes.push(segment.sizeBytes);
     }
-    return this.segments.length;
+    return this.handles.length;
   }
 
   end(error: number): void {
@@ -55,8 +63,9 @@ export class LogSync {
       const segment = this.segments[index]!;
       // What was appended meanwhile is not covered.
       if (error >= 0 && segment.sizeBytes === this.sizes[index]) this.list.noteSynced(segment);
-      this.reader.unhold(segment);
     }
+    for (let index = 0; index < this.handles.length; index++) this.tools.files.unpin(this.handles[index]!);
+    this.handles.length = 0;
     this.segments.length = 0;
     this.sizes.length = 0;
     if (error >= 0 && this.upTo > this.offset) this.offset = this.upTo;
@@ -65,5 +74,10 @@ export class LogSync {
   cutTo(offset: number): void {
     assert(!this.isUnderWay, 'a log is cut between flushes');
     this.offset = Math.min(this.offset, offset);
+  }
+
+  private hold(handle: FileHandle): void {
+    this.fds[this.handles.length] = this.tools.files.pin(handle);
+    this.handles.push(handle);
   }
 }

@@ -130,7 +130,7 @@ export class Log {
     this.reader = new Reader(parts.tools, parts.list);
     this.search = new TimestampSearch(parts.tools, parts.list);
     this.watermarks = new Watermarks(parts.start, parts.end);
-    this.sync = new LogSync(parts.list, this.reader, Math.min(parts.recoveryPoint, parts.end));
+    this.sync = new LogSync(parts.tools, parts.list, Math.min(parts.recoveryPoint, parts.end));
     this.nextOffset = parts.end;
     this.leaderEpoch = Math.max(0, parts.epochs.latest);
     this.advance(parts.end);
@@ -428,7 +428,7 @@ export class Log {
       this.endSync(error);
       if (error < 0) return error;
     }
-    return 0;
+    return this.list.syncIndexes();
   }
 
   private checkBatch(memory: Memory, at: number, length: number, flags: number, nowMs: number): number {

@@ -70,21 +70,7 @@ export class Reader {
   }
 
   release(lease: number): void {
-    const segment = this.leases.give(lease);
-    this.unhold(segment);
-  }
-
-  /** Keeps a segment's descriptor good; pairs with `unhold`. */
-  hold(segment: Segment): number {
-    segment.leaseCount += 1;
-    return this.tools.files.pin(segment.log);
-  }
-
-  unhold(segment: Segment): void {
-    assert(segment.leaseCount > 0, 'a held segment has a lease');
-    segment.leaseCount -= 1;
-    this.tools.files.unpin(segment.log);
-    if (segment.leaseCount === 0 && segment.isClosed) this.tools.files.close(segment.log);
+    this.tools.files.unpin(this.leases.give(lease).log);
   }
 
   /** Positions have changed their meaning: segments were cut or removed. */
@@ -112,7 +98,7 @@ export class Reader {
     if (endPosition <= position)
       return this.clear(endPosition < 0 ? UNSUPPORTED_COMPRESSION_TYPE : NONE, result.endOffset);
     this.remember(segment, result.endOffset, endPosition);
-    result.fd = this.hold(segment);
+    result.fd = this.tools.files.pin(segment.log);
     result.position = position;
     result.length = endPosition - position;
     result.lease = this.leases.take(segment);

@@ -191,7 +191,11 @@ class Recovery {
   }
 
   private checkIndexes(segment: Segment): void {
-    if (segment.offsets.isSound(segment.sizeBytes) && segment.times.isSound()) return;
+    if (segment.offsets.isSound(segment.sizeBytes) && segment.times.isSound()) {
+      // Flushed batches say nothing of their index files, whose names or ends the power may have taken.
+      if (this.args.writtenOffset < 0) segment.completeTimes();
+      return;
+    }
     this.tools.logger.warn(`${segment.log.path}: its indexes are damaged and are made anew`);
     this.scanSegment(segment, 0, Number.POSITIVE_INFINITY, false);
   }

@@ -68,8 +68,9 @@ export class SegmentList {
   roll(baseOffset: number, reserveBytes: number, nowMs: number): Segment {
     const old = this.active;
     assert(baseOffset > old.baseOffset, 'a new segment begins behind the old one');
-    const segment = Segment.create(this.tools, this.folder, baseOffset, reserveBytes, nowMs);
+    // Before the new file is there: whoever finds it after a crash takes the old one's indexes for finished.
     old.seal();
+    const segment = Segment.create(this.tools, this.folder, baseOffset, reserveBytes, nowMs);
     this.tools.files.pin(segment.log);
     this.items.push(segment);
     if (!old.isUnsynced) this.tools.files.unpin(old.log);
@@ -130,6 +131,15 @@ export class SegmentList {
     this.items.length = 0;
     this.items.push(Segment.create(this.tools, this.folder, offset, 0, nowMs));
     this.tools.files.pin(this.active.log);
+  }
+
+  /** Flushes the active segment's indexes and all names, for a stop after which nothing will be looked through. */
+  syncIndexes(): number {
+    const { disk, files } = this.tools;
+    const offsetsError = disk.sync(files.use(this.active.offsets.file.handle));
+    const timesError = disk.sync(files.use(this.active.times.file.handle));
+    disk.syncFolder(this.folder);
+    return Math.min(offsetsError, timesError, 0);
   }
 
   closeAll(): void {

@@ -30,7 +30,6 @@ export class Segment {
   readonly log: FileHandle;
   /** Written bytes. */
   sizeBytes: number;
-  leaseCount = 0;
   /** Has bytes that no flush vouches for yet. */
   isUnsynced = false;
   /** Its log let go of it; the descriptor goes when the last lease comes back. */
@@ -208,9 +207,9 @@ export class Segment {
     const files = this.tools.files;
     this.tools.forgetPage();
     for (const index of [this.offsetIndex, this.timeIndex, this.abortedIndex]) {
-      if (index !== null) files.close(index.file.handle);
+      if (index !== null) files.retire(index.file.handle);
     }
-    if (this.leaseCount === 0) files.close(this.log);
+    files.retire(this.log);
     this.isClosed = true;
     if (!isRemoval) return;
     // The batches first: index files without their log are swept away when the folder is opened the next time.
@@ -219,6 +218,13 @@ export class Segment {
       const path = this.pathStem + suffix;
       if (suffix === LOG_SUFFIX || disk.stat(path) !== null) disk.remove(path);
     }
+  }
+
+  /** Whether the time index knows the largest timestamp; if not it is told. For recovery, when index files may be gone. */
+  completeTimes(): void {
+    this.offsets.readLast(this.sizeBytes);
+    this.remeasure();
+    this.seal();
   }
 
   /** The largest timestamp of what is left after a cut: the time index has it but for the bytes behind its last entry. */

@@ -192,8 +192,15 @@ export class Segment {
 
   /** Forgets what the indexes say of batches from the position on; `noteBatch` goes on from there. */
   dropIndexesFrom(position: number, offset: number): void {
-    this.offsets.truncateFrom(position);
-    this.times.truncateFrom(offset);
+    if (position === 0) {
+      // Entries may be garbage here, so that none of them can say where to stop.
+      this.offsets.file.truncateTo(0);
+      this.times.file.truncateTo(0);
+      this.times.readLast();
+    } else {
+      this.offsets.truncateFrom(position);
+      this.times.truncateFrom(offset);
+    }
     this.aborted.truncateFrom(offset);
     this.sizeBytes = position;
     this.bytesSinceEntry = 0;

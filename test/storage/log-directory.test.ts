@@ -1,0 +1,133 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Fault } from '../../src/base/fault.ts';
+import { FolderLock, readBootId } from '../../src/storage/folder-lock.ts';
+import { LogDirectory } from '../../src/storage/log-directory.ts';
+import { FakeDisk } from '../support/fake-disk.ts';
+
+function codeOf(action: () => unknown): string {
+  try {
+    action();
+    return 'none';
+  } catch (error) {
+    return error instanceof Fault ? error.code : String(error);
+  }
+}
+
+describe('a data folder', () => {
+  const row = { topic: 'orders', partition: 0, recoveryPoint: 5, logStart: 2, high: 8, end: 9 };
+
+  it('hands the checkpoints of the last run on, written offsets only under the same boot', () => {
+    const disk = new FakeDisk();
+    const first = new LogDirectory(disk, 'data');
+    first.open('boot-1');
+    expect(first.vouchersOf('orders', 0)).toEqual({ recoveryPoint: 0, logStartOffset: 0, writtenOffset: -1 });
+    first.saveCheckpoints([row]);
+    first.saveWritten('boot-1', [row]);
+    const second = new LogDirectory(disk, 'data');
+    second.open('boot-1');
+    expect(second.vouchersOf('orders', 0)).toEqual({ recoveryPoint: 5, logStartOffset: 2, writtenOffset: 9 });
+    const third = new LogDirectory(disk, 'data');
+    third.open('boot-2');
+    expect(third.vouchersOf('orders', 0).writtenOffset).toBe(-1);
+  });
+
+  it('knows a clean stop once', () => {
+    const disk = new FakeDisk();
+    const directory = new LogDirectory(disk, 'data');
+    directory.open(null);
+    expect(directory.takeCleanMark()).toBe(false);
+    directory.leaveCleanMark();
+    expect(directory.takeCleanMark()).toBe(true);
+    expect(directory.takeCleanMark()).toBe(false);
+  });
+
+  it('lists partitions only, and finishes deletions that were cut short', () => {
+    const disk = new FakeDisk();
+    const directory = new LogDirectory(disk, 'data');
+    directory.open(null);
+    for (const name of ['orders-0', 'a-b-12', 'x-007', 'notes', '__cluster_metadata-0', `t-1.${'a'.repeat(32)}-delete`])
+      disk.makeFolder(`data/${name}`);
+    expect(
+      directory
+        .list()
+        .map((folder) => folder.name)
+        .sort(),
+    ).toEqual(['a-b-12', 'orders-0']);
+    expect(disk.list('data')).not.toContain(`t-1.${'a'.repeat(32)}-delete`);
+    directory.remove('orders', 0, 'b'.repeat(32));
+    expect(disk.list('data')).not.toContain('orders-0');
+  });
+
+  it('lets no topic name out of the folder', () => {
+    const directory = new LogDirectory(new FakeDisk(), 'data');
+    for (const topic of ['..', '.', '', '../x', 'a/b', 'a\\b', 'a\0b', 'ä', 'x'.repeat(250), '..-0/..']) {
+      expect(() => directory.pathOf(topic, 0)).toThrow(Fault);
+    }
+    expect(() => directory.pathOf('a', -1)).toThrow(Fault);
+    expect(() => directory.pathOf('a', 1.5)).toThrow(Fault);
+    expect(directory.pathOf('...', 0)).toBe('data/...-0');
+  });
+
+  it('refuses a newer format', () => {
+    const disk = new FakeDisk();
+    const directory = new LogDirectory(disk, 'data');
+    directory.open(null);
+    directory.open(null);
+    disk.replaceFile('data/perfbroker.format', Buffer.from('2\n'));
+    expect(codeOf(() => directory.open(null))).toBe('PB_DATA_NEWER');
+    disk.replaceFile('data/perfbroker.format', Buffer.from('?'));
+    expect(codeOf(() => directory.open(null))).toBe('PB_DATA_DAMAGED');
+  });
+});
+
+describe('the lock of a data folder', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'perfbroker-lock-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const path = () => join(folder, 'perfbroker.lock');
+
+  it('is held by one, names the holder, and can be taken again after release', () => {
+    const lock = FolderLock.take(folder, Date.now());
+    expect(codeOf(() => FolderLock.take(folder, Date.now()))).toBe('PB_DATA_LOCKED');
+    expect(() => FolderLock.take(folder, Date.now())).toThrow(`is in use by process ${process.pid}`);
+    lock.release();
+    FolderLock.take(folder, Date.now()).release();
+    expect(existsSync(path())).toBe(false);
+  });
+
+  function holder(change: object): void {
+    const lock = FolderLock.take(folder, Date.now());
+    const content: unknown = JSON.parse(readFileSync(path(), 'utf8'));
+    lock.release();
+    writeFileSync(path(), JSON.stringify(Object.assign({}, content, change)));
+  }
+
+  it.skipIf(readBootId() === null)(
+    'is taken from a process that is gone, whose id another has, or of another boot',
+    () => {
+      const gone = spawnSync(process.execPath, ['-e', '']).pid;
+      for (const change of [{ pid: gone }, { startTicks: '1' }, { bootId: 'another' }]) {
+        holder(change);
+        FolderLock.take(folder, Date.now()).release();
+      }
+    },
+  );
+
+  it.skipIf(readBootId() === null)('of another container is respected while it gives signs of life', () => {
+    holder({ namespace: 'pid:[1]' });
+    expect(codeOf(() => FolderLock.take(folder, Date.now()))).toBe('PB_DATA_LOCKED');
+    utimesSync(path(), 1000, 1000);
+    FolderLock.take(folder, Date.now()).release();
+  });
+
+  it('that cannot be read is a dead one', () => {
+    writeFileSync(path(), '{');
+    FolderLock.take(folder, Date.now()).release();
+  });
+});

@@ -128,6 +128,7 @@ export class ProduceApi implements DataApi {
     cursor.validate();
     const bytesMax = produceResponseBytesMax(cursor, this.textBytesMax(exchange));
     const outbox = front.outbox;
+    if (bytesMax > outbox.slab.bytesTotal) return SETTLE_CLOSES;
     const at = outbox.open(connection, bytesMax);
     if (at < 0) return SETTLE_WAITS;
     this.writer.open(outbox.bytes, outbox.view, at, at + bytesMax, cursor, exchange.correlationId);

@@ -14,7 +14,7 @@ import type { FrontFace } from './front-face.ts';
 
 /** Result words per partition entry: the meaning is the API's own. */
 export const ENTRY_WORDS = 8;
-export const ENTRY_NUMBERS = 4;
+export const ENTRY_NUMBERS = 6;
 const ENTRIES_START = 4;
 /** Arrays that grew beyond this are dropped when the exchange is given back. */
 const ENTRIES_KEPT = 256;

@@ -1,0 +1,18 @@
+/**
+ * The APIs that fronts answer by themselves, by key: everything else goes to the control plane. Each API keeps cursors,
+ * writers and sessions of its own, so a table belongs to one front.
+ */
+import type { DataApi } from '../net/exchange.ts';
+import { ProduceApi } from './00-produce.ts';
+import { FetchApi } from './01-fetch.ts';
+import { createListOffsetsApi } from './02-list-offsets.ts';
+import { createOffsetForLeaderEpochApi } from './23-offset-for-leader-epoch.ts';
+
+export type DataTable = readonly (DataApi | undefined)[];
+
+export function createDataTable(): DataTable {
+  const table: (DataApi | undefined)[] = [];
+  const apis = [new ProduceApi(), new FetchApi(), createListOffsetsApi(), createOffsetForLeaderEpochApi()];
+  for (const api of apis) table[api.key] = api;
+  return table;
+}

@@ -1,0 +1,136 @@
+/**
+ * From a Fetch request's bytes to a plan: limits, and the partitions of the request or of its session (KIP-227).
+ *
+ *   id 0, epoch -1   without a session            id n, epoch -1   close session n, then the same
+ *   epoch 0          a new session (n is closed)  epoch > 0        the next fetch of session n: only what changed is named
+ */
+
+import type { FrontFace } from '../net/front-face.ts';
+import type { Topic } from '../net/route-table.ts';
+import { errorCode } from '../protocol/errors.ts';
+import type { FetchCursor } from '../protocol/fetch-cursor.ts';
+import type { FetchPlan } from './fetch-plan.ts';
+import { type FetchEntry, type FetchSession, type FetchSessions, strangerFrom } from './fetch-sessions.ts';
+
+const EPOCH_CLOSE = -1;
+const EPOCH_NEW = 0;
+const READ_COMMITTED = 1;
+const TOPIC_ID_BYTES = 16;
+
+/** The cursor is validated; nothing of the request is needed afterwards. */
+export function planFetch(
+  front: FrontFace,
+  plan: FetchPlan,
+  cursor: FetchCursor,
+  sessions: FetchSessions,
+  startedMs: number,
+): void {
+  plan.reset();
+  plan.usesIds = cursor.hasTopicIds;
+  plan.isCommitted = cursor.isolationLevel === READ_COMMITTED;
+  plan.bytesMax = Math.max(0, Math.min(cursor.maxBytes, front.limits.fetchBytesMax));
+  plan.bytesMin = Math.min(cursor.minBytes, plan.bytesMax);
+  plan.deadlineMs = startedMs + Math.max(0, cursor.maxWaitMs);
+  if (cursor.sessionEpoch === EPOCH_CLOSE || cursor.sessionEpoch === EPOCH_NEW) {
+    const old = cursor.sessionId === 0 ? null : sessions.find(cursor.sessionId);
+    if (old !== null) sessions.close(old);
+    const wantsSession = cursor.sessionEpoch === EPOCH_NEW && cursor.partitionTotal > 0;
+    const session = wantsSession ? sessions.create(plan.usesIds, front.nowMs) : null;
+    if (session === null) takeOwn(front, plan, cursor);
+    else begin(front, plan, cursor, sessions, session);
+    return;
+  }
+  continueSession(front, plan, cursor, sessions);
+}
+
+function takeOwn(front: FrontFace, plan: FetchPlan, cursor: FetchCursor): void {
+  while (cursor.nextTopic()) {
+    const topic = routed(front, cursor) ?? stranger(cursor);
+    while (cursor.nextPartition()) fill(plan.addOwn(topic, cursor.partition), cursor);
+  }
+}
+
+function begin(
+  front: FrontFace,
+  plan: FetchPlan,
+  cursor: FetchCursor,
+  sessions: FetchSessions,
+  session: FetchSession,
+): void {
+  update(front, cursor, sessions, session);
+  session.isBusy = true;
+  plan.useSession(session);
+}
+
+function continueSession(front: FrontFace, plan: FetchPlan, cursor: FetchCursor, sessions: FetchSessions): void {
+  const session = sessions.find(cursor.sessionId);
+  plan.error = problemOf(session, cursor);
+  if (session === null || plan.error !== 0) return;
+  sessions.touch(session, front.nowMs);
+  update(front, cursor, sessions, session);
+  forget(front, cursor, sessions, session);
+  session.advanceEpoch();
+  if (session.entries.length === 0) {
+    // Nothing is left to fetch: the session ends, and the answer says so with id 0.
+    sessions.close(session);
+    return;
+  }
+  session.isBusy = true;
+  plan.useSession(session);
+  plan.isIncremental = true;
+}
+
+function problemOf(session: FetchSession | null, cursor: FetchCursor): number {
+  if (session === null) return errorCode.FETCH_SESSION_ID_NOT_FOUND;
+  if (session.isBusy || cursor.sessionEpoch !== session.epoch) return errorCode.INVALID_FETCH_SESSION_EPOCH;
+  return session.usesIds === cursor.hasTopicIds ? 0 : errorCode.FETCH_SESSION_TOPIC_ID_ERROR;
+}
+
+function update(front: FrontFace, cursor: FetchCursor, sessions: FetchSessions, session: FetchSession): void {
+  while (cursor.nextTopic()) {
+    const topic = routed(front, cursor) ?? known(session, cursor) ?? stranger(cursor);
+    while (cursor.nextPartition()) {
+      let entry = session.find(topic, cursor.partition);
+      if (entry === null) {
+        entry = session.add(topic, cursor.partition);
+        sessions.recount(1);
+      }
+      fill(entry, cursor);
+    }
+  }
+}
+
+function forget(front: FrontFace, cursor: FetchCursor, sessions: FetchSessions, session: FetchSession): void {
+  cursor.beginForgotten();
+  while (cursor.nextForgottenTopic()) {
+    const topic = routed(front, cursor);
+    const gone = known(session, cursor);
+    while (cursor.nextForgottenPartition()) {
+      const isForgotten =
+        (topic !== null && session.forget(topic, cursor.partition)) ||
+        (gone !== null && session.forget(gone, cursor.partition));
+      if (isForgotten) sessions.recount(-1);
+    }
+  }
+}
+
+function fill(entry: FetchEntry, cursor: FetchCursor): void {
+  entry.fetchOffset = cursor.fetchOffset;
+  entry.bytesMax = Math.max(0, cursor.partitionMaxBytes);
+  entry.leaderEpoch = cursor.currentLeaderEpoch;
+}
+
+function routed(front: FrontFace, cursor: FetchCursor): Topic | null {
+  if (cursor.hasTopicIds) return front.routes.findById(cursor.bytes, cursor.topicIdAt);
+  return front.routes.findByName(cursor.bytes, cursor.nameAt, cursor.nameLength);
+}
+
+function known(session: FetchSession, cursor: FetchCursor): Topic | null {
+  if (cursor.hasTopicIds) return session.strangerOf(cursor.bytes, cursor.topicIdAt, TOPIC_ID_BYTES);
+  return session.strangerOf(cursor.bytes, cursor.nameAt, cursor.nameLength);
+}
+
+function stranger(cursor: FetchCursor): Topic {
+  if (cursor.hasTopicIds) return strangerFrom(cursor.bytes, cursor.topicIdAt, TOPIC_ID_BYTES, true);
+  return strangerFrom(cursor.bytes, cursor.nameAt, cursor.nameLength, false);
+}

@@ -1,0 +1,184 @@
+/**
+ * What ListOffsets and OffsetForLeaderEpoch have in common: a question per partition to its worker, an answer built from
+ * the receipts. They are rare, so they go through the compiled schemas and make ordinary objects.
+ */
+import { must } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
+import {
+  BEGIN_BROKEN,
+  BEGIN_WAITS,
+  BEGUN,
+  type DataApi,
+  type Exchange,
+  SETTLE_CLOSES,
+  SETTLE_WAITS,
+  SETTLED,
+} from '../net/exchange.ts';
+import type { FrontFace } from '../net/front-face.ts';
+import { NO_PARTITION } from '../net/route-table.ts';
+import type { Api } from '../protocol/api.ts';
+import { decodeRequest } from '../protocol/compile.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { encodeResponseFrame } from '../protocol/frame.ts';
+import { Reader } from '../protocol/reader.ts';
+import { Writer } from '../protocol/writer.ts';
+import { RECEIPT_ERROR, SLOT_ENTRY, SLOT_EXCHANGE, SLOT_KIND, SLOT_PARTITION, SLOT_WORDS } from '../zerocopy/layout.ts';
+
+/** One partition of a request, and what its worker said. */
+export interface Question {
+  readonly topic: string;
+  readonly partition: number;
+  /** The epoch the client believes in; -1: it does not say. */
+  readonly leaderEpoch: number;
+  /** A timestamp, or an epoch. */
+  readonly asksFor: number;
+  /** Known before anybody is asked; 0: ask. */
+  error: number;
+  offset: number;
+  timestamp: number;
+  epoch: number;
+}
+
+export interface PartitionQuery<Request, ResponseInput> {
+  readonly api: Api<Request, unknown, unknown, ResponseInput>;
+  readonly jobKind: number;
+  /** In request order. */
+  questionsOf(request: Request, version: number): Question[];
+  /** Fills the job's own fields. */
+  writeJob(request: Request, question: Question, words: Int32Array, at: number, numbers: Float64Array): void;
+  readReceipt(question: Question, words: Int32Array, at: number, numbers: Float64Array): void;
+  answerOf(request: Request, questions: readonly Question[]): ResponseInput;
+}
+
+interface Asked<Request> {
+  readonly request: Request;
+  readonly questions: Question[];
+  response: Uint8Array | null;
+}
+
+const RESPONSE_BYTES_MAX = 64 << 20;
+
+export class PartitionQueryApi<Request, ResponseInput> implements DataApi {
+  readonly key: number;
+  readonly name: string;
+  readonly versionMin: number;
+  readonly versionMax: number;
+  private readonly query: PartitionQuery<Request, ResponseInput>;
+  private readonly asked = new Map<number, Asked<Request>>();
+  private readonly writer = new Writer(RESPONSE_BYTES_MAX);
+
+  constructor(query: PartitionQuery<Request, ResponseInput>) {
+    this.query = query;
+    this.key = query.api.key;
+    this.name = query.api.name;
+    this.versionMin = query.api.versions[0];
+    this.versionMax = query.api.versions[1];
+  }
+
+  begin(front: FrontFace, exchange: Exchange): number {
+    const asked = this.asked.get(exchange.index) ?? this.decode(front, exchange);
+    if (asked === null) return BEGIN_BROKEN;
+    while (exchange.entriesBegun < asked.questions.length) {
+      if (!this.ask(front, exchange, asked, exchange.entriesBegun)) return BEGIN_WAITS;
+      exchange.entriesBegun += 1;
+    }
+    if (exchange.pending === 0) front.ready(exchange);
+    return BEGUN;
+  }
+
+  onReceipt(_front: FrontFace, exchange: Exchange, words: Int32Array, at: number, numbers: Float64Array): void {
+    const question = must(this.askedBy(exchange).questions[words[at + SLOT_ENTRY]!], 'a receipt answers a question');
+    question.error = words[at + RECEIPT_ERROR]!;
+    if (question.error === 0) this.query.readReceipt(question, words, at, numbers);
+  }
+
+  onIdle(): boolean {
+    return true;
+  }
+
+  onWake(): void {}
+
+  settle(front: FrontFace, exchange: Exchange): number {
+    const asked = this.askedBy(exchange);
+    const connection = must(exchange.connection, 'a settled exchange has its connection');
+    asked.response ??= this.encode(exchange, asked);
+    if (asked.response.length > front.outbox.slab.bytesTotal) return SETTLE_CLOSES;
+    const at = front.outbox.open(connection, asked.response.length);
+    if (at < 0) return SETTLE_WAITS;
+    front.outbox.bytes.set(asked.response, at);
+    front.outbox.commit(connection, asked.response.length);
+    return SETTLED;
+  }
+
+  end(_front: FrontFace, exchange: Exchange): void {
+    this.asked.delete(exchange.index);
+  }
+
+  private decode(front: FrontFace, exchange: Exchange): Asked<Request> | null {
+    const { bytes, view } = front.slab.memory;
+    try {
+      const reader = new Reader(bytes, view, exchange.bodyAt, exchange.bodyEnd);
+      const request = decodeRequest(this.query.api, exchange.version, reader);
+      const questions = this.query.questionsOf(request, exchange.version);
+      const asked = { request, questions, response: null };
+      this.asked.set(exchange.index, asked);
+      exchange.entryCount = questions.length;
+      front.dropFrame(exchange);
+      return asked;
+    } catch (error) {
+      if (isFault(error)) return null;
+      throw error;
+    }
+  }
+
+  /** False: the lane is full. */
+  private ask(front: FrontFace, exchange: Exchange, asked: Asked<Request>, entry: number): boolean {
+    const question = must(asked.questions[entry], 'an entry has its question');
+    if (question.error !== 0) return true;
+    const name = new TextEncoder().encode(question.topic);
+    const topic = front.routes.findByName(name, 0, name.length);
+    const partitionSlot = topic === null ? NO_PARTITION : topic.slotOf(question.partition);
+    if (topic === null || partitionSlot < 0) {
+      const isUnknown = partitionSlot === NO_PARTITION;
+      question.error = isUnknown ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.NOT_LEADER_OR_FOLLOWER;
+      return true;
+    }
+    const worker = must(topic.workers[question.partition], 'a routed partition has a worker');
+    const slot = front.lanes.claim(worker);
+    if (slot < 0) return false;
+    const { words, numbers } = front.lanes.laneOf(worker).outgoing;
+    const at = slot * SLOT_WORDS;
+    words[at + SLOT_KIND] = this.query.jobKind;
+    words[at + SLOT_EXCHANGE] = exchange.index;
+    words[at + SLOT_ENTRY] = entry;
+    words[at + SLOT_PARTITION] = partitionSlot;
+    this.query.writeJob(asked.request, question, words, at, numbers);
+    exchange.pending += 1;
+    return true;
+  }
+
+  private encode(exchange: Exchange, asked: Asked<Request>): Uint8Array {
+    this.writer.reset();
+    const answer = this.query.answerOf(asked.request, asked.questions);
+    encodeResponseFrame(this.query.api, exchange.version, exchange.correlationId, answer, this.writer);
+    return this.writer.written().slice();
+  }
+
+  private askedBy(exchange: Exchange): Asked<Request> {
+    return must(this.asked.get(exchange.index), 'an exchange under way was decoded');
+  }
+}
+
+/** The questions of a request grouped into its topics again. */
+export function regroup<T extends { readonly partitions: readonly unknown[] }, R>(
+  topics: readonly T[],
+  questions: readonly Question[],
+  build: (topic: T, questions: readonly Question[]) => R,
+): R[] {
+  let from = 0;
+  return topics.map((topic) => {
+    const mine = questions.slice(from, from + topic.partitions.length);
+    from += topic.partitions.length;
+    return build(topic, mine);
+  });
+}

@@ -5,7 +5,7 @@
 import type { Piscina } from 'piscina';
 import type { LogLevel } from '../base/logger.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
-import type { RecodeTask, RecoverTask } from './background.main.ts';
+import type { RecodeTask, RecoverTask } from './background-tasks.ts';
 
 export interface BackgroundPoolParts {
   readonly threadsMax: number;

@@ -2,28 +2,16 @@
  * Tasks of the background pool, by name: what takes long and can be told in plain values. Loaded by piscina in threads of
  * its own, which exist only while there is work.
  */
-import { createLogger, type LogLevel } from '../base/logger.ts';
+import { createLogger } from '../base/logger.ts';
 import { INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
 import { recompressBatch } from '../protocol/recompress.ts';
-import { type RecoveryArgs, type RecoveryReport, recoverPartition } from '../storage/recovery.ts';
+import { type RecoveryReport, recoverPartition } from '../storage/recovery.ts';
 import { StorageTools } from '../storage/storage-tools.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
 import { memoryOf, type Native } from '../zerocopy/native.ts';
+import type { RecodeTask, RecoverTask } from './background-tasks.ts';
 import { createDisk } from './create-disk.ts';
 import { nativeIf } from './thread-native.ts';
-
-export interface RecoverTask {
-  readonly args: RecoveryArgs;
-  readonly usesNative: boolean;
-  readonly logLevel: LogLevel;
-}
-
-export interface RecodeTask {
-  readonly batch: Uint8Array;
-  readonly codec: number;
-  readonly level: number;
-  readonly usesNative: boolean;
-}
 
 const FILES_OPEN_MAX = 64;
 let tools: StorageTools | null = null;

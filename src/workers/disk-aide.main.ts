@@ -4,18 +4,10 @@ import { must } from '../base/assert.ts';
 import { BELL_ASLEEP_FUTEX } from '../zerocopy/layout.ts';
 import { createDisk } from './create-disk.ts';
 import { DiskAide } from './disk-aide.ts';
-import { type LaneMemory, workerEnd } from './lane.ts';
-import { Bells, NO_WAKERS, type SharedParts } from './shared-parts.ts';
+import { workerEnd } from './lane.ts';
+import { Bells, NO_WAKERS } from './shared-parts.ts';
+import type { DiskAideThreadData } from './thread-data.ts';
 import { nativeIf } from './thread-native.ts';
-
-export interface DiskAideThreadData {
-  readonly index: number;
-  readonly shared: SharedParts;
-  /** One from each worker. */
-  readonly lanes: readonly LaneMemory[];
-  /** Word 0 becomes 1 when the thread shall end. */
-  readonly end: SharedArrayBuffer;
-}
 
 const SLEEP_MS = 10_000;
 

@@ -1,8 +1,8 @@
 /** A partition worker's thread: builds the role from what main handed over, and turns it until told to stop. */
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { must } from '../base/assert.ts';
 import { systemClock } from '../base/clock.ts';
-import { createLogger, type LogFormat, type LogLevel } from '../base/logger.ts';
+import { createLogger } from '../base/logger.ts';
 import { StorageTools } from '../storage/storage-tools.ts';
 import { Board } from '../zerocopy/board.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
@@ -11,7 +11,7 @@ import { memoryOf } from '../zerocopy/native.ts';
 import { AckGate } from './ack-gate.ts';
 import type { WorkerReply } from './commands.ts';
 import { createDisk } from './create-disk.ts';
-import { frontEnd, type LaneMemory, workerEnd } from './lane.ts';
+import { frontEnd, workerEnd } from './lane.ts';
 import { LogFlushes } from './log-flushes.ts';
 import { LogReads } from './log-reads.ts';
 import { Mailbox } from './mailbox.ts';
@@ -21,23 +21,9 @@ import { PartitionWorker } from './partition-worker.ts';
 import { ReadLeases } from './read-leases.ts';
 import { Receipts } from './receipts.ts';
 import { Recoder } from './recoder.ts';
-import { Bells, type SharedParts } from './shared-parts.ts';
+import { Bells } from './shared-parts.ts';
+import type { PartitionThreadData } from './thread-data.ts';
 import { nativeIf } from './thread-native.ts';
-
-export interface PartitionThreadData {
-  readonly index: number;
-  readonly shared: SharedParts;
-  /** One from each front. */
-  readonly lanes: readonly LaneMemory[];
-  readonly aide: LaneMemory;
-  readonly mailPort: MessagePort;
-  readonly mailCounter: SharedArrayBuffer;
-  /** Ends in the fronts that sleep in an event loop, to wake them; null for the others. */
-  readonly frontPorts: readonly (MessagePort | null)[];
-  readonly filesOpenMax: number;
-  readonly logLevel: LogLevel;
-  readonly logFormat: LogFormat;
-}
 
 /** Half of the aide's ring; the other half is for flushes. */
 const COLD_READS_SHARE = 2;

@@ -43,6 +43,10 @@ export class RoleThread {
     this.worker.on('message', handle);
   }
 
+  post(message: unknown): void {
+    this.worker.postMessage(message);
+  }
+
   /** Waits for the thread's first word; a thread that could not build its role throws what it said. */
   async ready(waitMs: number): Promise<unknown> {
     const [message] = await once(this.worker, 'message', { signal: AbortSignal.timeout(waitMs) });

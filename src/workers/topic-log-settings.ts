@@ -31,7 +31,7 @@ export function logSettingsOf(values: TopicValues, broker: BrokerLogSettings): L
     flushRecordsMax: bound(values['flush.messages']),
     flushMs: bound(values['flush.ms']),
     isSyncedBeforeAck: broker.isSyncedBeforeAck,
-    isPreallocated: values['preallocate'],
+    isPreallocated: values.preallocate,
     producerExpiryMs: broker.producerExpiryMs,
   };
 }

@@ -131,6 +131,7 @@ export class WorkerHost {
         recoveryPoint: opening.recoveryPoint,
         writtenOffset: vouchers.writtenOffset,
         indexIntervalBytes: settings.indexIntervalBytes,
+        isCompacted: settings.isCompacted,
         isSynced: settings.isSyncedBeforeAck,
         nowMs: Date.now(),
       });

@@ -1,0 +1,299 @@
+/**
+ * The broker: builds the control plane, starts the threads, opens the data folder, and takes all of it down again in
+ * order. It sequences and knows nobody's insides. `main.ts` runs one for a process; `createBroker` is what a program gets
+ * that embeds one.
+ */
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import { ControlDesk } from './apis/control-table.ts';
+import { must } from './base/assert.ts';
+import { systemClock } from './base/clock.ts';
+import { createLogger, type LogFormat, type Logger, type LogLevel } from './base/logger.ts';
+import { Controller, type StartReport } from './cluster/controller.ts';
+import { FileStore } from './cluster/file-store.ts';
+import { type Addresses, addressesOf } from './config/addresses.ts';
+import type { BrokerConfig } from './config/broker-config.ts';
+import { loadBrokerConfig } from './config/load.ts';
+import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
+import type { ControlPort } from './net/control-port.ts';
+import { type RequestDesk, type StartedFront, startFront } from './net/start-front.ts';
+import type { ListenAddress } from './net/transport.ts';
+import { produce } from './protocol/schemas/00-produce.ts';
+import { fetch } from './protocol/schemas/01-fetch.ts';
+import { listOffsets } from './protocol/schemas/02-list-offsets.ts';
+import { offsetForLeaderEpoch } from './protocol/schemas/23-offset-for-leader-epoch.ts';
+import { FolderLock, readBootId } from './storage/folder-lock.ts';
+import { findPartitions } from './storage/found-folders.ts';
+import { LogDirectory } from './storage/log-directory.ts';
+import { NodeDisk } from './storage/node-disk.ts';
+import { BackgroundPool } from './workers/background-pool.ts';
+import { type BrokerSizes, brokerSizes } from './workers/broker-sizes.ts';
+import { Checkpoints } from './workers/checkpoints.ts';
+import { type StartedWorkers, startWorkers } from './workers/start-workers.ts';
+import { WorkerHost } from './workers/worker-host.ts';
+import { loadNative } from './zerocopy/native.ts';
+
+export interface BrokerParts {
+  readonly config: BrokerConfig;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  /** A thread died: the broker cannot go on. Without this the process is ended with code 1. */
+  readonly onFailure?: (cause: Error) => void;
+}
+
+/** What is worth telling a person after the start. */
+export interface BrokerFacts {
+  readonly listen: ListenAddress;
+  readonly advertised: ListenAddress | null;
+  readonly dataFolder: string;
+  readonly io: ChosenIo;
+  readonly fronts: number;
+  readonly workers: number;
+  readonly topics: number;
+  readonly partitions: number;
+  readonly notices: readonly string[];
+}
+
+/** Everything that runs once the broker is started. */
+interface Running {
+  readonly controller: Controller;
+  readonly host: WorkerHost;
+  readonly workers: StartedWorkers;
+  readonly fronts: readonly StartedFront[];
+  readonly ports: readonly ControlPort[];
+  readonly checkpoints: Checkpoints;
+  readonly background: BackgroundPool;
+  readonly facts: BrokerFacts;
+}
+
+const FRONTS = 1;
+const LOCK_TOUCH_MS = 5000;
+
+export class Broker {
+  private readonly parts: BrokerParts;
+  private readonly logger: Logger;
+  private readonly directory: LogDirectory;
+  private readonly dataFolder: string;
+  private readonly bootId = readBootId();
+  private lock: FolderLock | null = null;
+  private lockTimer: NodeJS.Timeout | null = null;
+  private running: Running | null = null;
+  private stopping: Promise<void> | null = null;
+
+  constructor(parts: BrokerParts) {
+    this.parts = parts;
+    this.logger = createLogger({ level: parts.logLevel, format: parts.logFormat, thread: 'main' });
+    this.dataFolder = resolve(must(parts.config.values['log.dirs'][0], 'the settings name a data folder'));
+    this.directory = new LogDirectory(new NodeDisk(), this.dataFolder);
+  }
+
+  get facts(): BrokerFacts {
+    return must(this.running, 'the broker is running').facts;
+  }
+
+  get address(): ListenAddress {
+    return this.facts.listen;
+  }
+
+  /** Throws Fault with a sentence for people when it cannot start; then nothing of it is left running. */
+  async start(): Promise<BrokerFacts> {
+    const native = loadNative();
+    const io = chooseIoPath(this.parts.config.values['perfbroker.io'], native);
+    this.lock = FolderLock.take(this.dataFolder, Date.now());
+    try {
+      this.directory.open(this.bootId);
+      this.running = await this.startAll(io);
+    } catch (error) {
+      this.lock.release();
+      throw error;
+    }
+    const lock = this.lock;
+    this.lockTimer = setInterval(() => lock.touch(Date.now()), LOCK_TOUCH_MS);
+    this.lockTimer.unref();
+    return this.running.facts;
+  }
+
+  /** Answers what is under way, writes everything down, ends all threads. A second call waits for the first. */
+  stop(): Promise<void> {
+    this.stopping ??= this.stopAll();
+    return this.stopping;
+  }
+
+  private async startAll(io: ChosenIo): Promise<Running> {
+    const { config } = this.parts;
+    const { values } = config;
+    const sizes = brokerSizes(values);
+    const isClean = this.directory.takeCleanMark();
+    const found = findPartitions(new NodeDisk(), this.directory.list());
+    const onDeath = (cause: Error): void => this.fail(cause);
+    const background = new BackgroundPool({
+      threadsMax: values['num.recovery.threads.per.data.dir'],
+      usesNative: io.usesNative,
+      logLevel: this.parts.logLevel,
+    });
+    const workers = startWorkers({ ...this.parts, io, sizes, fronts: FRONTS, background, onDeath });
+    const frontBox: { front: StartedFront | null } = { front: null };
+    try {
+      await workers.ready();
+      const host = new WorkerHost({
+        posts: workers.posts,
+        directory: this.directory,
+        isClean: isClean || found.length === 0,
+        settings: {
+          isSyncedBeforeAck: values['perfbroker.durability'] === 'fsync',
+          producerExpiryMs: values['producer.id.expiration.ms'],
+        },
+        recover: (args) => background.recover(args),
+        uniqueHex: () => randomBytes(16).toString('hex'),
+      });
+      const controller = new Controller({
+        store: new FileStore(this.dataFolder),
+        host,
+        config,
+        workers: sizes.workers,
+        nowMs: () => systemClock.nowMs(),
+        randomBytes: (count) => randomBytes(count),
+        slotsMax: sizes.slotsMax,
+      });
+      const report = await controller.start({ found, wasUnclean: !isClean && found.length > 0, clusterId: null });
+      for (const problem of report.problems) this.logger.error(problem);
+      const addresses = addressesOf(values);
+      const desk = this.deskOf(controller, addresses);
+      const front = startFront({
+        ...this.parts,
+        io,
+        sizes,
+        index: 0,
+        workers,
+        desk: deskFor(desk),
+        listen: addresses.listen,
+        logger: this.logger,
+        onDeath,
+      });
+      frontBox.front = front;
+      const listen = await front.ready();
+      controller.subscribe((update) => front.port.post(update));
+      const checkpoints = new Checkpoints({
+        directory: this.directory,
+        bootId: this.bootId,
+        host,
+        posts: workers.posts,
+        everyMs: values['log.flush.offset.checkpoint.interval.ms'],
+        logger: this.logger,
+      });
+      checkpoints.start();
+      const facts = this.factsOf(io, sizes, listen, addresses, controller, host, report, isClean);
+      return { controller, host, workers, fronts: [front], ports: [front.port], checkpoints, background, facts };
+    } catch (error) {
+      await Promise.all([frontBox.front?.terminate(), workers.terminate(), background.close()]);
+      throw error;
+    }
+  }
+
+  private deskOf(controller: Controller, addresses: Addresses): ControlDesk {
+    return new ControlDesk({
+      controller,
+      advertised: addresses.advertised,
+      dataApis: [produce, fetch, listOffsets, offsetForLeaderEpoch],
+      log: this.logger,
+      nowMs: () => Math.floor(systemClock.nowMs()),
+    });
+  }
+
+  private factsOf(
+    io: ChosenIo,
+    sizes: BrokerSizes,
+    listen: ListenAddress,
+    addresses: Addresses,
+    controller: Controller,
+    host: WorkerHost,
+    report: StartReport,
+    isClean: boolean,
+  ): BrokerFacts {
+    const notices = [...this.parts.config.notices, ...report.notices, ...report.problems];
+    for (const leftover of report.leftovers) notices.push(leftover.reason);
+    if (report.adoptedTopics.length > 0) {
+      notices.push(`topics found in the data folder and taken over: ${report.adoptedTopics.join(', ')}`);
+    }
+    if (!isClean && host.open.size > 0) {
+      const mebibytes = Math.ceil(host.bytesScanned / 1_048_576);
+      notices.push(`the last stop was not clean: ${mebibytes} MiB of logs were checked, and leader epochs moved on`);
+    }
+    if (io.notice !== null) notices.push(io.notice);
+    return {
+      listen,
+      advertised: addresses.advertised,
+      dataFolder: this.dataFolder,
+      io,
+      fronts: FRONTS,
+      workers: sizes.workers,
+      topics: controller.catalog.topicsByName.size,
+      partitions: host.open.size,
+      notices,
+    };
+  }
+
+  private async stopAll(): Promise<void> {
+    const running = this.running;
+    if (running === null) return;
+    running.checkpoints.stop();
+    await Promise.all(running.fronts.map((front) => front.stop()));
+    await running.controller.stop();
+    const rows = await running.workers.stop();
+    running.checkpoints.saveLast(rows);
+    await running.background.close();
+    if (this.lockTimer !== null) clearInterval(this.lockTimer);
+    this.lock?.release();
+    this.running = null;
+  }
+
+  /** Half a broker must not go on: what was acknowledged is in the files, the next start will find it. */
+  private fail(cause: Error): void {
+    this.logger.error(`the broker stops: ${cause.message}`);
+    if (this.parts.onFailure !== undefined) this.parts.onFailure(cause);
+    else process.exit(1);
+  }
+}
+
+/** The desk as a front's control port sees it. */
+function deskFor(desk: ControlDesk): RequestDesk {
+  return {
+    ranges: desk.registry.ranges,
+    flexibleSince: desk.registry.flexibleSince,
+    answer: (frame, { connection, peer, localHost, localPort }) =>
+      desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } }),
+  };
+}
+
+export interface EmbeddedBrokerOptions {
+  /** 0 (the default) asks for a free port; `broker.address` tells which. */
+  readonly port?: number;
+  readonly host?: string;
+  /** The data folder. */
+  readonly data: string;
+  /** Partitions of topics created without saying how many. */
+  readonly partitions?: number;
+  /** Any broker setting under Kafka's own key. */
+  readonly settings?: { readonly [key: string]: string };
+  readonly logLevel?: LogLevel;
+  readonly onFailure?: (cause: Error) => void;
+}
+
+/** A started broker inside the calling process. */
+export async function createBroker(options: EmbeddedBrokerOptions): Promise<Broker> {
+  const flags: Record<string, string> = {
+    ...options.settings,
+    port: String(options.port ?? 0),
+    'host.name': options.host ?? '127.0.0.1',
+    'log.dirs': options.data,
+    ...(options.partitions === undefined ? {} : { 'num.partitions': String(options.partitions) }),
+  };
+  const broker = new Broker({
+    config: loadBrokerConfig({ flags }),
+    logLevel: options.logLevel ?? 'warn',
+    logFormat: 'text',
+    ...(options.onFailure === undefined ? {} : { onFailure: options.onFailure }),
+  });
+  await broker.start();
+  return broker;
+}

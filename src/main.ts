@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+/** The process: command line → settings → broker → signals. What goes wrong becomes one sentence and exit code 1. */
+import { readFileSync } from 'node:fs';
+import { Fault, isFault } from './base/fault.ts';
+import { Broker, type BrokerFacts } from './broker.ts';
+import { readBrokerArguments } from './cli/broker-arguments.ts';
+import { renderHelp } from './cli/help.ts';
+import { renderStartScreen } from './cli/start-screen.ts';
+import type { BrokerConfig } from './config/broker-config.ts';
+import { loadBrokerConfig } from './config/load.ts';
+
+/** A stop that takes longer than this is given up: the data is in the page cache, and recovery knows how to go on. */
+const STOP_WAIT_MS = 10_000;
+
+async function main(): Promise<void> {
+  const given = readBrokerArguments(process.argv.slice(2));
+  if (given.kind === 'help') {
+    process.stdout.write(renderHelp());
+    return;
+  }
+  if (given.kind === 'version') {
+    process.stdout.write(`perfbroker ${version()}\n`);
+    return;
+  }
+  const file = given.configPath === null ? null : { path: given.configPath, content: readConfig(given.configPath) };
+  const config = loadBrokerConfig({ flags: given.flags, sets: given.sets, environment: process.env, file });
+  const broker = new Broker({ config, logLevel: 'info', logFormat: 'text' });
+  stopOnSignals(broker);
+  const facts = await broker.start();
+  process.stdout.write(`${renderStartScreen(screenFacts(facts, config), process.stdout.isTTY === true)}\n`);
+}
+
+function stopOnSignals(broker: Broker): void {
+  let isStopping = false;
+  const stop = (): void => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    setTimeout(() => process.exit(1), STOP_WAIT_MS).unref();
+    broker.stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+function screenFacts(facts: BrokerFacts, config: BrokerConfig): Parameters<typeof renderStartScreen>[0] {
+  const { values } = config;
+  return {
+    version: version(),
+    listen: facts.listen,
+    advertised: facts.advertised,
+    dataFolder: facts.dataFolder,
+    ioPath: facts.io.path,
+    ioReason: facts.io.reason,
+    fronts: facts.fronts,
+    workers: facts.workers,
+    durability: values['perfbroker.durability'] === 'fsync' ? 'fsync' : 'page-cache',
+    topics: facts.topics,
+    partitions: facts.partitions,
+    newTopicPartitions: values['num.partitions'],
+    startedInMs: performance.now(),
+    notices: facts.notices,
+  };
+}
+
+function readConfig(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new Fault('PB_BAD_SETTING', `--config ${path} cannot be read; check the path and its rights`, { cause });
+  }
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const parsed: unknown = JSON.parse(text);
+  return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : 'unknown';
+}
+
+function fail(error: unknown): never {
+  const text = isFault(error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`perfbroker: ${text}\n`);
+  process.exit(1);
+}
+
+main().catch(fail);

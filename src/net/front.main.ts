@@ -1,0 +1,151 @@
+/** A front's thread: builds transport, memory and role from what main handed over, and turns it until told to end. */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { createDataTable } from '../apis/data-table.ts';
+import { must } from '../base/assert.ts';
+import { systemClock } from '../base/clock.ts';
+import { isFault } from '../base/fault.ts';
+import { createLogger } from '../base/logger.ts';
+import { createDisk } from '../workers/create-disk.ts';
+import { frontEnd } from '../workers/lane.ts';
+import { Bells } from '../workers/shared-parts.ts';
+import { nativeIf } from '../workers/thread-native.ts';
+import { Board } from '../zerocopy/board.ts';
+import { ByteRing } from '../zerocopy/byte-ring.ts';
+import { BELL_ASLEEP_KERNEL, BELL_ASLEEP_LOOP } from '../zerocopy/layout.ts';
+import { memoryOf } from '../zerocopy/native.ts';
+import { Slab } from '../zerocopy/slab.ts';
+import { ControlLane } from './control-lane.ts';
+import { createTransport } from './create-transport.ts';
+import { Front } from './front.ts';
+import type { FrontReady, FrontThreadData } from './front-thread.ts';
+import { MessagePost } from './message-post.ts';
+import { NodeTransport } from './node-transport.ts';
+import type { Transport } from './transport.ts';
+
+/** Requests under way may finish so long after the end was asked for. */
+const LAST_TURNS_MS = 300;
+/** Connections over the limit are accepted and closed; they need numbers for that moment. */
+const SPARE_SOCKETS = 64;
+const SLEEP_MS_MAX = 10_000;
+
+interface Parts {
+  readonly front: Front;
+  readonly transport: Transport;
+  readonly bells: Bells;
+  readonly end: Int32Array;
+}
+
+function build(data: FrontThreadData, port: MessagePort): Parts {
+  const { shared } = data;
+  const native = nativeIf(shared.usesNative);
+  const bells = new Bells(shared, native, { main: () => port.postMessage(0), fronts: [] });
+  const transport = createTransport(
+    data.io,
+    native,
+    shared.frontEvents[data.index] ?? -1,
+    data.limits.connectionsMax + SPARE_SOCKETS,
+  );
+  const slab = new Slab(memoryOf(new Uint8Array(must(shared.slabs[data.index], 'a front has a slab')), native));
+  const outboxSlab = new Slab(memoryOf(new Uint8Array(new SharedArrayBuffer(data.outboxBytes)), native));
+  const controlEnd = frontEnd(data.control, bells.main());
+  const front = new Front({
+    index: data.index,
+    transport,
+    slab,
+    outboxSlab,
+    lanes: data.lanes.map((lane, worker) => frontEnd(lane, bells.worker(worker))),
+    control: new ControlLane(controlEnd, new ByteRing(data.arena), new MessagePost(data.mailPort), transport),
+    board: new Board(shared.board),
+    disk: createDisk(native),
+    dataApis: createDataTable(),
+    controlVersions: data.controlVersions,
+    flexibleSince: data.flexibleSince,
+    limits: data.limits,
+    logger: createLogger({ level: data.logLevel, format: data.logFormat, thread: `front-${data.index}` }),
+    nowMs: systemClock.nowMs(),
+  });
+  return { front, transport, bells, end: new Int32Array(data.end) };
+}
+
+/** In the kernel's hands while idle: the thread never returns to Node's event loop. */
+function loopInKernel(parts: Parts, index: number): void {
+  const { front, transport, end } = parts;
+  const bell = parts.bells.front(index);
+  while (Atomics.load(end, 0) === 0) {
+    const nowMs = systemClock.nowMs();
+    if (front.turn(nowMs)) continue;
+    bell.prepareSleep(BELL_ASLEEP_KERNEL);
+    if (front.isIdle && Atomics.load(end, 0) === 0) transport.poll(sleepMs(front, nowMs));
+    bell.cancelSleep();
+  }
+  lastTurns(parts);
+}
+
+/** On plain Node sockets: a turn per wake-up, so that the event loop can bring bytes. */
+function loopInNode(parts: Parts, index: number, transport: NodeTransport, wakePorts: readonly MessagePort[]): void {
+  const { front, end } = parts;
+  const bell = parts.bells.front(index);
+  let timer: NodeJS.Timeout | null = null;
+  let isDone = false;
+  const run = (): void => {
+    if (isDone) return;
+    bell.cancelSleep();
+    if (timer !== null) clearTimeout(timer);
+    let nowMs = systemClock.nowMs();
+    for (;;) {
+      while (front.turn(nowMs)) nowMs = systemClock.nowMs();
+      bell.prepareSleep(BELL_ASLEEP_LOOP);
+      if (front.isIdle) break;
+      bell.cancelSleep();
+    }
+    if (Atomics.load(end, 0) === 0) {
+      timer = setTimeout(run, sleepMs(front, nowMs));
+      return;
+    }
+    isDone = true;
+    lastTurns(parts);
+    for (const wakePort of wakePorts) wakePort.close();
+    must(parentPort, 'a front runs in a thread').close();
+  };
+  transport.onActivity = run;
+  for (const wakePort of wakePorts) wakePort.on('message', run);
+  must(parentPort, 'a front runs in a thread').on('message', run);
+  run();
+}
+
+function sleepMs(front: Front, nowMs: number): number {
+  return Math.min(SLEEP_MS_MAX, Math.max(0, Math.ceil(front.nextWakeMs() - nowMs)));
+}
+
+/** No new connections; what is under way may finish, within bounds. */
+function lastTurns(parts: Parts): void {
+  const { front, transport } = parts;
+  transport.setAccepting(false);
+  const startedMs = systemClock.nowMs();
+  let nowMs = startedMs;
+  while (nowMs - startedMs < LAST_TURNS_MS && front.isBusy) {
+    if (!front.turn(nowMs)) transport.poll(1);
+    nowMs = systemClock.nowMs();
+  }
+  transport.destroy();
+}
+
+async function main(): Promise<void> {
+  const data: FrontThreadData = workerData;
+  const port = must(parentPort, 'a front runs in a thread');
+  try {
+    const parts = build(data, port);
+    const { transport } = parts;
+    if (transport instanceof NodeTransport) await transport.prepare(data.listen, data.backlog);
+    const listen = transport.listen(data.listen, data.backlog);
+    transport.setAccepting(true);
+    port.postMessage({ kind: 'ready', listen } satisfies FrontReady);
+    if (transport instanceof NodeTransport) loopInNode(parts, data.index, transport, data.wakePorts);
+    else loopInKernel(parts, data.index);
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    port.postMessage({ kind: 'trouble', code: error.code, message: error.message });
+  }
+}
+
+await main();

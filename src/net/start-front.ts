@@ -1,0 +1,175 @@
+/**
+ * Spawns a front's thread and holds main's end of it: the control port, through which its control requests arrive, and
+ * its end. Called by the broker, which passes the desk in that answers requests.
+ */
+import { MessageChannel } from 'node:worker_threads';
+import { Fault } from '../base/fault.ts';
+import type { LogFormat, Logger, LogLevel } from '../base/logger.ts';
+import type { BrokerConfig } from '../config/broker-config.ts';
+import type { BrokerValues } from '../config/broker-settings.ts';
+import type { VersionRange } from '../protocol/registry.ts';
+import type { BrokerSizes } from '../workers/broker-sizes.ts';
+import { createLaneMemory, workerEnd } from '../workers/lane.ts';
+import { RoleThread } from '../workers/role-thread.ts';
+import { Bells } from '../workers/shared-parts.ts';
+import type { StartedWorkers } from '../workers/start-workers.ts';
+import { ByteRing } from '../zerocopy/byte-ring.ts';
+import { BELL_ASLEEP_LOOP } from '../zerocopy/layout.ts';
+import type { ChosenIo } from './choose-io-path.ts';
+import type { ConnectionFacts } from './control-lane.ts';
+import { ControlPort } from './control-port.ts';
+import type { FrontReady, FrontThreadData } from './front-thread.ts';
+import { FRONT_LIMITS, type FrontLimits } from './limits.ts';
+import { MessagePost } from './message-post.ts';
+import type { ListenAddress } from './transport.ts';
+
+/** What answers control requests; the desk of `apis/` fits. */
+export interface RequestDesk {
+  readonly ranges: readonly VersionRange[];
+  readonly flexibleSince: Int16Array;
+  /** The frame without its length prefix; the answer with it, null closes the connection. */
+  answer(frame: Uint8Array, connection: ConnectionFacts): Promise<Uint8Array | null>;
+}
+
+export interface StartFrontParts {
+  readonly index: number;
+  readonly config: BrokerConfig;
+  readonly io: ChosenIo;
+  readonly sizes: BrokerSizes;
+  readonly workers: StartedWorkers;
+  readonly desk: RequestDesk;
+  readonly listen: ListenAddress;
+  readonly logger: Logger;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly onDeath: (cause: Error) => void;
+}
+
+const READY_WAIT_MS = 20_000;
+const STOP_WAIT_MS = 5000;
+/** Replies that found the lane full are tried again so soon; nobody announces room in it. */
+const RETRY_MS = 2;
+
+export class StartedFront {
+  readonly port: ControlPort;
+  private readonly thread: RoleThread;
+  private readonly bells: Bells;
+  private readonly index: number;
+  private readonly end: Int32Array;
+  private retry: NodeJS.Timeout | null = null;
+
+  constructor(thread: RoleThread, port: ControlPort, bells: Bells, index: number, end: SharedArrayBuffer) {
+    this.thread = thread;
+    this.port = port;
+    this.bells = bells;
+    this.index = index;
+    this.end = new Int32Array(end);
+    thread.onMessage((message) => {
+      if (message === 0) this.drain();
+    });
+  }
+
+  async ready(): Promise<ListenAddress> {
+    const message = await this.thread.ready(READY_WAIT_MS);
+    if (!isReady(message)) throw new Fault('PB_THREAD', 'a front did not say where it listens');
+    this.drain();
+    return message.listen;
+  }
+
+  async stop(): Promise<void> {
+    this.thread.expectEnd();
+    Atomics.store(this.end, 0, 1);
+    this.bells.front(this.index).ring();
+    await this.thread.ended(STOP_WAIT_MS);
+    if (this.retry !== null) clearTimeout(this.retry);
+  }
+
+  terminate(): Promise<void> {
+    return this.thread.terminate();
+  }
+
+  /** Takes what the front sent, and announces main's sleep in its event loop before a last look. */
+  private drain(): void {
+    const bell = this.bells.main();
+    bell.cancelSleep();
+    this.port.drain();
+    bell.prepareSleep(BELL_ASLEEP_LOOP);
+    this.port.drain();
+    if (this.port.waitingCount > 0 && this.retry === null) {
+      this.retry = setTimeout(() => {
+        this.retry = null;
+        this.drain();
+      }, RETRY_MS);
+    }
+  }
+}
+
+export function startFront(parts: StartFrontParts): StartedFront {
+  const { index, io, sizes, workers, desk } = parts;
+  const control = createLaneMemory(sizes.controlSlots);
+  const arena = new SharedArrayBuffer(ByteRing.bytesFor(sizes.arenaBytes));
+  const mail = new MessageChannel();
+  const end = new SharedArrayBuffer(4);
+  const wakePorts = workers.wakePorts[index] ?? [];
+  const data: FrontThreadData = {
+    index,
+    shared: workers.shared,
+    lanes: workers.lanes[index] ?? [],
+    control,
+    arena,
+    outboxBytes: sizes.outboxBytes,
+    mailPort: mail.port2,
+    wakePorts,
+    end,
+    io: io.path,
+    listen: parts.listen,
+    backlog: parts.config.values['socket.listen.backlog.size'],
+    limits: limitsOf(parts.config.values, sizes),
+    controlVersions: controlVersions(desk.ranges),
+    flexibleSince: desk.flexibleSince,
+    logLevel: parts.logLevel,
+    logFormat: parts.logFormat,
+  };
+  const url = new URL(`./front.main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+  const thread = new RoleThread(`front-${index}`, url, data, [mail.port2, ...wakePorts], parts.onDeath);
+  const wakers = { main: null, fronts: [] as (() => void)[] };
+  wakers.fronts[index] = () => thread.post(0);
+  const bells = new Bells(workers.shared, io.native, wakers);
+  const slab = workers.shared.slabs[index];
+  if (slab === undefined) throw new RangeError('every front has a slab');
+  const port = new ControlPort({
+    lane: workerEnd(control, bells.front(index)),
+    arena: new ByteRing(arena),
+    slab: new Uint8Array(slab),
+    mail: new MessagePost(mail.port1),
+    onRequest: (frame, connection) => desk.answer(frame, connection),
+    onFailure: (error) =>
+      parts.logger.error(
+        `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      ),
+  });
+  return new StartedFront(thread, port, bells, index, end);
+}
+
+function limitsOf(values: BrokerValues, sizes: BrokerSizes): FrontLimits {
+  const idleMs = values['connections.max.idle.ms'];
+  return {
+    ...FRONT_LIMITS,
+    requestBytesMax: Math.min(values['socket.request.max.bytes'], sizes.slabBytes / 2),
+    connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax),
+    connectionsPerAddressMax: Math.min(values['max.connections.per.ip'], FRONT_LIMITS.connectionsPerAddressMax),
+    idleMs: idleMs < 0 ? Number.MAX_SAFE_INTEGER : idleMs,
+    fetchSessionsMax: values['max.incremental.fetch.session.cache.slots'],
+    fetchBytesMax: values['fetch.max.bytes'],
+  };
+}
+
+function controlVersions(ranges: readonly VersionRange[]): (readonly [number, number] | undefined)[] {
+  const table: (readonly [number, number] | undefined)[] = [];
+  for (const { apiKey, minVersion, maxVersion } of ranges) table[apiKey] = [minVersion, maxVersion];
+  return table;
+}
+
+function isReady(message: unknown): message is FrontReady {
+  return typeof message === 'object' && message !== null && 'listen' in message;
+}

@@ -1,0 +1,166 @@
+/**
+ * Spawns the partition workers and their disk aide, with the memory they share, and ends them again. The lanes to the
+ * fronts are made here as well, because a worker must know both ends' memory before it starts.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { LogFormat, LogLevel } from '../base/logger.ts';
+import { BOARD_ROW_BYTES } from '../zerocopy/layout.ts';
+import type { Native } from '../zerocopy/native.ts';
+import type { BackgroundPool } from './background-pool.ts';
+import type { BrokerSizes } from './broker-sizes.ts';
+import type { PartitionReport, WorkerReply } from './commands.ts';
+import { createLaneMemory, type LaneMemory } from './lane.ts';
+import { MailSender } from './mailbox.ts';
+import { RoleThread } from './role-thread.ts';
+import { Bells, bellBytes, NO_WAKERS, type SharedParts } from './shared-parts.ts';
+import type { DiskAideThreadData, PartitionThreadData } from './thread-data.ts';
+import { type RecodeRequest, WorkerPost } from './worker-post.ts';
+
+export interface StartWorkersParts {
+  readonly io: { readonly native: Native | null; readonly usesNative: boolean; readonly sleepsInKernel: boolean };
+  readonly sizes: BrokerSizes;
+  readonly fronts: number;
+  readonly background: BackgroundPool;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly onDeath: (cause: Error) => void;
+}
+
+const READY_WAIT_MS = 20_000;
+const STOP_WAIT_MS = 20_000;
+const AIDES = 1;
+
+export class StartedWorkers {
+  readonly shared: SharedParts;
+  readonly bells: Bells;
+  /** By front, then by worker. */
+  readonly lanes: readonly (readonly LaneMemory[])[];
+  /** By front: where its thread is woken, one port a worker; empty for fronts that sleep in the kernel. */
+  readonly wakePorts: readonly MessagePort[][];
+  readonly posts: readonly WorkerPost[];
+  private readonly threads: readonly RoleThread[];
+  private readonly aide: RoleThread;
+  private readonly aideEnd: SharedArrayBuffer;
+
+  constructor(parts: {
+    shared: SharedParts;
+    bells: Bells;
+    lanes: readonly (readonly LaneMemory[])[];
+    wakePorts: readonly MessagePort[][];
+    posts: readonly WorkerPost[];
+    threads: readonly RoleThread[];
+    aide: RoleThread;
+    aideEnd: SharedArrayBuffer;
+  }) {
+    this.shared = parts.shared;
+    this.bells = parts.bells;
+    this.lanes = parts.lanes;
+    this.wakePorts = parts.wakePorts;
+    this.posts = parts.posts;
+    this.threads = parts.threads;
+    this.aide = parts.aide;
+    this.aideEnd = parts.aideEnd;
+  }
+
+  async ready(): Promise<void> {
+    await Promise.all([...this.threads, this.aide].map((thread) => thread.ready(READY_WAIT_MS)));
+  }
+
+  /** Closes all logs; the rows tell how each of them ended. */
+  async stop(): Promise<PartitionReport[]> {
+    for (const thread of [...this.threads, this.aide]) thread.expectEnd();
+    const rows = await Promise.all(this.posts.map((post) => post.stop(STOP_WAIT_MS)));
+    Atomics.store(new Int32Array(this.aideEnd), 0, 1);
+    this.bells.aide(0).ring();
+    await Promise.all([...this.threads, this.aide].map((thread) => thread.ended(STOP_WAIT_MS)));
+    return rows.flat();
+  }
+
+  async terminate(): Promise<void> {
+    await Promise.all([...this.threads, this.aide].map((thread) => thread.terminate()));
+  }
+}
+
+export function startWorkers(parts: StartWorkersParts): StartedWorkers {
+  const { sizes, fronts, io } = parts;
+  const shared = sharedParts(parts);
+  const bells = new Bells(shared, io.native, NO_WAKERS);
+  const lanes = times(fronts, () => times(sizes.workers, () => createLaneMemory(sizes.laneSlots)));
+  const aideLanes = times(sizes.workers, () => createLaneMemory(sizes.aideSlots));
+  const wakePorts: MessagePort[][] = times(fronts, () => []);
+  const posts: WorkerPost[] = [];
+  const threads: RoleThread[] = [];
+  for (let index = 0; index < sizes.workers; index++) {
+    const mail = new MessageChannel();
+    const mailCounter = new SharedArrayBuffer(4);
+    const frontPorts = times(fronts, (front) => (io.sleepsInKernel ? null : wakeChannel(wakePorts, front)));
+    const aide = aideLanes[index];
+    if (aide === undefined) throw new RangeError('every worker has a lane to the aide');
+    const data: PartitionThreadData = {
+      index,
+      shared,
+      lanes: lanes.map((ofFront) => laneAt(ofFront, index)),
+      aide,
+      mailPort: mail.port2,
+      mailCounter,
+      frontPorts,
+      filesOpenMax: sizes.filesOpenMaxPerWorker,
+      logLevel: parts.logLevel,
+      logFormat: parts.logFormat,
+    };
+    const transfer = [mail.port2, ...frontPorts.filter((port) => port !== null)];
+    const thread = new RoleThread(`worker-${index}`, threadUrl('partition'), data, transfer, parts.onDeath);
+    mail.port1.unref();
+    const post = new WorkerPost(index, new MailSender(mail.port1, mailCounter, bells.worker(index)));
+    thread.onMessage((message) => post.receive(message as WorkerReply));
+    post.onRecode = (request) => recodeFor(parts.background, post, request);
+    posts.push(post);
+    threads.push(thread);
+  }
+  const aideEnd = new SharedArrayBuffer(4);
+  const aideData: DiskAideThreadData = { index: 0, shared, lanes: aideLanes, end: aideEnd };
+  const aide = new RoleThread('disk-aide', threadUrl('disk-aide'), aideData, [], parts.onDeath);
+  return new StartedWorkers({ shared, bells, lanes, wakePorts, posts, threads, aide, aideEnd });
+}
+
+function sharedParts(parts: StartWorkersParts): SharedParts {
+  const { sizes, fronts, io } = parts;
+  const { native } = io;
+  return {
+    fronts,
+    workers: sizes.workers,
+    aides: AIDES,
+    bells: new SharedArrayBuffer(bellBytes(fronts, sizes.workers, AIDES)),
+    board: new SharedArrayBuffer(sizes.slotsMax * BOARD_ROW_BYTES),
+    slabs: times(fronts, () => new SharedArrayBuffer(sizes.slabBytes)),
+    frontEvents: times(fronts, () => (io.sleepsInKernel && native !== null ? native.eventfdOpen() : -1)),
+    usesNative: io.usesNative,
+  };
+}
+
+function recodeFor(background: BackgroundPool, post: WorkerPost, request: RecodeRequest): void {
+  background.recode(request.batch, request.codec, request.level).then(
+    (bytes) => post.recoded(request.ticket, bytes),
+    () => post.recoded(request.ticket, null),
+  );
+}
+
+function wakeChannel(wakePorts: MessagePort[][], front: number): MessagePort {
+  const channel = new MessageChannel();
+  wakePorts[front]?.push(channel.port2);
+  return channel.port1;
+}
+
+function laneAt(lanes: readonly LaneMemory[], index: number): LaneMemory {
+  const lane = lanes[index];
+  if (lane === undefined) throw new RangeError('every front has a lane to every worker');
+  return lane;
+}
+
+function threadUrl(name: string): URL {
+  return new URL(`./${name}.main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+}
+
+function times<T>(count: number, make: (index: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index));
+}

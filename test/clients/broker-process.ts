@@ -106,10 +106,14 @@ export class BrokerProcess {
     await ended;
   }
 
-  /** Stops the broker and removes its data folder if it made it. */
+  /** Stops the broker and removes its data folder if it made it. A broker that ended by itself has much to explain. */
   async dispose(): Promise<void> {
+    const endedWith = this.#child.exitCode;
     await this.stop();
     if (this.#ownsFolder) rmSync(this.dataFolder, { recursive: true, force: true });
+    if (endedWith !== null && endedWith !== 0) {
+      throw new Error(`the broker had ended by itself with ${endedWith}:\n${this.#output}`);
+    }
   }
 }
 

@@ -76,7 +76,8 @@ export class FetchAnswer {
     );
     if (!this.writeTopics(front, connection, exchange, plan)) return SETTLE_CLOSES;
     const end = writer.close();
-    outbox.commit(connection, end - this.committedAt);
+    // Before version 12 nothing follows the last records.
+    if (end > this.committedAt) outbox.commit(connection, end - this.committedAt);
     this.rotate(plan);
     return SETTLED;
   }

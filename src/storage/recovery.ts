@@ -15,7 +15,7 @@ import { BatchScan } from './batch-scan.ts';
 import { EpochHistory } from './epoch-history.ts';
 import { listSegments } from './partition-files.ts';
 import { ProducerLedger } from './producer-ledger.ts';
-import { loadLedger, replayBatch, snapshotOffsets } from './producer-replay.ts';
+import { loadLedger, loadNewestSnapshot, replayBatch, snapshotOffsets } from './producer-replay.ts';
 import { saveSnapshot, snapshotPath } from './producer-snapshot.ts';
 import type { Segment } from './segment.ts';
 import type { StorageTools } from './storage-tools.ts';
@@ -55,6 +55,8 @@ class Recovery {
   private readonly segments: Segment[];
   private readonly ledger = new ProducerLedger();
   private readonly vouched: number;
+  /** What lies before it is in the ledger already. */
+  private replayFrom = 0;
   private epochs: EpochHistory;
   private endOffset = 0;
   private bytesCut = 0;
@@ -65,7 +67,7 @@ class Recovery {
     this.args = args;
     this.scan = new BatchScan(tools.disk, tools.crc);
     this.segments = listSegments(tools, args.folder, args.nowMs);
-    this.vouched = Math.max(0, args.recoveryPoint, args.writtenOffset);
+    this.vouched = Math.max(0, args.recoveryPoint, args.writtenOffset, this.snapshotVoucher());
     this.endOffset = this.segments[0]?.baseOffset ?? 0;
     const known = EpochHistory.read(tools, args.folder);
     this.epochs = known ?? new EpochHistory(tools, args.folder, []);
@@ -109,6 +111,12 @@ class Recovery {
     };
   }
 
+  /** A snapshot is written after the batches it knows of: under the same boot it vouches for them. */
+  private snapshotVoucher(): number {
+    if (this.args.writtenOffset < 0) return 0;
+    return loadNewestSnapshot(this.tools, this.args.folder, Number.POSITIVE_INFINITY, this.ledger, this.args.nowMs);
+  }
+
   /** Where the scan of a segment begins: at the last index entry that the voucher covers, else at its first byte. */
   private placeToBegin(segment: Segment): number {
     const size = segment.sizeBytes;
@@ -117,14 +125,16 @@ class Recovery {
     return Math.min(segment.offsets.floorByOffset(this.vouched), size);
   }
 
-  /** The producers as they were at the place where the scan begins: decisions of transactions behind it depend on them. */
+  /** The producers as they were at the place where the scan begins, or, where a snapshot knows more, a little behind it. */
   private prepareLedger(segment: Segment, position: number): void {
-    const walk = this.tools.walk;
-    walk.begin(this.tools.files.use(segment.log), position, segment.sizeBytes);
-    const offset = walk.next() ? walk.baseOffset : segment.baseOffset;
-    if (!loadLedger(this.tools, this.args.folder, this.segments, offset, this.ledger, this.args.nowMs)) {
-      this.tools.logger.warn(
-        `${this.args.partitionName}: earlier batches cannot be read; producers before ${offset} are forgotten`,
+    const { tools, args } = this;
+    const offset = segment.firstOffsetAt(position, segment.baseOffset);
+    const snapshot = loadNewestSnapshot(tools, args.folder, Math.max(this.vouched, offset), this.ledger, args.nowMs);
+    this.replayFrom = Math.max(snapshot, offset);
+    if (snapshot >= offset) return;
+    if (!loadLedger(tools, args.folder, this.segments, offset, this.ledger, args.nowMs)) {
+      tools.logger.warn(
+        `${args.partitionName}: earlier batches cannot be read; producers before ${offset} are forgotten`,
       );
     }
   }
@@ -137,7 +147,7 @@ class Recovery {
     this.endOffset = Math.max(this.endOffset, segment.baseOffset);
     let isBegun = false;
     while (scan.next()) {
-      if (!isBegun) this.resetBehind(segment, from, scan.baseOffset);
+      if (!isBegun) this.resetBehind(segment, from, scan.baseOffset, isReplayed);
       isBegun = true;
       const view = scan.memory.view;
       segment.noteBatch(
@@ -151,6 +161,7 @@ class Recovery {
       if (!isReplayed) continue;
       const epoch = batchLeaderEpoch(view, scan.at);
       if (epoch > this.epochs.latest) this.epochs.begin(epoch, scan.baseOffset);
+      if (scan.baseOffset < this.replayFrom) continue;
       const ended = replayBatch(this.ledger, view, scan.at, scan.length, this.args.nowMs);
       if (ended?.isAborted)
         segment.aborted.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
@@ -161,16 +172,18 @@ class Recovery {
       if (isReplayed) this.prepareLedger(segment, 0);
       return this.scanSegment(segment, 0, vouched, isReplayed);
     }
-    if (!isBegun) this.resetBehind(segment, from, this.endOffset);
+    if (!isBegun) this.resetBehind(segment, from, this.endOffset, isReplayed);
     if (scan.isDamaged) this.cut(segment, scan.position, size);
     segment.seal();
     tools.files.unpin(segment.log);
     return !scan.isDamaged;
   }
 
-  private resetBehind(segment: Segment, position: number, offset: number): void {
+  private resetBehind(segment: Segment, position: number, offset: number, isReplayed: boolean): void {
     const firstOffset = position === 0 ? segment.baseOffset : offset;
-    segment.dropIndexesFrom(position, firstOffset);
+    // Aborted transactions are only found anew where producers are replayed.
+    const abortedOffset = isReplayed ? Math.max(firstOffset, this.replayFrom) : Number.POSITIVE_INFINITY;
+    segment.dropIndexesFrom(position, firstOffset, abortedOffset);
   }
 
   private cut(segment: Segment, position: number, size: number): void {

@@ -187,11 +187,11 @@ export class Segment {
   truncateTo(position: number, offset: number): void {
     assert(position <= this.sizeBytes, 'a segment is only cut shorter');
     this.tools.disk.truncate(this.tools.files.use(this.log), position);
-    this.dropIndexesFrom(position, offset);
+    this.dropIndexesFrom(position, offset, offset);
   }
 
   /** Forgets what the indexes say of batches from the position on; `noteBatch` goes on from there. */
-  dropIndexesFrom(position: number, offset: number): void {
+  dropIndexesFrom(position: number, offset: number, abortedOffset: number): void {
     if (position === 0) {
       // Entries may be garbage here, so that none of them can say where to stop.
       this.offsets.file.truncateTo(0);
@@ -201,7 +201,7 @@ export class Segment {
       this.offsets.truncateFrom(position);
       this.times.truncateFrom(offset);
     }
-    this.aborted.truncateFrom(offset);
+    this.aborted.truncateFrom(abortedOffset);
     this.sizeBytes = position;
     this.bytesSinceEntry = 0;
     this.firstTimestampNow = UNKNOWN;

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { AbortedList } from '../../src/storage/aborted-index.ts';
 import { recoverPartition } from '../../src/storage/recovery.ts';
+import { APPEND_FLAG_INTERNAL } from '../../src/zerocopy/layout.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
-import { append, batch, FOLDER, makeTools, NOW_MS, open, queue, readBytes, SMALL } from './storage-kit.ts';
+import { append, batch, FOLDER, makeTools, marker, NOW_MS, open, queue, readBytes, SMALL } from './storage-kit.ts';
 
 const ARGS = {
   folder: FOLDER,
@@ -125,6 +127,40 @@ describe('recovery', () => {
     expect(log.appended).toMatchObject({ isDuplicate: true, baseOffset: 3 });
     expect(queue(log, batch({ ...producer, baseSequence: 6, isTransactional: true }))).toBe(45);
     expect(queue(log, batch({ ...producer, producerEpoch: 0, baseSequence: 0 }))).toBe(47);
+  });
+
+  it('keeps the aborted transactions of older segments whose other indexes it makes anew', () => {
+    const disk = new FakeDisk();
+    const log = open(makeTools(disk).tools, { settings: { ...SMALL, segmentBytesMax: 1_000_000 } });
+    append(log, batch({ producerId: 7, producerEpoch: 0, baseSequence: 0, isTransactional: true, valueBytes: 300 }));
+    queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+    log.flushWrites();
+    append(log, batch({ valueBytes: 300 }), batch());
+    log.roll(NOW_MS);
+    append(log, batch());
+    disk.crash('kill');
+    disk.corrupt(`${FOLDER}/00000000000000000000.index`, 0, new Uint8Array(16).fill(255));
+    const again = open(makeTools(disk).tools, { isClean: false, recoveryPoint: 4 });
+    const list = new AbortedList(4);
+    again.collectAborted(0, 5, list);
+    expect(list.count).toBe(1);
+    expect(again.watermarks).toMatchObject({ stable: 5, end: 5 });
+  });
+
+  it('trusts a producer snapshot under the same boot, and replays only what lies behind it', () => {
+    const disk = new FakeDisk();
+    const producer = { producerId: 4, producerEpoch: 0 };
+    const log = open(makeTools(disk).tools, { settings: { ...SMALL, segmentBytesMax: 1_000_000 } });
+    append(log, batch({ ...producer, baseSequence: 0, count: 3 }));
+    log.roll(NOW_MS);
+    append(log, batch({ ...producer, baseSequence: 3, count: 2 }));
+    disk.crash('kill');
+    const again = open(makeTools(disk).tools, { isClean: false, writtenOffset: 0 });
+    expect(again.watermarks.end).toBe(5);
+    expect(queue(again, batch({ ...producer, baseSequence: 3, count: 2 }))).toBe(0);
+    expect(again.appended).toMatchObject({ isDuplicate: true, baseOffset: 3 });
+    expect(queue(again, batch({ ...producer, baseSequence: 5 }))).toBe(0);
+    expect(again.appended.isDuplicate).toBe(false);
   });
 
   it('collects epochs from the batches when their file is lost', () => {

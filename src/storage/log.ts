@@ -17,12 +17,12 @@
  */
 import { assert } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
-import { stampBatch, stampTimestamp } from '../protocol/batch.ts';
-import { APPEND_FLAG_INTERNAL, APPEND_FLAG_ZSTD_ALLOWED, READ_FLAG_COMMITTED } from '../zerocopy/layout.ts';
+import { stampBatch } from '../protocol/batch.ts';
+import { READ_FLAG_COMMITTED } from '../zerocopy/layout.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { AbortedList } from './aborted-index.ts';
 import { Appender, SEGMENT_BYTES_MAX } from './appender.ts';
-import { ControlMarker, MARKER_OTHER } from './control-marker.ts';
+import { type Appended, BatchIntake } from './batch-intake.ts';
 import type { EpochEnd, EpochHistory } from './epoch-history.ts';
 import { FlushPolicy } from './flush-policy.ts';
 import type { LogSettings } from './log-settings.ts';
@@ -39,7 +39,6 @@ import { Watermarks } from './watermarks.ts';
 
 const NONE = 0;
 const OFFSET_OUT_OF_RANGE = 1;
-const RECORD_LIST_TOO_LARGE = 18;
 const KAFKA_STORAGE_ERROR = 56;
 const EIO = 5;
 const ENOSPC = 28;
@@ -54,20 +53,6 @@ export const TIMESTAMP_LATEST_TIERED = -5;
 
 /** A producer snapshot is due after so many bytes, so that recovery never replays the headers of more. */
 const SNAPSHOT_EVERY_BYTES = 67_108_864;
-
-/** What became of the last `append`; good when it returned 0, but for `recordIndex` and `reason`, which tell a refusal. */
-export interface Appended {
-  baseOffset: number;
-  lastOffset: number;
-  /** -1 unless the topic stamps append times, or the batch was a duplicate. */
-  logAppendTimeMs: number;
-  logStartOffset: number;
-  recordIndex: number;
-  /** A code of `protocol/batch-reasons`. */
-  reason: number;
-  /** The batch was appended before; the offsets are those of then, and nothing was queued. */
-  isDuplicate: boolean;
-}
 
 export interface LogParts {
   readonly tools: StorageTools;
@@ -105,10 +90,10 @@ export class Log {
   private readonly ledger: ProducerLedger;
   private readonly epochs: EpochHistory;
   private readonly policy: FlushPolicy;
+  private readonly intake: BatchIntake;
   private readonly appender: Appender;
   private readonly reader: Reader;
   private readonly search: TimestampSearch;
-  private readonly marker = new ControlMarker();
   private readonly endedTransactions: DecidedTransaction[] = [];
   /** The offset the next record gets: runs ahead of `watermarks.end` by what is queued. */
   private nextOffset: number;
@@ -126,6 +111,7 @@ export class Log {
     this.ledger = parts.ledger;
     this.epochs = parts.epochs;
     this.policy = new FlushPolicy(parts.settings);
+    this.intake = new BatchIntake(parts.tools, parts.ledger);
     this.appender = new Appender(parts.tools);
     this.reader = new Reader(parts.tools, parts.list);
     this.search = new TimestampSearch(parts.tools, parts.list);
@@ -180,20 +166,19 @@ export class Log {
     this.nowMs = nowMs;
     if (this.poison !== 0) return KAFKA_STORAGE_ERROR;
     const check = this.tools.check;
-    const error = this.checkBatch(memory, at, length, flags, nowMs);
-    if (error !== NONE) return error;
-    if (check.producerId >= 0) {
-      const producerError = this.checkProducer(memory, at, length, flags);
-      if (producerError !== NONE || this.appended.isDuplicate) return producerError;
-    }
-    const maxTimestamp = this.stampTimes(memory, at, length, nowMs);
+    const error = this.intake.admit(memory, at, length, flags, nowMs, this.settings, this.appended);
+    if (error !== NONE || this.appended.isDuplicate) return error;
+    const maxTimestamp = this.intake.stampTimes(memory, at, length, nowMs, this.settings, this.appended);
     if (!this.makeRoom(length, check.lastOffsetDelta, maxTimestamp, nowMs)) return KAFKA_STORAGE_ERROR;
     const baseOffset = this.nextOffset;
     const lastOffset = baseOffset + check.lastOffsetDelta;
     assert(Number.isSafeInteger(lastOffset), 'offsets stay exact');
     stampBatch(memory.view, at, baseOffset, this.leaderEpoch);
     this.appender.queue(memory, at, length, lastOffset, maxTimestamp);
-    if (check.producerId >= 0) this.recordProducer(baseOffset, lastOffset, maxTimestamp, nowMs);
+    if (check.producerId >= 0) {
+      const ended = this.intake.record(baseOffset, lastOffset, maxTimestamp, nowMs);
+      if (ended !== null) this.endedTransactions.push(ended);
+    }
     this.nextOffset = lastOffset + 1;
     this.appended.baseOffset = baseOffset;
     this.appended.lastOffset = lastOffset;
@@ -429,88 +414,6 @@ export class Log {
       if (error < 0) return error;
     }
     return this.list.syncIndexes();
-  }
-
-  private checkBatch(memory: Memory, at: number, length: number, flags: number, nowMs: number): number {
-    const { rules, check } = this.tools;
-    const settings = this.settings;
-    const isInternal = (flags & APPEND_FLAG_INTERNAL) !== 0;
-    rules.messageBytesMax = isInternal ? SEGMENT_BYTES_MAX : settings.batchBytesMax;
-    rules.timestampBeforeMaxMs = settings.timestampBeforeMaxMs;
-    rules.timestampAfterMaxMs = settings.timestampAfterMaxMs;
-    rules.isLogAppendTime = settings.isLogAppendTime;
-    rules.isCompacted = settings.isCompacted && !isInternal;
-    rules.isZstdAllowed = (flags & APPEND_FLAG_ZSTD_ALLOWED) !== 0 || isInternal;
-    rules.isInternal = isInternal;
-    rules.nowMs = nowMs;
-    const error = check.check(memory, at, length, rules);
-    if (error !== NONE) {
-      this.appended.recordIndex = check.recordIndex;
-      this.appended.reason = check.reason;
-      return error;
-    }
-    return length > settings.segmentBytesMax ? RECORD_LIST_TOO_LARGE : NONE;
-  }
-
-  private checkProducer(memory: Memory, at: number, length: number, flags: number): number {
-    const check = this.tools.check;
-    const ledger = this.ledger;
-    if (check.isControl) {
-      this.marker.read(memory.view, at, at + length);
-      if (this.marker.kind === MARKER_OTHER) return NONE;
-      return ledger.checkMarker(check.producerId, check.producerEpoch, this.marker.coordinatorEpoch);
-    }
-    const isInternal = (flags & APPEND_FLAG_INTERNAL) !== 0;
-    const error = ledger.check(
-      check.producerId,
-      check.producerEpoch,
-      check.baseSequence,
-      check.count,
-      check.isTransactional,
-      isInternal,
-    );
-    if (error !== NONE || !ledger.isDuplicate) return error;
-    this.appended.isDuplicate = true;
-    this.appended.baseOffset = ledger.duplicateBaseOffset;
-    this.appended.lastOffset = ledger.duplicateLastOffset;
-    this.appended.logAppendTimeMs = ledger.duplicateTimestamp;
-    return NONE;
-  }
-
-  private recordProducer(baseOffset: number, lastOffset: number, maxTimestamp: number, nowMs: number): void {
-    const check = this.tools.check;
-    const id = check.producerId;
-    const epoch = check.producerEpoch;
-    if (!check.isControl) {
-      this.ledger.record(
-        id,
-        epoch,
-        check.baseSequence,
-        baseOffset,
-        lastOffset,
-        maxTimestamp,
-        check.isTransactional,
-        nowMs,
-      );
-      return;
-    }
-    const { kind, coordinatorEpoch } = this.marker;
-    if (kind === MARKER_OTHER) return;
-    const ended = this.ledger.recordMarker(id, epoch, kind, coordinatorEpoch, lastOffset, maxTimestamp, nowMs);
-    if (ended !== null) this.endedTransactions.push(ended);
-  }
-
-  /** Returns the timestamp that the indexes go by. */
-  private stampTimes(memory: Memory, at: number, length: number, nowMs: number): number {
-    const check = this.tools.check;
-    if (this.settings.isLogAppendTime && !check.isControl) {
-      stampTimestamp(memory, at, length, true, nowMs, this.tools.crc);
-      this.appended.logAppendTimeMs = nowMs;
-      return nowMs;
-    }
-    if (check.isMaxTimestampWrong)
-      stampTimestamp(memory, at, length, check.isLogAppendTime, check.maxTimestamp, this.tools.crc);
-    return check.maxTimestamp;
   }
 
   /** Begins a new segment, or writes out a full queue, when the batch would not fit. */

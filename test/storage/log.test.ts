@@ -379,4 +379,18 @@ describe('shrinking', () => {
     append(log, batch());
     expect(baseOffsets(readBytes(tools, log, 0))).toEqual([0]);
   });
+
+  it('keeps no snapshot and no descriptor of what was cut off', () => {
+    const { disk, log: first } = fresh();
+    for (let index = 0; index < 40; index++) append(first, batch({ valueBytes: 100 }));
+    expect(first.close(true)).toBe(0);
+    expect(disk.stat(`${FOLDER}/00000000000000000040.snapshot`)).not.toBeNull();
+    const { tools } = makeTools(disk);
+    const log = open(tools);
+    for (let index = 0; index < 40; index++) append(log, batch({ valueBytes: 100 }));
+    log.truncateTo(13, NOW_MS);
+    expect(disk.stat(`${FOLDER}/00000000000000000040.snapshot`)).toBeNull();
+    expect(log.close(true)).toBe(0);
+    expect(tools.files.openCount).toBe(0);
+  });
 });

@@ -161,7 +161,8 @@ export class PartitionQueryApi<Request, ResponseInput> implements DataApi {
     this.writer.reset();
     const answer = this.query.answerOf(asked.request, asked.questions);
     encodeResponseFrame(this.query.api, exchange.version, exchange.correlationId, answer, this.writer);
-    return this.writer.written().slice();
+    // A copy: the writer is reused before this answer may have left.
+    return new Uint8Array(this.writer.written());
   }
 
   private askedBy(exchange: Exchange): Asked<Request> {

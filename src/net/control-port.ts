@@ -101,7 +101,7 @@ export class ControlPort {
         assert(words[at + SLOT_KIND] === JOB_CONTROL, 'a front sends requests, and tells of closed connections');
         const from = words[at + CONTROL_AT]!;
         // The copy is what makes the span the front's again.
-        const frame = this.parts.slab.slice(from, from + words[at + CONTROL_LENGTH]!);
+        const frame = new Uint8Array(this.parts.slab.subarray(from, from + words[at + CONTROL_LENGTH]!));
         this.take(this.clientOf(connection), words[at + SLOT_EXCHANGE]!, frame);
       }
       lane.incoming.advance();

@@ -90,7 +90,7 @@ export class ControlReplies {
     assert(connection !== null, 'only a reply that somebody waits for is copied');
     const part = outbox.copyAside(this.control.arena.bytes, from, length);
     if (part < 0) return false;
-    if (connection.orderHead === exchange) {
+    if (connection.orderHead === exchange && exchange.replyHead < 0) {
       // Nothing is before it: the pieces of a long reply leave as they come, and need not fit into memory together.
       outbox.appendChain(connection, part, part);
       this.responder.touch(connection);

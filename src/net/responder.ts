@@ -121,7 +121,12 @@ export class Responder {
 
   private settleHeads(connection: Connection): void {
     for (let head = connection.orderHead; head !== null; head = connection.orderHead) {
-      if (head.state !== EXCHANGE_READY || connection.state !== CONNECTION_OPEN) return;
+      if (connection.state !== CONNECTION_OPEN) return;
+      if (head.state !== EXCHANGE_READY) {
+        // A long reply whose turn has come leaves as far as it is here; what follows joins it directly.
+        if (head.replyHead >= 0) this.appendReply(connection, head);
+        return;
+      }
       const outcome = this.settle(connection, head);
       if (outcome === SETTLE_WAITS) {
         this.waitForOutbox(connection);
@@ -144,10 +149,14 @@ export class Responder {
     if (exchange.api !== null) return exchange.api.settle(this.front, exchange);
     // Nothing collected: its pieces have left already, or it only closes.
     if (exchange.replyHead < 0) return SETTLED;
+    this.appendReply(connection, exchange);
+    return SETTLED;
+  }
+
+  private appendReply(connection: Connection, exchange: Exchange): void {
     this.front.outbox.appendChain(connection, exchange.replyHead, exchange.replyTail);
     exchange.replyHead = -1;
     exchange.replyTail = -1;
-    return SETTLED;
   }
 
   private waitForOutbox(connection: Connection): void {

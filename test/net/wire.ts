@@ -11,7 +11,8 @@ const FRAME_BYTES_MAX = 64 << 20;
 export function requestFrame<I>(api: Api<unknown, I>, version: number, correlationId: number, value: I): Uint8Array {
   const writer = new Writer(FRAME_BYTES_MAX);
   encodeRequestFrame(api, version, correlationId, 'test', value, writer);
-  return writer.written().slice();
+  // Not `slice`, which on a Buffer gives a view.
+  return new Uint8Array(writer.written());
 }
 
 /** Whole frames of a stream, without their prefixes. */

@@ -3,13 +3,14 @@
  * wheel. One thread, warm caches: the floor of each, without what crossing between cores adds (for that see
  * `test/threads/ring-stress.main.ts`). Run the built file: `node dist/bench/micro/memory-structures.js`, three seconds.
  */
-import { Prng } from '../../src/base/prng.ts';
+
 import { TimerWheel } from '../../src/base/timer-wheel.ts';
 import { Board } from '../../src/zerocopy/board.ts';
 import { ByteRing } from '../../src/zerocopy/byte-ring.ts';
 import { SLOT_WORDS } from '../../src/zerocopy/layout.ts';
 import { Ring } from '../../src/zerocopy/ring.ts';
 import { Slab } from '../../src/zerocopy/slab.ts';
+import { Prng } from '../../test/support/prng.ts';
 
 const ROUNDS = 8;
 const ROUND_MS = 30;

@@ -1,7 +1,7 @@
 /**
  * The words a schema is written in. A field is a small immutable description; the TypeScript type of the decoded value
- * travels with it, so that a schema is the only place where a message is spelled out. `compile` and `interpret` turn
- * descriptions into bytes and back. Nothing here knows about bytes, requests or handlers.
+ * travels with it, so that a schema is the only place where a message is spelled out. `compile` turns descriptions into
+ * code that reads and writes bytes. Nothing here knows about bytes, requests or handlers.
  *
  * Every version of a message decodes to the same shape: a field that a version lacks takes its default. What a handler
  * gives for such a field is dropped when that version is encoded, unless the field says `notIgnorable`.

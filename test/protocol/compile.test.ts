@@ -25,11 +25,11 @@ import {
   uuid,
   withDefault,
 } from '../../src/protocol/fields.ts';
-import { interpretDecode, interpretEncode } from '../../src/protocol/interpret.ts';
 import { Reader } from '../../src/protocol/reader.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { apiVersions } from '../../src/protocol/schemas/18-api-versions.ts';
 import { Writer } from '../../src/protocol/writer.ts';
+import { interpretDecode, interpretEncode } from '../support/interpret.ts';
 import { completed, everyMessage, parameters, seed, valuesOf } from './arbitrary.ts';
 import { everyApi } from './schemas.ts';
 

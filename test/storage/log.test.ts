@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { batchBaseOffset, batchBytes, batchLeaderEpoch, CODEC_LZ4, CODEC_ZSTD } from '../../src/protocol/batch.ts';
 import { AbortedList } from '../../src/storage/aborted-index.ts';
-import { applyRetention } from '../../src/storage/retention.ts';
 import {
   APPEND_FLAG_INTERNAL,
   READ_FLAG_COMMITTED,
@@ -352,19 +351,6 @@ describe('flushing', () => {
 });
 
 describe('shrinking', () => {
-  it('removes old segments by age and size and keeps what is younger', () => {
-    const { log } = fresh({ ...SMALL, retentionMsMax: 10_000 });
-    for (let index = 0; index < 40; index++)
-      append(log, batch({ valueBytes: 100, timestamps: [NOW_MS + index * 1000] }));
-    const removed = applyRetention(log, NOW_MS + 30_000);
-    expect(removed).toBeGreaterThan(0);
-    expect(log.watermarks.start).toBeGreaterThan(0);
-    expect(log.watermarks.start).toBeLessThanOrEqual(20);
-    expect(applyRetention(log, NOW_MS + 1_000_000)).toBeGreaterThan(0);
-    expect(log.watermarks).toMatchObject({ start: 40, end: 40 });
-    expect(append(log, batch())).toBe(0);
-  });
-
   it('cuts a log back to an offset and goes on from there', () => {
     const { disk, tools, log } = fresh();
     for (let index = 0; index < 40; index++) append(log, batch({ valueBytes: 100 }));

@@ -10,12 +10,12 @@
 import { constants } from 'node:os';
 import { assert, must } from '../../src/base/assert.ts';
 import { Fault } from '../../src/base/fault.ts';
-import { Prng } from '../../src/base/prng.ts';
 import type { Disk, FileStat, OpenMode } from '../../src/storage/disk.ts';
 import type { Memory, WriteVector } from '../../src/zerocopy/memory.ts';
 import { FAKE_START_MS } from './fake-clock.ts';
 import { FakeFile, FakeFolder, type FakeNode, PAGE_BYTES } from './fake-files.ts';
 import { plainMemory } from './plain-memory.ts';
+import { Prng } from './prng.ts';
 
 export type FakeErrno = 'EIO' | 'ENOSPC' | 'EACCES' | 'EMFILE' | 'EINTR' | 'EROFS';
 export type FakeOperation =

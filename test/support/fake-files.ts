@@ -6,7 +6,7 @@
  * seed's whim, write by write and in halves; names survive up to some point of their folder's history.
  */
 import { assert } from '../../src/base/assert.ts';
-import type { Prng } from '../../src/base/prng.ts';
+import type { Prng } from './prng.ts';
 
 export const PAGE_BYTES = 4096;
 const SECTOR_BYTES = 512;

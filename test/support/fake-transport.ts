@@ -8,7 +8,6 @@
 import { constants } from 'node:os';
 import { assert, must } from '../../src/base/assert.ts';
 import { Fault } from '../../src/base/fault.ts';
-import { Prng } from '../../src/base/prng.ts';
 import {
   type Completions,
   DONE_ACCEPT,
@@ -24,6 +23,7 @@ import type { Disk } from '../../src/storage/disk.ts';
 import type { Memory } from '../../src/zerocopy/memory.ts';
 import { FakeClient, type FakeClientOptions } from './fake-client.ts';
 import { plainMemory } from './plain-memory.ts';
+import { Prng } from './prng.ts';
 
 const { ECANCELED, ECONNRESET, EMFILE, EPIPE } = constants.errno;
 

@@ -3,7 +3,7 @@
  * wants jitter. Not for secrets. The generator is xoshiro128** (Blackman and Vigna), seeded through a mixing step so
  * that neighbouring seeds give unrelated sequences.
  */
-import { assert } from './assert.ts';
+import { assert } from '../../src/base/assert.ts';
 
 const WORD_RANGE = 2 ** 32;
 

@@ -2,10 +2,10 @@
  * The same work as `compile`, done the plain way: it walks the description of a message for every value. Too slow for the
  * broker; the tests hold the compiled codecs against it, so what it lacks in speed it must have in clarity.
  */
-import type { Api } from './api.ts';
-import { bytesMin, elementOf, type FieldShape, isNullable, isPresent, type Member } from './fields.ts';
-import { protocolFault, type Reader } from './reader.ts';
-import { Writer } from './writer.ts';
+import type { Api } from '../../src/protocol/api.ts';
+import { bytesMin, elementOf, type FieldShape, isNullable, isPresent, type Member } from '../../src/protocol/fields.ts';
+import { protocolFault, type Reader } from '../../src/protocol/reader.ts';
+import { Writer } from '../../src/protocol/writer.ts';
 
 const TAGGED_FIELD_BYTES_MAX = 64 * 1024 * 1024;
 

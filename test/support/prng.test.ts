@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Prng } from '../../src/base/prng.ts';
+import { Prng } from './prng.ts';
 
 describe('the random numbers', () => {
   test('repeat for the same seed and differ for the next', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ProduceApi } from '../../src/apis/00-produce.ts';
+import { RECEIVE_ARMED, RECEIVE_NONE } from '../../src/net/connection.ts';
 import type { DataApi } from '../../src/net/exchange.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
@@ -214,6 +215,21 @@ describe('Produce', () => {
     client.end();
     rig.settle();
     rig.expectNothingHeld();
+  });
+
+  test('while a lane is full the connection is not read from', () => {
+    const rig = rigOf({ laneSlots: 2 });
+    rig.addTopic('wide', 9);
+    const client = rig.connect();
+    rig.isServing = false;
+    const partitions = Array.from({ length: 9 }, (_, index): [number, Uint8Array] => [index, anyBatch(70, index)]);
+    client.write(produceFrame(8, 1, 1, 'wide', partitions));
+    rig.settle();
+    expect(rig.front.connections.at(client.socket).receiveState).toBe(RECEIVE_NONE);
+    rig.isServing = true;
+    rig.settle();
+    expect(framesOf(client.take()).map(correlationOf)).toEqual([1]);
+    expect(rig.front.connections.at(client.socket).receiveState).toBe(RECEIVE_ARMED);
   });
 
   test('a connection that dies with jobs under way gives its memory back when they are done', () => {

@@ -58,6 +58,22 @@ describe('Fetch', () => {
     expect(rig.worker(0).readCount).toBe(1);
   });
 
+  test('21: what arrives between the look at the board and the watch is not slept through', () => {
+    const rig = rigOf();
+    const topic = rig.addTopic('news', 1);
+    const slot = rig.slotOf(topic, 0);
+    const watch = rig.board.watch.bind(rig.board);
+    rig.board.watch = (watched, front) => {
+      // The worker sees no watcher yet, so it wakes nobody.
+      if (rig.worker(0).log(slot).end === 0) rig.worker(0).append(slot, anyBatch(90, 1));
+      watch(watched, front);
+    };
+    const client = rig.connect();
+    ask(client, 12, [{ topic, partition: 0, offset: 0 }]);
+    rig.settle();
+    expect(lengthsIn(client, 12)).toEqual([90]);
+  });
+
   test('21: when max_wait is over it is answered with what is there', () => {
     const rig = rigOf();
     const topic = rig.addTopic('news', 1);
@@ -189,6 +205,9 @@ describe('Fetch', () => {
     );
     rig.settle();
     expect(lengthsIn(client, 12)).toEqual([...new Array(10).fill(1000), 0, 0]);
+    // Two at first; what they did not use, and no more, is asked for next.
+    expect(rig.worker(0).readBytesMax.slice(0, 2)).toEqual([5000, 5000]);
+    expect(rig.worker(1).readBytesMax.slice(0, 2)).toEqual([5000, 3000]);
     client.end();
     rig.settle();
     rig.expectNothingHeld();

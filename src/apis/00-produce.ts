@@ -9,11 +9,11 @@
  * acks=0 gets no response; if a partition fails, closing the connection is all that can be said.
  */
 import { must } from '../base/assert.ts';
+import type { DataApi } from '../net/data-api.ts';
 import {
   BEGIN_BROKEN,
   BEGIN_WAITS,
   BEGUN,
-  type DataApi,
   ENTRY_NUMBERS,
   ENTRY_WORDS,
   type Exchange,

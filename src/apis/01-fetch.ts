@@ -12,15 +12,8 @@
  */
 import { randomInt } from 'node:crypto';
 import { assert } from '../base/assert.ts';
-import {
-  BEGIN_BROKEN,
-  BEGUN,
-  type DataApi,
-  ENTRY_NUMBERS,
-  ENTRY_WORDS,
-  EXCHANGE_WORKING,
-  type Exchange,
-} from '../net/exchange.ts';
+import type { DataApi } from '../net/data-api.ts';
+import { BEGIN_BROKEN, BEGUN, ENTRY_NUMBERS, ENTRY_WORDS, EXCHANGE_WORKING, type Exchange } from '../net/exchange.ts';
 import type { FrontFace } from '../net/front-face.ts';
 import { NO_PARTITION } from '../net/route-table.ts';
 import { errorCode } from '../protocol/errors.ts';

@@ -2,7 +2,7 @@
  * The APIs that fronts answer by themselves, by key: everything else goes to the control plane. Each API keeps cursors,
  * writers and sessions of its own, so a table belongs to one front.
  */
-import type { DataApi } from '../net/exchange.ts';
+import type { DataApi } from '../net/data-api.ts';
 import { ProduceApi } from './00-produce.ts';
 import { FetchApi } from './01-fetch.ts';
 import { createListOffsetsApi } from './02-list-offsets.ts';

@@ -4,11 +4,11 @@
  */
 import { must } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
+import type { DataApi } from '../net/data-api.ts';
 import {
   BEGIN_BROKEN,
   BEGIN_WAITS,
   BEGUN,
-  type DataApi,
   type Exchange,
   SETTLE_CLOSES,
   SETTLE_WAITS,

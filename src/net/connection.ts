@@ -8,7 +8,6 @@
  *   block ──── spans of exchanges ──── readAt ── partial frame ── fillAt ── armed receive ── blockEnd
  */
 import { assert } from '../base/assert.ts';
-import type { Exchange } from './exchange.ts';
 
 export const CONNECTION_FREE = 0;
 export const CONNECTION_OPEN = 1;
@@ -60,9 +59,9 @@ export class Connection {
   /** A frame lies there that cannot be begun yet (lanes, exchanges or outbox are full). */
   isHeld = false;
 
-  /** Exchanges in request order. */
-  orderHead: Exchange | null = null;
-  orderTail: Exchange | null = null;
+  /** Exchanges in request order, oldest and latest by index; the pool keeps the order. */
+  orderHead = -1;
+  orderTail = -1;
   orderCount = 0;
 
   partHead = -1;
@@ -107,26 +106,6 @@ export class Connection {
     this.isSending = false;
     this.outboxBytes = 0;
     this.isWaitingForOutbox = false;
-  }
-
-  appendExchange(exchange: Exchange): void {
-    assert(exchange.next === null, 'an exchange joins one connection');
-    if (this.orderTail === null) this.orderHead = exchange;
-    else this.orderTail.next = exchange;
-    this.orderTail = exchange;
-    this.orderCount += 1;
-  }
-
-  /** Takes the oldest exchange out. */
-  shiftExchange(): Exchange | null {
-    const exchange = this.orderHead;
-    if (exchange === null) return null;
-    this.orderHead = exchange.next;
-    if (this.orderHead === null) this.orderTail = null;
-    exchange.next = null;
-    this.orderCount -= 1;
-    assert(this.orderCount >= 0, 'the order counts its exchanges');
-    return exchange;
   }
 }
 

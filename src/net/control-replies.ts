@@ -70,7 +70,7 @@ export class ControlReplies {
     }
     assert(kind === RECEIPT_CONTROL, 'main answers, or announces a message');
     const exchange = this.exchanges.at(words[at + SLOT_EXCHANGE]!);
-    assert(exchange.api === null && exchange.pending === 1, 'main answers a control request once');
+    assert(!exchange.isData && exchange.pending === 1, 'main answers a control request once');
     const length = words[at + CONTROL_REPLY_LENGTH]!;
     const flags = words[at + CONTROL_REPLY_FLAGS]!;
     if (length > 0 && exchange.connection !== null && !this.copy(exchange, words[at + CONTROL_REPLY_AT]!, length))
@@ -90,7 +90,7 @@ export class ControlReplies {
     assert(connection !== null, 'only a reply that somebody waits for is copied');
     const part = outbox.copyAside(this.control.arena.bytes, from, length);
     if (part < 0) return false;
-    if (connection.orderHead === exchange && exchange.replyHead < 0) {
+    if (connection.orderHead === exchange.index && exchange.replyHead < 0) {
       // Nothing is before it: the pieces of a long reply leave as they come, and need not fit into memory together.
       outbox.appendChain(connection, part, part);
       this.responder.touch(connection);

@@ -9,10 +9,10 @@ import type { Slab } from '../zerocopy/slab.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionTable } from './connection-table.ts';
 import type { ControlLane } from './control-lane.ts';
+import type { DataApi } from './data-api.ts';
 import {
   BEGIN_BROKEN,
   BEGIN_WAITS,
-  type DataApi,
   EXCHANGE_STARTING,
   EXCHANGE_WORKING,
   type Exchange,
@@ -54,7 +54,7 @@ export class Dispatcher {
   /** False while the connection has to be answered, or read its answers, first. */
   canBegin(connection: Connection): boolean {
     const { limits, exchanges } = this.parts;
-    if (connection.orderTail !== null && connection.orderTail.state === EXCHANGE_STARTING) return false;
+    if (exchanges.latestOf(connection)?.state === EXCHANGE_STARTING) return false;
     if (connection.orderCount >= limits.exchangesPerConnectionMax) return false;
     if (connection.outboxBytes >= limits.outboxBytesPerConnectionMax) return false;
     return exchanges.usedCount < limits.exchangesMax;
@@ -79,7 +79,7 @@ export class Dispatcher {
     exchange.correlationId = header.correlationId;
     exchange.bodyAt = header.bodyAt;
     exchange.startedMs = this.front.nowMs;
-    connection.appendExchange(exchange);
+    this.parts.exchanges.append(connection, exchange);
     if (!isWhole && this.header.apiKey !== API_VERSIONS) {
       this.refuse(connection, 'header', `its request (API key ${exchange.apiKey}) has a broken header`);
       return;
@@ -91,7 +91,7 @@ export class Dispatcher {
 
   /** Goes on with the exchange that held the connection; false when it is still stuck. */
   resume(connection: Connection): boolean {
-    const exchange = connection.orderTail;
+    const exchange = this.parts.exchanges.latestOf(connection);
     if (exchange !== null && exchange.state === EXCHANGE_STARTING) {
       this.begin(connection, exchange);
       if (exchange.state === EXCHANGE_STARTING) return false;
@@ -107,12 +107,12 @@ export class Dispatcher {
 
   /** Nobody will tell when that is over: the front has to look again. */
   needsRetry(connection: Connection): boolean {
-    if (connection.orderTail !== null && connection.orderTail.state === EXCHANGE_STARTING) return true;
+    if (this.parts.exchanges.latestOf(connection)?.state === EXCHANGE_STARTING) return true;
     return this.parts.exchanges.usedCount >= this.parts.limits.exchangesMax;
   }
 
   private openData(connection: Connection, exchange: Exchange, api: DataApi): void {
-    exchange.api = api;
+    exchange.isData = true;
     if (exchange.version < api.versionMin || exchange.version > api.versionMax) {
       this.refuseVersion(connection, exchange, api.name);
       return;
@@ -137,8 +137,8 @@ export class Dispatcher {
   }
 
   private begin(connection: Connection, exchange: Exchange): void {
-    const api = exchange.api;
-    if (api === null) {
+    const api = exchange.isData ? this.parts.dataApis[exchange.apiKey] : undefined;
+    if (api === undefined) {
       if (!this.parts.control.send(exchange, connection)) {
         this.hold(connection);
         return;

@@ -4,13 +4,9 @@
  * last of its jobs came back: a span that a worker may still read is never given away.
  *
  *   free ─take→ begun by its API (pending jobs > 0) ─last receipt→ ready ─its turn in the connection's order→ settled, free
- *
- * This file also says what a data API is: `apis/` fills the table, the front calls it, and neither imports the other's
- * insides.
  */
 import { assert, must } from '../base/assert.ts';
 import type { Connection } from './connection.ts';
-import type { FrontFace } from './front-face.ts';
 
 /** Result words per partition entry: the meaning is the API's own. */
 export const ENTRY_WORDS = 8;
@@ -45,24 +41,6 @@ export const SETTLE_WAITS = 1;
 /** Close the connection instead of answering. */
 export const SETTLE_CLOSES = 2;
 
-export interface DataApi {
-  readonly key: number;
-  readonly name: string;
-  readonly versionMin: number;
-  readonly versionMax: number;
-  /** Reads the request, sends its jobs. May be called again after BEGIN_WAITS. */
-  begin(front: FrontFace, exchange: Exchange): number;
-  /** One job came back. The front counts `pending` itself and afterwards looks whether the exchange is ready. */
-  onReceipt(front: FrontFace, exchange: Exchange, words: Int32Array, wordAt: number, numbers: Float64Array): void;
-  /** All jobs are back. True: the exchange is ready; false: it has sent further jobs, or parked. */
-  onIdle(front: FrontFace, exchange: Exchange): boolean;
-  /** A parked exchange should look again: its partitions moved, or its time is up. */
-  onWake(front: FrontFace, exchange: Exchange, isDeadline: boolean): void;
-  settle(front: FrontFace, exchange: Exchange): number;
-  /** Called once when the exchange ends, answered or not: leases and sessions go back. */
-  end(front: FrontFace, exchange: Exchange): void;
-}
-
 export class Exchange {
   readonly index: number;
   state: ExchangeState = EXCHANGE_FREE;
@@ -70,8 +48,8 @@ export class Exchange {
   connection: Connection | null = null;
   /** The next younger exchange of the connection. */
   next: Exchange | null = null;
-  /** Null for control requests. */
-  api: DataApi | null = null;
+  /** A data API of the front answers it; else main does. */
+  isData = false;
   apiKey = 0;
   version = 0;
   correlationId = 0;
@@ -121,7 +99,7 @@ export class Exchange {
     this.state = EXCHANGE_FREE;
     this.connection = null;
     this.next = null;
-    this.api = null;
+    this.isData = false;
     this.frameBlock = -1;
     this.pending = 0;
     this.entriesBegun = 0;
@@ -166,6 +144,35 @@ export class ExchangePool {
   at(index: number): Exchange {
     const exchange = must(this.exchanges[index], 'a receipt names an exchange of this front');
     assert(exchange.state !== EXCHANGE_FREE, 'a receipt names an exchange that is under way');
+    return exchange;
+  }
+
+  /** The exchange takes its place behind the connection's others. */
+  append(connection: Connection, exchange: Exchange): void {
+    assert(exchange.next === null, 'an exchange joins one connection');
+    if (connection.orderTail < 0) connection.orderHead = exchange.index;
+    else this.at(connection.orderTail).next = exchange;
+    connection.orderTail = exchange.index;
+    connection.orderCount += 1;
+  }
+
+  oldestOf(connection: Connection): Exchange | null {
+    return connection.orderHead < 0 ? null : this.at(connection.orderHead);
+  }
+
+  latestOf(connection: Connection): Exchange | null {
+    return connection.orderTail < 0 ? null : this.at(connection.orderTail);
+  }
+
+  /** Takes the oldest exchange of the connection out. */
+  shift(connection: Connection): Exchange | null {
+    const exchange = this.oldestOf(connection);
+    if (exchange === null) return null;
+    connection.orderHead = exchange.next === null ? -1 : exchange.next.index;
+    if (connection.orderHead < 0) connection.orderTail = -1;
+    exchange.next = null;
+    connection.orderCount -= 1;
+    assert(connection.orderCount >= 0, 'the order counts its exchanges');
     return exchange;
   }
 

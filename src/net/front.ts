@@ -7,7 +7,7 @@
  * completions of the network → receipts of workers and main → woken and expired fetches → held connections → responses →
  * one publish per lane → one submit.
  */
-import { assert } from '../base/assert.ts';
+import { assert, must } from '../base/assert.ts';
 import type { Logger } from '../base/logger.ts';
 import type { LaneEnd } from '../workers/lane.ts';
 import type { Board } from '../zerocopy/board.ts';
@@ -24,15 +24,9 @@ import { CONNECTION_CLOSING, CONNECTION_FREE, CONNECTION_OPEN, type Connection, 
 import { ConnectionTable } from './connection-table.ts';
 import type { ControlLane } from './control-lane.ts';
 import { ControlReplies } from './control-replies.ts';
+import type { DataApi } from './data-api.ts';
 import { type ControlVersions, Dispatcher } from './dispatcher.ts';
-import {
-  type DataApi,
-  EXCHANGE_READY,
-  EXCHANGE_STARTING,
-  EXCHANGE_WORKING,
-  type Exchange,
-  ExchangePool,
-} from './exchange.ts';
+import { EXCHANGE_READY, EXCHANGE_STARTING, EXCHANGE_WORKING, type Exchange, ExchangePool } from './exchange.ts';
 import type { FrontFace, RegionReader } from './front-face.ts';
 import type { FrontLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
@@ -91,6 +85,7 @@ export class Front implements FrontFace {
   readonly connections: ConnectionTable;
   readonly exchanges: ExchangePool;
 
+  private readonly dataApis: readonly (DataApi | undefined)[];
   private readonly transport: Transport;
   private readonly control: ControlLane;
   private readonly receiver: Receiver;
@@ -107,6 +102,7 @@ export class Front implements FrontFace {
     this.slab = parts.slab;
     this.board = parts.board;
     this.disk = parts.disk;
+    this.dataApis = parts.dataApis;
     this.transport = parts.transport;
     this.control = parts.control;
     this.lanes = new WorkerLanes(parts.lanes);
@@ -190,10 +186,19 @@ export class Front implements FrontFace {
     this.retries.push(exchange);
   }
 
+  apiOf(exchange: Exchange): DataApi {
+    assert(exchange.isData, 'main answers control requests');
+    return must(this.dataApis[exchange.apiKey], 'a data request has its API');
+  }
+
   // ── the life of exchanges and connections ─────────────────────────────────────────────────────────────────────────
 
   onClosing(connection: Connection): void {
-    for (let exchange = connection.shiftExchange(); exchange !== null; exchange = connection.shiftExchange()) {
+    for (
+      let exchange = this.exchanges.shift(connection);
+      exchange !== null;
+      exchange = this.exchanges.shift(connection)
+    ) {
       exchange.connection = null;
       if (exchange.pending > 0) continue;
       this.endExchange(exchange);
@@ -204,7 +209,7 @@ export class Front implements FrontFace {
   endExchange(exchange: Exchange): void {
     assert(exchange.pending === 0, 'an exchange ends when all of its jobs are back');
     if (exchange.isParked) this.parked.unpark(exchange.index);
-    if (exchange.api !== null) exchange.api.end(this, exchange);
+    if (exchange.isData) this.apiOf(exchange).end(this, exchange);
     if (exchange.replyHead >= 0) this.outbox.dropChain(exchange.replyHead);
     this.dropFrame(exchange);
     const retry = this.retries.indexOf(exchange);
@@ -281,8 +286,8 @@ export class Front implements FrontFace {
   }
 
   private takeReceipt(exchange: Exchange, kind: number, words: Int32Array, at: number, numbers: Float64Array): void {
-    const api = exchange.api;
-    assert(api !== null && exchange.pending > 0, 'a receipt answers a job of a data API');
+    const api = this.apiOf(exchange);
+    assert(exchange.pending > 0, 'a receipt answers a job of a data API');
     api.onReceipt(this, exchange, words, at, numbers);
     if (kind === RECEIPT_ABORTED) return;
     exchange.pending -= 1;
@@ -311,16 +316,16 @@ export class Front implements FrontFace {
   private wake(index: number, isDeadline: boolean): void {
     this.didWork = true;
     const exchange = this.exchanges.at(index);
-    assert(exchange.isParked && exchange.api !== null, 'only parked exchanges are woken');
-    exchange.api.onWake(this, exchange, isDeadline);
+    assert(exchange.isParked, 'only parked exchanges are woken');
+    this.apiOf(exchange).onWake(this, exchange, isDeadline);
   }
 
   private retry(): void {
     const count = this.retries.length;
     for (let index = 0; index < count; index++) {
       const exchange = this.retries[index]!;
-      assert(exchange.api !== null && exchange.connection !== null, 'who tries again has a connection');
-      if (exchange.pending === 0 && exchange.api.onIdle(this, exchange)) this.ready(exchange);
+      assert(exchange.connection !== null, 'who tries again has a connection');
+      if (exchange.pending === 0 && this.apiOf(exchange).onIdle(this, exchange)) this.ready(exchange);
     }
     this.retries.splice(0, count);
   }

@@ -6,8 +6,9 @@
 import { assert } from '../base/assert.ts';
 import { CONNECTION_CLOSING, CONNECTION_ENDING, CONNECTION_OPEN, type Connection } from './connection.ts';
 import type { ConnectionTable } from './connection-table.ts';
+import type { DataApi } from './data-api.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { EXCHANGE_READY, type Exchange, SETTLE_CLOSES, SETTLE_WAITS, SETTLED } from './exchange.ts';
+import { EXCHANGE_READY, type Exchange, type ExchangePool, SETTLE_CLOSES, SETTLE_WAITS, SETTLED } from './exchange.ts';
 import type { FrontFace } from './front-face.ts';
 import type { Receiver } from './receiver.ts';
 
@@ -15,6 +16,8 @@ import type { Receiver } from './receiver.ts';
 const PARTS_RESERVED = 16;
 
 export interface ExchangeOwner extends FrontFace {
+  readonly exchanges: ExchangePool;
+  apiOf(exchange: Exchange): DataApi;
   endExchange(exchange: Exchange): void;
 }
 
@@ -111,7 +114,7 @@ export class Responder {
     if (!connection.isHeld) return;
     this.receiver.resume(connection);
     // A frame that was begun just now may be answered already (an error, a parked fetch that did not park).
-    if (connection.state === CONNECTION_OPEN && connection.orderHead?.state === EXCHANGE_READY) {
+    if (connection.state === CONNECTION_OPEN && this.front.exchanges.oldestOf(connection)?.state === EXCHANGE_READY) {
       this.settleHeads(connection);
       this.front.outbox.flush(connection, this.front.nowMs);
     }
@@ -120,7 +123,8 @@ export class Responder {
   }
 
   private settleHeads(connection: Connection): void {
-    for (let head = connection.orderHead; head !== null; head = connection.orderHead) {
+    const { exchanges } = this.front;
+    for (let head = exchanges.oldestOf(connection); head !== null; head = exchanges.oldestOf(connection)) {
       if (connection.state !== CONNECTION_OPEN) return;
       if (head.state !== EXCHANGE_READY) {
         // A long reply whose turn has come leaves as far as it is here; what follows joins it directly.
@@ -138,7 +142,7 @@ export class Responder {
       }
       assert(outcome === SETTLED, 'a response is settled, waits, or closes');
       this.outboxFullSinceMs = 0;
-      connection.shiftExchange();
+      exchanges.shift(connection);
       if (head.closesAfter) connection.state = CONNECTION_ENDING;
       this.front.endExchange(head);
     }
@@ -146,7 +150,7 @@ export class Responder {
 
   private settle(connection: Connection, exchange: Exchange): number {
     if (!this.front.outbox.hasParts(PARTS_RESERVED)) return SETTLE_WAITS;
-    if (exchange.api !== null) return exchange.api.settle(this.front, exchange);
+    if (exchange.isData) return this.front.apiOf(exchange).settle(this.front, exchange);
     // Nothing collected: its pieces have left already, or it only closes.
     if (exchange.replyHead < 0) return SETTLED;
     this.appendReply(connection, exchange);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ProduceApi } from '../../src/apis/00-produce.ts';
 import { RECEIVE_ARMED, RECEIVE_NONE } from '../../src/net/connection.ts';
-import type { DataApi } from '../../src/net/exchange.ts';
+import type { DataApi } from '../../src/net/data-api.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { FrontRig, type RigOptions } from '../net/front-rig.ts';

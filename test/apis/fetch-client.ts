@@ -1,7 +1,7 @@
 /** Fetch requests of a test's client against a front rig, and what came back. */
 import { expect } from 'vitest';
 import { FetchApi } from '../../src/apis/01-fetch.ts';
-import type { DataApi } from '../../src/net/exchange.ts';
+import type { DataApi } from '../../src/net/data-api.ts';
 import type { RouteTopic } from '../../src/net/route-table.ts';
 import type { RequestInputOf } from '../../src/protocol/api.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';

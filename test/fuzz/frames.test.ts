@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { createDataTable } from '../../src/apis/data-table.ts';
-import type { DataApi } from '../../src/net/exchange.ts';
+import type { DataApi } from '../../src/net/data-api.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';

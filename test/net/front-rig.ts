@@ -7,7 +7,7 @@ import { must } from '../../src/base/assert.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { type ConnectionFacts, ControlLane } from '../../src/net/control-lane.ts';
 import { ControlPort } from '../../src/net/control-port.ts';
-import type { DataApi } from '../../src/net/exchange.ts';
+import type { DataApi } from '../../src/net/data-api.ts';
 import { Front } from '../../src/net/front.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import type { RouteTopic } from '../../src/net/route-table.ts';

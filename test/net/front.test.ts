@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createDataTable } from '../../src/apis/data-table.ts';
-import type { DataApi } from '../../src/net/exchange.ts';
+import type { DataApi } from '../../src/net/data-api.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';

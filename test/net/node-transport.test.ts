@@ -4,11 +4,11 @@ import { connect, type Socket } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Prng } from '../support/prng.ts';
 import { NodeTransport } from '../../src/net/node-transport.ts';
 import { DONE_ACCEPT, DONE_CLOSE, DONE_READABLE, DONE_RECEIVE, DONE_SEND } from '../../src/net/transport.ts';
 import type { Memory } from '../../src/zerocopy/memory.ts';
 import { plainMemory } from '../support/plain-memory.ts';
+import { Prng } from '../support/prng.ts';
 
 const { ECANCELED, ECONNRESET, EPIPE } = constants.errno;
 const HOST = '127.0.0.1';

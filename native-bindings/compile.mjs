@@ -13,32 +13,40 @@ const buildFolder = join(folder, 'build');
 const output = join(buildFolder, 'perfbroker.node');
 const marker = join(buildFolder, 'missing.txt');
 const stamp = join(buildFolder, 'machine.txt');
-const machine = `${process.platform}-${process.arch}\n`;
+const MACHINE = `${process.platform}-${process.arch}`;
 
 export function compileNative() {
   if (isCurrent()) return;
   mkdirSync(buildFolder, { recursive: true });
-  const problem = process.platform === 'linux' ? build() : `it is made for Linux, and this is ${process.platform}`;
+  const compiler = findCompiler();
+  const problem =
+    process.platform === 'linux' ? build(compiler) : `it is made for Linux, and this is ${process.platform}`;
+  writeFileSync(stamp, stampOf(compiler));
   if (problem === null) {
-    writeFileSync(stamp, machine);
     rmSync(marker, { force: true });
     return;
   }
   rmSync(output, { force: true });
-  writeFileSync(stamp, machine);
   writeFileSync(marker, `${problem}\n`);
   process.stderr.write(`perfbroker: continuing without the native part: ${problem}\n`);
 }
 
 /** A build, or a reason why there is none, that is newer than every source and was made on such a machine. */
 function isCurrent() {
-  const built = mtimeMs(output) || mtimeMs(marker);
-  if (built === 0 || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== machine) return false;
-  // Whoever asks for a certain compiler wants another try, and so does a machine that has got one since.
-  if (!existsSync(output)) return findCompiler() === null && process.platform === 'linux';
-  if (mtimeMs(fileURLToPath(import.meta.url)) > built) return false;
-  for (const name of readdirSync(sourceFolder)) if (mtimeMs(join(sourceFolder, name)) > built) return false;
+  const isBuilt = existsSync(output);
+  const sinceMs = mtimeMs(isBuilt ? output : marker);
+  if (sinceMs === 0 || !existsSync(stamp)) return false;
+  const [machine, compiler] = readFileSync(stamp, 'utf8').trim().split(' ');
+  if (machine !== MACHINE) return false;
+  // What failed is tried again when there is another compiler than then, and when headers were what was missing.
+  if (!isBuilt && ((compiler ?? '') !== (findCompiler() ?? '') || findHeaders() === null)) return false;
+  if (mtimeMs(fileURLToPath(import.meta.url)) > sinceMs) return false;
+  for (const name of readdirSync(sourceFolder)) if (mtimeMs(join(sourceFolder, name)) > sinceMs) return false;
   return true;
+}
+
+function stampOf(compiler) {
+  return `${MACHINE} ${findHeaders() === null ? '' : (compiler ?? '')}\n`;
 }
 
 function mtimeMs(path) {
@@ -46,8 +54,7 @@ function mtimeMs(path) {
 }
 
 /** Returns null when it worked, else a reason for people. */
-function build() {
-  const compiler = findCompiler();
+function build(compiler) {
   if (compiler === null) return 'there is no C compiler; install gcc or clang, or name one in CC';
   const headers = findHeaders();
   if (headers === null) return 'the package node-api-headers is not installed; run npm install';

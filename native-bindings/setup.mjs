@@ -37,7 +37,11 @@ function installPackages() {
   const installed = join(root, 'node_modules', '.package-lock.json');
   if (!mayInstall || mtimeMs(installed) >= mtimeMs(lock)) return;
   process.stderr.write('perfbroker: installing packages (first start only) …\n');
-  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], 'npm ci failed; its message is above. Is the npm registry reachable?');
+  run(
+    'npm',
+    ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
+    'npm ci failed; its message is above. Is the npm registry reachable?',
+  );
 }
 
 function compileTypeScript() {
@@ -48,7 +52,11 @@ function compileTypeScript() {
   );
   if (newest === 0 || mtimeMs(stamp) >= newest) return;
   process.stderr.write('perfbroker: compiling TypeScript …\n');
-  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], 'tsc found errors; they are above.');
+  run(
+    process.execPath,
+    [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
+    'tsc found errors; they are above.',
+  );
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, `${JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version}\n`);
 }

@@ -164,3 +164,55 @@ export const BELL_ASLEEP_KERNEL = 2;
 /** Asleep in an event loop of Node: wake by the MessagePort that came with the bell. */
 export const BELL_ASLEEP_LOOP = 3;
 export const BELL_BYTES = 64;
+
+// ── kernel: what one front prepares for a turn of the native part, and what came of it ──────────────────────────────
+/** A submission is 32 bytes: words 0-3 and, behind them, numbers 2 and 3. */
+export const SUBMISSION_BYTES = 32;
+export const SUBMISSION_OP = 0;
+/** A socket, or a listener for the two operations of accepting. */
+export const SUBMISSION_SOCKET = 1;
+export const SUBMISSION_LENGTH = 2;
+/** KERNEL_SEND_FILE: the descriptor to read from. */
+export const SUBMISSION_FILE = 3;
+export const SUBMISSION_ADDRESS_NUMBER = 2;
+export const SUBMISSION_POSITION_NUMBER = 3;
+
+/** A completion is three words: the operation it ends, its socket, its result. */
+export const COMPLETION_WORDS = 3;
+export const COMPLETION_OP = 0;
+export const COMPLETION_SOCKET = 1;
+export const COMPLETION_RESULT = 2;
+
+/** Operations. A cancelled receive completes as KERNEL_RECEIVE or KERNEL_READABLE; both sends complete as KERNEL_SEND. */
+export const KERNEL_RECEIVE = 1;
+export const KERNEL_READABLE = 2;
+export const KERNEL_CANCEL_RECEIVE = 3;
+export const KERNEL_SEND = 4;
+/** As KERNEL_SEND, and another send follows at once. */
+export const KERNEL_SEND_MORE = 5;
+export const KERNEL_SEND_FILE = 6;
+export const KERNEL_CLOSE = 7;
+/** Stays until KERNEL_STOP_ACCEPTING; each connection is a completion with a new socket. */
+export const KERNEL_ACCEPT = 8;
+export const KERNEL_STOP_ACCEPTING = 9;
+/** Only as a completion: accepting stopped with an error. */
+export const KERNEL_ACCEPT_FAILED = 10;
+
+export const KERNEL_PATH_EPOLL = 0;
+export const KERNEL_PATH_URING = 1;
+export const KERNEL_LISTENERS_MAX = 16;
+
+/** Bits of what a kernel offers, found out when it is opened. */
+export const KERNEL_FEATURE_URING = 1;
+export const KERNEL_FEATURE_DEFER_TASKRUN = 2;
+export const KERNEL_FEATURE_MULTISHOT_ACCEPT = 4;
+export const KERNEL_FEATURE_POLL_FIRST = 8;
+export const KERNEL_FEATURE_NONBLOCKING_SOCKETS = 16;
+
+/** How a port is listened on: nobody else may, or several fronts of one broker do. */
+export const LISTEN_ALONE = 0;
+/** The first front makes sure that no other process has the port. */
+export const LISTEN_FIRST = 1;
+export const LISTEN_JOIN = 2;
+/** A host that cannot be resolved: -(this + code of getaddrinfo). */
+export const LISTEN_UNRESOLVED = 1000;

@@ -35,6 +35,26 @@ export interface Native {
   residentBytes(fd: number, position: number, length: number): number;
   warm(fd: number, position: number, length: number): number;
   chill(fd: number, position: number, length: number): number;
+
+  // The kernel of a front; `kernel.ts` is their only caller.
+  kernelProbe(path: number): number;
+  kernelOpen(
+    path: number,
+    submissionsAddress: number,
+    submissionsMax: number,
+    completionsAddress: number,
+    completionsMax: number,
+    socketsMax: number,
+    eventFd: number,
+  ): number;
+  kernelTurn(kernel: number, count: number, waitMs: number): number;
+  kernelEventFd(kernel: number): number;
+  kernelFeatures(kernel: number): number;
+  /** The host is text that ends with a zero byte. */
+  kernelListen(kernel: number, host: Uint8Array, port: number, backlog: number, sharing: number): number;
+  /** Which: 0 the peer of a socket, 1 our side of it, 2 a listener. */
+  kernelName(kernel: number, which: number, index: number, text: Uint8Array): number;
+  kernelClose(kernel: number): number;
 }
 
 export type NativeLoad =
@@ -60,6 +80,14 @@ const FUNCTIONS = [
   'residentBytes',
   'warm',
   'chill',
+  'kernelProbe',
+  'kernelOpen',
+  'kernelTurn',
+  'kernelEventFd',
+  'kernelFeatures',
+  'kernelListen',
+  'kernelName',
+  'kernelClose',
 ] as const satisfies readonly (keyof Native)[];
 
 let loaded: NativeLoad | null = null;

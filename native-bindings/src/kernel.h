@@ -1,0 +1,114 @@
+/*
+ * The kernel of one front: its sockets, what is under way on each, and the two tables that it shares with TypeScript.
+ * io_uring (uring.c) and epoll (epoll.c) are two bodies of one face; sockets.c has what both need.
+ *
+ * A kernel belongs to the thread that opened it: only that thread calls it. Memory of the two tables, and memory that
+ * an operation works on, belongs to TypeScript, which keeps it reachable: the tables until the kernel is closed, the
+ * rest until the operation has completed.
+ */
+#ifndef PERFBROKER_KERNEL_H
+#define PERFBROKER_KERNEL_H
+
+#include "addon.h"
+#include "layout.h"
+
+#include <sys/types.h>
+
+typedef struct {
+  int32_t op;
+  int32_t socket;
+  int32_t length;
+  int32_t file;
+  double address;
+  double position;
+} pb_submission;
+
+typedef struct {
+  int32_t op;
+  int32_t socket;
+  int32_t result;
+} pb_completion;
+
+_Static_assert(sizeof(pb_submission) == PB_SUBMISSION_BYTES, "a submission has the layout of layout.ts");
+_Static_assert(sizeof(pb_completion) == PB_COMPLETION_WORDS * 4, "a completion has the layout of layout.ts");
+
+/* What is known of a socket. READABLE and WRITABLE: no operation has said EAGAIN since the kernel last said so. */
+enum { PB_IS_READABLE = 1, PB_IS_WRITABLE = 2, PB_IS_HUNG_UP = 4, PB_IS_CLOSING = 8 };
+
+typedef struct {
+  int32_t fd; /* -1: free */
+  uint8_t receiving; /* 0, PB_KERNEL_RECEIVE or PB_KERNEL_READABLE */
+  uint8_t sending; /* 0, PB_KERNEL_SEND, PB_KERNEL_SEND_MORE or PB_KERNEL_SEND_FILE */
+  uint8_t flags;
+  int32_t receive_length;
+  int32_t send_length;
+  void *receive_address;
+  void *send_address;
+  off_t send_position;
+  int32_t send_file;
+  int32_t next_free;
+} pb_socket;
+
+typedef struct {
+  int32_t fd; /* -1: none */
+  bool is_accepting;
+  bool is_armed; /* the ring has an accept of it */
+} pb_listener;
+
+typedef struct pb_kernel pb_kernel;
+
+typedef struct {
+  /* All return 0 or more, or -errno. */
+  int (*open)(pb_kernel *k);
+  int (*turn)(pb_kernel *k, int32_t count, double wait_ms);
+  /* Ends everything that is under way; the sockets are closed by the caller. */
+  void (*close)(pb_kernel *k);
+} pb_path;
+
+extern const pb_path pb_epoll_path;
+extern const pb_path pb_uring_path;
+
+struct pb_kernel {
+  const pb_path *path;
+  void *state; /* of the path */
+  int32_t features;
+  int32_t event_fd;
+  bool owns_event_fd;
+  bool is_nonblocking; /* sockets have O_NONBLOCK */
+
+  const pb_submission *submissions;
+  int32_t submissions_max;
+  pb_completion *completions;
+  int32_t completions_max;
+  int32_t done; /* completions of this turn */
+
+  pb_socket *sockets;
+  int32_t sockets_max;
+  int32_t first_free; /* -1: none */
+  int32_t untouched; /* sockets from here on were never used */
+  pb_listener listeners[PB_KERNEL_LISTENERS_MAX];
+};
+
+/* A turn never makes more completions than that for one socket: a receive, a send, a closing, an accept. */
+#define PB_COMPLETIONS_PER_SOCKET 4
+
+static inline void pb_push(pb_kernel *k, int32_t op, int32_t socket, int32_t result) {
+  if (k->done >= k->completions_max) return; /* cannot be: the table has room for all that can be under way */
+  pb_completion *c = &k->completions[k->done++];
+  c->op = op;
+  c->socket = socket;
+  c->result = result;
+}
+
+/* sockets.c */
+int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t sharing);
+int pb_name(int fd, bool of_peer, char *text, size_t room);
+int32_t pb_adopt(pb_kernel *k, int fd);
+void pb_release(pb_kernel *k, int32_t socket);
+pb_socket *pb_socket_of(pb_kernel *k, int32_t socket);
+/* A plain sendfile that does not wait: bytes, or -errno (-EAGAIN: the socket is full). */
+int32_t pb_send_file(pb_kernel *k, pb_socket *s);
+/* After accept4 failed: is it worth trying the next connection at once? */
+bool pb_is_passing(int problem);
+
+#endif

@@ -1,0 +1,84 @@
+/**
+ * Puts a partition worker together from its ends of lanes, its memory and its disk. The thread's main file calls it with
+ * the real ones; tests and the simulator with fakes, so that what they drive is what runs.
+ */
+import type { Logger } from '../base/logger.ts';
+import type { Disk } from '../storage/disk.ts';
+import { type Crc, StorageTools } from '../storage/storage-tools.ts';
+import type { Board } from '../zerocopy/board.ts';
+import type { Memory } from '../zerocopy/memory.ts';
+import { AckGate } from './ack-gate.ts';
+import type { WorkerReply } from './commands.ts';
+import type { LaneEnd } from './lane.ts';
+import { LogFlushes } from './log-flushes.ts';
+import { LogReads } from './log-reads.ts';
+import type { Mailbox } from './mailbox.ts';
+import { PartitionKeeper } from './partition-keeper.ts';
+import { PartitionTable } from './partition-table.ts';
+import { PartitionWorker } from './partition-worker.ts';
+import { ReadLeases } from './read-leases.ts';
+import { Receipts } from './receipts.ts';
+import { Recoder } from './recoder.ts';
+
+export interface WorkerParts {
+  /** One from each front. */
+  readonly lanes: readonly LaneEnd[];
+  /** Each front's slab. */
+  readonly slabs: readonly Memory[];
+  readonly aide: LaneEnd;
+  readonly board: Board;
+  readonly disk: Disk;
+  readonly crc: Crc;
+  readonly memoryOf: (bytes: Uint8Array) => Memory;
+  readonly mailbox: Mailbox;
+  readonly reply: (reply: WorkerReply) => void;
+  readonly logger: Logger;
+  readonly filesOpenMax: number;
+}
+
+export interface AssembledWorker {
+  readonly worker: PartitionWorker;
+  readonly keeper: PartitionKeeper;
+  readonly table: PartitionTable;
+  readonly gate: AckGate;
+  readonly leases: ReadLeases;
+  readonly reads: LogReads;
+  readonly recoder: Recoder;
+}
+
+/** Half of the aide's ring; the other half is for flushes. */
+const COLD_READS_SHARE = 2;
+
+export function assembleWorker(parts: WorkerParts): AssembledWorker {
+  const { lanes, slabs, aide, board, disk, crc, memoryOf, mailbox, reply, logger } = parts;
+  const receipts = lanes.map((lane) => new Receipts(lane.outgoing));
+  const tools = new StorageTools({ disk, crc, logger, filesOpenMax: parts.filesOpenMax });
+  const table = new PartitionTable();
+  const gate = new AckGate(receipts);
+  const leases = new ReadLeases();
+  const coldReadsMax = aide.outgoing.slotCount / COLD_READS_SHARE;
+  const reads = new LogReads({ table, receipts, leases, aide, disk, coldReadsMax });
+  const flushes = new LogFlushes(aide, table, gate);
+  const recoder = new Recoder({
+    crc,
+    memoryOf,
+    send: (ticket, batch, codec, level) => reply({ kind: 'recode', ticket, batch, codec, level }),
+  });
+  const keeper = new PartitionKeeper({ mailbox, reply, tools, table, board, gate, flushes, recoder, receipts, logger });
+  const worker = new PartitionWorker({
+    lanes,
+    receipts,
+    slabs,
+    aide,
+    board,
+    table,
+    leases,
+    gate,
+    reads,
+    flushes,
+    keeper,
+    recoder,
+    mailbox,
+  });
+  return { worker, keeper, table, gate, leases, reads, recoder };
+}

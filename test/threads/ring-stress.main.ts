@@ -10,9 +10,9 @@
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { assert } from '../../src/base/assert.ts';
-import { Prng } from '../support/prng.ts';
 import { RING_HEAD_WORD, RING_TAIL_WORD, SLOT_WORDS } from '../../src/zerocopy/layout.ts';
 import { Ring } from '../../src/zerocopy/ring.ts';
+import { Prng } from '../support/prng.ts';
 
 interface Run {
   readonly slots: number;

@@ -30,7 +30,7 @@ static int bind_one(const struct addrinfo *to, bool shares_port) {
   return fd;
 }
 
-static int listen_at(const struct addrinfo *to, int32_t port, int32_t backlog, int32_t sharing) {
+static int listen_at(const struct addrinfo *to, int32_t port, int32_t backlog, int32_t sharing, int32_t send_buffer_bytes) {
   /* A port that is shared from the start could be shared with a stranger: first make sure that it is ours alone. */
   if (sharing == PB_LISTEN_FIRST && port != 0) {
     int trial = bind_one(to, false);
@@ -41,9 +41,10 @@ static int listen_at(const struct addrinfo *to, int32_t port, int32_t backlog, i
   }
   int fd = bind_one(to, sharing != PB_LISTEN_ALONE);
   if (fd < 0) return fd;
-  /* Accepted sockets inherit both, so that accepting costs no further system call. */
+  /* Accepted sockets inherit all of it, so that accepting costs no further system call. */
   set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  if (send_buffer_bytes > 0) set(fd, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes);
   if (listen(fd, backlog) == 0) return fd;
   int problem = errno;
   close(fd);
@@ -54,7 +55,7 @@ static int listen_at(const struct addrinfo *to, int32_t port, int32_t backlog, i
  * Resolves (which may take long: this is for start-up) and listens at the first address that works. No host means every
  * address, IPv6 and IPv4 by one socket where the machine has IPv6. Returns a descriptor or -errno.
  */
-int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t sharing) {
+int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t sharing, int32_t send_buffer_bytes) {
   struct addrinfo hints, *found = NULL;
   char service[16];
   bool is_any = host[0] == 0;
@@ -67,11 +68,11 @@ int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t sharing) 
   if (problem != 0) return -(PB_LISTEN_UNRESOLVED + (problem < 0 ? -problem : problem));
   int result = -EADDRNOTAVAIL;
   for (const struct addrinfo *to = found; to != NULL; to = to->ai_next) {
-    result = listen_at(to, port, backlog, sharing);
+    result = listen_at(to, port, backlog, sharing, send_buffer_bytes);
     if (result >= 0 || result == -EADDRINUSE || result == -EACCES) break;
   }
   freeaddrinfo(found);
-  if (is_any && (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL)) return pb_listen("0.0.0.0", port, backlog, sharing);
+  if (is_any && (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL)) return pb_listen("0.0.0.0", port, backlog, sharing, send_buffer_bytes);
   return result;
 }
 

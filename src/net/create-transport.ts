@@ -1,6 +1,7 @@
 /** Which body of the transport a front uses. */
 import { must } from '../base/assert.ts';
 import { openKernel } from '../zerocopy/kernel.ts';
+import { LISTEN_ALONE } from '../zerocopy/layout.ts';
 import type { Native } from '../zerocopy/native.ts';
 import { createKernelTransport } from './kernel-transport.ts';
 import { NodeTransport } from './node-transport.ts';
@@ -8,9 +9,21 @@ import type { Transport } from './transport.ts';
 
 export type IoPath = 'uring' | 'epoll' | 'node';
 
-export function createTransport(path: IoPath, native: Native | null, eventFd: number, socketsMax: number): Transport {
+export interface TransportParts {
+  readonly path: IoPath;
+  readonly native: Native | null;
+  /** Ends a wait in the kernel. */
+  readonly eventFd: number;
+  readonly socketsMax: number;
+  readonly sendBufferBytes: number;
+}
+
+export function createTransport(parts: TransportParts): Transport {
+  const { path, eventFd, socketsMax, sendBufferBytes } = parts;
   if (path === 'node') return new NodeTransport();
-  return createKernelTransport(
-    openKernel(must(native, 'the kernel paths need the native part'), path, { eventFd, socketsMax }),
-  );
+  const native = must(parts.native, 'the kernel paths need the native part');
+  return createKernelTransport(openKernel(native, path, { eventFd, socketsMax }), {
+    sharing: LISTEN_ALONE,
+    sendBufferBytes,
+  });
 }

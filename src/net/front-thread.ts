@@ -24,6 +24,8 @@ export interface FrontThreadData {
   readonly io: IoPath;
   readonly listen: ListenAddress;
   readonly backlog: number;
+  /** Of each connection; 0 leaves it to the kernel. */
+  readonly sendBufferBytes: number;
   readonly limits: FrontLimits;
   readonly controlVersions: ControlVersions;
   readonly flexibleSince: Int16Array;

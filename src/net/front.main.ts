@@ -39,12 +39,13 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
   const { shared } = data;
   const native = nativeIf(shared.usesNative);
   const bells = new Bells(shared, native, { main: () => port.postMessage(0), fronts: [] });
-  const transport = createTransport(
-    data.io,
+  const transport = createTransport({
+    path: data.io,
     native,
-    shared.frontEvents[data.index] ?? -1,
-    data.limits.connectionsMax + SPARE_SOCKETS,
-  );
+    eventFd: shared.frontEvents[data.index] ?? -1,
+    socketsMax: data.limits.connectionsMax + SPARE_SOCKETS,
+    sendBufferBytes: data.sendBufferBytes,
+  });
   const slab = new Slab(memoryOf(new Uint8Array(must(shared.slabs[data.index], 'a front has a slab')), native));
   const outboxSlab = new Slab(memoryOf(new Uint8Array(new SharedArrayBuffer(data.outboxBytes)), native));
   const controlEnd = frontEnd(data.control, bells.main());

@@ -36,6 +36,8 @@ import {
 export interface KernelTransportOptions {
   /** One of LISTEN_…: whether other fronts listen on the same port, and whether this is the first of them. */
   readonly sharing: number;
+  /** Of accepted sockets; 0 leaves it to the kernel. */
+  readonly sendBufferBytes: number;
 }
 
 const IS_OPEN = 1;
@@ -55,7 +57,7 @@ DONE_BY_OP[KERNEL_SEND] = DONE_SEND;
 DONE_BY_OP[KERNEL_CLOSE] = DONE_CLOSE;
 
 export function createKernelTransport(kernel: Kernel, options?: KernelTransportOptions): Transport {
-  return new KernelTransport(kernel, options?.sharing ?? LISTEN_ALONE);
+  return new KernelTransport(kernel, options?.sharing ?? LISTEN_ALONE, options?.sendBufferBytes ?? 0);
 }
 
 class KernelTransport implements Transport {
@@ -64,6 +66,7 @@ class KernelTransport implements Transport {
 
   private readonly kernel: Kernel;
   private readonly sharing: number;
+  private readonly sendBufferBytes: number;
   private readonly states: Uint8Array;
   /** Memory in the hands of the kernel, so that it is not collected; by socket. */
   private readonly receiving: (Memory | null)[] = [];
@@ -71,11 +74,12 @@ class KernelTransport implements Transport {
   private readonly listeners: number[] = [];
   private isAccepting = false;
 
-  constructor(kernel: Kernel, sharing: number) {
+  constructor(kernel: Kernel, sharing: number, sendBufferBytes: number) {
     const room = kernel.completions.length / COMPLETION_WORDS;
     this.path = kernel.path;
     this.kernel = kernel;
     this.sharing = sharing;
+    this.sendBufferBytes = sendBufferBytes;
     this.states = new Uint8Array(kernel.socketsMax);
     this.completions = {
       count: 0,
@@ -89,7 +93,7 @@ class KernelTransport implements Transport {
 
   listen(address: ListenAddress, backlog: number): ListenAddress {
     assert(backlog > 0, 'a backlog has room');
-    const listener = this.kernel.listen(address.host, address.port, backlog, this.sharing);
+    const listener = this.kernel.listen(address.host, address.port, backlog, this.sharing, this.sendBufferBytes);
     this.listeners.push(listener);
     if (this.isAccepting) this.kernel.prepareAccept(listener);
     return addressOf(this.kernel.nameOf('listener', listener), address);

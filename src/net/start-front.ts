@@ -124,6 +124,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
     io: io.path,
     listen: parts.listen,
     backlog: parts.config.values['socket.listen.backlog.size'],
+    sendBufferBytes: Math.max(0, parts.config.values['socket.send.buffer.bytes']),
     limits: limitsOf(parts.config.values, sizes),
     controlVersions: controlVersions(desk.ranges),
     flexibleSince: desk.flexibleSince,

@@ -143,6 +143,11 @@ export class LogDirectory {
     return folders;
   }
 
+  /** Partition folders made since then stay where they are when the power is lost. */
+  syncNames(): void {
+    this.disk.syncFolder(this.root);
+  }
+
   /** Where a partition lies or will lie; its log makes the folder. Throws Fault for what is no topic name. */
   pathOf(topic: string, partition: number): string {
     return this.path(partitionFolderName(topic, partition));

@@ -78,6 +78,7 @@ export function openLog(parts: OpenLogParts): Log {
     recoveryPoint,
   });
   log.beginEpoch(Math.max(parts.leaderEpoch, epochs.latest, 0));
+  log.syncNames();
   return log;
 }
 

@@ -151,10 +151,17 @@ export class Log {
     return this.ledger.count;
   }
 
+  /** Throws Fault when the new settings promise the device and the names of the files cannot be flushed to it. */
   configure(settings: LogSettings): void {
     this.settings = settings;
     this.policy.configure(settings);
+    this.syncNames();
     this.advance(this.watermarks.end);
+  }
+
+  /** Flushed bytes are worth nothing in a file whose name the power takes. Throws Fault. */
+  syncNames(): void {
+    if (this.policy.holdsAcks) this.tools.disk.syncFolder(this.folder);
   }
 
   // ── appending ─────────────────────────────────────────────────────────────────────────────────────────────────────

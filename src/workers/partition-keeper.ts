@@ -132,12 +132,20 @@ export class PartitionKeeper {
   }
 
   private configure(command: Extract<WorkerCommand, { kind: 'configure' }>): void {
-    const partition = this.parts.table.at(command.slot);
-    if (partition !== null) {
-      partition.log.configure(command.settings);
-      partition.recodes = command.settings.compressionType !== 'producer';
+    const { slot, settings } = command;
+    const partition = this.parts.table.at(slot);
+    let problem: string | null = null;
+    try {
+      if (partition !== null) {
+        partition.recodes = settings.compressionType !== 'producer';
+        partition.log.configure(settings);
+      }
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      problem = error.message;
+      this.parts.logger.error(`new settings do not take effect as they should: ${problem}`);
     }
-    this.parts.reply({ kind: 'outcome', id: command.id, outcomes: [{ slot: command.slot, problem: null }] });
+    this.parts.reply({ kind: 'outcome', id: command.id, outcomes: [{ slot, problem }] });
   }
 
   private close(command: CloseCommand): void {

@@ -70,6 +70,8 @@ export class WorkerHost {
     const answers = await Promise.all(
       [...byWorker].map(([worker, list]) => this.postOf(worker).open(list, OPEN_WAIT_MS)),
     );
+    // Before anything is acknowledged in a folder that was just made: its name must outlive the power as its files do.
+    this.parts.directory.syncNames();
     const outcomes = [...problems, ...answers.flat()];
     const failed = new Set(outcomes.filter((outcome) => outcome.problem !== null).map((outcome) => outcome.slot));
     for (const partition of partitions) {

@@ -1,0 +1,425 @@
+/**
+ * A whole broker in one thread, from one seed: the real front with its data APIs, real partition workers, the disk aide,
+ * the control port, desk, controller and worker host, over a fake network, a fake disk and a clock that tests move.
+ *
+ *   const world = new SimulatedWorld(seed);
+ *   const broker = await BrokerInOneThread.start(world);      … clients, requests, await broker.settle() …
+ *   await broker.stop()  or  broker.kill()                     and start another over the same world
+ *
+ * What threads do by themselves happens here in `step`, one turn of every role in a fixed order. Only promises of the
+ * control plane run outside of it: `settle` alternates between both until nothing moves.
+ */
+import { MessageChannel } from 'node:worker_threads';
+import { expect } from 'vitest';
+import { ControlDesk } from '../../src/apis/control-table.ts';
+import { createDataTable } from '../../src/apis/data-table.ts';
+import type { Logger } from '../../src/base/logger.ts';
+import { Controller, type StartReport } from '../../src/cluster/controller.ts';
+import type { BrokerConfig } from '../../src/config/broker-config.ts';
+import { loadBrokerConfig } from '../../src/config/load.ts';
+import { ControlLane } from '../../src/net/control-lane.ts';
+import { ControlPort } from '../../src/net/control-port.ts';
+import { Front } from '../../src/net/front.ts';
+import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
+import { MessagePost } from '../../src/net/message-post.ts';
+import { INFLATED_BYTES_MAX } from '../../src/protocol/batch-check.ts';
+import { recompressBatch } from '../../src/protocol/recompress.ts';
+import { memoryOver as batchMemoryOver } from '../../src/protocol/records.ts';
+import { produce } from '../../src/protocol/schemas/00-produce.ts';
+import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
+import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
+import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
+import { findPartitions } from '../../src/storage/found-folders.ts';
+import { LogDirectory, type PartitionCheckpoint } from '../../src/storage/log-directory.ts';
+import { recoverPartition } from '../../src/storage/recovery.ts';
+import { StorageTools } from '../../src/storage/storage-tools.ts';
+import type { PartitionReport, WorkerReply } from '../../src/workers/commands.ts';
+import { DiskAide } from '../../src/workers/disk-aide.ts';
+import { createLaneMemory, frontEnd, type LaneEnd, workerEnd } from '../../src/workers/lane.ts';
+import { Mailbox, MailSender } from '../../src/workers/mailbox.ts';
+import { type AssembledWorker, assembleWorker } from '../../src/workers/worker-assembly.ts';
+import { WorkerHost } from '../../src/workers/worker-host.ts';
+import { type RecodeRequest, WorkerPost } from '../../src/workers/worker-post.ts';
+import { Bell } from '../../src/zerocopy/bell.ts';
+import { Board } from '../../src/zerocopy/board.ts';
+import { ByteRing } from '../../src/zerocopy/byte-ring.ts';
+import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
+import { BELL_BYTES } from '../../src/zerocopy/layout.ts';
+import { Slab } from '../../src/zerocopy/slab.ts';
+import type { FakeClientOptions } from './fake-client.ts';
+import { FakeTransport } from './fake-transport.ts';
+import { plainMemory } from './plain-memory.ts';
+import { SimulatedClient } from './simulated-client.ts';
+import { DATA_FOLDER, type SimulatedWorld } from './simulated-world.ts';
+
+export interface BrokerOptions {
+  readonly workers?: number;
+  /** Broker settings, as `key=value`. */
+  readonly sets?: readonly string[];
+  readonly limits?: Partial<FrontLimits>;
+  readonly slabBytes?: number;
+  readonly outboxBytes?: number;
+  readonly laneSlots?: number;
+  readonly aideSlots?: number;
+  readonly shortSend?: number;
+}
+
+const BOARD_SLOTS = 4096;
+const CONTROL_SLOTS = 64;
+const ARENA_BYTES = 262_144;
+const FILES_OPEN_MAX = 64;
+const REPORT_WAIT_MS = 60_000;
+/** Promises of one control request that run one behind the other, generously. */
+const MICROTASKS = 40;
+const STEPS_MAX = 100_000;
+
+export class BrokerInOneThread {
+  readonly world: SimulatedWorld;
+  readonly transport: FakeTransport;
+  readonly slab: Slab;
+  readonly outboxSlab: Slab;
+  readonly board = Board.create(BOARD_SLOTS);
+  readonly front: Front;
+  readonly workers: AssembledWorker[] = [];
+  readonly directory: LogDirectory;
+  readonly lines: string[] = [];
+  /** Errors that came out of control handlers; a bug if there is one. */
+  readonly failures: unknown[] = [];
+  /** Batches that wait for the background pool, and whether it works. */
+  readonly recoding: { readonly post: WorkerPost; readonly request: RecodeRequest }[] = [];
+  isBackgroundWorking = true;
+  isAideWorking = true;
+  report: StartReport | null = null;
+  private readonly config: BrokerConfig;
+  private readonly aide: DiskAide;
+  private readonly port: ControlPort;
+  private readonly posts: WorkerPost[] = [];
+  private readonly channels: MessageChannel[] = [];
+  private readonly host: WorkerHost;
+  private readonly controller: Controller;
+  private readonly logger: Logger;
+
+  static async start(world: SimulatedWorld, options: BrokerOptions = {}): Promise<BrokerInOneThread> {
+    const broker = new BrokerInOneThread(world, options);
+    const found = findPartitions(world.disk, broker.directory.list());
+    const starting = broker.controller.start({
+      found,
+      wasUnclean: !broker.wasClean && found.length > 0,
+      clusterId: null,
+    });
+    broker.report = await broker.driven(starting);
+    broker.controller.subscribe((update) => broker.port.post(update));
+    await broker.settle();
+    return broker;
+  }
+
+  private readonly wasClean: boolean;
+
+  private constructor(world: SimulatedWorld, options: BrokerOptions) {
+    this.world = world;
+    this.logger = this.remember();
+    const workers = options.workers ?? 2;
+    const { disk } = world;
+    this.config = loadBrokerConfig({ sets: options.sets ?? [] });
+    this.directory = new LogDirectory(disk, DATA_FOLDER);
+    this.directory.open(world.bootId);
+    this.wasClean = this.directory.takeCleanMark();
+    this.transport = new FakeTransport({ disk, seed: world.random.nextWord(), shortSend: options.shortSend ?? 0 });
+    this.transport.listen({ host: '127.0.0.1', port: 9092 }, 50);
+    this.slab = new Slab(plainMemory(options.slabBytes ?? 1 << 23));
+    this.outboxSlab = new Slab(plainMemory(options.outboxBytes ?? 1 << 23));
+    const lanes: LaneEnd[] = [];
+    const aideLanes: LaneEnd[] = [];
+    for (let index = 0; index < workers; index++) this.addWorker(index, options, lanes, aideLanes);
+    this.aide = new DiskAide(aideLanes, disk);
+    this.host = this.createHost();
+    this.controller = new Controller({
+      store: world.store,
+      host: this.host,
+      config: this.config,
+      workers,
+      nowMs: () => world.clock.nowMs(),
+      randomBytes: (count) => world.randomBytes(count),
+      slotsMax: BOARD_SLOTS,
+    });
+    const desk = this.createDesk();
+    const { port, lane } = this.connectMain(desk);
+    this.port = port;
+    this.front = this.createFront(desk, lanes, lane, options.limits ?? {});
+  }
+
+  // ── what a test does ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  connect(options: FakeClientOptions = {}): SimulatedClient {
+    return new SimulatedClient(this, this.transport.connect(options));
+  }
+
+  get nowMs(): number {
+    return this.world.clock.nowMs();
+  }
+
+  /** One turn of every role. */
+  step(): boolean {
+    const { nowMs } = this;
+    let didWork = !this.transport.isDestroyed && this.front.turn(nowMs);
+    for (const { worker, keeper } of this.workers) {
+      if (!keeper.hasStopped && worker.turn(nowMs)) didWork = true;
+    }
+    if (this.isAideWorking && this.aide.turn(nowMs)) didWork = true;
+    if (this.isBackgroundWorking && this.recodeOne()) didWork = true;
+    this.port.drain();
+    return didWork;
+  }
+
+  /** Turns until the data plane rests; promises do not run. */
+  rest(): void {
+    let quiet = 0;
+    for (let steps = 0; steps < STEPS_MAX; steps++) {
+      quiet = this.step() ? 0 : quiet + 1;
+      if (quiet === 3) return;
+    }
+    throw new Error(`the broker does not come to rest (seed ${this.world.seed})`);
+  }
+
+  /** Until nothing moves any more, in the data plane or in promises of the control plane. */
+  async settle(): Promise<void> {
+    for (let round = 0; round < 100; round++) {
+      this.rest();
+      await runMicrotasks();
+      if (!this.step() && this.controller.pendingChanges === 0 && !this.step()) return;
+    }
+    throw new Error(`the control plane does not come to rest (seed ${this.world.seed})`);
+  }
+
+  /** Time passes in steps, so that timers fire in order. */
+  async pass(totalMs: number, stepMs = 50): Promise<void> {
+    for (let passed = 0; passed < totalMs; passed += stepMs) {
+      this.world.clock.advance(Math.min(stepMs, totalMs - passed));
+      await this.settle();
+    }
+  }
+
+  /** Work that needs turns to come to its end. */
+  async driven<T>(work: Promise<T>): Promise<T> {
+    let isDone = false;
+    const done = work.finally(() => {
+      isDone = true;
+    });
+    for (let round = 0; round < 10_000 && !isDone; round++) {
+      this.step();
+      await runMicrotasks();
+    }
+    return done;
+  }
+
+  /** As main does every few seconds: how far the logs are written, and how far flushed. */
+  async writeCheckpoints(): Promise<void> {
+    const reports = await this.driven(Promise.all(this.posts.map((post) => post.report(REPORT_WAIT_MS))));
+    this.saveCheckpoints(reports.flat());
+  }
+
+  /** The whole broker stops in order. */
+  async stop(): Promise<void> {
+    await this.settle();
+    this.transport.destroy();
+    await this.driven(this.controller.stop());
+    const reports = (await this.stopWorkers()).flat();
+    this.saveCheckpoints(reports);
+    if (reports.every((report) => report.isClean)) this.directory.leaveCleanMark();
+    this.closeChannels();
+  }
+
+  /** The process is gone; what it wrote is in the page cache. */
+  kill(): void {
+    this.world.disk.crash('kill');
+    this.closeChannels();
+  }
+
+  /** Nothing is held for anybody: for the end of a test, when all answers are read and all connections closed. */
+  expectNothingHeld(): void {
+    for (const { leases, gate, reads } of this.workers) {
+      expect(leases.count, 'leases held').toBe(0);
+      expect(gate.count, 'receipts held').toBe(0);
+      expect(reads.coldCount, 'cold reads under way').toBe(0);
+    }
+    expect(this.slab.usedBytes, 'receive memory held').toBe(0);
+    expect(this.outboxSlab.usedBytes, 'response memory held').toBe(0);
+    expect(this.front.exchanges.usedCount, 'exchanges under way').toBe(0);
+    expect(this.front.outbox.parts.usedCount, 'parts held').toBe(0);
+    expect(this.front.parked.timerCount, 'timers armed').toBe(0);
+    expect(this.failures, 'failures of control handlers').toEqual([]);
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private addWorker(index: number, options: BrokerOptions, lanes: LaneEnd[], aideLanes: LaneEnd[]): void {
+    const memory = createLaneMemory(options.laneSlots ?? 256);
+    const aideMemory = createLaneMemory(options.aideSlots ?? 32);
+    const channel = new MessageChannel();
+    const counter = new SharedArrayBuffer(4);
+    this.channels.push(channel);
+    const post = new WorkerPost(index, new MailSender(channel.port1, counter, bell()));
+    post.onRecode = (request) => this.recoding.push({ post, request });
+    this.posts.push(post);
+    lanes.push(frontEnd(memory, bell()));
+    aideLanes.push(workerEnd(aideMemory, bell()));
+    this.workers.push(
+      assembleWorker({
+        lanes: [workerEnd(memory, bell())],
+        slabs: [this.slab.memory],
+        aide: frontEnd(aideMemory, bell()),
+        board: this.board,
+        disk: this.world.disk,
+        crc: crc32cInTypeScript,
+        memoryOf: (bytes) => ({ ...batchMemoryOver(bytes), address: 0 }),
+        mailbox: new Mailbox(channel.port2, counter),
+        reply: (reply: WorkerReply) => post.receive(structuredClone(reply)),
+        logger: this.logger,
+        filesOpenMax: FILES_OPEN_MAX,
+      }),
+    );
+  }
+
+  private createHost(): WorkerHost {
+    const { disk } = this.world;
+    const { values } = this.config;
+    const recovery = new StorageTools({
+      disk,
+      crc: crc32cInTypeScript,
+      logger: this.logger,
+      filesOpenMax: FILES_OPEN_MAX,
+    });
+    return new WorkerHost({
+      posts: this.posts,
+      directory: this.directory,
+      isClean: this.wasClean,
+      settings: {
+        isSyncedBeforeAck: values['perfbroker.durability'] === 'fsync',
+        producerExpiryMs: values['producer.id.expiration.ms'],
+      },
+      recover: (args) => Promise.resolve(recoverPartition(recovery, { ...args, nowMs: this.nowMs })),
+      uniqueHex: () => Buffer.from(this.world.randomBytes(16)).toString('hex'),
+    });
+  }
+
+  private createDesk(): ControlDesk {
+    return new ControlDesk({
+      controller: this.controller,
+      advertised: null,
+      dataApis: [produce, fetch, listOffsets, offsetForLeaderEpoch],
+      log: this.logger,
+      nowMs: () => this.nowMs,
+    });
+  }
+
+  private connectMain(desk: ControlDesk): { port: ControlPort; lane: ControlLane } {
+    const memory = createLaneMemory(CONTROL_SLOTS);
+    const arena = new SharedArrayBuffer(ByteRing.bytesFor(ARENA_BYTES));
+    const mail = new MessageChannel();
+    this.channels.push(mail);
+    const port = new ControlPort({
+      lane: workerEnd(memory, bell()),
+      arena: new ByteRing(arena),
+      slab: this.slab.memory.bytes,
+      mail: new MessagePost(mail.port1),
+      onRequest: (frame, { connection, peer, localHost, localPort }) =>
+        desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } }),
+      onFailure: (error) => this.failures.push(error),
+    });
+    const lane = new ControlLane(
+      frontEnd(memory, bell()),
+      new ByteRing(arena),
+      new MessagePost(mail.port2),
+      this.transport,
+    );
+    return { port, lane };
+  }
+
+  private createFront(
+    desk: ControlDesk,
+    lanes: readonly LaneEnd[],
+    control: ControlLane,
+    limits: Partial<FrontLimits>,
+  ): Front {
+    const controlVersions: (readonly [number, number] | undefined)[] = [];
+    for (const { apiKey, minVersion, maxVersion } of desk.registry.ranges) {
+      controlVersions[apiKey] = [minVersion, maxVersion];
+    }
+    return new Front({
+      index: 0,
+      transport: this.transport,
+      slab: this.slab,
+      outboxSlab: this.outboxSlab,
+      lanes,
+      control,
+      board: this.board,
+      disk: this.world.disk,
+      dataApis: createDataTable(),
+      controlVersions,
+      flexibleSince: desk.registry.flexibleSince,
+      limits: { ...FRONT_LIMITS, requestBytesMax: this.slab.bytesTotal / 2, exchangesMax: 4096, ...limits },
+      logger: this.logger,
+      nowMs: this.nowMs,
+    });
+  }
+
+  private recodeOne(): boolean {
+    const next = this.recoding.shift();
+    if (next === undefined) return false;
+    const { batch, codec, level, ticket } = next.request;
+    const wishes = {
+      codec,
+      ...(level < 0 ? {} : { level }),
+      logAppendTime: null,
+      maxTimestamp: null,
+      inflatedBytesMax: INFLATED_BYTES_MAX,
+    };
+    const bytes = recompressBatch(batch, null, wishes, (memory, at, length) =>
+      crc32cInTypeScript({ ...memory, address: 0 }, at, length),
+    );
+    next.post.recoded(ticket, bytes);
+    return true;
+  }
+
+  private stopWorkers(): Promise<(readonly PartitionReport[])[]> {
+    return this.driven(Promise.all(this.posts.map((post) => post.stop(REPORT_WAIT_MS))));
+  }
+
+  private saveCheckpoints(reports: readonly PartitionReport[]): void {
+    const rows: PartitionCheckpoint[] = reports.flatMap((report) => {
+      const placed = this.host.open.get(report.slot);
+      return placed === undefined ? [] : [{ ...report, topic: placed.topic, partition: placed.partition }];
+    });
+    this.directory.saveCheckpoints(rows);
+    this.directory.saveWritten(this.world.bootId, rows);
+  }
+
+  private closeChannels(): void {
+    for (const channel of this.channels) {
+      channel.port1.close();
+      channel.port2.close();
+    }
+  }
+
+  private remember(): Logger {
+    const say = (message: string): void => {
+      this.lines.push(message);
+    };
+    return { debug: say, info: say, warn: say, error: say };
+  }
+}
+
+/** Promises that are ready run, and those behind them. No timer, no event of the outside world. */
+async function runMicrotasks(): Promise<void> {
+  for (let turn = 0; turn < MICROTASKS; turn++) await Promise.resolve();
+}
+
+/** Nobody sleeps in one thread, so nobody is rung. */
+function bell(): Bell {
+  return new Bell(new SharedArrayBuffer(BELL_BYTES), 0, null, -1, null);
+}
+
+/** Where a partition's files lie on the world's disk. */
+export function partitionFolder(topic: string, partition: number): string {
+  return `${DATA_FOLDER}/${topic}-${partition}`;
+}

@@ -85,12 +85,14 @@ export class LogReads {
 
   /** False: no ticket is free, the job comes again. */
   read(lane: number, words: Int32Array, numbers: Float64Array, at: number): boolean {
-    if (!this.tickets.hasFree || this.parts.leases.isFull) return false;
+    if (!this.tickets.hasFree) return false;
     const exchange = words[at + SLOT_EXCHANGE]!;
     const entry = words[at + SLOT_ENTRY]!;
     const slot = words[at + SLOT_PARTITION]!;
     const partition = this.parts.table.at(slot);
-    const error = epochError(partition, words[at + JOB_LEADER_EPOCH]!);
+    let error = epochError(partition, words[at + JOB_LEADER_EPOCH]!);
+    // Not left in the ring: the leases that come home stand behind it.
+    if (error === 0 && this.parts.leases.isFull) error = errorCode.KAFKA_STORAGE_ERROR;
     if (partition === null || error !== 0) {
       this.begin(RECEIPT_READ, lane, exchange, entry, slot, error, partition);
       return true;
@@ -122,12 +124,13 @@ export class LogReads {
     const entry = tickets.entry[ticket]!;
     const slot = tickets.partition[ticket]!;
     const lease = tickets.lease[ticket]!;
-    const partition = this.parts.table.at(slot);
+    const partition = this.parts.leases.partitionOf(lease);
+    const isOwned = this.parts.table.at(slot) === partition;
     tickets.giveBack(ticket);
-    if (words[at + RECEIPT_ERROR]! < 0 || partition === null) {
+    if (words[at + RECEIPT_ERROR]! < 0 || !isOwned) {
       this.parts.leases.end(lease);
-      const error = partition === null ? errorCode.NOT_LEADER_OR_FOLLOWER : errorCode.KAFKA_STORAGE_ERROR;
-      this.begin(RECEIPT_READ, lane, exchange, entry, slot, error, partition);
+      const error = isOwned ? errorCode.KAFKA_STORAGE_ERROR : errorCode.NOT_LEADER_OR_FOLLOWER;
+      this.begin(RECEIPT_READ, lane, exchange, entry, slot, error, isOwned ? partition : null);
       return;
     }
     this.give(

@@ -61,7 +61,7 @@ export class PartitionKeeper {
       this.handle(readCommand(message), nowMs);
       count += 1;
     }
-    if (this.stopId >= 0) this.tryStop(nowMs);
+    if (this.stopId >= 0) this.tryStop();
     return count > 0;
   }
 
@@ -181,20 +181,22 @@ export class PartitionKeeper {
     this.parts.reply({ kind: 'outcome', id: closing.command.id, outcomes: closing.outcomes });
   }
 
-  private tryStop(nowMs: number): void {
+  private tryStop(): void {
     const partitions = this.parts.table.all();
     if (partitions.some((partition) => partition.syncsPending > 0)) return;
     const rows: PartitionReport[] = [];
     const started = performance.now();
     for (const partition of partitions) {
       const mayFlush = performance.now() - started < STOP_FLUSH_MS;
+      // Out of the table: what lies in the lanes still is answered as for any partition that is not here.
+      this.parts.table.remove(partition.slot);
+      this.parts.gate.fail(partition.slot, errorCode.NOT_LEADER_OR_FOLLOWER);
       const isClosed = this.closeForStop(partition, mayFlush);
       rows.push({ ...rowOf(partition), isClean: isClosed });
     }
     this.parts.reply({ kind: 'report', id: this.stopId, rows });
     this.stopId = -1;
     this.hasStopped = true;
-    void nowMs;
   }
 
   private closeForStop(partition: OwnedPartition, mayFlush: boolean): boolean {

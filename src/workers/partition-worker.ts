@@ -78,8 +78,11 @@ export class PartitionWorker {
   private touchedCount = 0;
   private turnNumber = 0;
   private tickDueMs = 0;
+  /** The first job of the lane waits for the aide or the background pool, whose answers ring the bell. */
+  private readonly isStuck: Uint8Array;
 
   constructor(parts: PartitionWorkerParts) {
+    this.isStuck = new Uint8Array(parts.lanes.length);
     assert(parts.lanes.length === parts.slabs.length, 'every front has a slab');
     this.parts = parts;
   }
@@ -105,7 +108,7 @@ export class PartitionWorker {
   get isIdle(): boolean {
     if (this.parts.mailbox.hasMail || !this.parts.aide.incoming.isEmpty || this.parts.recoder.hasReady) return false;
     for (let lane = 0; lane < this.parts.lanes.length; lane++) {
-      if (this.parts.receipts[lane]!.hasOverflow) continue;
+      if (this.parts.receipts[lane]!.hasOverflow || this.isStuck[lane] === 1) continue;
       if (!this.parts.lanes[lane]!.incoming.isEmpty) return false;
     }
     return true;
@@ -127,10 +130,14 @@ export class PartitionWorker {
       if (receipts.hasOverflow) return false;
     }
     let count = 0;
+    this.isStuck[lane] = 0;
     while (count < JOBS_PER_LANE_MAX && !this.appends.isFull) {
       const slot = end.incoming.peek();
       if (slot < 0) break;
-      if (!this.take(lane, end.incoming.words, end.incoming.numbers, slot * SLOT_WORDS, nowMs)) break;
+      if (!this.take(lane, end.incoming.words, end.incoming.numbers, slot * SLOT_WORDS, nowMs)) {
+        this.isStuck[lane] = 1;
+        break;
+      }
       end.incoming.advance();
       count += 1;
     }
@@ -169,7 +176,7 @@ export class PartitionWorker {
     const spanAt = words[at + APPEND_AT]!;
     const length = words[at + APPEND_LENGTH]!;
     const flags = words[at + APPEND_FLAGS]!;
-    if (partition.recodes) {
+    if (partition.recodes || this.parts.recoder.holds(partition)) {
       return this.takeRecoded(partition, lane, exchange, entry, memory, spanAt, length, flags, nowMs);
     }
     this.append(partition, lane, exchange, entry, memory, spanAt, length, flags, nowMs);

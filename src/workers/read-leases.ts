@@ -33,6 +33,11 @@ export class ReadLeases {
     return lease;
   }
 
+  /** Whose bytes they are, be its slot another's by now. */
+  partitionOf(lease: number): OwnedPartition {
+    return must(this.partitions[lease] ?? null, 'a lease is asked about while it is out');
+  }
+
   /** Gives the lease back to its log. */
   end(lease: number): void {
     const partition = must(this.partitions[lease], 'a lease comes back once');

@@ -73,6 +73,11 @@ export class Recoder {
     return this.queuedCount < QUEUED_MAX && this.queuedBytes < QUEUED_BYTES_MAX;
   }
 
+  /** Batches of the partition are on their way: later ones must stand behind them, whatever the topic asks for by now. */
+  holds(partition: OwnedPartition): boolean {
+    return this.queues.has(partition);
+  }
+
   get hasReady(): boolean {
     return this.readyQueues.length > 0;
   }
@@ -95,8 +100,9 @@ export class Recoder {
     const error = this.checkInput(partition, memory, at, length, flags, nowMs);
     if (error !== 0) return error;
     const settings = partition.log.settings;
-    const target = codecByName(settings.compressionType);
-    const isSame = batchCodec(memory.view, at) === target;
+    const codec = batchCodec(memory.view, at);
+    const target = settings.compressionType === 'producer' ? codec : codecByName(settings.compressionType);
+    const isSame = codec === target;
     const isQueued = this.queues.has(partition);
     if (isSame && !isQueued) return this.passThrough(memory, at, length);
     if (!isQueued && length <= must(INLINE_BYTES_MAX[target], 'every codec has a budget')) {

@@ -1,0 +1,489 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { must } from '../../src/base/assert.ts';
+import {
+  APPENDED_TIME_NUMBER,
+  FOUND_EPOCH_END_OFFSET_NUMBER,
+  FOUND_OFFSET_NUMBER,
+  READ_DONE_HIGH_NUMBER,
+  READ_DONE_LEASE,
+  READ_DONE_LENGTH,
+  RECEIPT_APPEND,
+  RECEIPT_READ,
+  RECEIPT_WAKE,
+} from '../../src/zerocopy/layout.ts';
+import { Prng } from '../support/prng.ts';
+import { batchOf } from '../support/simulated-deeds.ts';
+import { type RigOptions, WorkerRig } from './worker-rig.ts';
+
+const rigs: WorkerRig[] = [];
+
+function makeRig(options: RigOptions = {}): WorkerRig {
+  const rig = new WorkerRig(options);
+  rigs.push(rig);
+  return rig;
+}
+
+afterEach(() => {
+  for (const rig of rigs.splice(0)) rig.close();
+});
+
+const KAFKA_STORAGE_ERROR = 56;
+const NOT_LEADER_OR_FOLLOWER = 6;
+const UNKNOWN_TOPIC_OR_PARTITION = 3;
+
+describe('a turn', () => {
+  test('writes each touched log once, however many batches came for it, and acknowledges after that', () => {
+    const rig = makeRig({ lanes: 2 });
+    rig.open(0);
+    rig.open(1);
+    const before = rig.disk.counts.write;
+    for (let index = 0; index < 40; index++) rig.append(index % 2, batchOf({ count: 2 }), index, index < 20 ? 0 : 1);
+    rig.publish(0);
+    rig.publish(1);
+    rig.turn();
+    expect(rig.disk.counts.write - before).toBe(2);
+    const receipts = [...rig.take(0), ...rig.take(1)];
+    expect(receipts.map((receipt) => receipt.exchange)).toEqual(Array.from({ length: 40 }, (_, index) => index));
+    expect(receipts.every((receipt) => receipt.kind === RECEIPT_APPEND && receipt.error === 0)).toBe(true);
+    expect(receipts.filter((receipt) => receipt.partition === 1).map((receipt) => receipt.baseOffset)).toEqual(
+      Array.from({ length: 20 }, (_, index) => index * 2),
+    );
+    expect([rig.board.high(0), rig.board.end(0), rig.board.high(1)]).toEqual([40, 40, 40]);
+  });
+
+  test('answers look-ups beside appends, in the order of the lane', () => {
+    const rig = makeRig();
+    rig.open(0, { leaderEpoch: 4 });
+    rig.append(0, batchOf({ count: 3 }), 1);
+    rig.publish();
+    rig.turn();
+    rig.findOffset(0, -1, 2);
+    rig.findOffset(0, -2, 3);
+    rig.findEpoch(0, 4, 4);
+    rig.read(0, 1, 5);
+    rig.publish();
+    rig.turn();
+    const [, latest, earliest, epoch, read] = rig.take();
+    expect(latest?.numbers[FOUND_OFFSET_NUMBER]).toBe(3);
+    expect(earliest?.numbers[FOUND_OFFSET_NUMBER]).toBe(0);
+    expect(epoch?.numbers[FOUND_EPOCH_END_OFFSET_NUMBER]).toBe(3);
+    expect(read?.words[READ_DONE_LENGTH]).toBe(batchOf({ count: 3 }).length);
+    expect(read?.numbers[READ_DONE_HIGH_NUMBER]).toBe(3);
+  });
+
+  test('tells those who believe in another epoch that they are behind, or ahead', () => {
+    const rig = makeRig();
+    rig.open(0, { leaderEpoch: 4 });
+    rig.read(0, 0, 1, 0, 1000, 3);
+    rig.read(0, 0, 2, 0, 1000, 5);
+    rig.read(0, 0, 3, 0, 1000, 4);
+    rig.findOffset(0, -1, 4, 3);
+    rig.read(9, 0, 5);
+    rig.publish();
+    rig.turn();
+    expect(rig.take().map((receipt) => receipt.error)).toEqual([74, 75, 0, 74, NOT_LEADER_OR_FOLLOWER]);
+  });
+
+  test('wakes only the fronts that watch, and only when something moved', () => {
+    const rig = makeRig({ lanes: 3 });
+    rig.open(0);
+    rig.board.watch(0, 1);
+    rig.append(0, batchOf(), 1);
+    rig.publish();
+    rig.turn();
+    rig.turn();
+    expect(rig.take(0).map((receipt) => receipt.kind)).toEqual([RECEIPT_APPEND]);
+    expect(rig.take(1).map((receipt) => [receipt.kind, receipt.partition])).toEqual([[RECEIPT_WAKE, 0]]);
+    expect(rig.take(2)).toEqual([]);
+  });
+
+  test('stamps the turn of the append where the topic wants append times', () => {
+    const rig = makeRig({ settings: { isLogAppendTime: true } });
+    rig.open(0);
+    rig.append(0, batchOf({ timestamps: [5] }), 1);
+    rig.publish();
+    rig.nowMs += 77;
+    rig.turn();
+    expect(rig.take()[0]?.numbers[APPENDED_TIME_NUMBER]).toBe(rig.nowMs);
+  });
+});
+
+describe('a front that is slow to take its receipts', () => {
+  test('loses none and gets them in order; no further job of its lane is taken meanwhile', () => {
+    const rig = makeRig({ laneSlots: 8, lanes: 2 });
+    rig.open(0);
+    const random = new Prng(5);
+    const seen: number[] = [];
+    let sent = 0;
+    for (let round = 0; round < 400 && seen.length < 300; round++) {
+      const count = Math.min(random.nextInt(9), 300 - sent, must(rig.fronts[0], 'lane 0').outgoing.freeCount);
+      for (let index = 0; index < count; index++) rig.append(0, batchOf(), sent++);
+      rig.board.watch(0, 0);
+      rig.publish();
+      rig.turn();
+      for (const receipt of rig.take(0, random.nextInt(4))) {
+        if (receipt.kind === RECEIPT_APPEND) seen.push(receipt.exchange);
+      }
+      // The other lane is served all the time.
+      rig.findOffset(0, -1, 7, -1, 1);
+      rig.publish(1);
+      rig.turn();
+      expect(rig.take(1).map((receipt) => receipt.exchange)).toEqual([7]);
+    }
+    expect(seen).toEqual(Array.from({ length: 300 }, (_, index) => index));
+  });
+});
+
+describe('a write that fails', () => {
+  test('refuses exactly the batches that were not written, and those that come later', () => {
+    const rig = makeRig();
+    rig.open(0);
+    rig.open(1);
+    rig.append(0, batchOf({ count: 2 }), 1);
+    rig.publish();
+    rig.turn();
+    rig.disk.failNext('write', 'EIO');
+    rig.append(0, batchOf(), 2);
+    rig.append(0, batchOf(), 3);
+    rig.append(1, batchOf(), 4);
+    rig.publish();
+    rig.turn();
+    rig.append(0, batchOf(), 5);
+    rig.read(0, 0, 6);
+    rig.publish();
+    rig.turn();
+    const answers = rig.take().map((receipt) => [receipt.exchange, receipt.error]);
+    expect(answers).toEqual([
+      [1, 0],
+      [2, KAFKA_STORAGE_ERROR],
+      [3, KAFKA_STORAGE_ERROR],
+      [4, 0],
+      [5, KAFKA_STORAGE_ERROR],
+      [6, 0],
+    ]);
+    expect(rig.board.end(0)).toBe(2);
+  });
+
+  test('keeps what went to the segment before: a roll in the middle of the turn had written it', () => {
+    const rig = makeRig({ settings: { segmentBytesMax: 400 } });
+    rig.open(0);
+    const large = { valueBytes: 200 };
+    rig.disk.capacityBytes = 900;
+    for (let exchange = 1; exchange <= 6; exchange++) rig.append(0, batchOf(large), exchange);
+    rig.publish();
+    rig.turn();
+    const receipts = rig.take().sort((left, right) => left.exchange - right.exchange);
+    const written = receipts.filter((receipt) => receipt.error === 0).length;
+    expect(written).toBeGreaterThan(0);
+    expect(written).toBeLessThan(6);
+    expect(receipts.map((receipt) => receipt.error)).toEqual(
+      Array.from({ length: 6 }, (_, index) => (index < written ? 0 : KAFKA_STORAGE_ERROR)),
+    );
+    expect(rig.board.end(0)).toBe(written);
+  });
+
+  test('is healed within seconds when the disk was full and has room again', () => {
+    const rig = makeRig();
+    rig.open(0);
+    rig.append(0, batchOf(), 1);
+    rig.publish();
+    rig.turn();
+    rig.disk.failNext('write', 'ENOSPC');
+    rig.append(0, batchOf(), 2);
+    rig.publish();
+    rig.turn();
+    rig.nowMs += 2000;
+    rig.turn();
+    rig.append(0, batchOf(), 3);
+    rig.publish();
+    rig.turn();
+    expect(rig.take().map((receipt) => [receipt.error, receipt.baseOffset])).toEqual([
+      [0, 0],
+      [KAFKA_STORAGE_ERROR, -1],
+      [0, 1],
+    ]);
+  });
+});
+
+describe('acknowledgements that wait for the device', () => {
+  const synced: RigOptions = { settings: { isSyncedBeforeAck: true } };
+
+  test('share flushes: all that is appended while one is under way takes one more', () => {
+    const rig = makeRig(synced);
+    rig.open(0);
+    rig.append(0, batchOf(), 1);
+    rig.publish();
+    rig.turn();
+    for (let exchange = 2; exchange <= 9; exchange++) {
+      rig.append(0, batchOf(), exchange);
+      rig.publish();
+      rig.turn();
+    }
+    expect(rig.take()).toEqual([]);
+    expect(rig.board.high(0)).toBe(0);
+    const before = rig.disk.counts.sync;
+    rig.aide.turn(rig.nowMs);
+    rig.turn();
+    expect(rig.take().map((receipt) => receipt.exchange)).toEqual([1]);
+    expect(rig.board.high(0)).toBe(1);
+    rig.settle();
+    expect(rig.disk.counts.sync - before).toBe(2);
+    expect(rig.take().map((receipt) => receipt.exchange)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(rig.parts.gate.count).toBe(0);
+  });
+
+  test('fail when the flush fails, and the log takes no more until it was recovered', () => {
+    const rig = makeRig(synced);
+    rig.open(0);
+    rig.append(0, batchOf(), 1);
+    rig.append(0, batchOf(), 2);
+    rig.publish();
+    rig.disk.failNext('sync', 'EIO');
+    rig.settle();
+    rig.append(0, batchOf(), 3);
+    rig.publish();
+    rig.settle();
+    rig.nowMs += 5000;
+    rig.settle();
+    rig.append(0, batchOf(), 4);
+    rig.publish();
+    rig.settle();
+    expect(rig.take().map((receipt) => receipt.error)).toEqual(Array(4).fill(KAFKA_STORAGE_ERROR));
+    expect(rig.board.high(0)).toBe(0);
+  });
+
+  test('flushes of many logs that find the aide busy are made up for, without a further append', () => {
+    const rig = makeRig({ ...synced, aideSlots: 4, laneSlots: 64 });
+    for (let slot = 0; slot < 12; slot++) rig.open(slot);
+    for (let slot = 0; slot < 12; slot++) rig.append(slot, batchOf(), slot);
+    rig.publish();
+    rig.settle();
+    expect(rig.take().map((receipt) => receipt.exchange)).toHaveLength(12);
+  });
+
+  test('wait for flush.ms without holding acknowledgements', () => {
+    const rig = makeRig({ settings: { flushMs: 3000 } });
+    rig.open(0);
+    rig.append(0, batchOf(), 1);
+    rig.publish();
+    rig.settle();
+    expect(rig.take()).toHaveLength(1);
+    expect(rig.disk.counts.sync).toBe(0);
+    rig.nowMs += 2500;
+    rig.settle();
+    expect(rig.disk.counts.sync).toBe(0);
+    rig.nowMs += 1500;
+    rig.settle();
+    rig.settle();
+    expect(rig.disk.counts.sync).toBe(1);
+  });
+});
+
+describe('a partition that is closed', () => {
+  test('answers what waited for a flush at once, and its files close when the flush is back', () => {
+    const rig = makeRig({ settings: { isSyncedBeforeAck: true } });
+    rig.open(0);
+    rig.append(0, batchOf(), 1);
+    rig.publish();
+    rig.turn();
+    const id = rig.closePartition(0);
+    rig.turn();
+    expect(rig.take().map((receipt) => [receipt.kind, receipt.error])).toEqual([
+      [RECEIPT_APPEND, UNKNOWN_TOPIC_OR_PARTITION],
+      [RECEIPT_WAKE, 0],
+    ]);
+    expect(rig.hasReplied(id)).toBe(false);
+    rig.settle();
+    expect(rig.hasReplied(id)).toBe(true);
+    expect(rig.disk.openCount).toBe(0);
+    expect(rig.board.epoch(0)).toBe(-1);
+  });
+
+  test('its slot is another partition’s at once; the flush that was under way and the leases that were out concern the old one', () => {
+    const rig = makeRig({ settings: { isSyncedBeforeAck: true } });
+    rig.open(0, { partitionName: 'old-0' });
+    rig.append(0, batchOf({ count: 2 }), 1);
+    rig.publish();
+    rig.settle();
+    rig.read(0, 0, 2);
+    rig.append(0, batchOf(), 3);
+    rig.publish();
+    rig.turn();
+    const lease = must(rig.take()[1], 'the read was answered').words[READ_DONE_LEASE]!;
+    rig.closePartition(0, true);
+    rig.turn();
+    rig.open(0, { partitionName: 'new-0' });
+    rig.append(0, batchOf({ count: 5 }), 4);
+    rig.publish();
+    rig.settle();
+    const last = rig.take().at(-1);
+    expect([last?.exchange, last?.error, last?.baseOffset]).toEqual([4, 0, 0]);
+    expect([rig.board.end(0), rig.board.high(0)]).toEqual([5, 5]);
+    rig.release(0, lease);
+    rig.publish();
+    rig.settle();
+    expect(rig.parts.leases.count).toBe(0);
+  });
+
+  test('a removed one can still be sent from as long as its lease is out, and closes its file with it', () => {
+    const rig = makeRig();
+    rig.open(0);
+    rig.append(0, batchOf({ count: 2 }), 1);
+    rig.read(0, 0, 2);
+    rig.publish();
+    rig.turn();
+    rig.read(0, 0, 3);
+    rig.publish();
+    rig.turn();
+    const read = must(
+      rig.take().find((receipt) => receipt.exchange === 3),
+      'the read was answered',
+    );
+    rig.closePartition(0, true);
+    rig.turn();
+    expect(rig.disk.openCount).toBe(1);
+    rig.release(0, read.words[READ_DONE_LEASE]!);
+    rig.publish();
+    rig.turn();
+    expect(rig.disk.openCount).toBe(0);
+  });
+
+  test('what comes for it afterwards is answered, and a slot can be opened and closed again and again', () => {
+    const rig = makeRig();
+    for (let round = 0; round < 20; round++) {
+      rig.open(3, { partitionName: `orders${round}-0` });
+      rig.append(3, batchOf(), 1);
+      rig.publish();
+      rig.closePartition(3, true);
+      rig.turn();
+      rig.settle();
+      const errors = rig.take().filter((receipt) => receipt.kind === RECEIPT_APPEND);
+      expect(errors.map((receipt) => receipt.error)).toEqual([NOT_LEADER_OR_FOLLOWER]);
+      expect(rig.disk.openCount).toBe(0);
+    }
+  });
+});
+
+describe('a cold read', () => {
+  test('is answered after the aide has warmed the bytes, and not before', () => {
+    const rig = makeRig();
+    rig.open(0);
+    rig.append(0, batchOf({ count: 4 }), 1);
+    rig.publish();
+    rig.turn();
+    rig.take();
+    rig.disk.chill('data/orders-0/00000000000000000000.log');
+    rig.read(0, 0, 2);
+    rig.publish();
+    rig.turn();
+    rig.turn();
+    expect(rig.take()).toEqual([]);
+    expect(rig.parts.reads.coldCount).toBe(1);
+    rig.aide.turn(rig.nowMs);
+    rig.turn();
+    const [read] = rig.take();
+    expect([read?.kind, read?.exchange, read?.error]).toEqual([RECEIPT_READ, 2, 0]);
+    expect(read?.words[READ_DONE_LENGTH]).toBe(batchOf({ count: 4 }).length);
+    expect(rig.disk.counts.warm).toBe(1);
+    expect(rig.parts.reads.coldCount).toBe(0);
+  });
+
+  test('that cannot be warmed is an error, and its lease is not kept', () => {
+    const rig = makeRig();
+    rig.open(0);
+    rig.append(0, batchOf(), 1);
+    rig.publish();
+    rig.turn();
+    rig.take();
+    rig.disk.chill('data/orders-0/00000000000000000000.log');
+    rig.disk.failNext('warm', 'EIO');
+    rig.read(0, 0, 2);
+    rig.publish();
+    rig.settle();
+    expect(rig.take().map((receipt) => receipt.error)).toEqual([KAFKA_STORAGE_ERROR]);
+    expect(rig.parts.leases.count).toBe(0);
+  });
+
+  test('more of them than there are tickets wait in their ring and come through', () => {
+    const rig = makeRig({ aideSlots: 4, laneSlots: 64 });
+    rig.open(0);
+    rig.append(0, batchOf({ valueBytes: 100 }), 1);
+    rig.publish();
+    rig.turn();
+    rig.take();
+    for (let round = 0; round < 5; round++) {
+      rig.disk.chill('data/orders-0/00000000000000000000.log');
+      for (let exchange = 0; exchange < 20; exchange++) rig.read(0, 0, exchange);
+      rig.publish();
+      rig.turn();
+      rig.turn();
+      // The thread may sleep: the aide will ring.
+      expect(rig.worker.isIdle).toBe(true);
+      rig.settle();
+      const receipts = rig.take();
+      expect(receipts.map((receipt) => receipt.exchange)).toHaveLength(20);
+      for (const receipt of receipts) rig.release(0, receipt.words[READ_DONE_LEASE]!);
+    }
+    rig.publish();
+    rig.settle();
+    expect(rig.parts.leases.count).toBe(0);
+  });
+
+  test('of a partition that is gone when it is warm gives no bytes of it, also when the slot has a new owner', () => {
+    for (const isReused of [false, true]) {
+      const rig = makeRig();
+      rig.open(0);
+      rig.append(0, batchOf(), 1);
+      rig.publish();
+      rig.turn();
+      rig.disk.chill('data/orders-0/00000000000000000000.log');
+      rig.read(0, 0, 2);
+      rig.publish();
+      rig.turn();
+      rig.closePartition(0);
+      rig.turn();
+      if (isReused) rig.open(0, { partitionName: 'new-0' });
+      rig.settle();
+      const read = rig.take().find((receipt) => receipt.exchange === 2);
+      expect([read?.error, read?.words[READ_DONE_LENGTH]]).toEqual([NOT_LEADER_OR_FOLLOWER, 0]);
+      expect(rig.parts.leases.count).toBe(0);
+    }
+  });
+});
+
+describe('the end', () => {
+  test('closes all logs, tells how they ended, and takes nothing more', () => {
+    const rig = makeRig({ settings: { isSyncedBeforeAck: true } });
+    rig.open(0);
+    rig.open(1);
+    rig.append(0, batchOf({ count: 2 }), 1);
+    rig.publish();
+    rig.turn();
+    const id = rig.command((stopId) => ({ kind: 'stop', id: stopId }));
+    // Jobs that the front had sent before it ended lie in the ring; once they met closed logs.
+    rig.append(0, batchOf(), 2);
+    rig.read(0, 0, 3);
+    rig.publish();
+    rig.settle();
+    expect(rig.hasReplied(id)).toBe(true);
+    expect(rig.parts.keeper.hasStopped).toBe(true);
+    expect(rig.disk.openCount).toBe(0);
+    const report = rig.replies.find((reply) => reply.kind === 'report');
+    expect(report?.kind === 'report' && report.rows.map((row) => row.isClean)).toEqual([true, true]);
+    expect(rig.parts.gate.count).toBe(0);
+  });
+
+  // Once they met logs that had been closed earlier in the same turn, and the thread died.
+  test('finds jobs in its ring that no log takes any more, and answers them', () => {
+    const rig = makeRig();
+    rig.open(0);
+    rig.append(0, batchOf(), 1);
+    rig.read(0, 0, 2);
+    rig.findOffset(0, -3, 3);
+    rig.publish();
+    const id = rig.command((stopId) => ({ kind: 'stop', id: stopId }));
+    rig.turn();
+    expect(rig.hasReplied(id)).toBe(true);
+    expect(rig.take().map((receipt) => receipt.error)).toEqual(Array(3).fill(NOT_LEADER_OR_FOLLOWER));
+  });
+});

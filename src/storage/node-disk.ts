@@ -8,6 +8,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fdatasyncSync,
   fstatSync,
   fsyncSync,
@@ -25,7 +26,7 @@ import {
   writevSync,
 } from 'node:fs';
 import { constants as system } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { Fault, type FaultCode } from '../base/fault.ts';
 import type { Memory, WriteVector } from '../zerocopy/memory.ts';
@@ -122,7 +123,7 @@ export class NodeDisk implements Disk {
   }
 
   makeFolder(path: string): void {
-    orFault('made', path, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
+    orFault('made', path, () => makeFolders(path));
   }
 
   list(path: string): string[] {
@@ -183,6 +184,30 @@ export class NodeDisk implements Disk {
 
   allocate(bytes: number): Memory {
     return memoryOf(new Uint8Array(bytes), null);
+  }
+}
+
+/**
+ * With all folders above it. Not by Node's own recursive mode, which never returns where the parent exists and yet the
+ * answer is ENOENT (below /proc, on some network file systems).
+ */
+export function makeFolders(path: string): void {
+  const missing: string[] = [];
+  let folder = resolve(path);
+  while (!existsSync(folder)) {
+    missing.push(folder);
+    folder = dirname(folder);
+  }
+  if (missing.length === 0 && !statSync(folder).isDirectory()) mkdirSync(folder);
+  for (const each of missing.reverse()) makeOne(each);
+}
+
+/** Somebody else may have made it in the meantime. */
+function makeOne(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) !== system.errno.EEXIST || !statSync(folder).isDirectory()) throw error;
   }
 }
 

@@ -15,7 +15,6 @@ import { type Addresses, addressesOf } from './config/addresses.ts';
 import type { BrokerConfig } from './config/broker-config.ts';
 import { loadBrokerConfig } from './config/load.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
-import type { ControlPort } from './net/control-port.ts';
 import { type RequestDesk, type StartedFront, startFront } from './net/start-front.ts';
 import type { ListenAddress } from './net/transport.ts';
 import { produce } from './protocol/schemas/00-produce.ts';
@@ -60,10 +59,17 @@ interface Running {
   readonly host: WorkerHost;
   readonly workers: StartedWorkers;
   readonly fronts: readonly StartedFront[];
-  readonly ports: readonly ControlPort[];
   readonly checkpoints: Checkpoints;
   readonly background: BackgroundPool;
   readonly facts: BrokerFacts;
+}
+
+/** What the start found on disk, opened. */
+interface OpenedData {
+  readonly controller: Controller;
+  readonly host: WorkerHost;
+  readonly report: StartReport;
+  readonly isClean: boolean;
 }
 
 const FRONTS = 1;
@@ -121,73 +127,86 @@ export class Broker {
 
   private async startAll(io: ChosenIo): Promise<Running> {
     const { config } = this.parts;
-    const { values } = config;
-    const sizes = brokerSizes(values);
-    const isClean = this.directory.takeCleanMark();
-    const found = findPartitions(new NodeDisk(), this.directory.list());
-    const onDeath = (cause: Error): void => this.fail(cause);
+    const sizes = brokerSizes(config.values);
     const background = new BackgroundPool({
-      threadsMax: values['num.recovery.threads.per.data.dir'],
+      threadsMax: config.values['num.recovery.threads.per.data.dir'],
       usesNative: io.usesNative,
       logLevel: this.parts.logLevel,
     });
+    const onDeath = (cause: Error): void => this.fail(cause);
     const workers = startWorkers({ ...this.parts, io, sizes, fronts: FRONTS, background, onDeath });
-    const frontBox: { front: StartedFront | null } = { front: null };
+    const fronts: StartedFront[] = [];
     try {
       await workers.ready();
-      const host = new WorkerHost({
-        posts: workers.posts,
-        directory: this.directory,
-        isClean: isClean || found.length === 0,
-        settings: {
-          isSyncedBeforeAck: values['perfbroker.durability'] === 'fsync',
-          producerExpiryMs: values['producer.id.expiration.ms'],
-        },
-        recover: (args) => background.recover(args),
-        uniqueHex: () => randomBytes(16).toString('hex'),
-      });
-      const controller = new Controller({
-        store: new FileStore(this.dataFolder),
-        host,
-        config,
-        workers: sizes.workers,
-        nowMs: () => systemClock.nowMs(),
-        randomBytes: (count) => randomBytes(count),
-        slotsMax: sizes.slotsMax,
-      });
-      const report = await controller.start({ found, wasUnclean: !isClean && found.length > 0, clusterId: null });
-      for (const problem of report.problems) this.logger.error(problem);
-      const addresses = addressesOf(values);
-      const desk = this.deskOf(controller, addresses);
+      const opened = await this.openData(sizes, workers, background);
+      const addresses = addressesOf(config.values);
+      const desk = deskFor(this.deskOf(opened.controller, addresses));
+      const { listen } = addresses;
       const front = startFront({
         ...this.parts,
         io,
         sizes,
         index: 0,
         workers,
-        desk: deskFor(desk),
-        listen: addresses.listen,
+        desk,
+        listen,
         logger: this.logger,
         onDeath,
       });
-      frontBox.front = front;
-      const listen = await front.ready();
-      controller.subscribe((update) => front.port.post(update));
-      const checkpoints = new Checkpoints({
-        directory: this.directory,
-        bootId: this.bootId,
-        host,
-        posts: workers.posts,
-        everyMs: values['log.flush.offset.checkpoint.interval.ms'],
-        logger: this.logger,
-      });
-      checkpoints.start();
-      const facts = this.factsOf(io, sizes, listen, addresses, controller, host, report, isClean);
-      return { controller, host, workers, fronts: [front], ports: [front.port], checkpoints, background, facts };
+      fronts.push(front);
+      // Before the front's first turn, so that no client meets a broker without topics.
+      opened.controller.subscribe((update) => front.port.post(update));
+      const bound = await front.ready();
+      const checkpoints = this.startCheckpoints(opened.host, workers);
+      const facts = this.factsOf(io, sizes, bound, addresses, opened);
+      return { controller: opened.controller, host: opened.host, workers, fronts, checkpoints, background, facts };
     } catch (error) {
-      await Promise.all([frontBox.front?.terminate(), workers.terminate(), background.close()]);
+      await Promise.all([...fronts.map((front) => front.terminate()), workers.terminate(), background.close()]);
       throw error;
     }
+  }
+
+  /** The catalog and every partition in it, put in order first where the last stop was not clean. */
+  private async openData(sizes: BrokerSizes, workers: StartedWorkers, background: BackgroundPool): Promise<OpenedData> {
+    const { config } = this.parts;
+    const isClean = this.directory.takeCleanMark();
+    const found = findPartitions(new NodeDisk(), this.directory.list());
+    const host = new WorkerHost({
+      posts: workers.posts,
+      directory: this.directory,
+      isClean: isClean || found.length === 0,
+      settings: {
+        isSyncedBeforeAck: config.values['perfbroker.durability'] === 'fsync',
+        producerExpiryMs: config.values['producer.id.expiration.ms'],
+      },
+      recover: (args) => background.recover(args),
+      uniqueHex: () => randomBytes(16).toString('hex'),
+    });
+    const controller = new Controller({
+      store: new FileStore(this.dataFolder),
+      host,
+      config,
+      workers: sizes.workers,
+      nowMs: () => systemClock.nowMs(),
+      randomBytes: (count) => randomBytes(count),
+      slotsMax: sizes.slotsMax,
+    });
+    const report = await controller.start({ found, wasUnclean: !isClean && found.length > 0, clusterId: null });
+    for (const problem of report.problems) this.logger.error(problem);
+    return { controller, host, report, isClean };
+  }
+
+  private startCheckpoints(host: WorkerHost, workers: StartedWorkers): Checkpoints {
+    const checkpoints = new Checkpoints({
+      directory: this.directory,
+      bootId: this.bootId,
+      host,
+      posts: workers.posts,
+      everyMs: this.parts.config.values['log.flush.offset.checkpoint.interval.ms'],
+      logger: this.logger,
+    });
+    checkpoints.start();
+    return checkpoints;
   }
 
   private deskOf(controller: Controller, addresses: Addresses): ControlDesk {
@@ -205,11 +224,9 @@ export class Broker {
     sizes: BrokerSizes,
     listen: ListenAddress,
     addresses: Addresses,
-    controller: Controller,
-    host: WorkerHost,
-    report: StartReport,
-    isClean: boolean,
+    opened: OpenedData,
   ): BrokerFacts {
+    const { controller, host, report, isClean } = opened;
     const notices = [...this.parts.config.notices, ...report.notices, ...report.problems];
     for (const leftover of report.leftovers) notices.push(leftover.reason);
     if (report.adoptedTopics.length > 0) {

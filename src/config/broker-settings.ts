@@ -98,7 +98,7 @@ export const ownBrokerSettings = {
     'Send buffer of each connection; -1 leaves it to the kernel. Small ones keep fetched bytes in the cache: a fetch costs a quarter.',
     { min: -1, unit: 'bytes' },
   ),
-  'socket.listen.backlog.size': int(50, 'Connections the kernel may hold that were not accepted yet.', {
+  'socket.listen.backlog.size': int(1024, 'Connections the kernel may hold that were not accepted yet.', {
     min: 1,
     unit: 'connections',
   }),

@@ -13,7 +13,7 @@ export interface FrontLimits {
   readonly exchangesPerConnectionMax: number;
   /** Requests of all connections together. */
   readonly exchangesMax: number;
-  /** Response bytes in memory beyond which a connection is not read from. */
+  /** Response bytes in memory beyond which a connection is not read from, and its ready answers wait. */
   readonly outboxBytesPerConnectionMax: number;
   /** Smallest and largest receive block of an active connection (the largest frame may need a larger one). */
   readonly receiveBytesMin: number;
@@ -39,9 +39,9 @@ export const FRONT_LIMITS: FrontLimits = {
   connectionsMax: 16_384,
   connectionsPerAddressMax: 16_384,
   idleMs: 600_000,
-  exchangesPerConnectionMax: 256,
+  exchangesPerConnectionMax: 128,
   exchangesMax: 65_536,
-  outboxBytesPerConnectionMax: 1_048_576,
+  outboxBytesPerConnectionMax: 65_536,
   receiveBytesMin: 16_384,
   receiveBytesMax: 4_194_304,
   receiveIdleMs: 1000,

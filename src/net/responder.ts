@@ -131,6 +131,8 @@ export class Responder {
         if (head.replyHead >= 0) this.appendReply(connection, head);
         return;
       }
+      // A client that does not read: its answers wait as leases and counts, not as bytes, until some have left.
+      if (connection.outboxBytes >= this.front.limits.outboxBytesPerConnectionMax) return;
       const outcome = this.settle(connection, head);
       if (outcome === SETTLE_WAITS) {
         this.waitForOutbox(connection);

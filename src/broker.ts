@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { ControlDesk } from './apis/control-table.ts';
+import { ControlDesk, controlHandlers } from './apis/control-table.ts';
 import { must } from './base/assert.ts';
 import { systemClock } from './base/clock.ts';
 import { createLogger, type LogFormat, type Logger, type LogLevel } from './base/logger.ts';
@@ -15,8 +15,10 @@ import { type Addresses, addressesOf } from './config/addresses.ts';
 import type { BrokerConfig } from './config/broker-config.ts';
 import { loadBrokerConfig } from './config/load.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
+import type { ConnectionFacts } from './net/control-lane.ts';
 import { type RequestDesk, type StartedFront, startFront } from './net/start-front.ts';
 import type { ListenAddress } from './net/transport.ts';
+import { Registry } from './protocol/registry.ts';
 import { produce } from './protocol/schemas/00-produce.ts';
 import { fetch } from './protocol/schemas/01-fetch.ts';
 import { listOffsets } from './protocol/schemas/02-list-offsets.ts';
@@ -72,6 +74,8 @@ interface OpenedData {
   readonly isClean: boolean;
 }
 
+/** Answered by the fronts. */
+const DATA_APIS = [produce, fetch, listOffsets, offsetForLeaderEpoch];
 const FRONTS = 1;
 const LOCK_TOUCH_MS = 5000;
 
@@ -83,6 +87,8 @@ export class Broker {
   private readonly bootId = readBootId();
   private lock: FolderLock | null = null;
   private lockTimer: NodeJS.Timeout | null = null;
+  private workers: StartedWorkers | null = null;
+  private fronts: readonly StartedFront[] = [];
   private running: Running | null = null;
   private stopping: Promise<void> | null = null;
 
@@ -105,15 +111,14 @@ export class Broker {
   async start(): Promise<BrokerFacts> {
     const native = loadNative();
     const io = chooseIoPath(this.parts.config.values['perfbroker.io'], native);
-    this.lock = FolderLock.take(this.dataFolder, Date.now());
+    const lock = FolderLock.take(this.dataFolder, Date.now());
+    this.lock = lock;
     try {
-      this.directory.open(this.bootId);
       this.running = await this.startAll(io);
     } catch (error) {
-      this.lock.release();
+      lock.giveBack();
       throw error;
     }
-    const lock = this.lock;
     this.lockTimer = setInterval(() => lock.touch(Date.now()), LOCK_TOUCH_MS);
     this.lockTimer.unref();
     return this.running.facts;
@@ -125,6 +130,16 @@ export class Broker {
     return this.stopping;
   }
 
+  /**
+   * To be followed by the end of the process: nothing is answered or written down any more. What was acknowledged is in
+   * the files, and the next start finds it.
+   */
+  abandon(): void {
+    for (const front of this.fronts) front.abandon();
+    this.workers?.abandon();
+  }
+
+  /** The threads start side by side. The data folder is touched only when they are there and have their port. */
   private async startAll(io: ChosenIo): Promise<Running> {
     const { config } = this.parts;
     const sizes = brokerSizes(config.values);
@@ -135,33 +150,36 @@ export class Broker {
     });
     const onDeath = (cause: Error): void => this.fail(cause);
     const workers = startWorkers({ ...this.parts, io, sizes, fronts: FRONTS, background, onDeath });
-    const fronts: StartedFront[] = [];
+    this.workers = workers;
+    const addresses = addressesOf(config.values);
+    const { listen } = addresses;
+    const desk = new OpeningDesk();
+    const front = startFront({
+      ...this.parts,
+      io,
+      sizes,
+      index: 0,
+      workers,
+      desk,
+      listen,
+      logger: this.logger,
+      onDeath,
+    });
+    const fronts = [front];
+    this.fronts = fronts;
     try {
-      await workers.ready();
+      const [bound] = await Promise.all([front.ready(), workers.ready()]);
+      this.directory.open(this.bootId);
       const opened = await this.openData(sizes, workers, background);
-      const addresses = addressesOf(config.values);
-      const desk = deskFor(this.deskOf(opened.controller, addresses));
-      const { listen } = addresses;
-      const front = startFront({
-        ...this.parts,
-        io,
-        sizes,
-        index: 0,
-        workers,
-        desk,
-        listen,
-        logger: this.logger,
-        onDeath,
-      });
-      fronts.push(front);
+      desk.open(this.deskOf(opened.controller, addresses));
       // Before the front's first turn, so that no client meets a broker without topics.
       opened.controller.subscribe((update) => front.port.post(update));
-      const bound = await front.ready();
+      front.openDoors();
       const checkpoints = this.startCheckpoints(opened.host, workers);
       const facts = this.factsOf(io, sizes, bound, addresses, opened);
       return { controller: opened.controller, host: opened.host, workers, fronts, checkpoints, background, facts };
     } catch (error) {
-      await Promise.all([...fronts.map((front) => front.terminate()), workers.terminate(), background.close()]);
+      await Promise.all([front.terminate(), workers.terminate(), background.close()]);
       throw error;
     }
   }
@@ -213,7 +231,7 @@ export class Broker {
     return new ControlDesk({
       controller,
       advertised: addresses.advertised,
-      dataApis: [produce, fetch, listOffsets, offsetForLeaderEpoch],
+      dataApis: DATA_APIS,
       log: this.logger,
       nowMs: () => Math.floor(systemClock.nowMs()),
     });
@@ -252,7 +270,7 @@ export class Broker {
 
   private async stopAll(): Promise<void> {
     const running = this.running;
-    if (running === null) return;
+    if (running === null) return this.stopWhileStarting();
     running.checkpoints.stop();
     await Promise.all(running.fronts.map((front) => front.stop()));
     await running.controller.stop();
@@ -264,22 +282,42 @@ export class Broker {
     this.running = null;
   }
 
+  /** Nobody was served yet, so there is nothing to finish. */
+  private async stopWhileStarting(): Promise<void> {
+    await Promise.all([...this.fronts.map((front) => front.terminate()), this.workers?.terminate()]);
+    this.lock?.giveBack();
+  }
+
   /** Half a broker must not go on: what was acknowledged is in the files, the next start will find it. */
   private fail(cause: Error): void {
     this.logger.error(`the broker stops: ${cause.message}`);
+    this.abandon();
     if (this.parts.onFailure !== undefined) this.parts.onFailure(cause);
     else process.exit(1);
   }
 }
 
-/** The desk as a front's control port sees it. */
-function deskFor(desk: ControlDesk): RequestDesk {
-  return {
-    ranges: desk.registry.ranges,
-    flexibleSince: desk.registry.flexibleSince,
-    answer: (frame, { connection, peer, localHost, localPort }) =>
-      desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } }),
-  };
+/** The desk as a front's control port sees it: what it answers is known before the catalog is open. */
+class OpeningDesk implements RequestDesk {
+  readonly ranges: RequestDesk['ranges'];
+  readonly flexibleSince: RequestDesk['flexibleSince'];
+  private desk: ControlDesk | null = null;
+
+  constructor() {
+    const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...DATA_APIS]);
+    this.ranges = registry.ranges;
+    this.flexibleSince = registry.flexibleSince;
+  }
+
+  open(desk: ControlDesk): void {
+    this.desk = desk;
+  }
+
+  answer(frame: Uint8Array, facts: ConnectionFacts): Promise<Uint8Array | null> {
+    const { connection, peer, localHost, localPort } = facts;
+    const desk = must(this.desk, 'the doors open after the desk');
+    return desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } });
+  }
 }
 
 export interface EmbeddedBrokerOptions {

@@ -32,10 +32,14 @@ async function main(): Promise<void> {
 
 function stopOnSignals(broker: Broker): void {
   let isStopping = false;
+  const stopAtOnce = (): never => {
+    broker.abandon();
+    process.exit(1);
+  };
   const stop = (): void => {
-    if (isStopping) process.exit(1);
+    if (isStopping) stopAtOnce();
     isStopping = true;
-    setTimeout(() => process.exit(1), STOP_WAIT_MS).unref();
+    setTimeout(stopAtOnce, STOP_WAIT_MS).unref();
     broker.stop().then(
       () => process.exit(0),
       (error: unknown) => fail(error),

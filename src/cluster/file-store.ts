@@ -57,7 +57,7 @@ export class FileStore implements MetadataStore {
     const beside = `${this.path}.new`;
     const bytes = Buffer.concat([fileHeader(), ...records.map((record) => encodeFrame([record]))]);
     try {
-      const next = await open(beside, 'w');
+      const next = await open(beside, 'w', 0o600);
       try {
         await writeWhole(next, bytes, 0);
         await next.sync();
@@ -105,7 +105,7 @@ export class FileStore implements MetadataStore {
   /** Cuts a torn tail off, and begins a new file with its header. */
   private async openForAppend(wholeBytes: number): Promise<void> {
     try {
-      this.file = await open(this.path, wholeBytes === 0 ? 'w+' : 'r+');
+      this.file = await open(this.path, wholeBytes === 0 ? 'w+' : 'r+', 0o600);
       await this.file.truncate(wholeBytes);
       this.endPosition = wholeBytes;
       if (wholeBytes > 0) return;

@@ -8,6 +8,15 @@ import type { ControlVersions } from './dispatcher.ts';
 import type { FrontLimits } from './limits.ts';
 import type { ListenAddress } from './transport.ts';
 
+/** Word of the orders: go on, finish what is under way and end, or end at once. */
+export const FRONT_ORDER = 0;
+export const ORDER_RUN = 0;
+export const ORDER_FINISH = 1;
+export const ORDER_ABANDON = 2;
+/** Word of the orders: 1 when the front may take connections. Until then it holds the port and waits. */
+export const FRONT_DOORS = 1;
+export const FRONT_ORDERS_BYTES = 8;
+
 export interface FrontThreadData {
   readonly index: number;
   readonly shared: SharedParts;
@@ -19,8 +28,8 @@ export interface FrontThreadData {
   readonly mailPort: MessagePort;
   /** Workers post here to wake a front that sleeps in its event loop. */
   readonly wakePorts: readonly MessagePort[];
-  /** Word 0 becomes 1 when the thread shall end. */
-  readonly end: SharedArrayBuffer;
+  /** Main's orders, see FRONT_ORDER and FRONT_DOORS. */
+  readonly orders: SharedArrayBuffer;
   readonly io: IoPath;
   readonly listen: ListenAddress;
   readonly backlog: number;

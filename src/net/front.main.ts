@@ -17,7 +17,14 @@ import { Slab } from '../zerocopy/slab.ts';
 import { ControlLane } from './control-lane.ts';
 import { createTransport } from './create-transport.ts';
 import { Front } from './front.ts';
-import type { FrontReady, FrontThreadData } from './front-thread.ts';
+import {
+  FRONT_DOORS,
+  FRONT_ORDER,
+  type FrontReady,
+  type FrontThreadData,
+  ORDER_ABANDON,
+  ORDER_RUN,
+} from './front-thread.ts';
 import { MessagePost } from './message-post.ts';
 import { NodeTransport } from './node-transport.ts';
 import type { Transport } from './transport.ts';
@@ -32,7 +39,7 @@ interface Parts {
   readonly front: Front;
   readonly transport: Transport;
   readonly bells: Bells;
-  readonly end: Int32Array;
+  readonly orders: Int32Array;
 }
 
 function build(data: FrontThreadData, port: MessagePort): Parts {
@@ -65,18 +72,18 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
     logger: createLogger({ level: data.logLevel, format: data.logFormat, thread: `front-${data.index}` }),
     nowMs: systemClock.nowMs(),
   });
-  return { front, transport, bells, end: new Int32Array(data.end) };
+  return { front, transport, bells, orders: new Int32Array(data.orders) };
 }
 
 /** In the kernel's hands while idle: the thread never returns to Node's event loop. */
 function loopInKernel(parts: Parts, index: number): void {
-  const { front, transport, end } = parts;
+  const { front, transport, orders } = parts;
   const bell = parts.bells.front(index);
-  while (Atomics.load(end, 0) === 0) {
+  while (Atomics.load(orders, FRONT_ORDER) === ORDER_RUN) {
     const nowMs = systemClock.nowMs();
     if (front.turn(nowMs)) continue;
     bell.prepareSleep(BELL_ASLEEP_KERNEL);
-    if (front.isIdle && Atomics.load(end, 0) === 0) transport.poll(sleepMs(front, nowMs));
+    if (front.isIdle && Atomics.load(orders, FRONT_ORDER) === ORDER_RUN) transport.poll(sleepMs(front, nowMs));
     bell.cancelSleep();
   }
   lastTurns(parts);
@@ -84,7 +91,7 @@ function loopInKernel(parts: Parts, index: number): void {
 
 /** On plain Node sockets: a turn per wake-up, so that the event loop can bring bytes. */
 function loopInNode(parts: Parts, index: number, transport: NodeTransport, wakePorts: readonly MessagePort[]): void {
-  const { front, end } = parts;
+  const { front, orders } = parts;
   const bell = parts.bells.front(index);
   let timer: NodeJS.Timeout | null = null;
   let isDone = false;
@@ -99,7 +106,7 @@ function loopInNode(parts: Parts, index: number, transport: NodeTransport, wakeP
       if (front.isIdle) break;
       bell.cancelSleep();
     }
-    if (Atomics.load(end, 0) === 0) {
+    if (Atomics.load(orders, FRONT_ORDER) === ORDER_RUN) {
       timer = setTimeout(run, sleepMs(front, nowMs));
       return;
     }
@@ -118,17 +125,24 @@ function sleepMs(front: Front, nowMs: number): number {
   return Math.min(SLEEP_MS_MAX, Math.max(0, Math.ceil(front.nextWakeMs() - nowMs)));
 }
 
-/** No new connections; what is under way may finish, within bounds. */
+/** No new connections; what is under way may finish, within bounds and unless it is to end at once. */
 function lastTurns(parts: Parts): void {
-  const { front, transport } = parts;
+  const { front, transport, orders } = parts;
   transport.setAccepting(false);
   const startedMs = systemClock.nowMs();
   let nowMs = startedMs;
-  while (nowMs - startedMs < LAST_TURNS_MS && front.isBusy) {
+  while (nowMs - startedMs < LAST_TURNS_MS && Atomics.load(orders, FRONT_ORDER) !== ORDER_ABANDON && front.isBusy) {
     if (!front.turn(nowMs)) transport.poll(1);
     nowMs = systemClock.nowMs();
   }
   transport.destroy();
+}
+
+/** Until main has opened the data folder: whoever connects meanwhile waits in the kernel's queue. */
+function waitForDoors(orders: Int32Array): void {
+  while (Atomics.load(orders, FRONT_DOORS) === 0 && Atomics.load(orders, FRONT_ORDER) === ORDER_RUN) {
+    Atomics.wait(orders, FRONT_DOORS, 0, SLEEP_MS_MAX);
+  }
 }
 
 async function main(): Promise<void> {
@@ -139,8 +153,9 @@ async function main(): Promise<void> {
     const { transport } = parts;
     if (transport instanceof NodeTransport) await transport.prepare(data.listen, data.backlog);
     const listen = transport.listen(data.listen, data.backlog);
-    transport.setAccepting(true);
     port.postMessage({ kind: 'ready', listen } satisfies FrontReady);
+    waitForDoors(parts.orders);
+    transport.setAccepting(true);
     if (transport instanceof NodeTransport) loopInNode(parts, data.index, transport, data.wakePorts);
     else loopInKernel(parts, data.index);
   } catch (error) {

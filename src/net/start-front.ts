@@ -18,7 +18,15 @@ import { BELL_ASLEEP_LOOP } from '../zerocopy/layout.ts';
 import type { ChosenIo } from './choose-io-path.ts';
 import type { ConnectionFacts } from './control-lane.ts';
 import { ControlPort } from './control-port.ts';
-import type { FrontReady, FrontThreadData } from './front-thread.ts';
+import {
+  FRONT_DOORS,
+  FRONT_ORDER,
+  FRONT_ORDERS_BYTES,
+  type FrontReady,
+  type FrontThreadData,
+  ORDER_ABANDON,
+  ORDER_FINISH,
+} from './front-thread.ts';
 import { FRONT_LIMITS, type FrontLimits } from './limits.ts';
 import { MessagePost } from './message-post.ts';
 import type { ListenAddress } from './transport.ts';
@@ -55,20 +63,21 @@ export class StartedFront {
   private readonly thread: RoleThread;
   private readonly bells: Bells;
   private readonly index: number;
-  private readonly end: Int32Array;
+  private readonly orders: Int32Array;
   private retry: NodeJS.Timeout | null = null;
 
-  constructor(thread: RoleThread, port: ControlPort, bells: Bells, index: number, end: SharedArrayBuffer) {
+  constructor(thread: RoleThread, port: ControlPort, bells: Bells, index: number, orders: SharedArrayBuffer) {
     this.thread = thread;
     this.port = port;
     this.bells = bells;
     this.index = index;
-    this.end = new Int32Array(end);
+    this.orders = new Int32Array(orders);
     thread.onMessage((message) => {
       if (message === 0) this.drain();
     });
   }
 
+  /** The port is taken from here on; connections wait until `openDoors`. */
   async ready(): Promise<ListenAddress> {
     const message = await this.thread.ready(READY_WAIT_MS);
     if (!isReady(message)) throw new Fault('PB_THREAD', 'a front did not say where it listens');
@@ -76,16 +85,33 @@ export class StartedFront {
     return message.listen;
   }
 
+  /** The catalog is whole and its routes are posted: clients may come. */
+  openDoors(): void {
+    Atomics.store(this.orders, FRONT_DOORS, 1);
+    Atomics.notify(this.orders, FRONT_DOORS);
+  }
+
   async stop(): Promise<void> {
-    this.thread.expectEnd();
-    Atomics.store(this.end, 0, 1);
-    this.bells.front(this.index).ring();
+    this.order(ORDER_FINISH);
     await this.thread.ended(STOP_WAIT_MS);
     if (this.retry !== null) clearTimeout(this.retry);
   }
 
+  /** Nothing is answered any more; must come before the process exits, see `StartedWorkers.abandon`. */
+  abandon(): void {
+    this.order(ORDER_ABANDON);
+  }
+
   terminate(): Promise<void> {
+    this.abandon();
     return this.thread.terminate();
+  }
+
+  private order(order: number): void {
+    this.thread.expectEnd();
+    Atomics.store(this.orders, FRONT_ORDER, order);
+    this.openDoors();
+    this.bells.front(this.index).ring();
   }
 
   /** Takes what the front sent, and announces main's sleep in its event loop before a last look. */
@@ -109,7 +135,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
   const control = createLaneMemory(sizes.controlSlots);
   const arena = new SharedArrayBuffer(ByteRing.bytesFor(sizes.arenaBytes));
   const mail = new MessageChannel();
-  const end = new SharedArrayBuffer(4);
+  const orders = new SharedArrayBuffer(FRONT_ORDERS_BYTES);
   const wakePorts = workers.wakePorts[index] ?? [];
   const data: FrontThreadData = {
     index,
@@ -120,7 +146,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
     outboxBytes: sizes.outboxBytes,
     mailPort: mail.port2,
     wakePorts,
-    end,
+    orders,
     io: io.path,
     listen: parts.listen,
     backlog: parts.config.values['socket.listen.backlog.size'],
@@ -149,7 +175,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
         `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       ),
   });
-  return new StartedFront(thread, port, bells, index, end);
+  return new StartedFront(thread, port, bells, index, orders);
 }
 
 function limitsOf(values: BrokerValues, sizes: BrokerSizes): FrontLimits {

@@ -14,10 +14,10 @@
 import {
   closeSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readlinkSync,
+  rmdirSync,
   statSync,
   unlinkSync,
   utimesSync,
@@ -25,6 +25,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../base/fault.ts';
+import { makeFolders } from './node-disk.ts';
 
 const LOCK_FILE = 'perfbroker.lock';
 const TAKEOVER_SUFFIX = '.takeover';
@@ -41,10 +42,13 @@ export interface Holder {
 export class FolderLock {
   private readonly path: string;
   private readonly content: string;
+  /** Folders that were made for it, uppermost first. */
+  private readonly made: readonly string[];
 
-  private constructor(path: string, content: string) {
+  private constructor(path: string, content: string, made: readonly string[]) {
     this.path = path;
     this.content = content;
+    this.made = made;
   }
 
   /** Throws Fault PB_DATA_LOCKED when another process holds it, PB_DATA_UNWRITABLE when the folder takes no file. */
@@ -52,9 +56,10 @@ export class FolderLock {
     const path = join(folder, LOCK_FILE);
     const content = JSON.stringify(describeProcess(process.pid));
     const own = `${path}.${process.pid}`;
+    let made: readonly string[];
     try {
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(own, content);
+      made = makeFolders(folder);
+      writeFileSync(own, content, { mode: 0o600 });
     } catch (cause) {
       throw new Fault(
         'PB_DATA_UNWRITABLE',
@@ -64,7 +69,7 @@ export class FolderLock {
     }
     try {
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        if (isDone(() => linkSync(own, path))) return new FolderLock(path, content);
+        if (isDone(() => linkSync(own, path))) return new FolderLock(path, content, made);
         const found = readText(path);
         if (found === null) continue;
         const holder = parseHolder(found);
@@ -83,6 +88,12 @@ export class FolderLock {
   /** A sign of life, to be given every few seconds. */
   touch(nowMs: number): void {
     isDone(() => utimesSync(this.path, nowMs / 1000, nowMs / 1000));
+  }
+
+  /** For a start that failed: releases, and takes away again what was made for it and is still empty. */
+  giveBack(): void {
+    this.release();
+    for (const folder of this.made.toReversed()) isDone(() => rmdirSync(folder));
   }
 
   /** Only our own lock is ever removed. */
@@ -154,7 +165,7 @@ function removeStale(path: string, found: string): void {
     if (pid === process.pid || (pid > 0 && !isRunning(pid))) isDone(() => unlinkSync(guard));
     return;
   }
-  if (!isDone(() => closeSync(openSync(guard, 'wx')))) return;
+  if (!isDone(() => closeSync(openSync(guard, 'wx', 0o600)))) return;
   writeFileSync(guard, String(process.pid));
   if (readText(path) === found) isDone(() => unlinkSync(path));
   isDone(() => unlinkSync(guard));

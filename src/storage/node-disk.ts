@@ -188,10 +188,10 @@ export class NodeDisk implements Disk {
 }
 
 /**
- * With all folders above it. Not by Node's own recursive mode, which never returns where the parent exists and yet the
+ * With all folders above it; returns those that were not there, uppermost first. Not by Node's own recursive mode, which never returns where the parent exists and yet the
  * answer is ENOENT (below /proc, on some network file systems).
  */
-export function makeFolders(path: string): void {
+export function makeFolders(path: string): string[] {
   const missing: string[] = [];
   let folder = resolve(path);
   while (!existsSync(folder)) {
@@ -199,15 +199,17 @@ export function makeFolders(path: string): void {
     folder = dirname(folder);
   }
   if (missing.length === 0 && !statSync(folder).isDirectory()) mkdirSync(folder);
-  for (const each of missing.reverse()) makeOne(each);
+  return missing.reverse().filter(makeOne);
 }
 
-/** Somebody else may have made it in the meantime. */
-function makeOne(folder: string): void {
+/** False: somebody else made it in the meantime. */
+function makeOne(folder: string): boolean {
   try {
     mkdirSync(folder, { mode: 0o700 });
+    return true;
   } catch (error) {
     if (errnoOf(error) !== system.errno.EEXIST || !statSync(folder).isDirectory()) throw error;
+    return false;
   }
 }
 

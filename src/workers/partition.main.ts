@@ -41,12 +41,13 @@ function main(): void {
   const data: PartitionThreadData = workerData;
   const port = must(parentPort, 'a partition worker runs in a thread');
   const { worker, keeper, bell } = build(data, (reply) => port.postMessage(reply));
+  const abandoned = new Int32Array(data.abandoned);
   port.postMessage({ kind: 'ready' });
-  while (!keeper.hasStopped) {
+  while (!keeper.hasStopped && Atomics.load(abandoned, 0) === 0) {
     const nowMs = Math.floor(systemClock.nowMs());
     if (worker.turn(nowMs)) continue;
     bell.prepareSleep(BELL_ASLEEP_FUTEX);
-    if (worker.isIdle) bell.waitFutex(worker.sleepMs(nowMs));
+    if (worker.isIdle && Atomics.load(abandoned, 0) === 0) bell.waitFutex(worker.sleepMs(nowMs));
     bell.cancelSleep();
   }
   port.close();

@@ -41,6 +41,7 @@ export class StartedWorkers {
   private readonly threads: readonly RoleThread[];
   private readonly aide: RoleThread;
   private readonly aideEnd: SharedArrayBuffer;
+  private readonly abandoned: SharedArrayBuffer;
 
   constructor(parts: {
     shared: SharedParts;
@@ -51,6 +52,7 @@ export class StartedWorkers {
     threads: readonly RoleThread[];
     aide: RoleThread;
     aideEnd: SharedArrayBuffer;
+    abandoned: SharedArrayBuffer;
   }) {
     this.shared = parts.shared;
     this.bells = parts.bells;
@@ -60,6 +62,7 @@ export class StartedWorkers {
     this.threads = parts.threads;
     this.aide = parts.aide;
     this.aideEnd = parts.aideEnd;
+    this.abandoned = parts.abandoned;
   }
 
   async ready(): Promise<void> {
@@ -70,14 +73,30 @@ export class StartedWorkers {
   async stop(): Promise<PartitionReport[]> {
     for (const thread of [...this.threads, this.aide]) thread.expectEnd();
     const rows = await Promise.all(this.posts.map((post) => post.stop(STOP_WAIT_MS)));
-    Atomics.store(new Int32Array(this.aideEnd), 0, 1);
-    this.bells.aide(0).ring();
+    this.endAide();
     await Promise.all([...this.threads, this.aide].map((thread) => thread.ended(STOP_WAIT_MS)));
     return rows.flat();
   }
 
+  /**
+   * Nothing is written down any more; the threads leave as soon as they can. Node cannot end a thread that sleeps in
+   * the kernel, not even by exiting, so this comes before either.
+   */
+  abandon(): void {
+    for (const thread of [...this.threads, this.aide]) thread.expectEnd();
+    Atomics.store(new Int32Array(this.abandoned), 0, 1);
+    for (const { index } of this.posts) this.bells.worker(index).ring();
+    this.endAide();
+  }
+
   async terminate(): Promise<void> {
+    this.abandon();
     await Promise.all([...this.threads, this.aide].map((thread) => thread.terminate()));
+  }
+
+  private endAide(): void {
+    Atomics.store(new Int32Array(this.aideEnd), 0, 1);
+    this.bells.aide(0).ring();
   }
 }
 
@@ -90,6 +109,7 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
   const wakePorts: MessagePort[][] = times(fronts, () => []);
   const posts: WorkerPost[] = [];
   const threads: RoleThread[] = [];
+  const abandoned = new SharedArrayBuffer(4);
   for (let index = 0; index < sizes.workers; index++) {
     const mail = new MessageChannel();
     const mailCounter = new SharedArrayBuffer(4);
@@ -104,6 +124,7 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
       mailPort: mail.port2,
       mailCounter,
       frontPorts,
+      abandoned,
       filesOpenMax: sizes.filesOpenMaxPerWorker,
       logLevel: parts.logLevel,
       logFormat: parts.logFormat,
@@ -120,7 +141,7 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
   const aideEnd = new SharedArrayBuffer(4);
   const aideData: DiskAideThreadData = { index: 0, shared, lanes: aideLanes, end: aideEnd };
   const aide = new RoleThread('disk-aide', threadUrl('disk-aide'), aideData, [], parts.onDeath);
-  return new StartedWorkers({ shared, bells, lanes, wakePorts, posts, threads, aide, aideEnd });
+  return new StartedWorkers({ shared, bells, lanes, wakePorts, posts, threads, aide, aideEnd, abandoned });
 }
 
 function sharedParts(parts: StartWorkersParts): SharedParts {

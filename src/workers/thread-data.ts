@@ -14,6 +14,8 @@ export interface PartitionThreadData {
   readonly mailCounter: SharedArrayBuffer;
   /** Ends in the fronts that sleep in an event loop, to wake them; null for the others. */
   readonly frontPorts: readonly (MessagePort | null)[];
+  /** Word 0 becomes 1 when the thread shall end at once, with its logs as they are. */
+  readonly abandoned: SharedArrayBuffer;
   readonly filesOpenMax: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;

@@ -23,6 +23,13 @@ import {
 } from '../net/exchange.ts';
 import type { FrontFace } from '../net/front-face.ts';
 import { NO_PARTITION, type Topic } from '../net/route-table.ts';
+import {
+  ATTRIBUTE_TRANSACTIONAL,
+  BATCH_ATTRIBUTES,
+  BATCH_HEADER_BYTES,
+  BATCH_MAGIC,
+  MAGIC,
+} from '../protocol/batch.ts';
 import { reasonText } from '../protocol/batch-reasons.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ProduceCursor } from '../protocol/produce-cursor.ts';
@@ -87,7 +94,7 @@ export class ProduceApi implements DataApi {
       while (cursor.nextPartition()) {
         // After a wait: what was sent already is passed over.
         if (entry >= exchange.entriesBegun) {
-          const error = refusal !== 0 ? refusal : this.errorOf(topic);
+          const error = refusal !== 0 ? refusal : this.errorOf(topic, view);
           if (error !== 0) this.fail(exchange, entry, error);
           else if (!this.append(front, exchange, entry, must(topic, 'a topic without error exists')))
             return BEGIN_WAITS;
@@ -139,14 +146,15 @@ export class ProduceApi implements DataApi {
 
   end(): void {}
 
-  private errorOf(topic: Topic | null): number {
+  private errorOf(topic: Topic | null, view: DataView): number {
     const cursor = this.cursor;
     const unknown = cursor.hasTopicIds ? errorCode.UNKNOWN_TOPIC_ID : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
     if (topic === null) return unknown;
     const slot = topic.slotOf(cursor.partition);
     if (slot === NO_PARTITION) return errorCode.UNKNOWN_TOPIC_OR_PARTITION;
     if (slot < 0) return errorCode.NOT_LEADER_OR_FOLLOWER;
-    return cursor.recordsLength <= 0 ? errorCode.INVALID_RECORD : 0;
+    if (cursor.recordsLength <= 0) return errorCode.INVALID_RECORD;
+    return isTransactional(view, cursor) ? errorCode.INVALID_TXN_STATE : 0;
   }
 
   private append(front: FrontFace, exchange: Exchange, entry: number, topic: Topic): boolean {
@@ -220,6 +228,12 @@ export class ProduceApi implements DataApi {
     }
     return text;
   }
+}
+
+/** A batch may say so although its request does not. Appended, it would hold the stable offset back for good. */
+function isTransactional(view: DataView, cursor: ProduceCursor): boolean {
+  if (cursor.recordsLength < BATCH_HEADER_BYTES || view.getInt8(cursor.recordsAt + BATCH_MAGIC) !== MAGIC) return false;
+  return (view.getInt16(cursor.recordsAt + BATCH_ATTRIBUTES) & ATTRIBUTE_TRANSACTIONAL) !== 0;
 }
 
 /** What the request as a whole cannot have: the same error for each of its partitions. */

@@ -13,6 +13,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'vitest';
 import { ControlDesk } from '../../src/apis/control-table.ts';
 import { createDataTable } from '../../src/apis/data-table.ts';
+import { must } from '../../src/base/assert.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { Controller, type StartReport } from '../../src/cluster/controller.ts';
 import type { BrokerConfig } from '../../src/config/broker-config.ts';
@@ -48,6 +49,7 @@ import { BELL_BYTES } from '../../src/zerocopy/layout.ts';
 import { Slab } from '../../src/zerocopy/slab.ts';
 import type { FakeClientOptions } from './fake-client.ts';
 import { FakeTransport } from './fake-transport.ts';
+import { InnerLane } from './inner-lane.ts';
 import { plainMemory } from './plain-memory.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { DATA_FOLDER, type SimulatedWorld } from './simulated-world.ts';
@@ -66,6 +68,7 @@ export interface BrokerOptions {
 
 const BOARD_SLOTS = 4096;
 const CONTROL_SLOTS = 64;
+const INNER_SLOTS = 64;
 const ARENA_BYTES = 262_144;
 const FILES_OPEN_MAX = 64;
 const REPORT_WAIT_MS = 60_000;
@@ -93,6 +96,8 @@ export class BrokerInOneThread {
   private readonly config: BrokerConfig;
   private readonly aide: DiskAide;
   private readonly port: ControlPort;
+  private readonly clients: SimulatedClient[] = [];
+  private readonly innerLanes: InnerLane[] = [];
   private readonly posts: WorkerPost[] = [];
   private readonly channels: MessageChannel[] = [];
   private readonly host: WorkerHost;
@@ -151,11 +156,32 @@ export class BrokerInOneThread {
   // ── what a test does ──────────────────────────────────────────────────────────────────────────────────────────────
 
   connect(options: FakeClientOptions = {}): SimulatedClient {
-    return new SimulatedClient(this, this.transport.connect(options));
+    const client = new SimulatedClient(this, this.transport.connect(options));
+    this.clients.push(client);
+    return client;
   }
 
   get nowMs(): number {
     return this.world.clock.nowMs();
+  }
+
+  /** All clients are gone at once. */
+  hangUp(): void {
+    for (const { socket } of this.clients) if (!socket.isClosedByBroker) socket.reset();
+  }
+
+  /** A batch that no client may send, on the way that coordinators of the broker itself will take. */
+  async appendAsBroker(topic: string, partition: number, batch: Uint8Array): Promise<void> {
+    const name = `${topic}-${partition}`;
+    for (const { table } of this.workers) {
+      const owned = table.all().find(({ log }) => log.partitionName === name);
+      if (owned === undefined) continue;
+      const worker = this.workers.findIndex((each) => each.table === table);
+      must(this.innerLanes[worker], 'every worker has an inner lane').append(owned.slot, batch);
+      await this.settle();
+      return;
+    }
+    throw new Error(`${name} is not open`);
   }
 
   /** One turn of every role. */
@@ -165,6 +191,7 @@ export class BrokerInOneThread {
     for (const { worker, keeper } of this.workers) {
       if (!keeper.hasStopped && worker.turn(nowMs)) didWork = true;
     }
+    for (const lane of this.innerLanes) lane.drain();
     if (this.isAideWorking && this.aide.turn(nowMs)) didWork = true;
     if (this.isBackgroundWorking && this.recodeOne()) didWork = true;
     this.port.drain();
@@ -261,12 +288,15 @@ export class BrokerInOneThread {
     const post = new WorkerPost(index, new MailSender(channel.port1, counter, bell()));
     post.onRecode = (request) => this.recoding.push({ post, request });
     this.posts.push(post);
+    const inner = createLaneMemory(INNER_SLOTS);
+    const innerLane = new InnerLane(frontEnd(inner, bell()));
+    this.innerLanes.push(innerLane);
     lanes.push(frontEnd(memory, bell()));
     aideLanes.push(workerEnd(aideMemory, bell()));
     this.workers.push(
       assembleWorker({
-        lanes: [workerEnd(memory, bell())],
-        slabs: [this.slab.memory],
+        lanes: [workerEnd(memory, bell()), workerEnd(inner, bell())],
+        slabs: [this.slab.memory, innerLane.memory],
         aide: frontEnd(aideMemory, bell()),
         board: this.board,
         disk: this.world.disk,

@@ -154,7 +154,8 @@ export function batchesIn(bytes: Uint8Array | null): Uint8Array[] {
   const all = bytes ?? new Uint8Array(0);
   const view = new DataView(all.buffer, all.byteOffset, all.byteLength);
   for (let at = 0; at + 12 <= all.length && at + batchBytes(view, at) <= all.length; at += batchBytes(view, at)) {
-    batches.push(all.slice(at, at + batchBytes(view, at)));
+    // A copy: what was decoded may be a view of its frame.
+    batches.push(Uint8Array.from(all.subarray(at, at + batchBytes(view, at))));
   }
   return batches;
 }

@@ -32,6 +32,7 @@
 #define SQ_TASKRUN (1u << 2)
 #define ACCEPT_MULTISHOT (1u << 0)
 #define RECV_POLL_FIRST (1u << 0)
+#define POLL_MULTISHOT (1u << 0)
 #define CQE_MORE (1u << 1)
 #define CQE_SOCK_NONEMPTY (1u << 2)
 #define NEEDED_FEATURES (IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_FAST_POLL | (1u << 8) /* EXT_ARG */)
@@ -112,12 +113,29 @@ static void cancel(ring_state *r, uint64_t user_data) {
   if (e != NULL) e->addr = user_data;
 }
 
+static void set_events(struct io_uring_sqe *e, uint32_t events) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  events = events << 16 | events >> 16;
+#endif
+  e->poll32_events = events;
+}
+
+/*
+ * Every ring of the bell is a completion. Where polls can stay armed, one does, and nobody reads the counter; elsewhere
+ * it is read, and that armed anew.
+ */
 static bool listen_for_bell(pb_kernel *k) {
   ring_state *r = k->state;
-  struct io_uring_sqe *e = entry(r, IORING_OP_READ, k->event_fd, tag(OF_BELL, 0));
+  bool stays = (k->features & PB_KERNEL_FEATURE_POLL_FIRST) != 0;
+  struct io_uring_sqe *e = entry(r, stays ? IORING_OP_POLL_ADD : IORING_OP_READ, k->event_fd, tag(OF_BELL, 0));
   if (e == NULL) return false;
-  e->addr = (uint64_t)(uintptr_t)&r->bell_count;
-  e->len = sizeof r->bell_count;
+  if (stays) {
+    e->len = POLL_MULTISHOT;
+    set_events(e, POLLIN);
+  } else {
+    e->addr = (uint64_t)(uintptr_t)&r->bell_count;
+    e->len = sizeof r->bell_count;
+  }
   return true;
 }
 
@@ -275,11 +293,7 @@ static void arm_receive(pb_kernel *k, int32_t socket, pb_socket *s) {
     return;
   }
   if (waits_only) {
-    uint32_t events = POLLIN | POLLRDHUP;
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    events = events << 16 | events >> 16;
-#endif
-    e->poll32_events = events;
+    set_events(e, POLLIN | POLLRDHUP);
     return;
   }
   e->addr = (uint64_t)(uintptr_t)s->receive_address;
@@ -305,11 +319,7 @@ static void send_file(pb_kernel *k, int32_t socket, pb_socket *s) {
   if (result == -EAGAIN) {
     struct io_uring_sqe *e = entry(k->state, IORING_OP_POLL_ADD, s->fd, tag(OF_WRITABLE, socket));
     if (e != NULL) {
-      uint32_t events = POLLOUT;
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-      events = events << 16 | events >> 16;
-#endif
-      e->poll32_events = events;
+      set_events(e, POLLOUT);
       return;
     }
     result = -ENOBUFS;
@@ -443,7 +453,7 @@ static void take(pb_kernel *k, const struct io_uring_cqe *c) {
     take_accept(k, index, c->res, c->flags);
     return;
   }
-  if (what == OF_BELL && !r->is_closing) listen_for_bell(k);
+  if (what == OF_BELL && !r->is_closing && !(c->flags & CQE_MORE)) listen_for_bell(k);
   if (what == OF_BELL || what == OF_NOTHING || r->is_closing) return;
   pb_socket *s = pb_socket_of(k, index);
   if (s == NULL) return;

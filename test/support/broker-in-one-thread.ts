@@ -64,6 +64,8 @@ export interface BrokerOptions {
   readonly laneSlots?: number;
   readonly aideSlots?: number;
   readonly shortSend?: number;
+  /** Partitions the broker takes at most. */
+  readonly slotsMax?: number;
 }
 
 const BOARD_SLOTS = 4096;
@@ -96,7 +98,8 @@ export class BrokerInOneThread {
   private readonly config: BrokerConfig;
   private readonly aide: DiskAide;
   private readonly port: ControlPort;
-  private readonly clients: SimulatedClient[] = [];
+  /** Connected and not hung up. */
+  readonly clients: SimulatedClient[] = [];
   private readonly innerLanes: InnerLane[] = [];
   private readonly posts: WorkerPost[] = [];
   private readonly channels: MessageChannel[] = [];
@@ -145,7 +148,7 @@ export class BrokerInOneThread {
       workers,
       nowMs: () => world.clock.nowMs(),
       randomBytes: (count) => world.randomBytes(count),
-      slotsMax: BOARD_SLOTS,
+      slotsMax: options.slotsMax ?? BOARD_SLOTS,
     });
     const desk = this.createDesk();
     const { port, lane } = this.connectMain(desk);
@@ -165,9 +168,17 @@ export class BrokerInOneThread {
     return this.world.clock.nowMs();
   }
 
-  /** All clients are gone at once. */
-  hangUp(): void {
-    for (const { socket } of this.clients) if (!socket.isClosedByBroker) socket.reset();
+  /** All clients are gone at once, but for one. */
+  hangUp(except: SimulatedClient | null = null): void {
+    for (const client of this.clients.splice(0)) {
+      if (client === except) this.clients.push(client);
+      else if (!client.isClosed) client.socket.reset();
+    }
+  }
+
+  /** Promises of the control plane run, turns do not. */
+  breathe(): Promise<void> {
+    return runMicrotasks();
   }
 
   /** A batch that no client may send, on the way that coordinators of the broker itself will take. */

@@ -66,6 +66,13 @@ export class SimulatedClient {
     return frame;
   }
 
+  /** Whole frames that have arrived and not been taken; takes them. */
+  countFrames(): number {
+    let count = 0;
+    while (this.takeFrame() !== null) count += 1;
+    return count;
+  }
+
   get hasAnswer(): boolean {
     this.pull();
     return this.received.length > 0;

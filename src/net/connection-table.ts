@@ -106,7 +106,8 @@ export class ConnectionTable {
     for (let index = 0; index < this.open.length; index++) {
       const connection = this.open[index]!;
       if (connection.state !== CONNECTION_OPEN || connection.block === NONE || connection.isHeld) continue;
-      if (connection.partialBytes === 0) continue;
+      // Who waits for memory would send if it could.
+      if (connection.partialBytes === 0 || connection.isWaitingForMemory) continue;
       if (longest === null || connection.lastBytesMs < longest.lastBytesMs) longest = connection;
     }
     return longest;

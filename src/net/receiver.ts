@@ -5,7 +5,13 @@
  * An idle connection waits for readability without memory. A receive that gets nothing for a second is cancelled and its
  * block goes back; a partial frame that stalls lies in the smallest block that holds it. Connections that need memory
  * and find none wait in one queue, first come first served; when that does not move, the partial frame that has stalled
- * longest is closed, so that nobody can hold the front by not sending.
+ * longest is closed, so that nobody can hold the front by not sending. A full slab alone closes nobody: while workers wait
+ * for a device, clients wait too.
+ *
+ * Blocks of ordinary size together leave room for one largest frame. So a 100 MiB request finds memory under any load,
+ * and a load of ordinary requests touches, and so costs, no more than the rest. When connections hold all of it with
+ * partial frames that each need a new block, one at a time may go beyond: it gets its whole frame, receives to the end of
+ * that and no further, and gives the block back. So honest senders never wait for each other in a circle.
  */
 import { assert } from '../base/assert.ts';
 import { Fifo } from '../base/fifo.ts';
@@ -35,6 +41,12 @@ import type { Transport } from './transport.ts';
 
 const ECANCELED = -125;
 const NONE = -1;
+/** Whoever sent something within this time is sending, not stalling. */
+const STALL_MS_MIN = 50;
+/** So many times `memoryWaitMs` without movement, and sending drop by drop does not help any more. */
+const PATIENCE = 10;
+/** Of the slab: what the one beyond the ordinary limit finds, at least. */
+const BEYOND_SHARE = 8;
 
 export class Receiver {
   private readonly slab: Slab;
@@ -44,7 +56,15 @@ export class Receiver {
   private readonly dispatcher: Dispatcher;
   private readonly requestBytesMax: number;
   private readonly waiting: Fifo<Connection>;
+  private readonly ordinaryBytesMax: number;
+  private readonly beyondBytesMax: number;
+  /** The one whose block lies beyond the ordinary limit. */
+  private beyond: Connection | null = null;
+  /** Blocks of more than ordinary size that connections hold. */
+  private largeBytes = 0;
   private lastEvictionMs = 0;
+  /** When the queue moved last. */
+  private lastServedMs = 0;
 
   constructor(slab: Slab, transport: Transport, limits: FrontLimits, table: ConnectionTable, dispatcher: Dispatcher) {
     this.slab = slab;
@@ -54,6 +74,11 @@ export class Receiver {
     this.dispatcher = dispatcher;
     this.requestBytesMax = Math.min(limits.requestBytesMax, slab.bytesTotal - PREFIX_BYTES);
     this.waiting = new Fifo<Connection>(limits.connectionsMax + 1);
+    const largestBytes = Math.min(powerOfTwoAbove(this.requestBytesMax), slab.bytesTotal / 2);
+    const isSmall = largestBytes <= limits.receiveBytesMax;
+    this.beyondBytesMax = slab.bytesTotal - (isSmall ? 0 : largestBytes);
+    const beyondBytes = isSmall ? 0 : Math.min(limits.receiveBytesMax * 2, slab.bytesTotal / BEYOND_SHARE);
+    this.ordinaryBytesMax = this.beyondBytesMax - beyondBytes;
   }
 
   get hasWaiting(): boolean {
@@ -129,13 +154,14 @@ export class Receiver {
 
   /** Once per turn: memory that came free goes to those who wait, in their order. */
   serveWaiting(nowMs: number): boolean {
-    let didWork = false;
+    let didWork = this.serveBeyond(nowMs);
     for (;;) {
       const connection = this.waiting.peek();
       if (connection === undefined) return didWork;
       if (connection.state === CONNECTION_OPEN && connection.isWaitingForMemory && !this.takeBlock(connection)) break;
       this.waiting.shift();
       connection.isInMemoryQueue = false;
+      this.lastServedMs = nowMs;
       didWork = true;
       if (connection.state !== CONNECTION_OPEN || !connection.isWaitingForMemory) continue;
       connection.isWaitingForMemory = false;
@@ -143,6 +169,17 @@ export class Receiver {
     }
     this.relieve(nowMs);
     return didWork;
+  }
+
+  /** It may stand anywhere in the queue, and everybody waits for it. Its place there stays, as that of a dead socket. */
+  private serveBeyond(nowMs: number): boolean {
+    const connection = this.beyond;
+    if (connection === null || !connection.isWaitingForMemory || connection.state !== CONNECTION_OPEN) return false;
+    if (!this.takeBlock(connection)) return false;
+    connection.isWaitingForMemory = false;
+    this.lastServedMs = nowMs;
+    this.receive(connection);
+    return true;
   }
 
   /** Now and then: an armed receive that got nothing goes back to waiting without memory. */
@@ -155,8 +192,9 @@ export class Receiver {
 
   /** The connection is closed and nothing is under way: its block goes back. */
   dropBlock(connection: Connection): void {
+    if (this.beyond === connection) this.beyond = null;
     if (connection.block === NONE) return;
-    this.slab.release(connection.block);
+    this.letGo(connection.block);
     connection.block = NONE;
     connection.blockEnd = 0;
     connection.readAt = 0;
@@ -165,8 +203,11 @@ export class Receiver {
 
   private arm(connection: Connection, nowMs: number): void {
     if (connection.receiveState !== RECEIVE_NONE || connection.isWaitingForMemory) return;
+    if (this.beyond === connection && connection.partialBytes === 0) this.dropBlock(connection);
     const hasRoom = connection.block !== NONE && receiveEnd(connection, this.limits) > connection.fillAt;
-    if (hasRoom || (this.waiting.count === 0 && this.takeBlock(connection))) {
+    // Who is beyond the limit has had its turn in the queue: the others wait for it to finish.
+    const isNext = this.waiting.count === 0 || this.beyond === connection;
+    if (hasRoom || (isNext && this.takeBlock(connection))) {
       this.receive(connection);
       return;
     }
@@ -179,7 +220,10 @@ export class Receiver {
   }
 
   private receive(connection: Connection): void {
-    const end = receiveEnd(connection, this.limits);
+    let end = receiveEnd(connection, this.limits);
+    if (this.beyond === connection && connection.frameBytes > 0) {
+      end = Math.min(end, connection.readAt + connection.frameBytes);
+    }
     assert(end > connection.fillAt && end <= connection.blockEnd, 'a receive has room in its block');
     connection.offeredBytes = end - connection.fillAt;
     connection.receiveState = RECEIVE_ARMED;
@@ -194,21 +238,55 @@ export class Receiver {
     let bytes = Math.max(nextBlockBytes(connection, this.limits), least);
     // Whoever needs no old bytes lets go first: the same memory may serve again.
     if (connection.partialBytes === 0) this.dropBlock(connection);
-    let block = this.slab.allocate(bytes);
+    let block = this.allocate(bytes);
     while (block === NONE && bytes > least) {
       bytes = Math.max(bytes / 2, least);
-      block = this.slab.allocate(bytes);
+      block = this.allocate(bytes);
     }
-    if (block === NONE) return false;
+    if (block === NONE) return this.goBeyond(connection, least);
+    if (this.beyond === connection) this.beyond = null;
     this.moveTo(connection, block);
     return true;
+  }
+
+  /** Nothing within the limit: the first in line, one at a time, gets a block for its whole frame all the same. */
+  private goBeyond(connection: Connection, least: number): boolean {
+    if (this.beyond !== null && this.beyond !== connection) return false;
+    const bytes = Math.max(least, powerOfTwoAbove(connection.frameBytes));
+    // Whole frames that were beyond count until the workers are done with them.
+    const ordinaryBytes = this.slab.usedBytes - this.largeBytes;
+    if (bytes > this.limits.receiveBytesMax || ordinaryBytes + bytes > this.beyondBytesMax) return false;
+    const block = this.slab.allocate(bytes);
+    if (block === NONE) return false;
+    this.moveTo(connection, block);
+    this.beyond = connection;
+    return true;
+  }
+
+  /** A block of ordinary size only while such blocks leave room for one largest frame. */
+  private allocate(bytes: number): number {
+    const isLarge = bytes > this.limits.receiveBytesMax;
+    const ordinaryBytes = this.slab.usedBytes - this.largeBytes;
+    assert(ordinaryBytes >= 0, 'blocks that connections hold are in use');
+    if (!isLarge && ordinaryBytes + bytes > this.ordinaryBytesMax) return NONE;
+    const block = this.slab.allocate(bytes);
+    if (isLarge && block !== NONE) this.largeBytes += this.slab.blockBytes(block);
+    return block;
+  }
+
+  /** Requests in the block may own it still; until they let go as well, it counts as ordinary. */
+  private letGo(block: number): void {
+    const bytes = this.slab.blockBytes(block);
+    if (bytes > this.limits.receiveBytesMax) this.largeBytes -= bytes;
+    assert(this.largeBytes >= 0, 'a large block is let go once');
+    this.slab.release(block);
   }
 
   private moveTo(connection: Connection, block: number): void {
     const partial = connection.partialBytes;
     const from = connection.readAt;
     if (partial > 0) this.slab.memory.bytes.copyWithin(block, from, from + partial);
-    if (connection.block !== NONE) this.slab.release(connection.block);
+    if (connection.block !== NONE) this.letGo(connection.block);
     connection.block = block;
     connection.blockEnd = block + this.slab.blockBytes(block);
     connection.readAt = block;
@@ -222,8 +300,11 @@ export class Receiver {
     if (partial === 0) {
       this.dropBlock(connection);
     } else if (powerOfTwoAbove(partial) < this.slab.blockBytes(connection.block)) {
-      const block = this.slab.allocate(partial);
-      if (block !== NONE) this.moveTo(connection, block);
+      const block = this.allocate(partial);
+      if (block !== NONE) {
+        this.moveTo(connection, block);
+        if (this.beyond === connection) this.beyond = null;
+      }
     }
     this.rest(connection);
   }
@@ -231,11 +312,14 @@ export class Receiver {
   /** The queue does not move: whoever began a frame and stopped sending longest ago makes room. */
   private relieve(nowMs: number): void {
     const head = this.waiting.peek();
-    if (head === undefined || nowMs - head.memoryWaitSinceMs < this.limits.memoryWaitMs) return;
-    if (nowMs - this.lastEvictionMs < this.limits.memoryWaitMs) return;
-    this.lastEvictionMs = nowMs;
-    const victim = this.table.longestStalledFrame();
+    if (head === undefined) return;
+    const waitMs = this.limits.memoryWaitMs;
+    const stuckMs = nowMs - Math.max(head.memoryWaitSinceMs, this.lastServedMs);
+    if (stuckMs < waitMs || nowMs - this.lastEvictionMs < waitMs) return;
+    const victim = this.victim(nowMs);
     if (victim === null) return;
+    if (nowMs - victim.lastBytesMs < STALL_MS_MIN && stuckMs < waitMs * PATIENCE) return;
+    this.lastEvictionMs = nowMs;
     this.table.closeSaying(
       victim,
       'receive-memory',
@@ -243,6 +327,15 @@ export class Receiver {
         `${victim.partialBytes} and then nothing for ${Math.round(nowMs - victim.lastBytesMs)} ms; ` +
         'raise queued.max.request.bytes if this is a normal client',
     );
+  }
+
+  private victim(nowMs: number): Connection | null {
+    const beyond = this.beyond;
+    const isSender =
+      beyond !== null && beyond.state === CONNECTION_OPEN && !beyond.isHeld && !beyond.isWaitingForMemory;
+    return isSender && nowMs - beyond.lastBytesMs >= this.limits.memoryWaitMs
+      ? beyond
+      : this.table.longestStalledFrame();
   }
 
   private refuse(connection: Connection, status: number): void {

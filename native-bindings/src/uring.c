@@ -37,8 +37,10 @@
 #define CQE_SOCK_NONEMPTY (1u << 2)
 #define NEEDED_FEATURES (IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_FAST_POLL | (1u << 8) /* EXT_ARG */)
 
-#define SQ_ENTRIES 1024
-#define CQ_ENTRIES 8192
+/* Entries per submission; more are submitted in between. Few sockets (a probe, a test) get by with a smaller ring. */
+#define SQ_ENTRIES_MAX 1024
+#define SQ_ENTRIES_MIN 16
+#define CQ_ENTRIES_PER_SQ_ENTRY 8
 /* How long closing waits for the kernel to let go of everything: rounds of at most 20 ms. */
 #define CLOSING_ROUNDS_MAX 50
 #define CLOSING_ROUND_MS 20
@@ -141,7 +143,7 @@ static bool listen_for_bell(pb_kernel *k) {
 
 /* ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int set_up(ring_state *r, struct io_uring_params *p, int32_t *features) {
+static int set_up(ring_state *r, struct io_uring_params *p, unsigned entries, int32_t *features) {
   static const struct {
     unsigned flags;
     int32_t features;
@@ -156,9 +158,9 @@ static int set_up(ring_state *r, struct io_uring_params *p, int32_t *features) {
   for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
     memset(p, 0, sizeof *p);
     p->flags = attempts[i].flags | SETUP_CLAMP | IORING_SETUP_CQSIZE;
-    p->cq_entries = CQ_ENTRIES;
+    p->cq_entries = entries * CQ_ENTRIES_PER_SQ_ENTRY;
     *features = PB_KERNEL_FEATURE_URING | attempts[i].features;
-    r->fd = (int)syscall(__NR_io_uring_setup, SQ_ENTRIES, p);
+    r->fd = (int)syscall(__NR_io_uring_setup, entries, p);
     if (r->fd >= 0) break;
     if (errno != EINVAL) return -errno;
   }
@@ -254,7 +256,9 @@ static int uring_open(pb_kernel *k) {
   if (r == NULL) return -ENOMEM;
   k->state = r;
   r->fd = -1;
-  int result = set_up(r, &p, &k->features);
+  unsigned entries = SQ_ENTRIES_MIN;
+  while (entries < SQ_ENTRIES_MAX && entries < (unsigned)k->sockets_max) entries *= 2;
+  int result = set_up(r, &p, entries, &k->features);
   if (result == 0) result = map(r, &p);
   if (result == 0) {
     register_ring(r);

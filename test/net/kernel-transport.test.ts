@@ -327,10 +327,16 @@ describe.each(pathsHere())('the transport over %s', (path) => {
       await small.dial();
       await small.turnsUntil(() => small.hasFailedAccepts());
       expect(small.takeSeen()).toEqual([{ kind: DONE_ACCEPT_FAILED, socket: expect.any(Number), result: -EMFILE }]);
+      await small.someTurns();
+      await small.dial();
+      await small.someTurns();
+      expect(small.takeSeen()).toEqual([]);
       small.transport.close(first.socket);
       await small.next(DONE_CLOSE);
+      await small.someTurns();
+      expect(small.takeSeen()).toEqual([]);
       small.transport.setAccepting(true);
-      expect((await small.connect()).socket).toBe(first.socket);
+      expect((await small.next(DONE_ACCEPT)).socket).toBe(first.socket);
     });
 
     it('serves 500 sockets, each its own bytes', async () => {
@@ -354,6 +360,22 @@ describe.each(pathsHere())('the transport over %s', (path) => {
       }
       for (const { socket } of clients) rig.transport.close(socket);
       for (const { socket } of clients) await rig.next(DONE_CLOSE, socket);
+    });
+
+    it('takes more operations in one turn than a ring of that size holds', async () => {
+      const small = new KernelRig(path, { socketsMax: 16 });
+      extra.push(small);
+      const memory = small.memory(16 * 64);
+      const sockets = [];
+      for (let index = 0; index < 16; index++) sockets.push((await small.connect()).socket);
+      for (const socket of sockets) {
+        small.transport.receive(socket, memory, socket * 64, 16);
+        small.transport.send(socket, memory, socket * 64 + 32, 16, false);
+        small.transport.cancelReceive(socket);
+        small.transport.close(socket);
+      }
+      for (const socket of sockets) await small.next(DONE_CLOSE, socket);
+      expect(small.takeSeen().length).toBe(32);
     });
 
     it('shares a port with fronts of the same broker, and with nobody else', async () => {

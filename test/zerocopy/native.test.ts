@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { openKernel, probeKernelPaths } from '../../src/zerocopy/kernel.ts';
@@ -10,6 +11,11 @@ describe('the native part', () => {
   it('loads, or says why not', () => {
     expect(native === null).toBe(problem !== null);
     expect(loadNative().native).toBe(native);
+  });
+
+  it('loads wherever it was built, so that nothing else here is skipped by mistake', () => {
+    const build = new URL('../../native-bindings/build/perfbroker.node', import.meta.url);
+    if (existsSync(build)) expect(problem).toBeNull();
   });
 
   it.runIf(native !== null)('finds the same shared memory at the same address, from any view', () => {

@@ -18,11 +18,11 @@ export type RecodeRequest = Extract<WorkerReply, { kind: 'recode' }>;
 export class WorkerPost {
   readonly index: number;
   onRecode: ((request: RecodeRequest) => void) | null = null;
-  private readonly mail: MailSender;
+  private readonly mail: Pick<MailSender, 'post'>;
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
 
-  constructor(index: number, mail: MailSender) {
+  constructor(index: number, mail: Pick<MailSender, 'post'>) {
     this.index = index;
     this.mail = mail;
   }

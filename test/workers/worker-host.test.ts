@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { must } from '../../src/base/assert.ts';
+import { loadBrokerConfig } from '../../src/config/load.ts';
+import { topicValues } from '../../src/config/topic-config.ts';
+import { LogDirectory } from '../../src/storage/log-directory.ts';
+import type { RecoveryArgs } from '../../src/storage/recovery.ts';
+import type { WorkerCommand } from '../../src/workers/commands.ts';
+import { type PartitionToStart, WorkerHost } from '../../src/workers/worker-host.ts';
+import { WorkerPost } from '../../src/workers/worker-post.ts';
+import { FakeDisk } from '../support/fake-disk.ts';
+
+function makeHost(options: { readonly isClean?: boolean; readonly workers?: number } = {}) {
+  const disk = new FakeDisk();
+  const directory = new LogDirectory(disk, 'data');
+  directory.open('boot');
+  const commands: { readonly worker: number; readonly command: WorkerCommand }[] = [];
+  const recovered: RecoveryArgs[] = [];
+  const problems = new Map<number, string>();
+  const posts = Array.from({ length: options.workers ?? 2 }, (_, worker): WorkerPost => {
+    const post: WorkerPost = new WorkerPost(worker, {
+      post(message) {
+        const command = message as WorkerCommand;
+        commands.push({ worker, command });
+        if (!('id' in command)) return;
+        const slots = command.kind === 'open' ? command.partitions.map(({ slot }) => slot) : [];
+        const outcomes = slots.map((slot) => ({ slot, problem: problems.get(slot) ?? null }));
+        post.receive({ kind: 'outcome', id: command.id, outcomes });
+      },
+    });
+    return post;
+  });
+  const host = new WorkerHost({
+    posts,
+    directory,
+    isClean: options.isClean ?? true,
+    settings: { isSyncedBeforeAck: false, producerExpiryMs: 1000 },
+    recover: (args) => {
+      recovered.push(args);
+      if (args.partitionName === 'broken-0') return Promise.reject(new Error('it is beyond repair'));
+      const { partitionName } = args;
+      const nothing = { bytesScanned: 100, bytesCut: 0, segmentsRemoved: 0 };
+      return Promise.resolve({ ...nothing, partitionName, endOffset: 9, recoveryPoint: 5 });
+    },
+    uniqueHex: () => 'ab'.repeat(16),
+  });
+  return { disk, host, commands, recovered, problems };
+}
+
+function toStart(slot: number, more: Partial<PartitionToStart> = {}): PartitionToStart {
+  return {
+    slot,
+    worker: slot % 2,
+    topic: 'orders',
+    topicId: 'AAAAAAAAAAAAAAAAAAAAAQ',
+    partition: slot,
+    leaderEpoch: 0,
+    values: topicValues({}, loadBrokerConfig({})),
+    isNew: true,
+    ...more,
+  };
+}
+
+describe('the host of partitions', () => {
+  test('opens them with one command for each worker, and makes the names of their folders durable', async () => {
+    const { disk, host, commands } = makeHost();
+    const before = disk.counts.syncFolder;
+    const outcomes = await host.openPartitions([0, 1, 2, 3, 4].map((slot) => toStart(slot)));
+    expect(outcomes.map(({ slot }) => slot).sort()).toEqual([0, 1, 2, 3, 4]);
+    expect(commands.map(({ worker, command }) => [worker, command.kind])).toEqual([
+      [0, 'open'],
+      [1, 'open'],
+    ]);
+    expect([...host.open.keys()].sort()).toEqual([0, 1, 2, 3, 4]);
+    expect(disk.counts.syncFolder - before).toBe(1);
+  });
+
+  test('does not count as open what did not open', async () => {
+    const { host, problems } = makeHost();
+    problems.set(1, 'its folder is a file');
+    const outcomes = await host.openPartitions([toStart(0), toStart(1)]);
+    expect(outcomes.find(({ slot }) => slot === 1)?.problem).toBe('its folder is a file');
+    expect([...host.open.keys()]).toEqual([0]);
+  });
+
+  test('has folders of before recovered after an unclean stop, and only those', async () => {
+    const { host, recovered, commands } = makeHost({ isClean: false });
+    await host.openPartitions([
+      toStart(0, { isNew: false }),
+      toStart(2, { isNew: true }),
+      toStart(4, { isNew: false, topic: 'broken', partition: 0 }),
+    ]);
+    expect(recovered.map(({ partitionName }) => partitionName)).toEqual(['orders-0', 'broken-0']);
+    const { command } = must(commands[0], 'a worker was commanded');
+    expect(
+      command.kind === 'open' && command.partitions.map(({ slot, recoveryPoint }) => [slot, recoveryPoint]),
+    ).toEqual([
+      [0, 5],
+      [2, 0],
+    ]);
+    expect(host.bytesScanned).toBe(100);
+    expect([...host.open.keys()]).toEqual([0, 2]);
+  });
+
+  test('tells which partition could not be recovered, and why', async () => {
+    const { host } = makeHost({ isClean: false });
+    const outcomes = await host.openPartitions([toStart(0, { isNew: false, topic: 'broken', partition: 0 })]);
+    expect(outcomes).toEqual([{ slot: 0, problem: 'broken-0 could not be recovered: it is beyond repair' }]);
+  });
+
+  test('removes the folders of deleted topics after their logs are closed', async () => {
+    const { disk, host, commands } = makeHost();
+    await host.openPartitions([toStart(0), toStart(1)]);
+    for (const name of ['orders-0', 'orders-1']) disk.makeFolder(`data/${name}`);
+    await host.closePartitions([toStart(0)], { remove: true });
+    await host.closePartitions([toStart(1)], { remove: false });
+    expect(disk.list('data')).toEqual(['orders-1', 'perfbroker.format']);
+    expect(commands.slice(2).map(({ command }) => command.kind === 'close' && command.remove)).toEqual([true, false]);
+    expect(host.open.size).toBe(0);
+  });
+});

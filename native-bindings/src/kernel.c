@@ -147,8 +147,9 @@ static napi_value kernel_features(napi_env env, napi_callback_info info) {
 }
 
 /*
- * kernelListen(kernel, host, port, backlog, sharing, sendBufferBytes): host is text that ends with a zero byte, empty for every address.
- * May wait for a name server. Returns the number of the listener, or -errno.
+ * kernelListen(kernel, host, port, backlog, sharing, sendBufferBytes): host is text that ends with a zero byte, empty for
+ * every address; sendBufferBytes is that of accepted sockets, 0 leaves it to the kernel. May wait for a name server.
+ * Returns the number of the listener, or -errno.
  */
 static napi_value kernel_listen(napi_env env, napi_callback_info info) {
   pb_arguments a;

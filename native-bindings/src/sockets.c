@@ -30,7 +30,8 @@ static int bind_one(const struct addrinfo *to, bool shares_port) {
   return fd;
 }
 
-static int listen_at(const struct addrinfo *to, int32_t port, int32_t backlog, int32_t sharing, int32_t send_buffer_bytes) {
+static int listen_at(const struct addrinfo *to, int32_t port, int32_t backlog, int32_t sharing,
+                     int32_t send_buffer_bytes) {
   /* A port that is shared from the start could be shared with a stranger: first make sure that it is ours alone. */
   if (sharing == PB_LISTEN_FIRST && port != 0) {
     int trial = bind_one(to, false);
@@ -72,7 +73,8 @@ int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t sharing, 
     if (result >= 0 || result == -EADDRINUSE || result == -EACCES) break;
   }
   freeaddrinfo(found);
-  if (is_any && (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL)) return pb_listen("0.0.0.0", port, backlog, sharing, send_buffer_bytes);
+  if (is_any && (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL))
+    return pb_listen("0.0.0.0", port, backlog, sharing, send_buffer_bytes);
   return result;
 }
 

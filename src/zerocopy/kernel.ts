@@ -185,7 +185,10 @@ export class Kernel {
     this.prepare(KERNEL_CLOSE, socket);
   }
 
-  /** Submits, waits at most `waitMs` while there is nothing to tell, and returns how many rows of `completions` are good. */
+  /**
+   * Submits, waits at most `waitMs` while there is nothing to tell, and returns how many rows of `completions` are good.
+   * A thread that waits here cannot be terminated before its wait ends; ring its bell to stop it at once.
+   */
   turn(waitMs: number): number {
     assert(waitMs >= 0, 'a wait has a length');
     const count = this.count;

@@ -68,7 +68,6 @@ export interface PartitionWorkerParts {
 const JOBS_PER_LANE_MAX = 512;
 /** Appends of one turn: bounds what is written, and acknowledged, at once. */
 export const APPENDS_PER_TURN_MAX = 1024;
-const TOUCHED_MAX = APPENDS_PER_TURN_MAX * 2;
 const TICK_MS = 1000;
 
 export class PartitionWorker {
@@ -76,6 +75,8 @@ export class PartitionWorker {
   private readonly appends = new PendingAppends(APPENDS_PER_TURN_MAX);
   private readonly touched: OwnedPartition[] = [];
   private touchedCount = 0;
+  /** Refused batches touch their log as well, so every job of every lane may touch another one. */
+  private readonly touchedMax: number;
   private turnNumber = 0;
   private tickDueMs = 0;
   /** The first job of the lane waits for the aide or the background pool, whose answers ring the bell. */
@@ -85,6 +86,7 @@ export class PartitionWorker {
     this.isStuck = new Uint8Array(parts.lanes.length);
     assert(parts.lanes.length === parts.slabs.length, 'every front has a slab');
     this.parts = parts;
+    this.touchedMax = parts.lanes.length * JOBS_PER_LANE_MAX + APPENDS_PER_TURN_MAX;
   }
 
   turn(nowMs: number): boolean {
@@ -264,7 +266,7 @@ export class PartitionWorker {
 
   private touch(partition: OwnedPartition): void {
     if (partition.touchedTurn === this.turnNumber) return;
-    assert(this.touchedCount < TOUCHED_MAX, 'a turn touches no more logs than its budget allows');
+    assert(this.touchedCount < this.touchedMax, 'a turn touches no more logs than its budget allows');
     partition.touchedTurn = this.turnNumber;
     partition.hasFailed = false;
     this.touched[this.touchedCount] = partition;

@@ -22,10 +22,12 @@ export interface ChosenIo {
 export function chooseIoPath(forced: string | null, load: NativeLoad): ChosenIo {
   if (forced === 'node') return plainNode('--io node', null);
   if (load.native === null) {
-    const why = `the native part is not there: ${load.problem}`;
     if (forced !== null)
       throw new Fault('PB_IO_PATH', `--io ${forced} needs the native part, which is not there: ${load.problem}`);
-    return plainNode(why, `without the native part every byte costs several times the processor time; ${load.problem}`);
+    return plainNode(
+      'the native part is missing',
+      `without the native part every byte costs several times the processor time; ${load.problem}`,
+    );
   }
   const { native } = load;
   const paths = probeKernelPaths(native);

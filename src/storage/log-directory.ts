@@ -8,6 +8,7 @@
  *   perfbroker.lock     see `folder-lock`
  *   .kafka_cleanshutdown   there while nobody runs and the last stop was clean: its logs need no scan
  */
+import { dirname } from 'node:path';
 import { Fault, isFault } from '../base/fault.ts';
 import {
   type CheckpointRow,
@@ -181,6 +182,8 @@ export class LogDirectory {
     const content = this.disk.readFile(path);
     if (content === null) {
       this.disk.replaceFile(path, encoder.encode(`${FORMAT_VERSION}\n`));
+      // The first start: the folder's own name must outlive the power as well.
+      this.disk.syncFolder(dirname(this.root));
       return;
     }
     const text = decoder.decode(content).trim();

@@ -22,6 +22,11 @@ async function main(): Promise<void> {
     process.stdout.write(`perfbroker ${version()}\n`);
     return;
   }
+  if (given.kind === 'settings') {
+    const { renderSettingsPage } = await import('./config/settings-page.ts');
+    process.stdout.write(renderSettingsPage());
+    return;
+  }
   const file = given.configPath === null ? null : { path: given.configPath, content: readConfig(given.configPath) };
   const config = loadBrokerConfig({ flags: given.flags, sets: given.sets, environment: process.env, file });
   const broker = new Broker({ config, logLevel: 'info', logFormat: 'text' });

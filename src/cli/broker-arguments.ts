@@ -10,6 +10,7 @@ import { closestWord } from '../config/did-you-mean.ts';
 export type BrokerArguments =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
+  | { readonly kind: 'settings' }
   | {
       readonly kind: 'run';
       /** Setting key → text. */
@@ -31,9 +32,10 @@ export function readBrokerArguments(argv: readonly string[]): BrokerArguments {
     strict: true,
     allowPositionals: false,
   });
-  const { help, version, set, config } = values;
+  const { help, version, settings, set, config } = values;
   if (help === true) return { kind: 'help' };
   if (version === true) return { kind: 'version' };
+  if (settings === true) return { kind: 'settings' };
   const flags: { [key: string]: string } = {};
   for (const [name, key] of keyOfFlag) {
     const text = values[name];
@@ -55,6 +57,7 @@ function optionsOf(): { [name: string]: OptionShape } {
     set: { type: 'string', short: 's', multiple: true },
     help: { type: 'boolean', short: 'h' },
     version: { type: 'boolean', short: 'v' },
+    settings: { type: 'boolean' },
   };
   for (const setting of Object.values(brokerSettings)) {
     if (setting.flag === null) continue;

@@ -27,6 +27,7 @@ describe('the command line', () => {
     expect(readBrokerArguments([])).toEqual({ kind: 'run', flags: {}, sets: [], configPath: null });
     expect(readBrokerArguments(['-h']).kind).toBe('help');
     expect(readBrokerArguments(['--version']).kind).toBe('version');
+    expect(readBrokerArguments(['--settings']).kind).toBe('settings');
   });
 
   it('feeds the settings', () => {

@@ -347,7 +347,8 @@ export class Receiver {
     if (status === FRAME_TOO_SHORT) why = 'that is too short for a request';
     this.table.closeSaying(
       connection,
-      `frame-length-${status}`,
+      // A guess says more than a length: it is not swallowed because some other length was told a moment ago.
+      guess === '' ? `frame-length-${status}` : `frame${guess}`,
       `closed ${connection.peer}: it announced ${announced} bytes${guess === '' ? `; ${why}` : guess}`,
     );
   }

@@ -1,0 +1,29 @@
+/** A consumer that scans data from the device beside a producer; `npm run bench:cold` does it with more data. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ColdScan, type ColdScanRound, median } from '../../bench/bounds/cold-scan.ts';
+
+const GIBIBYTE = 1 << 30;
+const ROUNDS = 3;
+const FACTOR_MAX = 2;
+/** Below this the machine's own noise is larger than what is measured. */
+const NOISE_US = 25_000;
+
+let scan: ColdScan;
+
+beforeAll(async () => {
+  scan = await ColdScan.prepare({ scanBytes: GIBIBYTE, produceBytesPerSecond: 20_000_000, brokerArguments: [] });
+});
+
+afterAll(async () => {
+  await scan.stop();
+});
+
+it('a cold scan of 1 GiB leaves the latency of producers as it is', async () => {
+  const rounds: ColdScanRound[] = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await scan.round());
+  const quietUs = median(rounds.map((round) => round.quietP99Us));
+  const besideUs = median(rounds.map((round) => round.scanP99Us));
+  process.stdout.write(`produce p99 ${quietUs} µs alone, ${besideUs} µs beside a cold scan\n`);
+  for (const round of rounds) expect(round.warmShare).toBeLessThan(0.01);
+  expect(besideUs).toBeLessThan(Math.max(quietUs, NOISE_US) * FACTOR_MAX);
+});

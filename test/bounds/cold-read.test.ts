@@ -4,9 +4,11 @@ import { ColdScan, type ColdScanRound, median } from '../../bench/bounds/cold-sc
 
 const GIBIBYTE = 1 << 30;
 const ROUNDS = 3;
-const FACTOR_MAX = 2;
-/** Below this the machine's own noise is larger than what is measured. */
-const NOISE_US = 25_000;
+/**
+ * Catches a front that waits for the device, no more. The bound proper, a factor below two, is judged by `bench:cold`: on a
+ * virtual machine with two cores and one disk the factor was 4 to 7 although no call of front or worker took 5 ms.
+ */
+const STALL_US_MAX = 50_000;
 
 let scan: ColdScan;
 
@@ -18,12 +20,12 @@ afterAll(async () => {
   await scan.stop();
 });
 
-it('a cold scan of 1 GiB leaves the latency of producers as it is', async () => {
+it('a cold scan of 1 GiB makes no producer wait for the device', async () => {
   const rounds: ColdScanRound[] = [];
   for (let round = 0; round < ROUNDS; round++) rounds.push(await scan.round());
   const quietUs = median(rounds.map((round) => round.quietP99Us));
   const besideUs = median(rounds.map((round) => round.scanP99Us));
   process.stdout.write(`produce p99 ${quietUs} µs alone, ${besideUs} µs beside a cold scan\n`);
   for (const round of rounds) expect(round.warmShare).toBeLessThan(0.01);
-  expect(besideUs).toBeLessThan(Math.max(quietUs, NOISE_US) * FACTOR_MAX);
+  expect(besideUs).toBeLessThan(Math.max(STALL_US_MAX, quietUs * 2));
 });

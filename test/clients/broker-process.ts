@@ -3,6 +3,7 @@
  * foreign clients, the crash tests and the benches' own tests; it knows the command line and nothing else of the broker.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -24,6 +25,12 @@ export interface BrokerOptions {
   /** Another Node than the one that runs the tests. */
   readonly node?: string;
 }
+
+/** On the start screen of the broker. */
+const SERVING = 'listening on';
+const PORT_MIN = 12_000;
+const PORT_MAX = 32_000;
+const PORT_ATTEMPTS_MAX = 64;
 
 export class BrokerProcess {
   readonly port: number;
@@ -76,7 +83,8 @@ export class BrokerProcess {
 
   async #untilListening(): Promise<void> {
     const deadlineMs = performance.now() + START_MS_MAX;
-    while (!(await canConnect(this.port))) {
+    // The port is bound before the data is open: the start screen tells that clients are served.
+    while (!this.#output.includes(SERVING) || !(await canConnect(this.port))) {
       if (this.#child.exitCode !== null)
         throw new Error(`the broker ended with ${this.#child.exitCode}:\n${this.#output}`);
       if (performance.now() > deadlineMs) {
@@ -124,15 +132,29 @@ function findRoot(from: string): string {
   throw new Error('package.json was not found above the tests');
 }
 
+/**
+ * A port that nobody listens on, below the range from which the system takes the local ports of outgoing connections: a
+ * broker that is started again on its port must not find one of the thousands of connections of another test there.
+ */
 export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < PORT_ATTEMPTS_MAX; attempt++) {
+    const port = randomInt(PORT_MIN, PORT_MAX);
+    if (await canListen(port)) return port;
+  }
+  throw new Error(`no free port between ${PORT_MIN} and ${PORT_MAX}`);
+}
+
+async function canListen(port: number): Promise<boolean> {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  server.listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, 'close');
-  return port;
+  return true;
 }
 
 export function canConnect(port: number): Promise<boolean> {

@@ -148,6 +148,9 @@ it(
       process.stdout.write(
         `crash test: ${ledger.acknowledgedCount} batches, ${records} records; restart median ${median.toFixed(0)} ms, worst ${restartsMs.at(-1)?.toFixed(0)} ms\n`,
       );
+    } catch (cause) {
+      // What the broker said is half of every explanation.
+      throw new Error(`cycle failed with seed ${SEED}; the broker said:\n${broker.output.slice(-4000)}`, { cause });
     } finally {
       await cluster.close();
       await broker.kill();

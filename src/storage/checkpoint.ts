@@ -50,8 +50,9 @@ export function readWritten(disk: Disk, path: string): WrittenCheckpoint | null 
   return bootId.length === 0 ? null : { bootId, offsets: parseRows(lines, 1) };
 }
 
+/** Not flushed: it counts under the running boot only, and so does the page cache that has it. */
 export function writeWritten(disk: Disk, path: string, bootId: string, rows: readonly CheckpointRow[]): void {
-  disk.replaceFile(path, encoder.encode(formatRows(rows, `${bootId}\n`)));
+  disk.swapFile(path, encoder.encode(formatRows(rows, `${bootId}\n`)));
 }
 
 function formatRows(rows: readonly CheckpointRow[], head: string): string {

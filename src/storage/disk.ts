@@ -46,6 +46,11 @@ export interface Disk {
   readFile(path: string): Uint8Array | null;
   /** Writes a whole small file beside `path`, flushes it, renames it over `path`, flushes the folder. */
   replaceFile(path: string, content: Uint8Array): void;
+  /**
+   * The same without the flushes, for what counts only while the machine runs: a reader sees the old content or the new
+   * one. A flush commits the file system's journal, and writers to other files wait for that (20 ms, seen in the tails).
+   */
+  swapFile(path: string, content: Uint8Array): void;
   /** Memory of a worker's own that this disk can read and write (scratch buffers). */
   allocate(bytes: number): Memory;
 }

@@ -132,6 +132,10 @@ export class NativeDisk implements Disk {
     this.files.replaceFile(path, content);
   }
 
+  swapFile(path: string, content: Uint8Array): void {
+    this.files.swapFile(path, content);
+  }
+
   /** Shared memory: its pages are not touched before they are used, and its address never changes. */
   allocate(bytes: number): Memory {
     return memoryOf(new Uint8Array(new SharedArrayBuffer(bytes)), this.native);

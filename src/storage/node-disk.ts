@@ -167,23 +167,31 @@ export class NodeDisk implements Disk {
   }
 
   replaceFile(path: string, content: Uint8Array): void {
+    this.writeBeside(path, content, true);
+    this.syncFolder(dirname(path));
+  }
+
+  swapFile(path: string, content: Uint8Array): void {
+    this.writeBeside(path, content, false);
+  }
+
+  allocate(bytes: number): Memory {
+    return memoryOf(new Uint8Array(bytes), null);
+  }
+
+  private writeBeside(path: string, content: Uint8Array, isFlushed: boolean): void {
     const beside = `${path}.tmp`;
     const fd = this.open(beside, 'create');
     try {
       orFault('written', beside, () => {
         ftruncateSync(fd, 0);
         for (let done = 0; done < content.length; ) done += writeSync(fd, content, done, content.length - done, done);
-        fsyncSync(fd);
+        if (isFlushed) fsyncSync(fd);
       });
     } finally {
       closeSync(fd);
     }
     this.rename(beside, path);
-    this.syncFolder(dirname(path));
-  }
-
-  allocate(bytes: number): Memory {
-    return memoryOf(new Uint8Array(bytes), null);
   }
 }
 

@@ -321,6 +321,15 @@ export class FakeDisk implements Disk {
   }
 
   replaceFile(path: string, content: Uint8Array): void {
+    this.writeBeside(path, content, true);
+    this.syncFolder(parentOf(path));
+  }
+
+  swapFile(path: string, content: Uint8Array): void {
+    this.writeBeside(path, content, false);
+  }
+
+  private writeBeside(path: string, content: Uint8Array, isFlushed: boolean): void {
     const beside = `${path}.tmp`;
     const fd = this.open(beside, 'create');
     this.truncate(fd, 0);
@@ -329,11 +338,10 @@ export class FakeDisk implements Disk {
       if (written < 0) throw this.abandoned(fd, beside, written);
       from += written;
     }
-    const synced = this.sync(fd);
+    const synced = isFlushed ? this.sync(fd) : 0;
     if (synced < 0) throw this.abandoned(fd, beside, synced);
     this.close(fd);
     this.rename(beside, path);
-    this.syncFolder(parentOf(path));
   }
 
   allocate(bytes: number): Memory {

@@ -14,6 +14,10 @@ export class ReadTickets {
   readonly length: Int32Array;
   readonly lease: Int32Array;
   readonly position: Float64Array;
+  /** Of a read that waits for a stretch on its way, and has no region yet. */
+  readonly offset: Float64Array;
+  readonly bytesMax: Int32Array;
+  readonly flags: Int32Array;
   private readonly freeTickets: Int32Array;
   private freeCount: number;
 
@@ -26,6 +30,9 @@ export class ReadTickets {
     this.length = new Int32Array(count);
     this.lease = new Int32Array(count);
     this.position = new Float64Array(count);
+    this.offset = new Float64Array(count);
+    this.bytesMax = new Int32Array(count);
+    this.flags = new Int32Array(count);
     this.freeTickets = new Int32Array(count);
     for (let ticket = 0; ticket < count; ticket++) this.freeTickets[ticket] = count - 1 - ticket;
     this.freeCount = count;

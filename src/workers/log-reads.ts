@@ -49,6 +49,7 @@ import {
 import { ReadTickets } from './aide-tickets.ts';
 import type { LaneEnd } from './lane.ts';
 import type { OwnedPartition, PartitionTable } from './partition-table.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { ReadLeases } from './read-leases.ts';
 import type { Receipts } from './receipts.ts';
 
@@ -72,11 +73,16 @@ export interface LogReadsParts {
 export class LogReads {
   private readonly parts: LogReadsParts;
   private readonly tickets: ReadTickets;
+  private readonly ahead: ReadAhead;
+  /** Reads that wait for a stretch; bounded by the tickets. */
+  private readonly deferredTickets: number[] = [];
+  private readonly deferredPartitions: OwnedPartition[] = [];
   private readonly aborted = new AbortedList(ABORTED_MAX);
 
   constructor(parts: LogReadsParts) {
     this.parts = parts;
     this.tickets = new ReadTickets(parts.coldReadsMax);
+    this.ahead = new ReadAhead(parts.table, parts.aide, parts.disk);
   }
 
   get coldCount(): number {
@@ -99,26 +105,104 @@ export class LogReads {
     }
     const flags = words[at + READ_FLAGS]!;
     const offset = numbers[(at >> 1) + READ_OFFSET_NUMBER]!;
-    const result = this.readCommitted(partition, offset, words[at + READ_BYTES_MAX]!, flags);
+    const bytesMax = words[at + READ_BYTES_MAX]!;
+    if (partition.isReadingAhead && partition.aheadOffset === offset) {
+      this.defer(lane, exchange, entry, partition, offset, bytesMax, flags);
+    } else {
+      this.serve(lane, exchange, entry, partition, offset, bytesMax, flags);
+    }
+    return true;
+  }
+
+  private serve(
+    lane: number,
+    exchange: number,
+    entry: number,
+    partition: OwnedPartition,
+    offset: number,
+    bytesMax: number,
+    flags: number,
+  ): void {
+    const { slot } = partition;
+    const result = this.readCommitted(partition, offset, bytesMax, flags);
     if (result.length === 0) {
       this.begin(RECEIPT_READ, lane, exchange, entry, slot, result.error, partition);
-      return true;
+      return;
     }
     if ((flags & READ_FLAG_COMMITTED) !== 0) this.tellAborted(lane, exchange, entry, partition);
     const lease = this.parts.leases.grant(partition, result.lease);
-    const { fd, position, length } = result;
+    const { fd, position, length, endOffset } = result;
     if (this.parts.disk.residentBytes(fd, position, length) >= length) {
       this.give(lane, exchange, entry, partition, fd, position, length, lease);
     } else {
       this.warm(lane, exchange, entry, slot, fd, position, length, lease);
     }
-    return true;
+    if (endOffset < partition.log.watermarks.high) this.ahead.behind(partition, fd, position + length, endOffset);
+  }
+
+  /** The bytes are on their way: to look for the end of the region now would be to wait for the device. */
+  private defer(
+    lane: number,
+    exchange: number,
+    entry: number,
+    partition: OwnedPartition,
+    offset: number,
+    bytesMax: number,
+    flags: number,
+  ): void {
+    const { tickets } = this;
+    const ticket = tickets.take();
+    tickets.lane[ticket] = lane;
+    tickets.exchange[ticket] = exchange;
+    tickets.entry[ticket] = entry;
+    tickets.partition[ticket] = partition.slot;
+    tickets.offset[ticket] = offset;
+    tickets.bytesMax[ticket] = bytesMax;
+    tickets.flags[ticket] = flags;
+    this.deferredTickets.push(ticket);
+    this.deferredPartitions.push(partition);
+  }
+
+  /** A stretch came: whoever waited for it is served, unless the slot has changed hands. */
+  private resume(slot: number): void {
+    const { tickets, deferredTickets, deferredPartitions } = this;
+    let kept = 0;
+    const count = deferredTickets.length;
+    for (let index = 0; index < count; index++) {
+      const ticket = deferredTickets[index]!;
+      const partition = deferredPartitions[index]!;
+      if (tickets.partition[ticket] !== slot) {
+        deferredTickets[kept] = ticket;
+        deferredPartitions[kept] = partition;
+        kept += 1;
+        continue;
+      }
+      const lane = tickets.lane[ticket]!;
+      const exchange = tickets.exchange[ticket]!;
+      const entry = tickets.entry[ticket]!;
+      tickets.giveBack(ticket);
+      if (this.parts.table.at(slot) !== partition) {
+        this.begin(RECEIPT_READ, lane, exchange, entry, slot, errorCode.NOT_LEADER_OR_FOLLOWER, null);
+      } else if (this.parts.leases.isFull) {
+        this.begin(RECEIPT_READ, lane, exchange, entry, slot, errorCode.KAFKA_STORAGE_ERROR, partition);
+      } else {
+        const { offset, bytesMax, flags } = tickets;
+        this.serve(lane, exchange, entry, partition, offset[ticket]!, bytesMax[ticket]!, flags[ticket]!);
+      }
+    }
+    deferredTickets.length = kept;
+    deferredPartitions.length = kept;
   }
 
   /** The aide has brought the bytes of a ticket into memory, or could not: then the read of them will say why. */
   warmed(words: Int32Array, at: number): void {
     const tickets = this.tickets;
     const ticket = words[at + SLOT_EXCHANGE]!;
+    const slotAhead = this.ahead.came(ticket);
+    if (slotAhead >= 0) {
+      this.resume(slotAhead);
+      return;
+    }
     const lane = tickets.lane[ticket]!;
     const exchange = tickets.exchange[ticket]!;
     const entry = tickets.entry[ticket]!;

@@ -17,6 +17,10 @@ export class OwnedPartition {
   /** Files of the flush under way that the disk aide has not finished, and the first error among them. */
   syncsPending = 0;
   syncError = 0;
+  /** The disk aide brings in what lies behind the region handed out last. */
+  isReadingAhead = false;
+  /** Where those bytes begin. */
+  aheadOffset = -1;
   /** The topic asks for a codec of its own. */
   recodes: boolean;
 

@@ -388,6 +388,73 @@ describe('a cold read', () => {
     expect(rig.parts.reads.coldCount).toBe(0);
   });
 
+  test('has the bytes behind it brought in, and the scan that goes on there waits for them without a read of the worker', () => {
+    const rig = makeRig();
+    rig.open(0);
+    const batches = 32;
+    for (let index = 0; index < batches; index++) {
+      rig.append(0, batchOf({ valueBytes: 100_000 }), 1);
+      rig.publish();
+      rig.turn();
+      rig.take();
+    }
+    rig.disk.chill('data/orders-0/00000000000000000000.log');
+    rig.read(0, 0, 2, 0, 350_000);
+    rig.publish();
+    rig.turn();
+    rig.aide.turn(rig.nowMs);
+    rig.turn();
+    const [first] = rig.take();
+    expect([first?.exchange, first?.error]).toEqual([2, 0]);
+    expect(rig.disk.counts.warm).toBe(1);
+    // The stretch is on its way: whoever goes on at its first offset waits.
+    rig.read(0, 3, 3, 0, 350_000);
+    rig.publish();
+    rig.turn();
+    expect(rig.take()).toEqual([]);
+    expect(rig.worker.isIdle).toBe(true);
+    rig.aide.turn(rig.nowMs);
+    rig.turn();
+    const [second] = rig.take();
+    expect([second?.exchange, second?.error]).toEqual([3, 0]);
+    expect(second?.words[READ_DONE_LENGTH]).toBe(first?.words[READ_DONE_LENGTH]);
+    // What was brought in by the stretch needed no warming of its own.
+    expect(rig.disk.counts.warm).toBe(2);
+    rig.settle();
+    expect(rig.parts.reads.coldCount).toBe(0);
+  });
+
+  test('that waits for such bytes is answered when its partition is closed meanwhile', () => {
+    const rig = makeRig();
+    rig.open(0);
+    for (let index = 0; index < 32; index++) {
+      rig.append(0, batchOf({ valueBytes: 100_000 }), 1);
+      rig.publish();
+      rig.turn();
+      rig.take();
+    }
+    rig.disk.chill('data/orders-0/00000000000000000000.log');
+    rig.read(0, 0, 2, 0, 350_000);
+    rig.publish();
+    rig.turn();
+    rig.aide.turn(rig.nowMs);
+    rig.turn();
+    const [first] = rig.take();
+    rig.read(0, 3, 3, 0, 350_000);
+    rig.publish();
+    rig.turn();
+    rig.closePartition(0);
+    rig.turn();
+    rig.open(0, { partitionName: 'new-0' });
+    rig.settle();
+    const waiting = rig.take().find((receipt) => receipt.exchange === 3);
+    expect([waiting?.error, waiting?.words[READ_DONE_LENGTH]]).toEqual([NOT_LEADER_OR_FOLLOWER, 0]);
+    rig.release(0, first?.words[READ_DONE_LEASE] ?? -1);
+    rig.publish();
+    rig.settle();
+    expect([rig.parts.reads.coldCount, rig.parts.leases.count]).toEqual([0, 0]);
+  });
+
   test('that cannot be warmed is an error, and its lease is not kept', () => {
     const rig = makeRig();
     rig.open(0);

@@ -5,7 +5,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { ControlDesk, controlHandlers } from './apis/control-table.ts';
+import { ControlPlane } from './apis/control-plane.ts';
+import { type ControlDesk, controlHandlers } from './apis/control-table.ts';
+import { AlarmDriver } from './base/alarm-driver.ts';
+import { Alarms } from './base/alarms.ts';
 import { must } from './base/assert.ts';
 import { systemClock } from './base/clock.ts';
 import { createLogger, type LogFormat, type Logger, type LogLevel } from './base/logger.ts';
@@ -32,7 +35,8 @@ import { type BrokerSizes, brokerSizes } from './workers/broker-sizes.ts';
 import { Checkpoints } from './workers/checkpoints.ts';
 import { type StartedWorkers, startWorkers } from './workers/start-workers.ts';
 import { WorkerHost } from './workers/worker-host.ts';
-import { loadNative } from './zerocopy/native.ts';
+import { createCrc32c } from './zerocopy/crc32c.ts';
+import { loadNative, memoryOf, type Native } from './zerocopy/native.ts';
 
 export interface BrokerParts {
   readonly config: BrokerConfig;
@@ -58,6 +62,8 @@ export interface BrokerFacts {
 /** Everything that runs once the broker is started. */
 interface Running {
   readonly controller: Controller;
+  readonly plane: ControlPlane;
+  readonly alarms: AlarmDriver;
   readonly host: WorkerHost;
   readonly workers: StartedWorkers;
   readonly fronts: readonly StartedFront[];
@@ -171,13 +177,28 @@ export class Broker {
       const [bound] = await Promise.all([front.ready(), workers.ready()]);
       this.directory.open(this.bootId);
       const opened = await this.openData(sizes, workers, background);
-      desk.open(this.deskOf(opened.controller, addresses));
+      const alarms = new Alarms(() => systemClock.nowMs());
+      const plane = this.planeOf(opened.controller, workers, alarms, addresses, io.native);
+      desk.open(plane.desk);
+      const driver = new AlarmDriver(alarms);
+      driver.start();
+      await plane.start();
       // Before the front's first turn, so that no client meets a broker without topics.
       opened.controller.subscribe((update) => front.port.post(update));
       front.openDoors();
       const checkpoints = this.startCheckpoints(opened.host, workers);
       const facts = this.factsOf(io, sizes, bound, addresses, opened);
-      return { controller: opened.controller, host: opened.host, workers, fronts, checkpoints, background, facts };
+      return {
+        controller: opened.controller,
+        plane,
+        alarms: driver,
+        host: opened.host,
+        workers,
+        fronts,
+        checkpoints,
+        background,
+        facts,
+      };
     } catch (error) {
       await Promise.all([front.terminate(), workers.terminate(), background.close()]);
       throw error;
@@ -227,13 +248,23 @@ export class Broker {
     return checkpoints;
   }
 
-  private deskOf(controller: Controller, addresses: Addresses): ControlDesk {
-    return new ControlDesk({
+  private planeOf(
+    controller: Controller,
+    workers: StartedWorkers,
+    alarms: Alarms,
+    addresses: Addresses,
+    native: Native | null,
+  ): ControlPlane {
+    const crc = createCrc32c(native);
+    return new ControlPlane({
       controller,
+      port: workers.port,
+      crc32c: (memory, at, length) => crc(memoryOf(memory.bytes, native), at, length),
+      alarms,
+      randomBytes: (count) => randomBytes(count),
       advertised: addresses.advertised,
       dataApis: DATA_APIS,
       log: this.logger,
-      nowMs: () => Math.floor(systemClock.nowMs()),
     });
   }
 
@@ -273,6 +304,8 @@ export class Broker {
     if (running === null) return this.stopWhileStarting();
     running.checkpoints.stop();
     await Promise.all(running.fronts.map((front) => front.stop()));
+    running.alarms.stop();
+    await running.plane.stop();
     await running.controller.stop();
     const rows = await running.workers.stop();
     running.checkpoints.saveLast(rows);

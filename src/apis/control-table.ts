@@ -6,71 +6,51 @@
  * A frame that no answer fits (unknown key, refused version, broken body) closes the connection, as Kafka does: there is
  * no layout in which the client could read an error. ApiVersions is the exception, see `18-api-versions.ts`.
  */
-import { AutoCreation } from '../admin/auto-creation.ts';
 import { isFault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
-import type { Controller } from '../cluster/controller.ts';
-import type { Address } from '../config/addresses.ts';
-import { API_VERSIONS_KEY, type Api, supports } from '../protocol/api.ts';
+import { API_VERSIONS_KEY, supports } from '../protocol/api.ts';
 import { REQUEST_HEADER_BYTES_MIN, RequestHeader } from '../protocol/header.ts';
 import { Reader } from '../protocol/reader.ts';
-import { Registry } from '../protocol/registry.ts';
+import type { Registry } from '../protocol/registry.ts';
 import { metadataHandler } from './03-metadata.ts';
-import { findCoordinatorHandler } from './10-find-coordinator.ts';
 import { answerUnsupportedVersion, apiVersionsHandler } from './18-api-versions.ts';
-import { createTopicsHandler } from './19-create-topics.ts';
-import { deleteTopicsHandler } from './20-delete-topics.ts';
-import { initProducerIdHandler } from './22-init-producer-id.ts';
-import { describeConfigsHandler } from './32-describe-configs.ts';
-import { createPartitionsHandler } from './37-create-partitions.ts';
 import { describeClusterHandler } from './60-describe-cluster.ts';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts';
-import type { ConnectionFacts, ControlContext, ControlHandler, ControlServices, FeatureRange } from './define.ts';
+import { adminHandlers } from './admin-table.ts';
+import type { ConnectionFacts, ControlContext, ControlHandler, ControlServices } from './define.ts';
+import { groupHandlers } from './group-table.ts';
+import { transactionHandlers } from './transaction-table.ts';
 
 export const controlHandlers: readonly ControlHandler[] = [
   metadataHandler,
-  findCoordinatorHandler,
   apiVersionsHandler,
-  createTopicsHandler,
-  deleteTopicsHandler,
-  initProducerIdHandler,
-  describeConfigsHandler,
-  createPartitionsHandler,
   describeClusterHandler,
   describeTopicPartitionsHandler,
+  ...adminHandlers,
+  ...groupHandlers,
+  ...transactionHandlers,
 ];
 
 export interface ControlDeskParts {
-  readonly controller: Controller;
-  /** Told to clients instead of the address they dialled, or null. */
-  readonly advertised: Address | null;
-  /** APIs that the fronts answer themselves: part of ApiVersions, never seen here. */
-  readonly dataApis: readonly Api[];
-  readonly features?: readonly FeatureRange[];
+  /** All APIs of this broker, also those that the fronts answer themselves. */
+  readonly registry: Registry;
+  readonly services: ControlServices;
   readonly log: Logger;
   readonly nowMs: () => number;
 }
 
 export class ControlDesk {
-  /** All APIs of this broker, for ApiVersions and for the fronts' dispatchers. */
+  /** For ApiVersions and for the fronts' dispatchers. */
   readonly registry: Registry;
   private readonly parts: ControlDeskParts;
-  private readonly services: ControlServices;
   private readonly handlers = new Map<number, ControlHandler>();
   private readonly header: RequestHeader;
 
   constructor(parts: ControlDeskParts) {
     this.parts = parts;
     for (const handler of controlHandlers) this.handlers.set(handler.api.key, handler);
-    this.registry = new Registry([...controlHandlers.map((handler) => handler.api), ...parts.dataApis]);
+    this.registry = parts.registry;
     this.header = new RequestHeader(this.registry.flexibleSince);
-    this.services = {
-      controller: parts.controller,
-      autoCreation: new AutoCreation(parts.controller, (message) => parts.log.warn(message)),
-      ranges: this.registry.ranges,
-      features: parts.features ?? [],
-      advertised: parts.advertised,
-    };
   }
 
   /**
@@ -103,7 +83,14 @@ export class ControlDesk {
     const { clientIdAt, clientIdLength, apiVersion, correlationId } = this.header;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const clientId = clientIdLength < 0 ? null : text.toString('utf8', clientIdAt, clientIdAt + clientIdLength);
-    return { connection, clientId, apiVersion, correlationId, nowMs: this.parts.nowMs(), services: this.services };
+    return {
+      connection,
+      clientId,
+      apiVersion,
+      correlationId,
+      nowMs: this.parts.nowMs(),
+      services: this.parts.services,
+    };
   }
 
   private close(connection: ConnectionFacts, why: string): null {

@@ -4,6 +4,7 @@
  * back into a response. It knows nothing of frames, sockets and threads.
  */
 import type { AutoCreation } from '../admin/auto-creation.ts';
+import type { InternalTopics } from '../admin/internal-topics.ts';
 import { type Refusal, refusalOf } from '../admin/refusal.ts';
 import { isFault } from '../base/fault.ts';
 import type { Controller } from '../cluster/controller.ts';
@@ -28,6 +29,7 @@ export interface ConnectionFacts {
 export interface ControlServices {
   readonly controller: Controller;
   readonly autoCreation: AutoCreation;
+  readonly internalTopics: InternalTopics;
   /** What ApiVersions answers: all APIs of the broker, also those the fronts answer themselves. */
   readonly ranges: readonly VersionRange[];
   readonly features: readonly FeatureRange[];

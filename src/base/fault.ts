@@ -18,7 +18,9 @@ export type FaultCode =
   | 'PB_PROTOCOL'
   | 'PB_LIMIT'
   | 'PB_TIMEOUT'
-  | 'PB_THREAD';
+  | 'PB_THREAD'
+  /** The log of a coordinator could not be written: what it holds in memory is worth nothing until it is loaded anew. */
+  | 'PB_LOG_LOST';
 
 export class Fault extends Error {
   override readonly name = 'Fault';

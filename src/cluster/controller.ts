@@ -105,6 +105,17 @@ export class Controller {
     return this.placement.room(this.parts.nowMs());
   }
 
+  /** Where a partition runs; null when there is none. */
+  placeOf(topic: string, partition: number): Place | null {
+    const id = this.current.topicsByName.get(topic)?.id;
+    return id === undefined ? null : (this.routes.topic(id)?.partitions[partition] ?? null);
+  }
+
+  /** By partition; empty when there is no such topic. */
+  placesOf(topicId: string): readonly Place[] {
+    return this.routes.topic(topicId)?.partitions ?? [];
+  }
+
   subscribe(listener: RouteListener): () => void {
     return this.routes.subscribe(listener);
   }

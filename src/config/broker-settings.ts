@@ -142,6 +142,61 @@ export const ownBrokerSettings = {
     unit: 'ms',
   }),
 
+  // ── topics of the broker's own ──
+  'offsets.topic.num.partitions': int(50, 'Partitions of __consumer_offsets; counts only when it is created.', {
+    min: 1,
+    unit: 'partitions',
+  }),
+  'offsets.topic.segment.bytes': int(104_857_600, 'segment.bytes of __consumer_offsets.', { min: 1, unit: 'bytes' }),
+  'offsets.topic.replication.factor': int(3, 'Replicas of __consumer_offsets; never more than there are brokers.', {
+    min: 1,
+    max: 32_767,
+    unit: 'replicas',
+  }),
+  'transaction.state.log.num.partitions': int(
+    50,
+    'Partitions of __transaction_state; counts only when it is created.',
+    {
+      min: 1,
+      unit: 'partitions',
+    },
+  ),
+  'transaction.state.log.segment.bytes': int(104_857_600, 'segment.bytes of __transaction_state.', {
+    min: 1,
+    unit: 'bytes',
+  }),
+  'transaction.state.log.replication.factor': int(
+    3,
+    'Replicas of __transaction_state; never more than there are brokers.',
+    { min: 1, max: 32_767, unit: 'replicas' },
+  ),
+  'transaction.state.log.min.isr': int(2, 'min.insync.replicas of __transaction_state; one node counts as one.', {
+    min: 1,
+    unit: 'replicas',
+  }),
+  'share.coordinator.state.topic.num.partitions': int(
+    50,
+    'Partitions of __share_group_state; counts only when it is created.',
+    { min: 1, unit: 'partitions' },
+  ),
+  'share.coordinator.state.topic.segment.bytes': int(104_857_600, 'segment.bytes of __share_group_state.', {
+    min: 1,
+    unit: 'bytes',
+  }),
+  'share.coordinator.state.topic.replication.factor': int(
+    3,
+    'Replicas of __share_group_state; never more than there are brokers.',
+    { min: 1, max: 32_767, unit: 'replicas' },
+  ),
+  'share.coordinator.state.topic.min.isr': int(
+    2,
+    'min.insync.replicas of __share_group_state; one node counts as one.',
+    {
+      min: 1,
+      unit: 'replicas',
+    },
+  ),
+
   // ── housekeeping of the data folder ──
   'log.retention.check.interval.ms': long(300_000, 'How often segments are looked at for deletion.', {
     min: 1,

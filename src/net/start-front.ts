@@ -10,11 +10,11 @@ import type { BrokerValues } from '../config/broker-settings.ts';
 import type { VersionRange } from '../protocol/registry.ts';
 import type { BrokerSizes } from '../workers/broker-sizes.ts';
 import { createLaneMemory, workerEnd } from '../workers/lane.ts';
+import type { MainBell } from '../workers/main-bell.ts';
 import { RoleThread } from '../workers/role-thread.ts';
 import { Bells } from '../workers/shared-parts.ts';
 import type { StartedWorkers } from '../workers/start-workers.ts';
 import { ByteRing } from '../zerocopy/byte-ring.ts';
-import { BELL_ASLEEP_LOOP } from '../zerocopy/layout.ts';
 import type { ChosenIo } from './choose-io-path.ts';
 import type { ConnectionFacts } from './control-lane.ts';
 import { ControlPort } from './control-port.ts';
@@ -62,18 +62,29 @@ export class StartedFront {
   readonly port: ControlPort;
   private readonly thread: RoleThread;
   private readonly bells: Bells;
+  private readonly mainBell: MainBell;
   private readonly index: number;
   private readonly orders: Int32Array;
   private retry: NodeJS.Timeout | null = null;
 
-  constructor(thread: RoleThread, port: ControlPort, bells: Bells, index: number, orders: SharedArrayBuffer) {
+  constructor(parts: {
+    thread: RoleThread;
+    port: ControlPort;
+    bells: Bells;
+    mainBell: MainBell;
+    index: number;
+    orders: SharedArrayBuffer;
+  }) {
+    const { thread, mainBell } = parts;
     this.thread = thread;
-    this.port = port;
-    this.bells = bells;
-    this.index = index;
-    this.orders = new Int32Array(orders);
+    this.port = parts.port;
+    this.bells = parts.bells;
+    this.mainBell = mainBell;
+    this.index = parts.index;
+    this.orders = new Int32Array(parts.orders);
+    mainBell.add(() => this.drain());
     thread.onMessage((message) => {
-      if (message === 0) this.drain();
+      if (message === 0) mainBell.answer();
     });
   }
 
@@ -81,7 +92,7 @@ export class StartedFront {
   async ready(): Promise<ListenAddress> {
     const message = await this.thread.ready(READY_WAIT_MS);
     if (!isReady(message)) throw new Fault('PB_THREAD', 'a front did not say where it listens');
-    this.drain();
+    this.mainBell.answer();
     return message.listen;
   }
 
@@ -114,12 +125,7 @@ export class StartedFront {
     this.bells.front(this.index).ring();
   }
 
-  /** Takes what the front sent, and announces main's sleep in its event loop before a last look. */
   private drain(): void {
-    const bell = this.bells.main();
-    bell.cancelSleep();
-    this.port.drain();
-    bell.prepareSleep(BELL_ASLEEP_LOOP);
     this.port.drain();
     if (this.port.waitingCount > 0 && this.retry === null) {
       this.retry = setTimeout(() => {
@@ -175,7 +181,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
         `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       ),
   });
-  return new StartedFront(thread, port, bells, index, orders);
+  return new StartedFront({ thread, port, bells, mainBell: workers.mainBell, index, orders });
 }
 
 function limitsOf(values: BrokerValues, sizes: BrokerSizes): FrontLimits {

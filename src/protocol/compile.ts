@@ -5,7 +5,7 @@
  */
 import type { Api } from './api.ts';
 import { supports } from './api.ts';
-import { bytesMin, elementOf, type FieldShape, isNullable, isPresent, type Member } from './fields.ts';
+import { bytesMin, elementOf, type Field, type FieldShape, isNullable, isPresent, type Member } from './fields.ts';
 import { protocolFault, type Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 
@@ -33,6 +33,23 @@ export function decodeResponse<D>(api: Api<unknown, unknown, D>, version: number
   return decoderOf(api, api.response, version)(reader) as D;
 }
 
+/** What carries versions besides an API: a record that coordinators store. */
+export type Versioned = Pick<Api, 'name' | 'versions' | 'flexibleSince'>;
+
+export function encodeFields<I>(
+  versioned: Versioned,
+  fields: Field<unknown, I>,
+  version: number,
+  value: I,
+  writer: Writer,
+): void {
+  encoderOf(versioned, fields, version)(writer, value);
+}
+
+export function decodeFields<D>(versioned: Versioned, fields: Field<D, unknown>, version: number, reader: Reader): D {
+  return decoderOf(versioned, fields, version)(reader) as D;
+}
+
 interface Compiled {
   readonly encoders: Encode[];
   readonly decoders: Decode[];
@@ -49,7 +66,7 @@ function cacheOf(message: FieldShape): Compiled {
   return compiled;
 }
 
-function encoderOf(api: Api, message: FieldShape, version: number): Encode {
+function encoderOf(api: Versioned, message: FieldShape, version: number): Encode {
   const { encoders } = cacheOf(message);
   const known = encoders[version];
   if (known !== undefined) return known;
@@ -61,7 +78,7 @@ function encoderOf(api: Api, message: FieldShape, version: number): Encode {
   return encode;
 }
 
-function decoderOf(api: Api, message: FieldShape, version: number): Decode {
+function decoderOf(api: Versioned, message: FieldShape, version: number): Decode {
   const { decoders } = cacheOf(message);
   const known = decoders[version];
   if (known !== undefined) return known;
@@ -73,7 +90,7 @@ function decoderOf(api: Api, message: FieldShape, version: number): Decode {
   return decode;
 }
 
-function checkVersion(api: Api, version: number): void {
+function checkVersion(api: Versioned, version: number): void {
   if (supports(api, version)) return;
   throw protocolFault(
     `${api.name} version ${version} is not known; ${api.versions[0]} to ${api.versions[1]} are: use one of those`,

@@ -47,10 +47,10 @@ import type { Receipts } from './receipts.ts';
 import type { Recoder } from './recoder.ts';
 
 export interface PartitionWorkerParts {
-  /** One from each front. */
+  /** One from each front, and behind them main's. */
   readonly lanes: readonly LaneEnd[];
   readonly receipts: readonly Receipts[];
-  /** Each front's slab, where its spans point into. */
+  /** The slab of each of them, where its spans point into. */
   readonly slabs: readonly Memory[];
   readonly aide: LaneEnd;
   readonly board: Board;
@@ -84,7 +84,7 @@ export class PartitionWorker {
 
   constructor(parts: PartitionWorkerParts) {
     this.isStuck = new Uint8Array(parts.lanes.length);
-    assert(parts.lanes.length === parts.slabs.length, 'every front has a slab');
+    assert(parts.lanes.length === parts.slabs.length, 'every lane has a slab');
     this.parts = parts;
     this.touchedMax = parts.lanes.length * JOBS_PER_LANE_MAX + APPENDS_PER_TURN_MAX;
   }

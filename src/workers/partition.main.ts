@@ -1,5 +1,5 @@
 /** A partition worker's thread: builds the role from what main handed over, and turns it until told to stop. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { must } from '../base/assert.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLogger } from '../base/logger.ts';
@@ -16,13 +16,13 @@ import type { PartitionThreadData } from './thread-data.ts';
 import { nativeIf } from './thread-native.ts';
 import { assembleWorker } from './worker-assembly.ts';
 
-function build(data: PartitionThreadData, reply: (reply: WorkerReply) => void) {
+function build(data: PartitionThreadData, port: MessagePort) {
   const { shared } = data;
   const native = nativeIf(shared.usesNative);
   const wakers = data.frontPorts.map((port) => (port === null ? null : () => port.postMessage(0)));
-  const bells = new Bells(shared, native, { main: null, fronts: wakers });
+  const bells = new Bells(shared, native, { main: () => port.postMessage(0), fronts: wakers });
   const { worker, keeper } = assembleWorker({
-    lanes: data.lanes.map((lane, front) => workerEnd(lane, bells.front(front))),
+    lanes: data.lanes.map((lane, front) => workerEnd(lane, front < shared.fronts ? bells.front(front) : bells.main())),
     slabs: shared.slabs.map((slab) => memoryOf(new Uint8Array(slab), native)),
     aide: frontEnd(data.aide, bells.aide(0)),
     board: new Board(shared.board),
@@ -30,7 +30,7 @@ function build(data: PartitionThreadData, reply: (reply: WorkerReply) => void) {
     crc: createCrc32c(native),
     memoryOf: (bytes) => memoryOf(bytes, native),
     mailbox: new Mailbox(data.mailPort, data.mailCounter),
-    reply,
+    reply: (reply: WorkerReply) => port.postMessage(reply),
     logger: createLogger({ level: data.logLevel, format: data.logFormat, thread: `worker-${data.index}` }),
     filesOpenMax: data.filesOpenMax,
   });
@@ -40,7 +40,7 @@ function build(data: PartitionThreadData, reply: (reply: WorkerReply) => void) {
 function main(): void {
   const data: PartitionThreadData = workerData;
   const port = must(parentPort, 'a partition worker runs in a thread');
-  const { worker, keeper, bell } = build(data, (reply) => port.postMessage(reply));
+  const { worker, keeper, bell } = build(data, port);
   const abandoned = new Int32Array(data.abandoned);
   port.postMessage({ kind: 'ready' });
   while (!keeper.hasStopped && Atomics.load(abandoned, 0) === 0) {

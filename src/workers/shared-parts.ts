@@ -14,7 +14,7 @@ export interface SharedParts {
   readonly aides: number;
   readonly bells: SharedArrayBuffer;
   readonly board: SharedArrayBuffer;
-  /** One a front: where requests are received and batches are written from. */
+  /** One a front: where requests are received and batches are written from. Behind them main's own. */
   readonly slabs: readonly SharedArrayBuffer[];
   /** Event descriptors of the fronts that sleep in the kernel; -1 where a front sleeps in an event loop. */
   readonly frontEvents: readonly number[];

@@ -1,16 +1,21 @@
 /**
  * Spawns the partition workers and their disk aide, with the memory they share, and ends them again. The lanes to the
- * fronts are made here as well, because a worker must know both ends' memory before it starts.
+ * fronts, and main's own, are made here as well, because a worker must know both ends' memory before it starts.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { LogFormat, LogLevel } from '../base/logger.ts';
+import { NodeDisk } from '../storage/node-disk.ts';
+import { Board } from '../zerocopy/board.ts';
 import { BOARD_ROW_BYTES } from '../zerocopy/layout.ts';
-import type { Native } from '../zerocopy/native.ts';
+import { memoryOf, type Native } from '../zerocopy/native.ts';
+import { Slab } from '../zerocopy/slab.ts';
 import type { BackgroundPool } from './background-pool.ts';
 import type { BrokerSizes } from './broker-sizes.ts';
 import type { PartitionReport, WorkerReply } from './commands.ts';
-import { createLaneMemory, type LaneMemory } from './lane.ts';
+import { createLaneMemory, frontEnd, type LaneMemory } from './lane.ts';
 import { MailSender } from './mailbox.ts';
+import { MainBell } from './main-bell.ts';
+import { PartitionPort } from './partition-port.ts';
 import { RoleThread } from './role-thread.ts';
 import { Bells, bellBytes, NO_WAKERS, type SharedParts } from './shared-parts.ts';
 import type { DiskAideThreadData, PartitionThreadData } from './thread-data.ts';
@@ -29,10 +34,18 @@ export interface StartWorkersParts {
 const READY_WAIT_MS = 20_000;
 const STOP_WAIT_MS = 20_000;
 const AIDES = 1;
+/** What the control plane has under way at once; more waits in main's memory. */
+const MAIN_LANE_SLOTS = 1024;
+/** For batches of coordinators on their way; untouched parts cost nothing. */
+const MAIN_SLAB_BYTES = 16_777_216;
 
 export class StartedWorkers {
   readonly shared: SharedParts;
   readonly bells: Bells;
+  /** Whoever reads on main what other threads put into rings adds itself here. */
+  readonly mainBell: MainBell;
+  /** Main's own way to the data of partitions. */
+  readonly port: PartitionPort;
   /** By front, then by worker. */
   readonly lanes: readonly (readonly LaneMemory[])[];
   /** By front: where its thread is woken, one port a worker; empty for fronts that sleep in the kernel. */
@@ -46,6 +59,8 @@ export class StartedWorkers {
   constructor(parts: {
     shared: SharedParts;
     bells: Bells;
+    mainBell: MainBell;
+    port: PartitionPort;
     lanes: readonly (readonly LaneMemory[])[];
     wakePorts: readonly MessagePort[][];
     posts: readonly WorkerPost[];
@@ -56,6 +71,8 @@ export class StartedWorkers {
   }) {
     this.shared = parts.shared;
     this.bells = parts.bells;
+    this.mainBell = parts.mainBell;
+    this.port = parts.port;
     this.lanes = parts.lanes;
     this.wakePorts = parts.wakePorts;
     this.posts = parts.posts;
@@ -105,6 +122,9 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
   const shared = sharedParts(parts);
   const bells = new Bells(shared, io.native, NO_WAKERS);
   const lanes = times(fronts, () => times(sizes.workers, () => createLaneMemory(sizes.laneSlots)));
+  const mainLanes = times(sizes.workers, () => createLaneMemory(MAIN_LANE_SLOTS));
+  const port = portOf(shared, bells, mainLanes);
+  const mainBell = new MainBell(bells.main(), [() => port.drain()]);
   const aideLanes = times(sizes.workers, () => createLaneMemory(sizes.aideSlots));
   const wakePorts: MessagePort[][] = times(fronts, () => []);
   const posts: WorkerPost[] = [];
@@ -114,13 +134,11 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
     const mail = new MessageChannel();
     const mailCounter = new SharedArrayBuffer(4);
     const frontPorts = times(fronts, (front) => (io.sleepsInKernel ? null : wakeChannel(wakePorts, front)));
-    const aide = aideLanes[index];
-    if (aide === undefined) throw new RangeError('every worker has a lane to the aide');
     const data: PartitionThreadData = {
       index,
       shared,
-      lanes: lanes.map((ofFront) => laneAt(ofFront, index)),
-      aide,
+      lanes: [...lanes, mainLanes].map((ofRole) => laneAt(ofRole, index)),
+      aide: laneAt(aideLanes, index),
       mailPort: mail.port2,
       mailCounter,
       frontPorts,
@@ -133,7 +151,10 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
     const thread = new RoleThread(`worker-${index}`, threadUrl('partition'), data, transfer, parts.onDeath);
     mail.port1.unref();
     const post = new WorkerPost(index, new MailSender(mail.port1, mailCounter, bells.worker(index)));
-    thread.onMessage((message) => post.receive(message as WorkerReply));
+    thread.onMessage((message) => {
+      if (message === 0) mainBell.answer();
+      else post.receive(message as WorkerReply);
+    });
     post.onRecode = (request) => recodeFor(parts.background, post, request);
     posts.push(post);
     threads.push(thread);
@@ -141,7 +162,19 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
   const aideEnd = new SharedArrayBuffer(4);
   const aideData: DiskAideThreadData = { index: 0, shared, lanes: aideLanes, end: aideEnd };
   const aide = new RoleThread('disk-aide', threadUrl('disk-aide'), aideData, [], parts.onDeath);
-  return new StartedWorkers({ shared, bells, lanes, wakePorts, posts, threads, aide, aideEnd, abandoned });
+  return new StartedWorkers({
+    shared,
+    bells,
+    mainBell,
+    port,
+    lanes,
+    wakePorts,
+    posts,
+    threads,
+    aide,
+    aideEnd,
+    abandoned,
+  });
 }
 
 function sharedParts(parts: StartWorkersParts): SharedParts {
@@ -153,10 +186,22 @@ function sharedParts(parts: StartWorkersParts): SharedParts {
     aides: AIDES,
     bells: new SharedArrayBuffer(bellBytes(fronts, sizes.workers, AIDES)),
     board: new SharedArrayBuffer(sizes.slotsMax * BOARD_ROW_BYTES),
-    slabs: times(fronts, () => new SharedArrayBuffer(sizes.slabBytes)),
+    slabs: [...times(fronts, () => new SharedArrayBuffer(sizes.slabBytes)), new SharedArrayBuffer(MAIN_SLAB_BYTES)],
     frontEvents: times(fronts, () => (io.sleepsInKernel && native !== null ? native.eventfdOpen() : -1)),
     usesNative: io.usesNative,
   };
+}
+
+function portOf(shared: SharedParts, bells: Bells, lanes: readonly LaneMemory[]): PartitionPort {
+  const slab = shared.slabs[shared.fronts];
+  if (slab === undefined) throw new RangeError('main has a slab');
+  return new PartitionPort({
+    lanes: lanes.map((lane, worker) => frontEnd(lane, bells.worker(worker))),
+    slab: new Slab(memoryOf(new Uint8Array(slab), null)),
+    board: new Board(shared.board),
+    watcher: shared.fronts,
+    disk: new NodeDisk(),
+  });
 }
 
 function recodeFor(background: BackgroundPool, post: WorkerPost, request: RecodeRequest): void {
@@ -174,7 +219,7 @@ function wakeChannel(wakePorts: MessagePort[][], front: number): MessagePort {
 
 function laneAt(lanes: readonly LaneMemory[], index: number): LaneMemory {
   const lane = lanes[index];
-  if (lane === undefined) throw new RangeError('every front has a lane to every worker');
+  if (lane === undefined) throw new RangeError('every role has a lane to every worker');
   return lane;
 }
 

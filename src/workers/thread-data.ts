@@ -7,7 +7,7 @@ import type { SharedParts } from './shared-parts.ts';
 export interface PartitionThreadData {
   readonly index: number;
   readonly shared: SharedParts;
-  /** One from each front. */
+  /** One from each front, and behind them main's. */
   readonly lanes: readonly LaneMemory[];
   readonly aide: LaneMemory;
   readonly mailPort: MessagePort;

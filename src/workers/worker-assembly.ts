@@ -21,9 +21,9 @@ import { Receipts } from './receipts.ts';
 import { Recoder } from './recoder.ts';
 
 export interface WorkerParts {
-  /** One from each front. */
+  /** One from each front, and behind them main's. */
   readonly lanes: readonly LaneEnd[];
-  /** Each front's slab. */
+  /** The slab of each of them. */
   readonly slabs: readonly Memory[];
   readonly aide: LaneEnd;
   readonly board: Board;

@@ -1,7 +1,9 @@
 /** A control desk over a controller in memory, and a client that talks to it in frames. */
 
-import { ControlDesk } from '../../src/apis/control-table.ts';
+import { ControlPlane } from '../../src/apis/control-plane.ts';
+import type { ControlDesk } from '../../src/apis/control-table.ts';
 import type { ConnectionFacts, FeatureRange } from '../../src/apis/define.ts';
+import { Alarms } from '../../src/base/alarms.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { Address } from '../../src/config/addresses.ts';
 import type { Api } from '../../src/protocol/api.ts';
@@ -11,7 +13,13 @@ import { decodeResponseHeader } from '../../src/protocol/header.ts';
 import { Reader } from '../../src/protocol/reader.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { Writer } from '../../src/protocol/writer.ts';
+import { NodeDisk } from '../../src/storage/node-disk.ts';
+import { PartitionPort } from '../../src/workers/partition-port.ts';
+import { Board } from '../../src/zerocopy/board.ts';
+import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
+import { Slab } from '../../src/zerocopy/slab.ts';
 import { makeRig, plainStart, type Rig } from '../cluster/doubles.ts';
+import { plainMemory } from '../support/plain-memory.ts';
 
 export const dialled: ConnectionFacts = { id: 1, peer: '127.0.0.1:50000', local: { host: '127.0.0.1', port: 9092 } };
 
@@ -26,13 +34,16 @@ export async function makeDesk(
 ): Promise<DeskRig> {
   const rig = makeRig({ sets: options.sets ?? [] });
   await rig.controller.start(plainStart);
-  const desk = new ControlDesk({
+  const { desk } = new ControlPlane({
     controller: rig.controller,
+    port: portToNowhere(),
+    crc32c: (memory, at, length) => crc32cInTypeScript({ ...memory, address: 0 }, at, length),
+    alarms: new Alarms(() => rig.clock.nowMs),
+    randomBytes: rig.store.randomBytes,
     advertised: options.advertised ?? null,
     dataApis: [produce],
     features: options.features ?? [],
     log: silentLogger,
-    nowMs: () => rig.clock.nowMs,
   });
   const connection = { ...dialled, local: options.local ?? dialled.local };
   let correlationId = 0;
@@ -51,6 +62,17 @@ export async function makeDesk(
       return response;
     },
   };
+}
+
+/** For desks whose partitions hold nothing: these requests are about the catalog. */
+function portToNowhere(): PartitionPort {
+  return new PartitionPort({
+    lanes: [],
+    slab: new Slab(plainMemory(4096)),
+    board: Board.create(64),
+    watcher: 0,
+    disk: new NodeDisk(),
+  });
 }
 
 /** A request without its length prefix. */

@@ -11,8 +11,10 @@
  */
 import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'vitest';
-import { ControlDesk } from '../../src/apis/control-table.ts';
+import { ControlPlane } from '../../src/apis/control-plane.ts';
+import type { ControlDesk } from '../../src/apis/control-table.ts';
 import { createDataTable } from '../../src/apis/data-table.ts';
+import { Alarms } from '../../src/base/alarms.ts';
 import { must } from '../../src/base/assert.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { Controller, type StartReport } from '../../src/cluster/controller.ts';
@@ -38,6 +40,7 @@ import type { PartitionReport, WorkerReply } from '../../src/workers/commands.ts
 import { DiskAide } from '../../src/workers/disk-aide.ts';
 import { createLaneMemory, frontEnd, type LaneEnd, workerEnd } from '../../src/workers/lane.ts';
 import { Mailbox, MailSender } from '../../src/workers/mailbox.ts';
+import { PartitionPort } from '../../src/workers/partition-port.ts';
 import { type AssembledWorker, assembleWorker } from '../../src/workers/worker-assembly.ts';
 import { WorkerHost } from '../../src/workers/worker-host.ts';
 import { type RecodeRequest, WorkerPost } from '../../src/workers/worker-post.ts';
@@ -49,7 +52,6 @@ import { BELL_BYTES } from '../../src/zerocopy/layout.ts';
 import { Slab } from '../../src/zerocopy/slab.ts';
 import type { FakeClientOptions } from './fake-client.ts';
 import { FakeTransport } from './fake-transport.ts';
-import { InnerLane } from './inner-lane.ts';
 import { plainMemory } from './plain-memory.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { DATA_FOLDER, type SimulatedWorld } from './simulated-world.ts';
@@ -70,7 +72,10 @@ export interface BrokerOptions {
 
 const BOARD_SLOTS = 4096;
 const CONTROL_SLOTS = 64;
-const INNER_SLOTS = 64;
+const MAIN_SLOTS = 64;
+const MAIN_SLAB_BYTES = 1 << 22;
+/** The front has bit 0 among those who watch the board. */
+const MAIN_WATCHER = 1;
 const ARENA_BYTES = 262_144;
 const FILES_OPEN_MAX = 64;
 const REPORT_WAIT_MS = 60_000;
@@ -100,7 +105,12 @@ export class BrokerInOneThread {
   private readonly port: ControlPort;
   /** Connected and not hung up. */
   readonly clients: SimulatedClient[] = [];
-  private readonly innerLanes: InnerLane[] = [];
+  /** Main's way to the data of partitions, and its memory. */
+  readonly partitions: PartitionPort;
+  readonly alarms: Alarms;
+  readonly plane: ControlPlane;
+  private readonly mainSlab = new Slab(plainMemory(MAIN_SLAB_BYTES));
+  private readonly mainLanes: LaneEnd[] = [];
   private readonly posts: WorkerPost[] = [];
   private readonly channels: MessageChannel[] = [];
   private readonly host: WorkerHost;
@@ -117,6 +127,7 @@ export class BrokerInOneThread {
     });
     broker.report = await broker.driven(starting);
     broker.controller.subscribe((update) => broker.port.post(update));
+    await broker.driven(broker.plane.start());
     await broker.settle();
     return broker;
   }
@@ -150,7 +161,16 @@ export class BrokerInOneThread {
       randomBytes: (count) => world.randomBytes(count),
       slotsMax: options.slotsMax ?? BOARD_SLOTS,
     });
-    const desk = this.createDesk();
+    this.alarms = new Alarms(() => world.clock.nowMs());
+    this.partitions = new PartitionPort({
+      lanes: this.mainLanes,
+      slab: this.mainSlab,
+      board: this.board,
+      watcher: MAIN_WATCHER,
+      disk,
+    });
+    this.plane = this.createPlane();
+    const { desk } = this.plane;
     const { port, lane } = this.connectMain(desk);
     this.port = port;
     this.front = this.createFront(desk, lanes, lane, options.limits ?? {});
@@ -181,18 +201,12 @@ export class BrokerInOneThread {
     return runMicrotasks();
   }
 
-  /** A batch that no client may send, on the way that coordinators of the broker itself will take. */
+  /** A batch that no client may send, on the way that coordinators of the broker itself take. */
   async appendAsBroker(topic: string, partition: number, batch: Uint8Array): Promise<void> {
-    const name = `${topic}-${partition}`;
-    for (const { table } of this.workers) {
-      const owned = table.all().find(({ log }) => log.partitionName === name);
-      if (owned === undefined) continue;
-      const worker = this.workers.findIndex((each) => each.table === table);
-      must(this.innerLanes[worker], 'every worker has an inner lane').append(owned.slot, batch);
-      await this.settle();
-      return;
-    }
-    throw new Error(`${name} is not open`);
+    const place = must(this.controller.placeOf(topic, partition), `${topic}-${partition} is open`);
+    const { error } = await this.driven(this.partitions.append(place, batch));
+    expect(error, 'what the broker itself appends is taken').toBe(0);
+    await this.settle();
   }
 
   /** One turn of every role. */
@@ -202,7 +216,8 @@ export class BrokerInOneThread {
     for (const { worker, keeper } of this.workers) {
       if (!keeper.hasStopped && worker.turn(nowMs)) didWork = true;
     }
-    for (const lane of this.innerLanes) lane.drain();
+    this.partitions.drain();
+    this.alarms.run();
     if (this.isAideWorking && this.aide.turn(nowMs)) didWork = true;
     if (this.isBackgroundWorking && this.recodeOne()) didWork = true;
     this.port.drain();
@@ -224,7 +239,8 @@ export class BrokerInOneThread {
     for (let round = 0; round < 100; round++) {
       this.rest();
       await runMicrotasks();
-      if (!this.step() && this.controller.pendingChanges === 0 && !this.step()) return;
+      const isQuiet = this.controller.pendingChanges === 0 && this.partitions.pendingCount === 0;
+      if (!this.step() && isQuiet && !this.step()) return;
     }
     throw new Error(`the control plane does not come to rest (seed ${this.world.seed})`);
   }
@@ -260,6 +276,7 @@ export class BrokerInOneThread {
   async stop(): Promise<void> {
     await this.settle();
     this.transport.destroy();
+    await this.driven(this.plane.stop());
     await this.driven(this.controller.stop());
     const reports = (await this.stopWorkers()).flat();
     this.saveCheckpoints(reports);
@@ -280,6 +297,8 @@ export class BrokerInOneThread {
       expect(gate.count, 'receipts held').toBe(0);
       expect(reads.coldCount, 'cold reads under way').toBe(0);
     }
+    expect(this.partitions.pendingCount, 'jobs of the control plane under way').toBe(0);
+    expect(this.mainSlab.usedBytes, 'memory of the control plane held').toBe(0);
     expect(this.slab.usedBytes, 'receive memory held').toBe(0);
     expect(this.outboxSlab.usedBytes, 'response memory held').toBe(0);
     expect(this.front.exchanges.usedCount, 'exchanges under way').toBe(0);
@@ -299,15 +318,14 @@ export class BrokerInOneThread {
     const post = new WorkerPost(index, new MailSender(channel.port1, counter, bell()));
     post.onRecode = (request) => this.recoding.push({ post, request });
     this.posts.push(post);
-    const inner = createLaneMemory(INNER_SLOTS);
-    const innerLane = new InnerLane(frontEnd(inner, bell()));
-    this.innerLanes.push(innerLane);
+    const main = createLaneMemory(MAIN_SLOTS);
+    this.mainLanes.push(frontEnd(main, bell()));
     lanes.push(frontEnd(memory, bell()));
     aideLanes.push(workerEnd(aideMemory, bell()));
     this.workers.push(
       assembleWorker({
-        lanes: [workerEnd(memory, bell()), workerEnd(inner, bell())],
-        slabs: [this.slab.memory, innerLane.memory],
+        lanes: [workerEnd(memory, bell()), workerEnd(main, bell())],
+        slabs: [this.slab.memory, this.mainSlab.memory],
         aide: frontEnd(aideMemory, bell()),
         board: this.board,
         disk: this.world.disk,
@@ -343,13 +361,16 @@ export class BrokerInOneThread {
     });
   }
 
-  private createDesk(): ControlDesk {
-    return new ControlDesk({
+  private createPlane(): ControlPlane {
+    return new ControlPlane({
       controller: this.controller,
+      port: this.partitions,
+      crc32c: (memory, at, length) => crc32cInTypeScript({ ...memory, address: 0 }, at, length),
+      alarms: this.alarms,
+      randomBytes: (count) => this.world.randomBytes(count),
       advertised: null,
       dataApis: [produce, fetch, listOffsets, offsetForLeaderEpoch],
       log: this.logger,
-      nowMs: () => this.nowMs,
     });
   }
 

@@ -1,0 +1,13 @@
+/** The APIs with which topics, settings and the broker itself are looked at and changed. */
+import { createTopicsHandler } from './19-create-topics.ts';
+import { deleteTopicsHandler } from './20-delete-topics.ts';
+import { describeConfigsHandler } from './32-describe-configs.ts';
+import { createPartitionsHandler } from './37-create-partitions.ts';
+import type { ControlHandler } from './define.ts';
+
+export const adminHandlers: readonly ControlHandler[] = [
+  createTopicsHandler,
+  deleteTopicsHandler,
+  describeConfigsHandler,
+  createPartitionsHandler,
+];

@@ -33,6 +33,7 @@ import { NodeDisk } from './storage/node-disk.ts';
 import { BackgroundPool } from './workers/background-pool.ts';
 import { type BrokerSizes, brokerSizes } from './workers/broker-sizes.ts';
 import { Checkpoints } from './workers/checkpoints.ts';
+import { FileRemoval } from './workers/file-removal.ts';
 import { type StartedWorkers, startWorkers } from './workers/start-workers.ts';
 import { WorkerHost } from './workers/worker-host.ts';
 import { createCrc32c } from './zerocopy/crc32c.ts';
@@ -155,7 +156,7 @@ export class Broker {
       logLevel: this.parts.logLevel,
     });
     const onDeath = (cause: Error): void => this.fail(cause);
-    const workers = startWorkers({ ...this.parts, io, sizes, fronts: FRONTS, background, onDeath });
+    const workers = this.startWorkers(io, sizes, background, onDeath);
     this.workers = workers;
     const addresses = addressesOf(config.values);
     const { listen } = addresses;
@@ -203,6 +204,25 @@ export class Broker {
       await Promise.all([front.terminate(), workers.terminate(), background.close()]);
       throw error;
     }
+  }
+
+  private startWorkers(
+    io: ChosenIo,
+    sizes: BrokerSizes,
+    background: BackgroundPool,
+    onDeath: (cause: Error) => void,
+  ): StartedWorkers {
+    const { values } = this.parts.config;
+    return startWorkers({
+      ...this.parts,
+      io,
+      sizes,
+      fronts: FRONTS,
+      background,
+      removal: new FileRemoval(this.logger),
+      housekeeping: { retentionCheckMs: values['log.retention.check.interval.ms'] },
+      onDeath,
+    });
   }
 
   /** The catalog and every partition in it, put in order first where the last stop was not clean. */

@@ -83,10 +83,16 @@ export class SegmentList {
     if (segment !== this.active && !segment.isClosed) this.tools.files.unpin(segment.log);
   }
 
-  removeOldest(count: number): void {
+  /** The oldest segments leave the log; one by one, so that a disk that refuses leaves a whole log. Throws Fault. */
+  retireOldest(count: number, delayMs: number): void {
     assert(count < this.items.length, 'the active segment stays');
-    for (let index = 0; index < count; index++) this.release(this.items[index]!, true);
-    this.items.splice(0, count);
+    for (let index = 0; index < count; index++) {
+      const segment = this.items[0]!;
+      segment.retire(delayMs);
+      if (segment.isUnsynced) this.tools.files.unpin(segment.log);
+      segment.isUnsynced = false;
+      this.items.shift();
+    }
   }
 
   /**

@@ -11,6 +11,7 @@ import { BatchWalk } from './batch-walk.ts';
 import type { Disk } from './disk.ts';
 import { FileCache } from './file-cache.ts';
 import { PendingWrites } from './pending-writes.ts';
+import { RemovedFiles } from './removed-files.ts';
 
 export type Crc = (memory: Memory, at: number, length: number) => number;
 
@@ -36,6 +37,7 @@ export class StorageTools {
   readonly crc: Crc;
   readonly logger: StorageLogger;
   readonly files: FileCache;
+  readonly removed = new RemovedFiles();
   readonly walk: BatchWalk;
   readonly check: BatchCheck<Memory>;
   readonly rules: BatchRules;

@@ -51,6 +51,7 @@ export interface PartitionOutcome {
 
 export type WorkerReply =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'remove-files'; readonly paths: readonly string[] }
   | { readonly kind: 'outcome'; readonly id: number; readonly outcomes: readonly PartitionOutcome[] }
   | { readonly kind: 'report'; readonly id: number; readonly rows: readonly PartitionReport[] }
   | {

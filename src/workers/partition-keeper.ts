@@ -1,6 +1,6 @@
 /**
  * Opens, configures and closes a worker's logs as main commands, and tells main where they stand. Not on the hot path:
- * one look at the mailbox a turn, and a tick a second.
+ * one look at the mailbox a turn.
  */
 import { must } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
@@ -12,7 +12,7 @@ import type { Board } from '../zerocopy/board.ts';
 import { RECEIPT_WAKE } from '../zerocopy/layout.ts';
 import type { AckGate } from './ack-gate.ts';
 import type { PartitionOpening, PartitionOutcome, PartitionReport, WorkerCommand, WorkerReply } from './commands.ts';
-import type { LogFlushes } from './log-flushes.ts';
+import type { Housekeeping } from './housekeeping.ts';
 import type { Mailbox } from './mailbox.ts';
 import { OwnedPartition, type PartitionTable } from './partition-table.ts';
 import type { Receipts } from './receipts.ts';
@@ -25,7 +25,7 @@ export interface PartitionKeeperParts {
   readonly table: PartitionTable;
   readonly board: Board;
   readonly gate: AckGate;
-  readonly flushes: LogFlushes;
+  readonly housekeeping: Housekeeping;
   readonly recoder: Recoder;
   readonly receipts: readonly Receipts[];
   readonly logger: Logger;
@@ -49,7 +49,6 @@ export class PartitionKeeper {
   private readonly parts: PartitionKeeperParts;
   private readonly closings: Closing[] = [];
   private stopId = -1;
-  private expiryDueMs = 0;
 
   constructor(parts: PartitionKeeperParts) {
     this.parts = parts;
@@ -63,17 +62,6 @@ export class PartitionKeeper {
     }
     if (this.stopId >= 0) this.tryStop();
     return count > 0;
-  }
-
-  /** Once a second: flushes that became due by time, producers that expired. */
-  tick(nowMs: number): void {
-    const expires = nowMs >= this.expiryDueMs;
-    if (expires) this.expiryDueMs = nowMs + EXPIRY_EVERY_MS;
-    for (const partition of this.parts.table.all()) {
-      this.parts.flushes.ask(partition, nowMs);
-      if (partition.log.isPoisoned) partition.log.heal(nowMs);
-      if (expires) partition.log.expireProducers(nowMs);
-    }
   }
 
   /** The flush of a log that is being closed came back. */
@@ -139,6 +127,7 @@ export class PartitionKeeper {
       if (partition !== null) {
         partition.recodes = settings.compressionType !== 'producer';
         partition.log.configure(settings);
+        this.parts.housekeeping.lookAt(partition);
       }
     } catch (error) {
       if (!isFault(error)) throw error;
@@ -213,8 +202,6 @@ export class PartitionKeeper {
     return this.parts.table.all().map((partition) => rowOf(partition));
   }
 }
-
-const EXPIRY_EVERY_MS = 60_000;
 
 function rowOf(partition: OwnedPartition): PartitionReport {
   const { log, slot } = partition;

@@ -18,6 +18,7 @@ export type RecodeRequest = Extract<WorkerReply, { kind: 'recode' }>;
 export class WorkerPost {
   readonly index: number;
   onRecode: ((request: RecodeRequest) => void) | null = null;
+  onRemoveFiles: ((paths: readonly string[]) => void) | null = null;
   private readonly mail: Pick<MailSender, 'post'>;
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
@@ -59,6 +60,10 @@ export class WorkerPost {
     if (reply.kind === 'ready') return;
     if (reply.kind === 'recode') {
       must(this.onRecode, 'somebody re-encodes for the workers')(reply);
+      return;
+    }
+    if (reply.kind === 'remove-files') {
+      must(this.onRemoveFiles, 'somebody removes files for the workers')(reply.paths);
       return;
     }
     const waiting = this.waiting.get(reply.id);

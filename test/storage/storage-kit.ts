@@ -54,6 +54,8 @@ export function open(tools: StorageTools, parts: Partial<OpenLogParts> = {}): Lo
 export interface BatchInput extends BatchOptions {
   readonly count?: number;
   readonly valueBytes?: number;
+  /** Of every record; without it they have none. */
+  readonly key?: Uint8Array;
   readonly timestamps?: readonly number[];
 }
 
@@ -62,7 +64,7 @@ export function batch(input: BatchInput = {}): Uint8Array {
   const builder = new BatchBuilder(batchCrc, input);
   const timestamps = input.timestamps ?? Array.from({ length: input.count ?? 1 }, (_, index) => NOW_MS + index);
   for (const timestamp of timestamps) {
-    builder.add({ key: null, value: new Uint8Array(input.valueBytes ?? 20).fill(120), timestamp });
+    builder.add({ key: input.key ?? null, value: new Uint8Array(input.valueBytes ?? 20).fill(120), timestamp });
   }
   return builder.build();
 }

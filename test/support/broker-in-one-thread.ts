@@ -317,6 +317,9 @@ export class BrokerInOneThread {
     this.channels.push(channel);
     const post = new WorkerPost(index, new MailSender(channel.port1, counter, bell()));
     post.onRecode = (request) => this.recoding.push({ post, request });
+    post.onRemoveFiles = (paths) => {
+      for (const path of paths) if (this.world.disk.stat(path) !== null) this.world.disk.remove(path);
+    };
     this.posts.push(post);
     const main = createLaneMemory(MAIN_SLOTS);
     this.mainLanes.push(frontEnd(main, bell()));
@@ -335,6 +338,7 @@ export class BrokerInOneThread {
         reply: (reply: WorkerReply) => post.receive(structuredClone(reply)),
         logger: this.logger,
         filesOpenMax: FILES_OPEN_MAX,
+        housekeeping: { retentionCheckMs: this.config.values['log.retention.check.interval.ms'] },
       }),
     );
   }

@@ -8,7 +8,7 @@ import { Fault } from '../base/fault.ts';
 
 export type SettingType = 'boolean' | 'string' | 'int' | 'long' | 'double' | 'list' | 'password';
 export type SettingValue = boolean | number | string | readonly string[] | null;
-export type SettingScope = 'broker' | 'topic' | 'both';
+export type SettingScope = 'broker' | 'topic' | 'both' | 'group';
 /** When a new value takes effect: at the next start, or while the broker runs. */
 export type SettingChange = 'restart' | 'live';
 

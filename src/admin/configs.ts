@@ -18,6 +18,7 @@ import {
   CONFIG_TYPE_LIST,
   CONFIG_TYPE_LONG,
   CONFIG_TYPE_PASSWORD,
+  CONFIG_TYPE_SHORT,
   CONFIG_TYPE_STRING,
   RESOURCE_BROKER,
   RESOURCE_BROKER_LOGGER,
@@ -37,6 +38,7 @@ import { problemOfTopicName } from './topic-names.ts';
 const typeCodes: { readonly [Type in SettingType]: number } = {
   boolean: CONFIG_TYPE_BOOLEAN,
   string: CONFIG_TYPE_STRING,
+  short: CONFIG_TYPE_SHORT,
   int: CONFIG_TYPE_INT,
   long: CONFIG_TYPE_LONG,
   double: CONFIG_TYPE_DOUBLE,

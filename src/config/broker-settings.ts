@@ -12,6 +12,7 @@ import {
   long,
   type SettingTable,
   type SettingValue,
+  short,
   string,
   type ValuesOf,
 } from './settings.ts';
@@ -149,7 +150,7 @@ export const ownBrokerSettings = {
     unit: 'partitions',
   }),
   'offsets.topic.segment.bytes': int(104_857_600, 'segment.bytes of __consumer_offsets.', { min: 1, unit: 'bytes' }),
-  'offsets.topic.replication.factor': int(3, 'Replicas of __consumer_offsets; never more than there are brokers.', {
+  'offsets.topic.replication.factor': short(3, 'Replicas of __consumer_offsets; never more than there are brokers.', {
     min: 1,
     max: 32_767,
     unit: 'replicas',
@@ -166,7 +167,7 @@ export const ownBrokerSettings = {
     min: 1,
     unit: 'bytes',
   }),
-  'transaction.state.log.replication.factor': int(
+  'transaction.state.log.replication.factor': short(
     3,
     'Replicas of __transaction_state; never more than there are brokers.',
     { min: 1, max: 32_767, unit: 'replicas' },
@@ -184,12 +185,12 @@ export const ownBrokerSettings = {
     min: 1,
     unit: 'bytes',
   }),
-  'share.coordinator.state.topic.replication.factor': int(
+  'share.coordinator.state.topic.replication.factor': short(
     3,
     'Replicas of __share_group_state; never more than there are brokers.',
     { min: 1, max: 32_767, unit: 'replicas' },
   ),
-  'share.coordinator.state.topic.min.isr': int(
+  'share.coordinator.state.topic.min.isr': short(
     2,
     'min.insync.replicas of __share_group_state; one node counts as one.',
     {

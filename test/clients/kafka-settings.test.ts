@@ -40,12 +40,21 @@ async function begin(): Promise<void> {
   const connection = await Connection.open({ host: '127.0.0.1', port: kafka.port });
   const desk = await makeDesk();
   const topics = { topics: [topicWish('a')], timeoutMs: 10_000, validateOnly: false };
-  await connection.request(createTopics, topics);
+  await eventually(async () => (await connection.request(createTopics, topics)).topics[0]?.errorCode === 0);
   await desk.ask(createTopics, 7, topics);
   const tableOf = (results: readonly { readonly configs: readonly (Row & { readonly name: string })[] }[]): Table =>
     new Map(results[0]?.configs.map((row) => [row.name, row]));
   theirs = async (type, name) => tableOf((await connection.request(describeConfigs, wish(type, name))).results);
   ours = async (type, name) => tableOf((await desk.ask(describeConfigs, 4, wish(type, name))).results);
+}
+
+/** A node that listens may not have registered with itself yet. */
+async function eventually(attempt: () => Promise<boolean>): Promise<void> {
+  for (let left = 100; left > 0; left--) {
+    if (await attempt()) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('it does not come to be');
 }
 
 /** A fresh Kafka sets this one for the whole cluster by itself, for a feature that needs replicas. */

@@ -66,6 +66,7 @@ export type Access =
         | 'alter'
         | 'describe'
         | 'describe-configs'
+        | 'alter-configs'
         | 'idempotent-write'
         | 'write';
     };

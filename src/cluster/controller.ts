@@ -64,6 +64,8 @@ export interface TopicOutcome {
   readonly fault: Fault | null;
 }
 
+export type SettingsObserver = (catalog: Catalog, config: BrokerConfig) => void;
+
 export interface PartitionsPlan {
   readonly topicId: string;
   readonly addCount: number;
@@ -78,6 +80,7 @@ export class Controller {
   private current = Catalog.empty;
   private currentConfig: BrokerConfig;
   private isStarted = false;
+  private readonly observers = new Set<SettingsObserver>();
 
   constructor(parts: ControllerParts) {
     this.parts = parts;
@@ -129,7 +132,7 @@ export class Controller {
       const isFirst = this.current.clusterId === '';
       this.current = this.current.with(this.startRecords(options, adoption.records, isFirst));
       await this.parts.store.replaceAll(this.current.toRecords());
-      this.currentConfig = this.parts.config.withDynamic(this.current.brokerConfigs);
+      this.currentConfig = this.configOf(this.current);
       const problems = await this.openAll();
       this.isStarted = true;
       return {
@@ -204,20 +207,28 @@ export class Controller {
     });
   }
 
-  setTopicConfigs(topicId: string, configs: { readonly [key: string]: string }): Promise<void> {
+  /**
+   * Changes that place nothing: settings and quotas. The plan runs on the latest catalog; what its records say is in force
+   * everywhere when this resolves with the plan's outcome.
+   */
+  amend<Outcome>(
+    plan: (catalog: Catalog) => { readonly records: readonly CatalogRecord[]; readonly outcome: Outcome },
+  ): Promise<Outcome> {
     return this.change(async () => {
-      await this.commit([{ kind: 'topic-configs', id: topicId, configs }]);
-      await this.configure([this.topicOf(topicId)]);
+      const { records, outcome } = plan(this.current);
+      await this.commit(records);
+      await this.enforce(records);
+      return outcome;
     });
   }
 
-  /** The texts were checked; the whole set is replaced. */
-  setBrokerConfigs(configs: { readonly [key: string]: string }): Promise<void> {
-    return this.change(async () => {
-      await this.commit([{ kind: 'broker-configs', configs }]);
-      this.currentConfig = this.parts.config.withDynamic(configs);
-      await this.configure([...this.current.topicsByName.values()]);
-    });
+  /** Called at once, and after each change of settings or quotas; the returned function ends it. */
+  observeSettings(observer: SettingsObserver): () => void {
+    this.observers.add(observer);
+    observer(this.current, this.currentConfig);
+    return () => {
+      this.observers.delete(observer);
+    };
   }
 
   async allocateProducerId(): Promise<number> {
@@ -308,6 +319,19 @@ export class Controller {
     await this.parts.host.closePartitions(partitions, { remove: true });
     this.placement.give(partitions, this.parts.nowMs());
     await this.commit(topics.map((topic) => ({ kind: 'topic-removed', id: topic.id })));
+  }
+
+  private configOf(catalog: Catalog): BrokerConfig {
+    return this.parts.config.withDynamic({ broker: catalog.brokerConfigs, cluster: catalog.clusterConfigs });
+  }
+
+  private async enforce(records: readonly CatalogRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const isForAll = records.some(({ kind }) => kind === 'broker-configs' || kind === 'cluster-configs');
+    if (isForAll) this.currentConfig = this.configOf(this.current);
+    const changed = records.flatMap((record) => (record.kind === 'topic-configs' ? this.topicOf(record.id) : []));
+    await this.configure(isForAll ? [...this.current.topicsByName.values()] : changed);
+    for (const observer of this.observers) observer(this.current, this.currentConfig);
   }
 
   private async configure(topics: readonly CatalogTopic[]): Promise<void> {

@@ -3,6 +3,7 @@
  * table so that a bound or a default is written down once. Keys are Kafka's own; a key Kafka does not have begins with
  * `perfbroker.`. The listeners' grammar is in `addresses.ts`.
  */
+import { groupBrokerSettings } from './group-settings.ts';
 import {
   type AnySetting,
   boolean,
@@ -11,10 +12,11 @@ import {
   long,
   type SettingTable,
   type SettingValue,
+  short,
   string,
   type ValuesOf,
 } from './settings.ts';
-import { brokerTwins, isTopicKey, topicSettings } from './topic-settings.ts';
+import { type BrokerTwin, brokerTwins, isTopicKey, topicSettings } from './topic-settings.ts';
 
 const flag = (name: string, alias: string | null, placeholder: string) => ({ name, alias, placeholder });
 const listener = {
@@ -148,7 +150,7 @@ export const ownBrokerSettings = {
     unit: 'partitions',
   }),
   'offsets.topic.segment.bytes': int(104_857_600, 'segment.bytes of __consumer_offsets.', { min: 1, unit: 'bytes' }),
-  'offsets.topic.replication.factor': int(3, 'Replicas of __consumer_offsets; never more than there are brokers.', {
+  'offsets.topic.replication.factor': short(3, 'Replicas of __consumer_offsets; never more than there are brokers.', {
     min: 1,
     max: 32_767,
     unit: 'replicas',
@@ -165,7 +167,7 @@ export const ownBrokerSettings = {
     min: 1,
     unit: 'bytes',
   }),
-  'transaction.state.log.replication.factor': int(
+  'transaction.state.log.replication.factor': short(
     3,
     'Replicas of __transaction_state; never more than there are brokers.',
     { min: 1, max: 32_767, unit: 'replicas' },
@@ -183,12 +185,12 @@ export const ownBrokerSettings = {
     min: 1,
     unit: 'bytes',
   }),
-  'share.coordinator.state.topic.replication.factor': int(
+  'share.coordinator.state.topic.replication.factor': short(
     3,
     'Replicas of __share_group_state; never more than there are brokers.',
     { min: 1, max: 32_767, unit: 'replicas' },
   ),
-  'share.coordinator.state.topic.min.isr': int(
+  'share.coordinator.state.topic.min.isr': short(
     2,
     'min.insync.replicas of __share_group_state; one node counts as one.',
     {
@@ -211,12 +213,20 @@ export const ownBrokerSettings = {
     max: 64,
     unit: 'threads',
   }),
+
+  // ── groups ──
+  ...groupBrokerSettings,
 } satisfies SettingTable;
 
 export type OwnBrokerKey = keyof typeof ownBrokerSettings;
 export type BrokerValues = ValuesOf<typeof ownBrokerSettings>;
 
-function twinOf(setting: AnySetting, topicKey: string, times: number, isLast: boolean, isSameKey: boolean): AnySetting {
+/** Kafka takes these only at the start. */
+const startOnly: ReadonlySet<string> = new Set(['log.flush.scheduler.interval.ms']);
+
+function twinOf(setting: AnySetting, topicKey: string, twin: BrokerTwin, isLast: boolean): AnySetting {
+  const { key: brokerKey, times } = twin;
+  const isSameKey = brokerKey === topicKey;
   const scaled = typeof setting.default === 'number' ? setting.default / times : setting.default;
   const fallback: SettingValue = isLast ? scaled : null;
   return {
@@ -227,7 +237,7 @@ function twinOf(setting: AnySetting, topicKey: string, times: number, isLast: bo
     min: setting.min < 0 ? setting.min : Math.ceil(setting.min / times),
     unit: times === 1 ? setting.unit : times === 60_000 ? 'minutes' : 'hours',
     scope: isSameKey ? 'both' : 'broker',
-    change: 'restart',
+    change: times === 1 && !startOnly.has(brokerKey) ? 'live' : 'restart',
     doc: `Default of the topic setting ${topicKey}. ${setting.doc}`,
   };
 }
@@ -238,7 +248,7 @@ function topicDefaults(): SettingTable {
     if (!isTopicKey(topicKey)) continue;
     const twins = brokerTwins[topicKey];
     for (const [index, twin] of twins.entries()) {
-      table[twin.key] = twinOf(setting, topicKey, twin.times, index === twins.length - 1, twin.key === topicKey);
+      table[twin.key] = twinOf(setting, topicKey, twin, index === twins.length - 1);
     }
   }
   return table;

@@ -220,7 +220,10 @@ export class Broker {
       fronts: FRONTS,
       background,
       removal: new FileRemoval(this.logger),
-      housekeeping: { retentionCheckMs: values['log.retention.check.interval.ms'] },
+      housekeeping: {
+        retentionCheckMs: values['log.retention.check.interval.ms'],
+        reserve: { folder: this.dataFolder, bytes: values['perfbroker.disk.reserve.bytes'] },
+      },
       onDeath,
     });
   }

@@ -71,6 +71,12 @@ export const ownBrokerSettings = {
     },
   ),
 
+  'perfbroker.disk.reserve.bytes': long(
+    67_108_864,
+    'Room kept free on the disk: below it producers are refused with a retriable error, offset commits are not; 0 keeps none.',
+    { min: 0, unit: 'bytes', flag: flag('disk-reserve', null, 'BYTES') },
+  ),
+
   // ── topics ──
   'num.partitions': int(1, 'Partitions of a topic that is created without saying how many.', {
     min: 1,

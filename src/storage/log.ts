@@ -18,7 +18,8 @@
 import { assert } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
 import { stampBatch } from '../protocol/batch.ts';
-import { READ_FLAG_COMMITTED } from '../zerocopy/layout.ts';
+import { REASON_DISK_FULL } from '../protocol/batch-reasons.ts';
+import { APPEND_FLAG_INTERNAL, READ_FLAG_COMMITTED } from '../zerocopy/layout.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { AbortedList } from './aborted-index.ts';
 import { Appender } from './appender.ts';
@@ -186,6 +187,7 @@ export class Log {
     const check = this.tools.check;
     const error = this.intake.admit(memory, at, length, flags, nowMs, this.settings, this.appended);
     if (error !== NONE || this.appended.isDuplicate) return error;
+    if (this.tools.room.isLow && (flags & APPEND_FLAG_INTERNAL) === 0) return this.refuseFullDisk();
     const maxTimestamp = this.intake.stampTimes(memory, at, length, nowMs, this.settings, this.appended);
     if (!this.makeRoom(length, check.lastOffsetDelta, maxTimestamp, nowMs)) return KAFKA_STORAGE_ERROR;
     const baseOffset = this.nextOffset;
@@ -212,6 +214,7 @@ export class Log {
     if (written < 0) return this.fail(written);
     segment.isUnsynced = true;
     this.bytesAppended += written;
+    this.tools.room.noteWritten(written);
     this.policy.noteWritten(this.nowMs);
     if (this.endedTransactions.length > 0 && this.writeAborted() < 0) return this.poison;
     this.advance(this.nextOffset);
@@ -412,13 +415,19 @@ export class Log {
     return !this.appender.isFull || this.flushWrites() >= 0;
   }
 
+  private refuseFullDisk(): number {
+    this.appended.reason = REASON_DISK_FULL;
+    return KAFKA_STORAGE_ERROR;
+  }
+
   private writeAborted(): number {
     for (const ended of this.endedTransactions) {
       if (!ended.isAborted) continue;
       const index = this.list.active.aborted;
       const error = index.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
-      // The marker is in the log, so recovery will rebuild the entry; readers must not see the log without it.
-      if (error < 0) return this.fail(error === -ENOSPC ? -EIO : error);
+      // The marker is in the log, so recovery will rebuild the entry; readers must not see the log without it. On a full
+      // disk they find it in memory.
+      if (error < 0 && error !== -ENOSPC) return this.fail(error);
     }
     this.endedTransactions.length = 0;
     return 0;

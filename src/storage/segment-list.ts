@@ -4,6 +4,7 @@
  * when to roll and what may be removed is the log's decision.
  */
 import { assert } from '../base/assert.ts';
+import { Fault } from '../base/fault.ts';
 import { Segment } from './segment.ts';
 import type { StorageTools } from './storage-tools.ts';
 
@@ -69,6 +70,9 @@ export class SegmentList {
     const old = this.active;
     assert(baseOffset > old.baseOffset, 'a new segment begins behind the old one');
     // Before the new file is there: whoever finds it after a crash takes the old one's indexes for finished.
+    if (old.flushAborted() < 0) {
+      throw new Fault('PB_DISK_FULL', `${old.log.path} has aborted transactions that are not written down yet`);
+    }
     old.seal();
     const segment = Segment.create(this.tools, this.folder, baseOffset, reserveBytes, nowMs);
     this.tools.files.pin(segment.log);

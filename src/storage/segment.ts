@@ -211,9 +211,15 @@ export class Segment {
     this.times.append(this.maxTimestamp, this.maxTimestampOffset);
     const offsetsError = this.offsets.file.flush();
     const timesError = this.times.file.flush();
+    const abortedError = this.flushAborted();
     this.offsets.file.rest();
     this.times.file.rest();
-    return offsetsError < 0 ? offsetsError : timesError;
+    return Math.min(offsetsError, timesError, abortedError);
+  }
+
+  /** The one index that is no hint: what of it waits for room on the disk must not be left behind. */
+  flushAborted(): number {
+    return this.abortedIndex === null ? 0 : this.abortedIndex.flush();
   }
 
   /** Cuts everything from the position on, where the batch with the given first offset begins. */

@@ -14,6 +14,8 @@ import type { OwnedPartition, PartitionTable } from './partition-table.ts';
 export interface HousekeepingSettings {
   /** log.retention.check.interval.ms */
   readonly retentionCheckMs: number;
+  /** perfbroker.disk.reserve.bytes, of the disk that the data folder lies on. */
+  readonly reserve: { readonly folder: string; readonly bytes: number };
 }
 
 export interface HousekeepingParts {
@@ -40,6 +42,7 @@ export class Housekeeping {
   private readonly waiting = new Set<OwnedPartition>();
   private checkDueMs = UNSET;
   private expiryDueMs = 0;
+  private wasLow = false;
 
   constructor(parts: HousekeepingParts) {
     this.parts = parts;
@@ -59,8 +62,24 @@ export class Housekeeping {
       if (partition.log.isPoisoned) partition.log.heal(nowMs);
       if (expires) partition.log.expireProducers(nowMs);
     }
+    this.lookAtDisk(nowMs);
     this.enforceRetention(nowMs);
     this.letFilesGo(nowMs);
+  }
+
+  private lookAtDisk(nowMs: number): void {
+    const { room } = this.parts.tools;
+    room.look();
+    if (room.isLow === this.wasLow) return;
+    this.wasLow = room.isLow;
+    const { logger } = this.parts;
+    if (!room.isLow) {
+      logger.info('the disk has room again: producers are served');
+      return;
+    }
+    logger.warn('the disk is full but for its reserve: producers are refused until there is room');
+    // What has expired since the last check may be enough.
+    this.checkDueMs = nowMs;
   }
 
   private enforceRetention(nowMs: number): void {
@@ -101,7 +120,7 @@ export class Housekeeping {
 
   /** Main has them removed, on a thread that may wait for the device. */
   private letFilesGo(nowMs: number): void {
-    const paths = this.parts.tools.removed.takeDue(nowMs, SEGMENTS_PER_TICK, false);
+    const paths = this.parts.tools.removed.takeDue(nowMs, SEGMENTS_PER_TICK, this.parts.tools.room.isLow);
     if (paths.length > 0) this.parts.reply({ kind: 'remove-files', paths });
   }
 }

@@ -54,7 +54,9 @@ const COLD_READS_SHARE = 2;
 export function assembleWorker(parts: WorkerParts): AssembledWorker {
   const { lanes, slabs, aide, board, disk, crc, memoryOf, mailbox, reply, logger } = parts;
   const receipts = lanes.map((lane) => new Receipts(lane.outgoing));
-  const tools = new StorageTools({ disk, crc, logger, filesOpenMax: parts.filesOpenMax });
+  const settings = parts.housekeeping;
+  const { reserve } = settings;
+  const tools = new StorageTools({ disk, crc, logger, filesOpenMax: parts.filesOpenMax, reserve });
   const table = new PartitionTable();
   const gate = new AckGate(receipts);
   const leases = new ReadLeases();
@@ -66,7 +68,6 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
     memoryOf,
     send: (ticket, batch, codec, level) => reply({ kind: 'recode', ticket, batch, codec, level }),
   });
-  const settings = parts.housekeeping;
   const housekeeping = new Housekeeping({ tools, table, board, flushes, reply, logger, settings });
   const keeper = new PartitionKeeper({
     mailbox,

@@ -338,7 +338,10 @@ export class BrokerInOneThread {
         reply: (reply: WorkerReply) => post.receive(structuredClone(reply)),
         logger: this.logger,
         filesOpenMax: FILES_OPEN_MAX,
-        housekeeping: { retentionCheckMs: this.config.values['log.retention.check.interval.ms'] },
+        housekeeping: {
+          retentionCheckMs: this.config.values['log.retention.check.interval.ms'],
+          reserve: { folder: DATA_FOLDER, bytes: this.config.values['perfbroker.disk.reserve.bytes'] },
+        },
       }),
     );
   }

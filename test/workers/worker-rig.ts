@@ -56,6 +56,7 @@ export interface RigOptions {
   readonly settings?: Partial<LogSettings>;
   readonly seed?: number;
   readonly retentionCheckMs?: number;
+  readonly reserveBytes?: number;
 }
 
 /** A receipt as a front finds it: all words and numbers, and the ones that matter by name. */
@@ -115,7 +116,10 @@ export class WorkerRig {
       reply: (reply) => this.replies.push(reply),
       logger: silentLogger,
       filesOpenMax: 16,
-      housekeeping: { retentionCheckMs: options.retentionCheckMs ?? 300_000 },
+      housekeeping: {
+        retentionCheckMs: options.retentionCheckMs ?? 300_000,
+        reserve: { folder: 'data', bytes: options.reserveBytes ?? 0 },
+      },
     });
   }
 

@@ -7,6 +7,7 @@ import type { Exchange, Outcome } from './exchange.ts';
 import { type NormalRule, normalRules, type Treatment } from './normal-rules.ts';
 import { describeRecords } from './record-text.ts';
 
+const listTreatments: ReadonlySet<Treatment['kind']> = new Set(['own', 'order', 'veil']);
 const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
 
 export interface Naming {
@@ -69,6 +70,13 @@ export class NormalForm {
     const owner = this.#find(api, path, 'own');
     const kept =
       owner?.kind === 'own' ? list.filter((one) => this.#isOwn(fieldOf(one, owner.field), asked)) : [...list];
+    const veil = this.#find(api, path, 'veil');
+    if (veil?.kind === 'veil') {
+      for (const [index, one] of kept.entries()) {
+        if (typeof one === 'object' && fieldOf(one, veil.where) === veil.is)
+          kept[index] = { ...one, [veil.field]: '*' };
+      }
+    }
     const order = this.#find(api, path, 'order');
     const by = order?.kind === 'order' ? order.by : [];
     // First by what is the same at both brokers, so that labels are given in the same order; then by the labels.
@@ -99,9 +107,9 @@ export class NormalForm {
     }
   }
 
-  #find(api: string, path: string, kind: 'own' | 'order' | null): Treatment | null {
+  #find(api: string, path: string, kind: 'own' | 'order' | 'veil' | null): Treatment | null {
     for (const rule of this.#rules) {
-      const isList = rule.treatment.kind === 'own' || rule.treatment.kind === 'order';
+      const isList = listTreatments.has(rule.treatment.kind);
       if (kind === null ? isList : rule.treatment.kind !== kind) continue;
       if (rule.apis.test(api) && rule.path.test(path)) return rule.treatment;
     }

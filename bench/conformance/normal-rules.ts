@@ -14,7 +14,9 @@ export type Treatment =
   /** Entries are ordered by these fields. */
   | { readonly kind: 'order'; readonly by: readonly string[] }
   /** Entries whose field names something of another session, unless the request names it, are left out. */
-  | { readonly kind: 'own'; readonly field: string };
+  | { readonly kind: 'own'; readonly field: string }
+  /** In entries whose field has this value, another field is not compared. */
+  | { readonly kind: 'veil'; readonly where: string; readonly is: number; readonly field: string };
 
 export interface NormalRule {
   readonly apis: RegExp;

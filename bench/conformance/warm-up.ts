@@ -7,7 +7,7 @@ import { initProducerId } from '../../src/protocol/schemas/22-init-producer-id.t
 import { Session } from './session.ts';
 import { pause } from './visibility.ts';
 
-const ATTEMPTS_MAX = 150;
+const ATTEMPTS_MAX = 60;
 const RETRY_MS = 100;
 const GROUP = 0;
 const TRANSACTION = 1;

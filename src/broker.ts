@@ -326,6 +326,7 @@ export class Broker {
     const running = this.running;
     if (running === null) return this.stopWhileStarting();
     running.checkpoints.stop();
+    running.plane.release();
     await Promise.all(running.fronts.map((front) => front.stop()));
     running.alarms.stop();
     await running.plane.stop();

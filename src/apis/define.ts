@@ -9,6 +9,7 @@ import { type Refusal, refusalOf } from '../admin/refusal.ts';
 import { isFault } from '../base/fault.ts';
 import type { Controller } from '../cluster/controller.ts';
 import type { Address } from '../config/addresses.ts';
+import type { GroupServices } from '../groups/group-services.ts';
 import type { Api } from '../protocol/api.ts';
 import { decodeRequest } from '../protocol/compile.ts';
 import { encodeResponseFrame } from '../protocol/frame.ts';
@@ -30,6 +31,7 @@ export interface ControlServices {
   readonly controller: Controller;
   readonly autoCreation: AutoCreation;
   readonly internalTopics: InternalTopics;
+  readonly groups: GroupServices;
   /** What ApiVersions answers: all APIs of the broker, also those the fronts answer themselves. */
   readonly ranges: readonly VersionRange[];
   readonly features: readonly FeatureRange[];
@@ -68,6 +70,7 @@ export type Access =
         | 'describe-configs'
         | 'alter-configs'
         | 'idempotent-write'
+        | 'read'
         | 'write';
     };
 
@@ -125,4 +128,10 @@ export function addressFor(context: ControlContext): Address {
   if (advertised !== null) return advertised;
   const { host, port } = context.connection.local;
   return { host: host.startsWith('::ffff:') ? host.slice('::ffff:'.length) : host, port };
+}
+
+/** The client's address as groups keep it, in Kafka's spelling: a slash, and no port. */
+export function clientHost({ connection }: ControlContext): string {
+  const { peer } = connection;
+  return `/${peer.slice(0, peer.lastIndexOf(':'))}`;
 }

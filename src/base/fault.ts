@@ -20,7 +20,8 @@ export type FaultCode =
   | 'PB_TIMEOUT'
   | 'PB_THREAD'
   /** The log of a coordinator could not be written: what it holds in memory is worth nothing until it is loaded anew. */
-  | 'PB_LOG_LOST';
+  | 'PB_LOG_LOST'
+  | 'PB_FENCED';
 
 export class Fault extends Error {
   override readonly name = 'Fault';

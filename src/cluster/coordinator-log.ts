@@ -68,6 +68,8 @@ interface Waiting {
 }
 
 const OFFSET_OUT_OF_RANGE = 1;
+const INVALID_PRODUCER_EPOCH = 47;
+const INVALID_TXN_STATE = 48;
 const LOAD_BYTES = 4 << 20;
 /** A batch takes further calls up to this size. */
 const BATCH_BYTES = 1 << 20;
@@ -124,7 +126,8 @@ export class CoordinatorLog {
       const calls = this.takeCalls();
       try {
         const { error } = await this.parts.port.append(this.parts.place, this.batchOf(calls));
-        if (error !== 0) this.lose(calls);
+        if (isProducersFault(error, calls)) this.fence(calls);
+        else if (error !== 0) this.lose(calls);
         else for (const { resolve } of calls) resolve();
       } catch (error) {
         this.lose(calls);
@@ -165,6 +168,13 @@ export class CoordinatorLog {
     return builder.build();
   }
 
+  /** The batch was refused for its producer, and nothing is written: only its own calls have failed. */
+  private fence(calls: readonly Waiting[]): void {
+    const { name } = this.parts;
+    const fault = new Fault('PB_FENCED', `${name} takes no more from this producer: another has taken its place`);
+    for (const { reject } of calls) reject(fault);
+  }
+
   private lose(calls: readonly Waiting[]): void {
     this.isLost = true;
     const waiting = [...calls, ...this.queue];
@@ -175,6 +185,11 @@ export class CoordinatorLog {
   private lost(): Fault {
     return new Fault('PB_LOG_LOST', `${this.parts.name} could not be written; it will be loaded anew`);
   }
+}
+
+function isProducersFault(error: number, calls: readonly Waiting[]): boolean {
+  const isOfProducer = error === INVALID_PRODUCER_EPOCH || error === INVALID_TXN_STATE;
+  return isOfProducer && calls[0]?.producer !== null;
 }
 
 /** Returns the offset behind the last batch. Batches before `from` are those of a compacted log's first read. */

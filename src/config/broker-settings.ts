@@ -161,6 +161,16 @@ export const ownBrokerSettings = {
     max: 32_767,
     unit: 'replicas',
   }),
+  'offsets.retention.minutes': int(
+    10_080,
+    'Committed offsets are forgotten so long after the group has lost its last member.',
+    { min: 1, unit: 'minutes' },
+  ),
+  'offsets.retention.check.interval.ms': long(600_000, 'How often committed offsets are looked at for that.', {
+    min: 1,
+    unit: 'ms',
+  }),
+  'offset.metadata.max.bytes': int(4096, 'Longest text that may be committed with an offset.', { unit: 'bytes' }),
   'transaction.state.log.num.partitions': int(
     50,
     'Partitions of __transaction_state; counts only when it is created.',

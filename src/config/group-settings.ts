@@ -14,6 +14,18 @@ const locks = { min: 100, max: 20_000, unit: 'records' } as const;
 const members = { min: 1, unit: 'members' } as const;
 
 export const groupBrokerSettings = {
+  'group.initial.rebalance.delay.ms': int(
+    0,
+    'How long the first rebalance of an empty classic group waits for more members. A single node has no reason to.',
+    interval,
+  ),
+  'group.max.size': int(2_147_483_647, 'Most members of one classic group.', members),
+  'group.min.session.timeout.ms': int(6000, 'Shortest session timeout a member of a classic group may ask for.', ms),
+  'group.max.session.timeout.ms': int(
+    1_800_000,
+    'Longest session timeout a member of a classic group may ask for.',
+    ms,
+  ),
   'group.consumer.session.timeout.ms': int(45_000, 'A consumer group forgets a member that is silent for so long.', ms),
   'group.consumer.min.session.timeout.ms': int(45_000, 'Shortest session timeout a consumer group may have.', ms),
   'group.consumer.max.session.timeout.ms': int(60_000, 'Longest session timeout a consumer group may have.', ms),

@@ -12,7 +12,7 @@
 import { assert } from '../base/assert.ts';
 import type { Fault } from '../base/fault.ts';
 import { isFault } from '../base/fault.ts';
-import type { LogReplay, StoredEntry, StoredFacts, StoredProducer } from '../cluster/coordinator-log.ts';
+import type { EntryFacts, LogProducer, LogReplay, StoredEntry } from '../cluster/coordinator-log.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { storedKind } from '../protocol/stored-record.ts';
 import { CommittedOffsets } from './committed-offsets.ts';
@@ -21,13 +21,12 @@ import type { GroupKind } from './group-face.ts';
 
 /** The log as a shard sees it; `CoordinatorLog` is one. */
 export interface GroupLog {
-  readonly isLost: boolean;
   load(replay: LogReplay): Promise<void>;
-  append(entries: readonly StoredEntry[], producer?: StoredProducer): Promise<void>;
+  append(entries: readonly StoredEntry[], producer: LogProducer | null): Promise<void>;
 }
 
 /** Puts one stored record into memory. `value` is null for a tombstone. */
-export type Replay = (shard: GroupShard, key: Uint8Array, value: Uint8Array | null, facts: StoredFacts) => void;
+export type Replay = (shard: GroupShard, key: Uint8Array, value: Uint8Array | null, facts: EntryFacts) => void;
 
 /**
  * One way of being a group (classic, consumer, share): the kinds of records it owns, and what it has to do when a shard
@@ -95,7 +94,7 @@ export class GroupShard {
     try {
       await log.load({
         entry: (key, value, facts) => this.replay(key, value, facts),
-        marker: (marker) => this.offsets.endTransaction(marker.producerId, marker.isCommit),
+        marker: ({ producerId }, isCommit) => this.offsets.endTransaction(producerId, isCommit),
       });
     } catch (error) {
       if (!isFault(error)) throw error;
@@ -112,10 +111,10 @@ export class GroupShard {
 
   /**
    * All entries in one batch, in the order of the calls. Answers NONE when they are written, or the error code for the
-   * client; then nothing of this shard's memory is to be trusted by the caller any more, unless the shard is still ready
-   * (a batch of a transaction whose producer was fenced).
+   * client: INVALID_PRODUCER_EPOCH when the batch was a fenced producer's and nothing else has happened, NOT_COORDINATOR
+   * when the shard has dropped its memory.
    */
-  append(entries: readonly StoredEntry[], producer?: StoredProducer): Promise<number> {
+  append(entries: readonly StoredEntry[], producer: LogProducer | null = null): Promise<number> {
     const { log } = this;
     if (this.state !== 'ready' || log === null) return Promise.resolve(errorCode.NOT_COORDINATOR);
     const written = log.append(entries, producer).then(
@@ -151,7 +150,7 @@ export class GroupShard {
     this.state = 'closed';
   }
 
-  private replay(key: Uint8Array, value: Uint8Array | null, facts: StoredFacts): void {
+  private replay(key: Uint8Array, value: Uint8Array | null, facts: EntryFacts): void {
     const kind = storedKind(key);
     const replay = this.parts.replays.get(kind);
     // Kinds of a newer release, or of protocols that this broker does not have: kept in the log, not understood.
@@ -169,8 +168,9 @@ export class GroupShard {
 
   private appendFailed(error: unknown, log: GroupLog): number {
     if (!isFault(error)) throw error;
-    if (log.isLost && log === this.log) this.lose(error.message);
-    return log.isLost ? errorCode.NOT_COORDINATOR : errorCode.INVALID_PRODUCER_EPOCH;
+    if (error.code === 'PB_FENCED') return errorCode.INVALID_PRODUCER_EPOCH;
+    if (log === this.log) this.lose(error.message);
+    return errorCode.NOT_COORDINATOR;
   }
 
   private lose(why: string): void {

@@ -95,8 +95,7 @@ export class OffsetDesk implements GroupProtocol {
     [KIND_OFFSET_LEGACY, (shard, key, value) => this.replay(legacyOffsetCommitKey, shard, key, value, -1)],
     [
       KIND_OFFSET,
-      (shard, key, value, facts) =>
-        this.replay(offsetCommitKey, shard, key, value, facts.isTransactional ? facts.producerId : -1),
+      (shard, key, value, facts) => this.replay(offsetCommitKey, shard, key, value, facts.producer?.producerId ?? -1),
     ],
   ];
   private readonly parts: OffsetDeskParts;

@@ -135,7 +135,7 @@ describe('InitProducerId', () => {
 });
 
 describe('FindCoordinator', () => {
-  it('answers each key that there is none yet, and knows share groups only from version 6 on', async () => {
+  it('answers each key by itself while a coordinator has not started, and knows share groups only from version 6 on', async () => {
     const { ask } = await makeDesk();
     expect(await ask(findCoordinator, 2, { key: 'g', keyType: 0 })).toMatchObject({
       errorCode: 15,

@@ -27,6 +27,7 @@ import { fetch } from './protocol/schemas/01-fetch.ts';
 import { listOffsets } from './protocol/schemas/02-list-offsets.ts';
 import { offsetForLeaderEpoch } from './protocol/schemas/23-offset-for-leader-epoch.ts';
 import { FolderLock, readBootId } from './storage/folder-lock.ts';
+import { roomOf } from './storage/folder-room.ts';
 import { findPartitions } from './storage/found-folders.ts';
 import { LogDirectory } from './storage/log-directory.ts';
 import { NodeDisk } from './storage/node-disk.ts';
@@ -280,6 +281,7 @@ export class Broker {
   ): ControlPlane {
     const crc = createCrc32c(native);
     return new ControlPlane({
+      dataFolder: { path: this.dataFolder, room: () => roomOf(this.dataFolder) },
       controller,
       port: workers.port,
       crc32c: (memory, at, length) => crc(memoryOf(memory.bytes, native), at, length),

@@ -3,7 +3,9 @@
  * Built by the broker over real threads and by tests over hand-driven ones. It composes; it knows no request.
  */
 import { AutoCreation } from '../admin/auto-creation.ts';
+import { type FeatureRange, featuresOf } from '../admin/features.ts';
 import { InternalTopics, OFFSETS_TOPIC } from '../admin/internal-topics.ts';
+import type { DataFolder } from '../admin/log-dirs.ts';
 import type { Alarms } from '../base/alarms.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Controller } from '../cluster/controller.ts';
@@ -15,7 +17,7 @@ import type { Crc32c } from '../protocol/batch.ts';
 import { Registry } from '../protocol/registry.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
 import { ControlDesk, controlHandlers } from './control-table.ts';
-import type { ControlServices, FeatureRange } from './define.ts';
+import type { ControlServices } from './define.ts';
 
 export interface ControlPlaneParts {
   readonly controller: Controller;
@@ -29,7 +31,9 @@ export interface ControlPlaneParts {
   readonly advertised: Address | null;
   /** APIs that the fronts answer themselves: part of ApiVersions, never seen here. */
   readonly dataApis: readonly Api[];
+  /** Left out: those whose APIs are there. */
   readonly features?: readonly FeatureRange[];
+  readonly dataFolder: DataFolder;
   readonly log: Logger;
 }
 
@@ -47,7 +51,8 @@ export class ControlPlane {
       internalTopics,
       groups: this.groupsOf(parts, internalTopics),
       ranges: registry.ranges,
-      features: parts.features ?? [],
+      features: parts.features ?? featuresOf(registry.ranges),
+      dataFolder: parts.dataFolder,
       advertised: parts.advertised,
     };
     this.desk = new ControlDesk({

@@ -4,7 +4,9 @@
  * back into a response. It knows nothing of frames, sockets and threads.
  */
 import type { AutoCreation } from '../admin/auto-creation.ts';
+import type { FeatureRange } from '../admin/features.ts';
 import type { InternalTopics } from '../admin/internal-topics.ts';
+import type { DataFolder } from '../admin/log-dirs.ts';
 import { type Refusal, refusalOf } from '../admin/refusal.ts';
 import { isFault } from '../base/fault.ts';
 import type { Controller } from '../cluster/controller.ts';
@@ -35,16 +37,9 @@ export interface ControlServices {
   /** What ApiVersions answers: all APIs of the broker, also those the fronts answer themselves. */
   readonly ranges: readonly VersionRange[];
   readonly features: readonly FeatureRange[];
+  readonly dataFolder: DataFolder;
   /** Told to clients instead of the address they dialled, or null. */
   readonly advertised: Address | null;
-}
-
-/** A feature this broker has, with the versions it knows and the one in force (null: it is not in force). */
-export interface FeatureRange {
-  readonly name: string;
-  readonly minVersion: number;
-  readonly maxVersion: number;
-  readonly level: number | null;
 }
 
 export interface ControlContext {

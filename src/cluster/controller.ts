@@ -80,6 +80,7 @@ export class Controller {
   private current = Catalog.empty;
   private currentConfig: BrokerConfig;
   private isStarted = false;
+  private recordsWritten = 0;
   private readonly observers = new Set<SettingsObserver>();
 
   constructor(parts: ControllerParts) {
@@ -96,6 +97,16 @@ export class Controller {
   /** The broker's settings with those a client has set. */
   get config(): BrokerConfig {
     return this.currentConfig;
+  }
+
+  /** Records of the metadata file, counted from the start as if it had just been compacted. */
+  get recordCount(): number {
+    return this.recordsWritten;
+  }
+
+  /** For what changes nothing in the catalog. */
+  get host(): PartitionHost {
+    return this.parts.host;
   }
 
   /** Changes that wait or run. */
@@ -131,7 +142,9 @@ export class Controller {
       const adoption = planAdoption(this.current, options.found, this.parts.randomBytes);
       const isFirst = this.current.clusterId === '';
       this.current = this.current.with(this.startRecords(options, adoption.records, isFirst));
-      await this.parts.store.replaceAll(this.current.toRecords());
+      const records = this.current.toRecords();
+      await this.parts.store.replaceAll(records);
+      this.recordsWritten = records.length;
       this.currentConfig = this.configOf(this.current);
       const problems = await this.openAll();
       this.isStarted = true;
@@ -255,6 +268,7 @@ export class Controller {
     if (records.length === 0) return;
     const next = this.current.with(records);
     await this.parts.store.append(records);
+    this.recordsWritten += records.length;
     this.current = next;
   }
 

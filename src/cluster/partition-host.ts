@@ -22,6 +22,14 @@ export interface OpenOutcome {
   readonly problem: string | null;
 }
 
+export interface StartOutcome {
+  readonly slot: number;
+  /** A Kafka error code. */
+  readonly error: number;
+  /** Where the log begins now; -1 with an error. */
+  readonly logStart: number;
+}
+
 export interface PartitionHost {
   /** Resolves when every partition is open or has failed; one outcome each, in any order. */
   openPartitions(partitions: readonly PartitionToOpen[]): Promise<readonly OpenOutcome[]>;
@@ -31,4 +39,8 @@ export interface PartitionHost {
    */
   closePartitions(partitions: readonly HostedPartition[], options: { readonly remove: boolean }): Promise<void>;
   configurePartitions(partitions: readonly (HostedPartition & { readonly values: TopicValues })[]): Promise<void>;
+  /** Deletes records before an offset (-1: the high watermark); in force and written down when this resolves. */
+  moveStarts(moves: readonly (Place & { readonly offset: number })[]): Promise<readonly StartOutcome[]>;
+  /** Bytes of each open partition, by slot. */
+  sizes(): Promise<ReadonlyMap<number, number>>;
 }

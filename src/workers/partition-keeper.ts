@@ -11,7 +11,15 @@ import type { StorageTools } from '../storage/storage-tools.ts';
 import type { Board } from '../zerocopy/board.ts';
 import { RECEIPT_WAKE } from '../zerocopy/layout.ts';
 import type { AckGate } from './ack-gate.ts';
-import type { PartitionOpening, PartitionOutcome, PartitionReport, WorkerCommand, WorkerReply } from './commands.ts';
+import type {
+  PartitionOpening,
+  PartitionOutcome,
+  PartitionReport,
+  StartMoved,
+  StartWish,
+  WorkerCommand,
+  WorkerReply,
+} from './commands.ts';
 import type { Housekeeping } from './housekeeping.ts';
 import type { Mailbox } from './mailbox.ts';
 import { OwnedPartition, type PartitionTable } from './partition-table.ts';
@@ -89,6 +97,13 @@ export class PartitionKeeper {
       case 'configure':
         this.configure(command);
         break;
+      case 'move-starts':
+        this.parts.reply({
+          kind: 'starts-moved',
+          id: command.id,
+          rows: command.moves.map((move) => this.moveStart(move)),
+        });
+        break;
       case 'report':
         this.parts.reply({ kind: 'report', id: command.id, rows: this.rows() });
         break;
@@ -135,6 +150,27 @@ export class PartitionKeeper {
       this.parts.logger.error(`new settings do not take effect as they should: ${problem}`);
     }
     this.parts.reply({ kind: 'outcome', id: command.id, outcomes: [{ slot, problem }] });
+  }
+
+  /** Board and log move in one step between turns' jobs, so no reader sees one without the other. */
+  private moveStart({ slot, offset }: StartWish): StartMoved {
+    const partition = this.parts.table.at(slot);
+    if (partition === null) return { slot, error: errorCode.NOT_LEADER_OR_FOLLOWER, logStart: -1 };
+    const { log } = partition;
+    const wanted = offset === -1 ? log.watermarks.high : offset;
+    if (wanted < 0) return { slot, error: errorCode.OFFSET_OUT_OF_RANGE, logStart: -1 };
+    try {
+      const error = log.moveStart(wanted);
+      if (error !== errorCode.NONE) return { slot, error, logStart: -1 };
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.parts.logger.error(`${log.partitionName}: its records could not be deleted: ${error.message}`);
+      return { slot, error: errorCode.KAFKA_STORAGE_ERROR, logStart: -1 };
+    }
+    const marks = log.watermarks;
+    this.parts.board.set(slot, marks.start, marks.stable, marks.high, marks.end, log.bytesAppended);
+    for (const receipts of this.parts.receipts) receipts.begin(RECEIPT_WAKE, -1, -1, slot, 0);
+    return { slot, error: errorCode.NONE, logStart: marks.start };
   }
 
   private close(command: CloseCommand): void {
@@ -212,6 +248,7 @@ function rowOf(partition: OwnedPartition): PartitionReport {
     logStart: marks.start,
     high: marks.high,
     end: marks.end,
+    sizeBytes: log.totalBytes,
     isClean: false,
   };
 }

@@ -5,7 +5,15 @@
 import { must } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
 import type { LogSettings } from '../storage/log-settings.ts';
-import type { PartitionOpening, PartitionOutcome, PartitionReport, WorkerCommand, WorkerReply } from './commands.ts';
+import type {
+  PartitionOpening,
+  PartitionOutcome,
+  PartitionReport,
+  StartMoved,
+  StartWish,
+  WorkerCommand,
+  WorkerReply,
+} from './commands.ts';
 import type { MailSender } from './mailbox.ts';
 
 interface Waiting {
@@ -40,6 +48,12 @@ export class WorkerPost {
 
   async configure(slot: number, settings: LogSettings, waitMs: number): Promise<void> {
     await this.ask((id) => ({ kind: 'configure', id, slot, settings }), 'to take new settings', waitMs);
+  }
+
+  async moveStarts(moves: readonly StartWish[], waitMs: number): Promise<readonly StartMoved[]> {
+    const reply = await this.ask((id) => ({ kind: 'move-starts', id, moves }), 'to delete records', waitMs);
+    if (reply.kind === 'starts-moved') return reply.rows;
+    throw new Fault('PB_THREAD', `a worker answered "${reply.kind}" where moved starts were due`);
   }
 
   async report(waitMs: number): Promise<readonly PartitionReport[]> {

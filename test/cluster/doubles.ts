@@ -3,7 +3,13 @@ import { Fault } from '../../src/base/fault.ts';
 import type { CatalogRecord } from '../../src/cluster/catalog-records.ts';
 import { Controller, type StartOptions } from '../../src/cluster/controller.ts';
 import type { MetadataStore, OpenedMetadata } from '../../src/cluster/metadata-store.ts';
-import type { HostedPartition, OpenOutcome, PartitionHost, PartitionToOpen } from '../../src/cluster/partition-host.ts';
+import type {
+  HostedPartition,
+  OpenOutcome,
+  PartitionHost,
+  PartitionToOpen,
+  StartOutcome,
+} from '../../src/cluster/partition-host.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 
 export class MemoryStore implements MetadataStore {
@@ -61,6 +67,14 @@ export class RememberingHost implements PartitionHost {
       if (open !== undefined) this.open.set(slot, { ...open, values });
     }
     return Promise.resolve();
+  }
+
+  moveStarts(moves: Parameters<PartitionHost['moveStarts']>[0]): Promise<readonly StartOutcome[]> {
+    return Promise.resolve(moves.map(({ slot, offset }) => ({ slot, error: 0, logStart: Math.max(0, offset) })));
+  }
+
+  sizes(): Promise<ReadonlyMap<number, number>> {
+    return Promise.resolve(new Map([...this.open.keys()].map((slot) => [slot, 1000 + slot])));
   }
 }
 

@@ -370,6 +370,7 @@ export class BrokerInOneThread {
 
   private createPlane(): ControlPlane {
     return new ControlPlane({
+      dataFolder: { path: '/data', room: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }) },
       controller: this.controller,
       port: this.partitions,
       crc32c: (memory, at, length) => crc32cInTypeScript({ ...memory, address: 0 }, at, length),

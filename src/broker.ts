@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { ControlPlane } from './apis/control-plane.ts';
-import { type ControlDesk, controlHandlers } from './apis/control-table.ts';
+import { controlHandlers } from './apis/control-table.ts';
 import { AlarmDriver } from './base/alarm-driver.ts';
 import { Alarms } from './base/alarms.ts';
 import { must } from './base/assert.ts';
@@ -19,6 +19,7 @@ import type { BrokerConfig } from './config/broker-config.ts';
 import { loadBrokerConfig } from './config/load.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
 import type { ConnectionFacts } from './net/control-lane.ts';
+import type { ProduceVerdict } from './net/control-port.ts';
 import { type RequestDesk, type StartedFront, startFront } from './net/start-front.ts';
 import type { ListenAddress } from './net/transport.ts';
 import { Registry } from './protocol/registry.ts';
@@ -181,7 +182,7 @@ export class Broker {
       const opened = await this.openData(sizes, workers, background);
       const alarms = new Alarms(() => systemClock.nowMs());
       const plane = this.planeOf(opened.controller, workers, alarms, addresses, io.native);
-      desk.open(plane.desk);
+      desk.open(plane);
       const driver = new AlarmDriver(alarms);
       driver.start();
       await plane.start();
@@ -360,7 +361,7 @@ export class Broker {
 class OpeningDesk implements RequestDesk {
   readonly ranges: RequestDesk['ranges'];
   readonly flexibleSince: RequestDesk['flexibleSince'];
-  private desk: ControlDesk | null = null;
+  private plane: ControlPlane | null = null;
 
   constructor() {
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...DATA_APIS]);
@@ -368,14 +369,18 @@ class OpeningDesk implements RequestDesk {
     this.flexibleSince = registry.flexibleSince;
   }
 
-  open(desk: ControlDesk): void {
-    this.desk = desk;
+  open(plane: ControlPlane): void {
+    this.plane = plane;
   }
 
   answer(frame: Uint8Array, facts: ConnectionFacts): Promise<Uint8Array | null> {
     const { connection, peer, localHost, localPort } = facts;
-    const desk = must(this.desk, 'the doors open after the desk');
+    const { desk } = must(this.plane, 'the doors open after the desk');
     return desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } });
+  }
+
+  verify(body: Uint8Array, version: number): Promise<ProduceVerdict> {
+    return must(this.plane, 'the doors open after the desk').verifier.verify(body, version);
   }
 }
 

@@ -36,7 +36,7 @@ export const findCoordinatorHandler = defineHandler({
     const refusal = refusalOfType(request.keyType, context.apiVersion);
     if (refusal !== null) return refused(request, context, refusal);
     const ready = readyByType[request.keyType];
-    if (ready === undefined) return refused(request, context, notYet(request.keyType));
+    if (ready === undefined) return refused(request, context, notYet);
     const keys = context.apiVersion < MANY_KEYS_SINCE ? [request.key] : request.coordinatorKeys;
     const answers = await Promise.all(keys.map(async (key) => answerOf(key, await ready(key, context), context)));
     return shape(answers, context);
@@ -50,6 +50,12 @@ const readyByType: { readonly [keyType: number]: Ready | undefined } = {
     const code = await services.groups.coordinator.ready(key);
     return code === errorCode.NONE ? null : refuse(code, 'the coordinator of groups is not available yet; try again');
   },
+  [KEY_TYPE_TRANSACTION]: async (_key, { services }) => {
+    const code = await services.transactions.find();
+    return code === errorCode.NONE
+      ? null
+      : refuse(code, 'the coordinator of transactions is not available yet; try again');
+  },
 };
 
 function refusalOfType(keyType: number, apiVersion: number): Refusal | null {
@@ -61,10 +67,7 @@ function refusalOfType(keyType: number, apiVersion: number): Refusal | null {
   );
 }
 
-function notYet(keyType: number): Refusal {
-  const what = keyType === KEY_TYPE_TRANSACTION ? 'transactions' : 'share groups';
-  return refuse(errorCode.COORDINATOR_NOT_AVAILABLE, `this broker does not have ${what} yet`);
-}
+const notYet = refuse(errorCode.COORDINATOR_NOT_AVAILABLE, 'this broker does not have share groups yet');
 
 function answerOf(key: string, refusal: Refusal | null, context: ControlContext): Answer {
   if (refusal !== null) {

@@ -18,6 +18,8 @@ import { Registry } from '../protocol/registry.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
 import { ControlDesk, controlHandlers } from './control-table.ts';
 import type { ControlServices } from './define.ts';
+import type { ProduceVerifier } from './produce-verifier.ts';
+import { composeTransactions } from './transaction-plane.ts';
 
 export interface ControlPlaneParts {
   readonly controller: Controller;
@@ -40,16 +42,23 @@ export interface ControlPlaneParts {
 export class ControlPlane {
   readonly desk: ControlDesk;
   readonly services: ControlServices;
+  /** Asked by the fronts about Produce requests. */
+  readonly verifier: ProduceVerifier;
 
   constructor(parts: ControlPlaneParts) {
     const { controller, log, alarms } = parts;
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...parts.dataApis]);
     const internalTopics = new InternalTopics(controller);
+    const groups = this.groupsOf(parts, internalTopics);
+    const transactions = composeTransactions({ ...parts, internalTopics, groups: groups.coordinator });
+    this.verifier = transactions.verifier;
     this.services = {
       controller,
       autoCreation: new AutoCreation(controller, (message) => log.warn(message)),
       internalTopics,
-      groups: this.groupsOf(parts, internalTopics),
+      groups,
+      transactions: transactions.coordinator,
+      transactionMarkers: transactions.markers,
       ranges: registry.ranges,
       features: parts.features ?? featuresOf(registry.ranges),
       dataFolder: parts.dataFolder,
@@ -66,12 +75,14 @@ export class ControlPlane {
   /** The catalog is open: coordinators read what they kept. Requests may come before this has resolved. */
   start(): Promise<void> {
     this.services.groups.coordinator.start();
+    this.services.transactions.start();
     return Promise.resolve();
   }
 
   /** The broker is about to stop: who waits for others (members of a group for each other) is sent away. */
   release(): void {
     this.services.groups.coordinator.stop();
+    this.services.transactions.stop();
   }
 
   /** No request comes any more; what coordinators are writing is written when this resolves. */

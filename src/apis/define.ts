@@ -18,6 +18,8 @@ import { encodeResponseFrame } from '../protocol/frame.ts';
 import type { Reader } from '../protocol/reader.ts';
 import type { VersionRange } from '../protocol/registry.ts';
 import { Writer } from '../protocol/writer.ts';
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import type { MarkerWriter } from '../transactions/transaction-markers.ts';
 
 export interface ConnectionFacts {
   /** Small number, unique while the connection lives. */
@@ -34,6 +36,8 @@ export interface ControlServices {
   readonly autoCreation: AutoCreation;
   readonly internalTopics: InternalTopics;
   readonly groups: GroupServices;
+  readonly transactions: TransactionCoordinator;
+  readonly transactionMarkers: MarkerWriter;
   /** What ApiVersions answers: all APIs of the broker, also those the fronts answer themselves. */
   readonly ranges: readonly VersionRange[];
   readonly features: readonly FeatureRange[];

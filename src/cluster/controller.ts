@@ -12,6 +12,7 @@ import { assert, must } from '../base/assert.ts';
 import { Fault, isFault } from '../base/fault.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import { topicValues } from '../config/topic-config.ts';
+import type { ProducerFacts } from '../storage/producer-entry.ts';
 import { type FoundFolder, type LeftoverFolder, planAdoption } from './adoption.ts';
 import { Catalog, type CatalogTopic } from './catalog.ts';
 import type { CatalogRecord } from './catalog-records.ts';
@@ -128,6 +129,12 @@ export class Controller {
   /** By partition; empty when there is no such topic. */
   placesOf(topicId: string): readonly Place[] {
     return this.routes.topic(topicId)?.partitions ?? [];
+  }
+
+  /** Null: there is no such partition. */
+  async describeProducers(topic: string, partition: number): Promise<readonly ProducerFacts[] | null> {
+    const place = this.placeOf(topic, partition);
+    return place === null ? null : await this.parts.host.describeProducers(place);
   }
 
   subscribe(listener: RouteListener): () => void {

@@ -145,6 +145,21 @@ export const ownBrokerSettings = {
       unit: 'ms',
     },
   ),
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': int(
+    10_000,
+    'How often transactions that took too long are looked for, to abort them.',
+    { min: 1, unit: 'ms' },
+  ),
+  'transactional.id.expiration.ms': int(
+    604_800_000,
+    'Forget a transactional id after this long without a transaction.',
+    { min: 1, unit: 'ms' },
+  ),
+  'transaction.remove.expired.transaction.cleanup.interval.ms': int(
+    3_600_000,
+    'How often transactional ids to be forgotten are looked for.',
+    { min: 1, unit: 'ms' },
+  ),
   'transaction.max.timeout.ms': int(900_000, 'Longest timeout a transactional producer may ask for.', {
     min: 1,
     unit: 'ms',

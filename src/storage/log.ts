@@ -30,6 +30,7 @@ import { LedgerSnapshots } from './ledger-snapshots.ts';
 import type { LogSettings } from './log-settings.ts';
 import { LogSync } from './log-sync.ts';
 import { LogUpkeep } from './log-upkeep.ts';
+import type { ProducerFacts } from './producer-entry.ts';
 import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
 import { loadLedger } from './producer-replay.ts';
 import { Reader, type ReadResult } from './reader.ts';
@@ -371,6 +372,10 @@ export class Log {
     }
     this.snapshots.save(this.nextOffset);
     return true;
+  }
+
+  describeProducers(): ProducerFacts[] {
+    return Array.from(this.ledger.values(), (entry) => entry.facts);
   }
 
   expireProducers(nowMs: number): number {

@@ -12,16 +12,7 @@ import { javaHashPartition } from '../base/java-hash.ts';
 import type { Logger } from '../base/logger.ts';
 import type { CoordinatorLog } from '../cluster/coordinator-log.ts';
 import { errorCode } from '../protocol/errors.ts';
-import {
-  type ClientVersion,
-  isAtRest,
-  isEpochExhausted,
-  isPrepared,
-  NO_EPOCH,
-  NO_PRODUCER_ID,
-  type PartitionSets,
-  type Transaction,
-} from './transaction.ts';
+import { type ClientVersion, isAtRest, isPrepared, NO_EPOCH, NO_PRODUCER_ID, type Transaction } from './transaction.ts';
 import {
   type AddCommand,
   type Decision,
@@ -91,8 +82,14 @@ export class TransactionCoordinator {
   /** Reads what the last run left, in the background. */
   start(): void {
     this.openShards();
-    this.repeat(() => this.parts.settings().abortCheckMs, () => this.abortTimedOut());
-    this.repeat(() => this.parts.settings().expiryCheckMs, () => this.expire());
+    this.repeat(
+      () => this.parts.settings().abortCheckMs,
+      () => this.abortTimedOut(),
+    );
+    this.repeat(
+      () => this.parts.settings().expiryCheckMs,
+      () => this.expire(),
+    );
   }
 
   stop(): void {
@@ -290,10 +287,14 @@ export class TransactionCoordinator {
     const held = this.shardOf(transactionalId)?.find(transactionalId) ?? null;
     if (held === null || held.finishing === null || !isPrepared(held.transaction.status)) return;
     const { alarms } = this.parts;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const alarm = alarms.set(alarms.nowMs() + SETTLE_WAIT_MS, resolve);
-    await Promise.race([held.finishing, promise]);
-    alarm.cancel();
+    const { finishing } = held;
+    await new Promise<void>((resolve) => {
+      const alarm = alarms.set(alarms.nowMs() + SETTLE_WAIT_MS, resolve);
+      finishing.then(() => {
+        alarm.cancel();
+        resolve();
+      }, this.parts.onFailure);
+    });
   }
 }
 

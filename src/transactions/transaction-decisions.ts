@@ -192,7 +192,9 @@ function identityError(transaction: Transaction | null, { producerId, producerEp
 // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export function decideEnd(transaction: Transaction | null, command: EndCommand, nowMs: number): Decision {
-  return command.clientVersion >= 2 ? decideBumpingEnd(transaction, command, nowMs) : decidePlainEnd(transaction, command, nowMs);
+  return command.clientVersion >= 2
+    ? decideBumpingEnd(transaction, command, nowMs)
+    : decidePlainEnd(transaction, command, nowMs);
 }
 
 function decidePlainEnd(transaction: Transaction | null, command: EndCommand, nowMs: number): Decision {

@@ -4,7 +4,20 @@
  * `transaction.version` 1 and 2 write them; version 0 is read. Read and written by the shards; Kafka's
  * TransactionLogMessageFormatter and `DumpLogSegments --transaction-log-decoder` read the same.
  */
-import { array, int8, int16, int32, int64, NEVER, nullable, since, string, struct, tagged, withDefault } from '../protocol/fields.ts';
+import {
+  array,
+  int8,
+  int16,
+  int32,
+  int64,
+  NEVER,
+  nullable,
+  since,
+  string,
+  struct,
+  tagged,
+  withDefault,
+} from '../protocol/fields.ts';
 import { decodeStored, defineStored, encodeStored, storedKind } from '../protocol/stored-record.ts';
 import {
   type ClientVersion,
@@ -12,8 +25,8 @@ import {
   NO_PARTITIONS,
   NO_PRODUCER_ID,
   type PartitionSets,
-  type Transaction,
   TRANSACTION_STATUSES,
+  type Transaction,
 } from './transaction.ts';
 
 const transactionLogKey = defineStored({

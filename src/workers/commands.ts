@@ -3,6 +3,7 @@
  * Several partitions travel in one command, so that starting with thousands of them costs a few messages.
  */
 import type { LogSettings } from '../storage/log-settings.ts';
+import type { ProducerFacts } from '../storage/producer-entry.ts';
 
 export interface PartitionOpening {
   readonly slot: number;
@@ -30,6 +31,7 @@ export type WorkerCommand =
   | { readonly kind: 'configure'; readonly id: number; readonly slot: number; readonly settings: LogSettings }
   | { readonly kind: 'move-starts'; readonly id: number; readonly moves: readonly StartWish[] }
   | { readonly kind: 'report'; readonly id: number }
+  | { readonly kind: 'producers'; readonly id: number; readonly slot: number }
   | { readonly kind: 'stop'; readonly id: number }
   | { readonly kind: 'recoded'; readonly ticket: number; readonly bytes: Uint8Array | null };
 
@@ -70,6 +72,8 @@ export type WorkerReply =
   | { readonly kind: 'remove-files'; readonly paths: readonly string[] }
   | { readonly kind: 'outcome'; readonly id: number; readonly outcomes: readonly PartitionOutcome[] }
   | { readonly kind: 'starts-moved'; readonly id: number; readonly rows: readonly StartMoved[] }
+  /** Null: the partition is not here. */
+  | { readonly kind: 'producers'; readonly id: number; readonly producers: readonly ProducerFacts[] | null }
   | { readonly kind: 'report'; readonly id: number; readonly rows: readonly PartitionReport[] }
   | {
       readonly kind: 'recode';

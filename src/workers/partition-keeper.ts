@@ -107,6 +107,11 @@ export class PartitionKeeper {
       case 'report':
         this.parts.reply({ kind: 'report', id: command.id, rows: this.rows() });
         break;
+      case 'producers': {
+        const producers = this.parts.table.at(command.slot)?.log.describeProducers() ?? null;
+        this.parts.reply({ kind: 'producers', id: command.id, producers });
+        break;
+      }
       case 'stop':
         this.stopId = command.id;
         break;

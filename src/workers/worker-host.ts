@@ -6,6 +6,7 @@
 import type { TopicValues } from '../config/topic-settings.ts';
 import { partitionFolderName } from '../storage/file-names.ts';
 import type { LogDirectory, PartitionVouchers } from '../storage/log-directory.ts';
+import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
 import type { PartitionOpening, PartitionOutcome, PartitionReport, StartMoved, StartWish } from './commands.ts';
 import { type BrokerLogSettings, logSettingsOf } from './topic-log-settings.ts';
@@ -42,6 +43,7 @@ const OPEN_WAIT_MS = 600_000;
 const CLOSE_WAIT_MS = 30_000;
 const CONFIGURE_WAIT_MS = 30_000;
 const REPORT_WAIT_MS = 5000;
+const DESCRIBE_WAIT_MS = 30_000;
 
 export class WorkerHost {
   /** Partitions that are open, by slot, for whoever writes checkpoints. */
@@ -93,6 +95,14 @@ export class WorkerHost {
     if (!options.remove) return;
     for (const { topic, partition } of partitions)
       this.parts.directory.remove(topic, partition, this.parts.uniqueHex());
+  }
+
+  /** Null: the partition is not open. */
+  describeProducers({
+    worker,
+    slot,
+  }: Pick<PlacedPartition, 'worker' | 'slot'>): Promise<readonly ProducerFacts[] | null> {
+    return this.postOf(worker).producers(slot, DESCRIBE_WAIT_MS);
   }
 
   async configurePartitions(

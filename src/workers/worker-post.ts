@@ -5,6 +5,7 @@
 import { must } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
 import type { LogSettings } from '../storage/log-settings.ts';
+import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type {
   PartitionOpening,
   PartitionOutcome,
@@ -54,6 +55,12 @@ export class WorkerPost {
     const reply = await this.ask((id) => ({ kind: 'move-starts', id, moves }), 'to delete records', waitMs);
     if (reply.kind === 'starts-moved') return reply.rows;
     throw new Fault('PB_THREAD', `a worker answered "${reply.kind}" where moved starts were due`);
+  }
+
+  async producers(slot: number, waitMs: number): Promise<readonly ProducerFacts[] | null> {
+    const reply = await this.ask((id) => ({ kind: 'producers', id, slot }), 'for the producers of a partition', waitMs);
+    if (reply.kind === 'producers') return reply.producers;
+    throw new Fault('PB_THREAD', `a worker answered "${reply.kind}" where producers were due`);
   }
 
   async report(waitMs: number): Promise<readonly PartitionReport[]> {

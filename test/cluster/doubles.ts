@@ -11,6 +11,7 @@ import type {
   StartOutcome,
 } from '../../src/cluster/partition-host.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
+import type { ProducerFacts } from '../../src/storage/producer-entry.ts';
 
 export class MemoryStore implements MetadataStore {
   records: CatalogRecord[] = [];
@@ -59,6 +60,10 @@ export class RememberingHost implements PartitionHost {
       if (options.remove) this.removed.push(`${topic}-${partition}`);
     }
     return Promise.resolve();
+  }
+
+  describeProducers({ slot }: { readonly slot: number }): Promise<readonly ProducerFacts[] | null> {
+    return Promise.resolve(this.open.has(slot) ? [] : null);
   }
 
   configurePartitions(partitions: Parameters<PartitionHost['configurePartitions']>[0]): Promise<void> {

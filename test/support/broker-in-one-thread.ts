@@ -394,6 +394,7 @@ export class BrokerInOneThread {
       mail: new MessagePost(mail.port1),
       onRequest: (frame, { connection, peer, localHost, localPort }) =>
         desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } }),
+      onVerify: (body, version) => this.plane.verifier.verify(body, version),
       onFailure: (error) => this.failures.push(error),
     });
     const lane = new ControlLane(

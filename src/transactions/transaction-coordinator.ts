@@ -180,7 +180,7 @@ export class TransactionCoordinator {
   // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private async abortTimedOut(): Promise<void> {
-    const nowMs = this.parts.alarms.nowMs();
+    const { nowMs } = this;
     for (const shard of this.shards) {
       if (!shard.isReady) continue;
       const overdue: Promise<void>[] = [];
@@ -196,7 +196,7 @@ export class TransactionCoordinator {
   }
 
   private async expire(): Promise<void> {
-    const limitMs = this.parts.alarms.nowMs() - this.parts.settings().expiryMs;
+    const limitMs = this.nowMs - this.parts.settings().expiryMs;
     for (const shard of this.shards) {
       if (!shard.isReady) continue;
       const expired = [...shard.held.values()].filter(
@@ -219,6 +219,11 @@ export class TransactionCoordinator {
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whole milliseconds, as records hold them. */
+  private get nowMs(): number {
+    return Math.floor(this.parts.alarms.nowMs());
+  }
 
   private get idCount(): number {
     return this.shards.reduce((total, shard) => total + shard.held.size, 0);
@@ -256,7 +261,7 @@ export class TransactionCoordinator {
       if (shard === null) return { error: errorCode.NOT_COORDINATOR, transaction: null };
       if (!shard.isReady) return { error: errorCode.COORDINATOR_LOAD_IN_PROGRESS, transaction: null };
       const held = shard.find(transactionalId);
-      const decision = decide(held?.transaction ?? null, freshProducerId, this.parts.alarms.nowMs());
+      const decision = decide(held?.transaction ?? null, freshProducerId, this.nowMs);
       if (decision.kind !== 'wants-producer-id') return await this.carryOut(shard, held, decision);
       assert(freshProducerId === null, 'a fresh producer id is asked for once');
       freshProducerId = await this.parts.allocateProducerId();

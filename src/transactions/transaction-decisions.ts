@@ -105,7 +105,7 @@ function create({ transactionalId, timeoutMs, freshProducerId }: InitCommand, no
   return change({
     transactionalId,
     producerId: freshProducerId,
-    previousProducerId: NO_PRODUCER_ID,
+    previousProducerId: freshProducerId,
     nextProducerId: NO_PRODUCER_ID,
     producerEpoch: 0,
     lastProducerEpoch: NO_EPOCH,

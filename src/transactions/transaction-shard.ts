@@ -85,9 +85,10 @@ export class TransactionShard {
   /** Resolves when it is durable; rejects with a Fault when the log is lost, and with it this state. */
   change(next: Transaction): Promise<void> {
     assert(this.isReady, 'a shard is changed when it is read');
+    const value = encodeValue(next);
     const held = this.held.get(next.transactionalId) ?? this.enter(next);
     held.transaction = next;
-    held.durable = this.write(next.transactionalId, next);
+    held.durable = this.write(next.transactionalId, value);
     if (isPrepared(next.status)) held.finishing = this.finish(held, next);
     return held.durable;
   }
@@ -105,9 +106,8 @@ export class TransactionShard {
     return held;
   }
 
-  private write(transactionalId: string, transaction: Transaction | null): Promise<void> {
+  private write(transactionalId: string, value: Uint8Array | null): Promise<void> {
     const { log } = this;
-    const value = transaction === null ? null : encodeValue(transaction);
     const written = log.append([{ key: encodeKey(transactionalId), value }]);
     written.catch((error: unknown) => {
       if (isFault(error)) this.lose(log);
@@ -124,7 +124,7 @@ export class TransactionShard {
       if (!(await this.parts.markers.end(prepared, this.parts.coordinatorEpoch, isWanted)) || !isWanted()) return;
       assert(held.transaction === prepared, 'nothing happens to a transaction between its decision and its end');
       held.finishing = null;
-      await this.change(completed(prepared, this.parts.alarms.nowMs()));
+      await this.change(completed(prepared, Math.floor(this.parts.alarms.nowMs())));
     } catch (error) {
       if (!isFault(error)) this.parts.onFailure(error);
     }

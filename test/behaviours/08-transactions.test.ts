@@ -1,9 +1,11 @@
 /** Behaviours 50 to 54: what transactional producers can rely on, and how they are told that they are not the one any more. */
 import { describe, expect, test } from 'vitest';
+import { writeTxnMarkers } from '../../src/protocol/schemas/27-write-txn-markers.ts';
 import { describeProducers } from '../../src/protocol/schemas/61-describe-producers.ts';
 import { describeTransactions } from '../../src/protocol/schemas/65-describe-transactions.ts';
+import { listTransactions } from '../../src/protocol/schemas/66-list-transactions.ts';
 import type { SimulatedClient } from '../support/simulated-client.ts';
-import { createTopic, fetchFrom, recordsIn } from '../support/simulated-deeds.ts';
+import { batchOf, createTopic, fetchFrom, recordsIn } from '../support/simulated-deeds.ts';
 import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { restart, startRig } from './behaviour-rig.ts';
 
@@ -15,6 +17,9 @@ const INVALID_TRANSACTION_TIMEOUT = 50;
 const CONCURRENT_TRANSACTIONS = 51;
 const OPERATION_NOT_ATTEMPTED = 55;
 const PRODUCER_FENCED = 90;
+const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
+const TRANSACTION_ABORTABLE = 120;
+const INVALID_REGULAR_EXPRESSION = 128;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
 
 const sets = ['transaction.state.log.num.partitions=2', 'offsets.topic.num.partitions=2'];
@@ -167,6 +172,114 @@ describe('behaviour 53: EndTxn', () => {
     expect(producer.receive().errorCode).toBe(INVALID_PRODUCER_EPOCH);
     expect(await committed(client, topic)).toBe(2);
   });
+});
+
+describe('several batches under way when a transaction begins', () => {
+  test.each(versions)(
+    'are appended in their order, although the first has to be verified (version %i)',
+    async (version) => {
+      const { broker, client } = await startRig({ sets });
+      const topic = await createTopic(client, 'orders', { partitions: 2 });
+      const producer = await TransactionalProducer.begin(client, 'transfer', version);
+      for (let round = 0; round < 3; round++) {
+        await producer.enter(topic);
+        await producer.enter(topic, 1);
+        const from = version === 2 ? 0 : round * 6;
+        for (let index = 0; index < 6; index++) {
+          producer.write(topic, 0, {}, from + index);
+          // Some come while those before them are being verified.
+          if (index % 2 === 1) broker.step();
+          if (index === 3) producer.write(topic, 1, {}, from / 6);
+        }
+        await broker.settle();
+        const answers = Array.from({ length: 7 }, () => producer.receive());
+        expect(answers.map(({ errorCode }) => errorCode)).toEqual([0, 0, 0, 0, 0, 0, 0]);
+        const offsets = answers
+          .filter(({ partitionIndex }) => partitionIndex === 0)
+          .map(({ baseOffset }) => baseOffset);
+        expect(offsets).toEqual(Array.from({ length: 6 }, (_, index) => round * 7 + index));
+        expect(await producer.end(true)).toBe(0);
+      }
+    },
+  );
+
+  test('are refused together when the transaction is not theirs, and none overtakes the first when they come again', async () => {
+    const { broker, client } = await startRig({ sets });
+    const topic = await createTopic(client, 'orders');
+    const producer = await TransactionalProducer.begin(client, 'transfer', 1);
+    for (let sequence = 0; sequence < 3; sequence++) producer.write(topic, 0, {}, sequence);
+    await broker.settle();
+    expect([0, 1, 2].map(() => producer.receive().errorCode)).toEqual(Array(3).fill(TRANSACTION_ABORTABLE));
+    await producer.enter(topic);
+    for (const sequence of [1, 0, 1]) producer.write(topic, 0, {}, sequence);
+    await broker.settle();
+    expect([0, 1, 2].map(() => producer.receive().errorCode)).toEqual([OUT_OF_ORDER_SEQUENCE_NUMBER, 0, 0]);
+  });
+});
+
+describe('hanging transactions', () => {
+  test('are found by DescribeProducers and ended by WriteTxnMarkers', async () => {
+    const { broker, client } = await startRig({ sets });
+    const topic = await createTopic(client, 'orders');
+    const open = batchOf({ producerId: 4000, producerEpoch: 3, baseSequence: 0, isTransactional: true });
+    await broker.appendAsBroker('orders', 0, open);
+    const wish = { topics: [{ name: 'orders', partitionIndexes: [0] }] };
+    const producers = await client.ask(describeProducers, 0, wish);
+    const [hanging] = producers.topics[0]?.partitions[0]?.activeProducers ?? [];
+    expect(hanging).toMatchObject({ producerId: 4000, producerEpoch: 3, lastSequence: 0, currentTxnStartOffset: 0 });
+    expect(await committed(client, topic)).toBe(0);
+    const marker = { producerId: 4000, producerEpoch: 3, transactionResult: false, coordinatorEpoch: 0 };
+    const topics = [
+      { name: 'orders', partitionIndexes: [0, 1] },
+      { name: 'nowhere', partitionIndexes: [0] },
+    ];
+    const answer = await client.ask(writeTxnMarkers, 1, { markers: [{ ...marker, topics }] });
+    const codes = answer.markers[0]?.topics.flatMap(({ partitions }) => partitions.map(({ errorCode }) => errorCode));
+    expect(codes).toEqual([0, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_OR_PARTITION]);
+    expect(await committed(client, topic)).toBe(2);
+  });
+});
+
+describe('ListTransactions', () => {
+  test('filters by state, producer, age and pattern, and names the states it does not know', async () => {
+    const { broker, client } = await startRig({ sets });
+    const topic = await createTopic(client, 'orders');
+    const idle = await TransactionalProducer.begin(client, 'idle', 2);
+    const busy = await TransactionalProducer.begin(client, 'busy', 2);
+    await busy.send(topic);
+    await broker.pass(1000, 500);
+    const list = async (wish: object) => {
+      const whole = { stateFilters: [], producerIdFilters: [], ...wish };
+      const answer = await client.ask(listTransactions, 2, whole);
+      const names = answer.transactionStates.map(({ transactionalId }) => transactionalId).sort();
+      return { code: answer.errorCode, names, unknown: answer.unknownStateFilters };
+    };
+    expect(await list({})).toEqual({ code: 0, names: ['busy', 'idle'], unknown: [] });
+    expect((await list({ stateFilters: ['Ongoing', 'Odd'] })).names).toEqual(['busy']);
+    expect((await list({ stateFilters: ['Odd'] })).unknown).toEqual(['Odd']);
+    expect((await list({ producerIdFilters: [idle.producerId] })).names).toEqual(['idle']);
+    expect((await list({ durationFilter: 900, stateFilters: ['Ongoing'] })).names).toEqual(['busy']);
+    expect((await list({ durationFilter: 5000, stateFilters: ['Ongoing'] })).names).toEqual([]);
+    expect((await list({ transactionalIdPattern: '(a|b|i)+.*' })).names).toEqual(['busy', 'idle']);
+    expect((await list({ transactionalIdPattern: 'bus' })).names).toEqual([]);
+    expect((await list({ transactionalIdPattern: '(' })).code).toBe(INVALID_REGULAR_EXPRESSION);
+  });
+});
+
+test('transactional ids without a transaction for long are forgotten, also by the log', async () => {
+  const rig = await startRig({ sets: [...sets, 'transactional.id.expiration.ms=7200000'] });
+  await createTopic(rig.client, 'orders');
+  await TransactionalProducer.begin(rig.client, 'idle', 2);
+  const ids = async (client: SimulatedClient) => {
+    const answer = await client.ask(listTransactions, 0, { stateFilters: [], producerIdFilters: [] });
+    return answer.transactionStates.map(({ transactionalId }) => transactionalId);
+  };
+  await rig.broker.pass(3_700_000, 100_000);
+  expect(await ids(rig.broker.connect())).toEqual(['idle']);
+  await rig.broker.pass(7_300_000, 100_000);
+  expect(await ids(rig.broker.connect())).toEqual([]);
+  const { client } = await restart(rig, 'kill', { sets });
+  expect(await ids(client)).toEqual([]);
 });
 
 describe('behaviour 54: transactions that take too long', () => {

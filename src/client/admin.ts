@@ -53,7 +53,7 @@ export class Admin {
     try {
       return await this.createTopic(topic);
     } catch (error) {
-      if (error instanceof AnswerError && error.code === errorCode.TOPIC_ALREADY_EXISTS)
+      if (error instanceof AnswerError && error.errorCode === errorCode.TOPIC_ALREADY_EXISTS)
         return this.#cluster.topic(topic.name);
       throw error;
     }

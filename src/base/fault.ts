@@ -16,6 +16,9 @@ export type FaultCode =
   | 'PB_IO_PATH'
   | 'PB_NATIVE'
   | 'PB_PROTOCOL'
+  | 'PB_CONNECTION'
+  | 'PB_ANSWER'
+  | 'PB_CLOSED'
   | 'PB_LIMIT'
   | 'PB_TIMEOUT'
   | 'PB_THREAD'
@@ -24,7 +27,7 @@ export type FaultCode =
   | 'PB_FENCED';
 
 export class Fault extends Error {
-  override readonly name = 'Fault';
+  override readonly name: string = 'Fault';
   readonly code: FaultCode;
 
   constructor(code: FaultCode, message: string, options?: { cause?: unknown }) {

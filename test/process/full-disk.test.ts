@@ -50,7 +50,7 @@ async function produceOne(producer: Producer): Promise<number> {
     await producer.send('topic', 0, [{ key: null, value: VALUE, timestamp: Date.now() }]);
     return 0;
   } catch (error) {
-    if (error instanceof AnswerError) return error.code;
+    if (error instanceof AnswerError) return error.errorCode;
     throw error;
   }
 }

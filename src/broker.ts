@@ -180,7 +180,8 @@ export class Broker {
       const [bound] = await Promise.all([front.ready(), workers.ready()]);
       this.directory.open(this.bootId);
       const opened = await this.openData(sizes, workers, background);
-      const alarms = new Alarms(() => systemClock.nowMs());
+      // Whole milliseconds, as records and answers hold them.
+      const alarms = new Alarms(() => Math.floor(systemClock.nowMs()));
       const plane = this.planeOf(opened.controller, workers, alarms, addresses, io.native);
       desk.open(plane);
       const driver = new AlarmDriver(alarms);

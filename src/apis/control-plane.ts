@@ -6,6 +6,7 @@ import { AutoCreation } from '../admin/auto-creation.ts';
 import { type FeatureRange, featuresOf } from '../admin/features.ts';
 import { InternalTopics, OFFSETS_TOPIC } from '../admin/internal-topics.ts';
 import type { DataFolder } from '../admin/log-dirs.ts';
+import { MutationQuotas } from '../admin/mutation-quotas.ts';
 import type { Alarms } from '../base/alarms.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Controller } from '../cluster/controller.ts';
@@ -62,6 +63,7 @@ export class ControlPlane {
       ranges: registry.ranges,
       features: parts.features ?? featuresOf(registry.ranges),
       dataFolder: parts.dataFolder,
+      mutationQuotas: new MutationQuotas(controller, () => alarms.nowMs()),
       advertised: parts.advertised,
     };
     this.desk = new ControlDesk({

@@ -111,10 +111,12 @@ export const ownBrokerSettings = {
     unit: 'connections',
   }),
   'max.connections': int(2_147_483_647, 'Most connections at one time; more are closed at once.', {
-    min: 1,
+    change: 'live',
+    min: 0,
     unit: 'connections',
   }),
   'max.connections.per.ip': int(2_147_483_647, 'Most connections from one address at one time.', {
+    change: 'live',
     min: 0,
     unit: 'connections',
   }),
@@ -244,6 +246,15 @@ export const ownBrokerSettings = {
     max: 64,
     unit: 'threads',
   }),
+
+  // ── quotas ──
+  'quota.window.num': int(11, 'Windows over which the rates of clients are measured.', { min: 1, unit: 'windows' }),
+  'quota.window.size.seconds': int(1, 'Length of such a window.', { min: 1, unit: 'seconds' }),
+  'controller.quota.window.num': int(11, 'Windows of mutations that a client may use up at once.', {
+    min: 1,
+    unit: 'windows',
+  }),
+  'controller.quota.window.size.seconds': int(1, 'Length of such a window.', { min: 1, unit: 'seconds' }),
 
   // ── groups ──
   ...groupBrokerSettings,

@@ -112,7 +112,10 @@ function isPartOf(owned: readonly TopicPartitions[] | null, assigned: HeldPartit
 
 export function knownStatic(group: ConsumerGroup, member: ConsumerMember | null, instanceId: string): ConsumerMember {
   if (member !== null) return member;
-  throw new GroupRefusal(errorCode.UNKNOWN_MEMBER_ID, `Group ${group.groupId} has no member of instance id ${instanceId}.`);
+  throw new GroupRefusal(
+    errorCode.UNKNOWN_MEMBER_ID,
+    `Group ${group.groupId} has no member of instance id ${instanceId}.`,
+  );
 }
 
 export function refuseFenced(group: ConsumerGroup, known: ConsumerMember, memberId: string): void {

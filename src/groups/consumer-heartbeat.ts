@@ -10,7 +10,7 @@ import { type ConsumerMember, type MemberMetadata, sortedNames } from './consume
 import { findSpeaker, refuseFullGroup } from './group-entry.ts';
 import { newChange, type Outcome, outcomeOf } from './group-outcome.ts';
 import type { GroupWorld } from './group-world.ts';
-import type { HeartbeatCommand } from './heartbeat-command.ts';
+import type { MemberHeartbeat } from './member-heartbeat.ts';
 import { advance, membersAfter, nextEpoch, nextTarget, noteSubscription } from './member-progress.ts';
 
 export interface HeartbeatAnswer {
@@ -20,11 +20,7 @@ export interface HeartbeatAnswer {
   readonly assignment: HeldPartitions | null;
 }
 
-export function heartbeat(
-  group: ConsumerGroup,
-  command: HeartbeatCommand,
-  world: GroupWorld,
-): Outcome<HeartbeatAnswer> {
+export function heartbeat(group: ConsumerGroup, command: MemberHeartbeat, world: GroupWorld): Outcome<HeartbeatAnswer> {
   const { memberEpoch, instanceId, owned } = command;
   refuseFullGroup(group, command.memberId, world.settings.sizeMax);
   const memberId = command.memberId === '' ? world.newId() : command.memberId;
@@ -46,7 +42,7 @@ export function heartbeat(
   return outcomeOf(change, { memberId, memberEpoch: newEpoch, assignment: isTold ? assigned : null });
 }
 
-function metadataOf(old: MemberMetadata, command: HeartbeatCommand): MemberMetadata {
+function metadataOf(old: MemberMetadata, command: MemberHeartbeat): MemberMetadata {
   return {
     instanceId: command.instanceId ?? old.instanceId,
     rackId: command.rackId ?? old.rackId,
@@ -61,6 +57,6 @@ function metadataOf(old: MemberMetadata, command: HeartbeatCommand): MemberMetad
 }
 
 /** A member that says everything wants to hear everything: it missed an answer. */
-function isFull({ rebalanceTimeoutMs, topicNames, topicPattern, owned }: HeartbeatCommand): boolean {
+function isFull({ rebalanceTimeoutMs, topicNames, topicPattern, owned }: MemberHeartbeat): boolean {
   return rebalanceTimeoutMs !== -1 && (topicNames !== null || topicPattern !== null) && owned !== null;
 }

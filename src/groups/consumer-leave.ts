@@ -10,11 +10,11 @@ import { type ConsumerMember, LEAVE_STATIC_EPOCH } from './consumer-member.ts';
 import { knownStatic, refuseFenced, removalOf, unknownMember } from './group-entry.ts';
 import { newChange, type Outcome, outcomeOf } from './group-outcome.ts';
 import { type ConsumerGroupSettings, canDowngrade, type GroupWorld } from './group-world.ts';
-import type { HeartbeatCommand } from './heartbeat-command.ts';
+import type { MemberHeartbeat } from './member-heartbeat.ts';
 import { metadataHashOf, subscribedNames } from './subscriptions.ts';
 
 /** ConsumerGroupHeartbeat with epoch -1 or -2. */
-export function leave(group: ConsumerGroup, command: HeartbeatCommand, world: GroupWorld): Outcome<HeartbeatAnswer> {
+export function leave(group: ConsumerGroup, command: MemberHeartbeat, world: GroupWorld): Outcome<HeartbeatAnswer> {
   const { memberId, memberEpoch, instanceId } = command;
   const member = leaverOf(group, memberId, instanceId);
   const answer = { memberId, memberEpoch, assignment: null };

@@ -9,7 +9,7 @@ import { fence, leave } from '../../src/groups/consumer-leave.ts';
 import type { GroupEffect, Outcome } from '../../src/groups/group-outcome.ts';
 import { GroupRefusal } from '../../src/groups/group-refusal.ts';
 import type { ConsumerGroupSettings, GroupWorld } from '../../src/groups/group-world.ts';
-import type { HeartbeatCommand } from '../../src/groups/heartbeat-command.ts';
+import type { MemberHeartbeat } from '../../src/groups/member-heartbeat.ts';
 import type { TopicView } from '../../src/groups/topic-view.ts';
 import { resolvePatterns } from './pattern-rig.ts';
 
@@ -90,7 +90,7 @@ export class ConsumerRig {
     };
   }
 
-  say(command: Partial<HeartbeatCommand> & { readonly memberId: string }): HeartbeatAnswer {
+  say(command: Partial<MemberHeartbeat> & { readonly memberId: string }): HeartbeatAnswer {
     const whole = { ...silentCommand, ...command };
     return this.take(
       whole.memberEpoch < 0 ? leave(this.group, whole, this.world) : heartbeat(this.group, whole, this.world),
@@ -98,7 +98,7 @@ export class ConsumerRig {
   }
 
   /** The error code of a heartbeat that is refused; the group is as it was before. */
-  refused(command: Partial<HeartbeatCommand> & { readonly memberId: string }): number {
+  refused(command: Partial<MemberHeartbeat> & { readonly memberId: string }): number {
     try {
       this.say(command);
     } catch (error) {
@@ -129,7 +129,7 @@ export class ConsumerRig {
   }
 }
 
-const silentCommand: HeartbeatCommand = {
+const silentCommand: MemberHeartbeat = {
   groupId: 'group',
   memberId: '',
   memberEpoch: 0,

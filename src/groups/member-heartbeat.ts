@@ -7,7 +7,7 @@ import type { TopicPartitions } from './assignment.ts';
 import { LEAVE_EPOCH, LEAVE_STATIC_EPOCH } from './consumer-member.ts';
 import { GroupRefusal } from './group-refusal.ts';
 
-export interface HeartbeatCommand {
+export interface MemberHeartbeat {
   readonly groupId: string;
   /** Empty: the broker is to give one (version 0 only). */
   readonly memberId: string;
@@ -27,7 +27,7 @@ export interface HeartbeatCommand {
 /** From this version of the API on members make their ids themselves. */
 const OWN_ID_VERSION = 1;
 
-export function checkHeartbeat(command: HeartbeatCommand, apiVersion: number, assignors: readonly string[]): void {
+export function checkHeartbeat(command: MemberHeartbeat, apiVersion: number, assignors: readonly string[]): void {
   const { memberEpoch } = command;
   if (apiVersion >= OWN_ID_VERSION || memberEpoch > 0 || memberEpoch === LEAVE_EPOCH)
     refuseBlank(command.memberId, 'the member id');
@@ -46,7 +46,7 @@ export function checkHeartbeat(command: HeartbeatCommand, apiVersion: number, as
   }
 }
 
-function checkJoin({ rebalanceTimeoutMs, owned, topicNames, topicPattern }: HeartbeatCommand): void {
+function checkJoin({ rebalanceTimeoutMs, owned, topicNames, topicPattern }: MemberHeartbeat): void {
   if (rebalanceTimeoutMs === -1) refuse('Who joins has to say its rebalance timeout.');
   if (owned === null || owned.length > 0) refuse('Who joins has to say that it owns no partitions.');
   if (topicNames === null && topicPattern === null) refuse('Who joins has to say which topics it reads.');

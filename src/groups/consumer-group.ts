@@ -8,13 +8,22 @@
  *   member epoch       the assignment epoch which the member has come to
  */
 import { assertNever } from '../base/assert.ts';
+import type { StoredEntry } from '../cluster/coordinator-log.ts';
+import { errorCode } from '../protocol/errors.ts';
 import { type Assignment, emptyAssignment, type HeldPartitions, nothingHeld } from './assignment.ts';
+import type { CommittedOffset } from './committed-offsets.ts';
+import { encodeConsumerRecord } from './consumer-group-codec.ts';
 import type { ConsumerGroupRecord, ResolvedPattern } from './consumer-group-record.ts';
 import { type ConsumerMember, isReconciled, LEAVE_EPOCH, newAssignment, newMember } from './consumer-member.ts';
+import { EMBEDDED_PROTOCOL_TYPE } from './embedded-protocol.ts';
+import type { CommitClaim, CommittedPartition, GroupFace } from './group-face.ts';
+
+/** From this version on OffsetCommit carries member epochs. */
+const MEMBER_EPOCH_VERSION = 9;
 
 export type ConsumerGroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable';
 
-export class ConsumerGroup {
+export class ConsumerGroup implements GroupFace {
   readonly kind = 'consumer';
   readonly groupId: string;
   readonly members = new Map<string, ConsumerMember>();
@@ -50,6 +59,14 @@ export class ConsumerGroup {
 
   get isEmpty(): boolean {
     return this.members.size === 0;
+  }
+
+  get protocolType(): string {
+    return EMBEDDED_PROTOCOL_TYPE;
+  }
+
+  get isExpirable(): boolean {
+    return true;
   }
 
   /** Members that still speak the classic protocol. */
@@ -91,6 +108,62 @@ export class ConsumerGroup {
     }
     for (const { topicNames } of this.patterns.values()) if (topicNames.includes(topicName)) return true;
     return false;
+  }
+
+  /**
+   * A member may commit at its epoch; at an older one only for partitions that it has had since then (KIP-1251): an answer
+   * with the new epoch may be under way to it.
+   */
+  checkCommit(claim: CommitClaim, partitions: readonly CommittedPartition[]): number {
+    const { memberId, instanceId, generationOrEpoch: epoch, isTransactional } = claim;
+    if (epoch < 0 && this.members.size === 0) return errorCode.NONE;
+    const isAnonymous = epoch === -1 && memberId === '' && instanceId === null;
+    if (isTransactional && isAnonymous) return errorCode.NONE;
+    const member = this.members.get(memberId);
+    if (member === undefined) return errorCode.UNKNOWN_MEMBER_ID;
+    const isClassic = member.metadata.classic !== null;
+    if (!isTransactional && !isClassic && claim.apiVersion < MEMBER_EPOCH_VERSION) return errorCode.UNSUPPORTED_VERSION;
+    if (epoch === member.current.epoch) return errorCode.NONE;
+    const { assigned, pendingRevocation } = member.current;
+    const hasHad = ({ topicId, partition }: CommittedPartition): boolean => {
+      const since = assigned.get(topicId)?.get(partition) ?? pendingRevocation.get(topicId)?.get(partition);
+      return since !== undefined && epoch >= since;
+    };
+    if (epoch < member.current.epoch && partitions.every(hasHad)) return errorCode.NONE;
+    return isClassic ? errorCode.ILLEGAL_GENERATION : errorCode.STALE_MEMBER_EPOCH;
+  }
+
+  checkFetch(memberId: string | null, memberEpoch: number): number {
+    if (memberId === null && memberEpoch < 0) return errorCode.NONE;
+    const member = memberId === null ? undefined : this.members.get(memberId);
+    if (member === undefined) return errorCode.UNKNOWN_MEMBER_ID;
+    if (memberEpoch === member.current.epoch) return errorCode.NONE;
+    return member.metadata.classic === null ? errorCode.STALE_MEMBER_EPOCH : errorCode.ILLEGAL_GENERATION;
+  }
+
+  checkOffsetDelete(): number {
+    return errorCode.NONE;
+  }
+
+  agingSinceMs({ commitTimestampMs }: CommittedOffset): number {
+    return commitTimestampMs;
+  }
+
+  tombstones(): readonly StoredEntry[] {
+    return this.deletion().map((record) => encodeConsumerRecord(this.groupId, record));
+  }
+
+  private deletion(): ConsumerGroupRecord[] {
+    const memberIds = [...this.members.keys()];
+    return [
+      ...memberIds.map((memberId) => ({ kind: 'current', memberId, value: null }) as const),
+      ...memberIds.map((memberId) => ({ kind: 'target', memberId, value: null }) as const),
+      { kind: 'target-epoch', value: null },
+      ...memberIds.map((memberId) => ({ kind: 'member', memberId, value: null }) as const),
+      ...[...this.patterns.keys()].map((pattern) => ({ kind: 'pattern', pattern, value: null }) as const),
+      { kind: 'partition-metadata', isPresent: false },
+      { kind: 'group', value: null },
+    ];
   }
 
   apply(record: ConsumerGroupRecord): void {

@@ -4,7 +4,6 @@
  */
 import { nothingHeld, withEpoch, withoutEpochs } from './assignment.ts';
 import type { ConsumerGroup } from './consumer-group.ts';
-import type { ConsumerGroupRecord } from './consumer-group-record.ts';
 import type { HeartbeatAnswer } from './consumer-heartbeat.ts';
 import { type ConsumerMember, LEAVE_STATIC_EPOCH } from './consumer-member.ts';
 import { knownStatic, refuseFenced, removalOf, unknownMember } from './group-entry.ts';
@@ -77,18 +76,4 @@ function isDowngrade(
   const classicLeavingCount = leaving.filter(({ metadata }) => metadata.classic !== null).length;
   const areAllClassic = group.classicMemberCount - classicLeavingCount === stayingCount;
   return areAllClassic && stayingCount > 0 && canDowngrade(settings) && stayingCount <= settings.classicSizeMax;
-}
-
-/** The tombstones that take a group out of the world; members, if there are any, in the bargain. */
-export function deletionOf(group: ConsumerGroup): ConsumerGroupRecord[] {
-  const memberIds = [...group.members.keys()];
-  return [
-    ...memberIds.map((memberId) => ({ kind: 'current', memberId, value: null }) as const),
-    ...memberIds.map((memberId) => ({ kind: 'target', memberId, value: null }) as const),
-    { kind: 'target-epoch', value: null },
-    ...memberIds.map((memberId) => ({ kind: 'member', memberId, value: null }) as const),
-    ...[...group.patterns.keys()].map((pattern) => ({ kind: 'pattern', pattern, value: null }) as const),
-    { kind: 'partition-metadata', isPresent: false },
-    { kind: 'group', value: null },
-  ];
 }

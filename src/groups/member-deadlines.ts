@@ -24,38 +24,31 @@ const deadlines: readonly Deadline[] = ['session', 'revocation', 'join', 'sync']
 export class MemberDeadlines {
   private readonly times = new Map<string, MemberTimes>();
 
-  take(effect: GroupEffect, nowMs: number): void {
+  /** Answers when the deadline is that was set; Infinity when none was. */
+  take(effect: GroupEffect, nowMs: number): number {
     switch (effect.kind) {
       case 'session':
       case 'sync':
-        this.of(effect.memberId).dueMs[effect.kind] = nowMs + effect.delayMs;
-        return;
-      case 'revocation': {
-        const times = this.of(effect.memberId);
-        times.dueMs.revocation = nowMs + effect.delayMs;
-        times.revocationEpoch = effect.epoch;
-        return;
-      }
+        return this.put(effect.memberId, effect.kind, nowMs + effect.delayMs);
+      case 'revocation':
+        this.of(effect.memberId).revocationEpoch = effect.epoch;
+        return this.put(effect.memberId, 'revocation', nowMs + effect.delayMs);
       case 'join': {
         const { dueMs } = this.of(effect.memberId);
-        if (dueMs.join === NEVER_MS) dueMs.join = nowMs + effect.delayMs;
-        return;
+        return dueMs.join === NEVER_MS ? this.put(effect.memberId, 'join', nowMs + effect.delayMs) : NEVER_MS;
       }
       case 'revocation-over':
-        this.of(effect.memberId).dueMs.revocation = NEVER_MS;
-        return;
+        return this.put(effect.memberId, 'revocation', NEVER_MS);
       case 'join-over':
-        this.of(effect.memberId).dueMs.join = NEVER_MS;
-        return;
+        return this.put(effect.memberId, 'join', NEVER_MS);
       case 'sync-over':
-        this.of(effect.memberId).dueMs.sync = NEVER_MS;
-        return;
+        return this.put(effect.memberId, 'sync', NEVER_MS);
       case 'member-gone':
         this.times.delete(effect.memberId);
-        return;
+        return NEVER_MS;
       case 'metadata-fresh':
       case 'resolve':
-        return;
+        return NEVER_MS;
     }
   }
 
@@ -78,6 +71,11 @@ export class MemberDeadlines {
       overdue.push({ memberId, deadline, revocationEpoch });
     }
     return overdue;
+  }
+
+  private put(memberId: string, deadline: Deadline, dueMs: number): number {
+    this.of(memberId).dueMs[deadline] = dueMs;
+    return dueMs;
   }
 
   private of(memberId: string): MemberTimes {

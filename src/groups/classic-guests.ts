@@ -8,12 +8,8 @@ import { listOf } from './assignment.ts';
 import type { ConsumerGroup } from './consumer-group.ts';
 import { fence } from './consumer-leave.ts';
 import { type ClassicProtocol, type ConsumerMember, type MemberMetadata, sortedNames } from './consumer-member.ts';
-import {
-  EMBEDDED_PROTOCOL_TYPE,
-  type EmbeddedSubscription,
-  readSubscription,
-  writeAssignment,
-} from './embedded-protocol.ts';
+import { CONSUMER_PROTOCOL_TYPE } from './consumer-protocol.ts';
+import { type EmbeddedSubscription, readSubscription, writeAssignment } from './embedded-protocol.ts';
 import { findSpeaker, knownStatic, refuseFenced, refuseFullGroup, unknownMember } from './group-entry.ts';
 import { newChange, type Outcome, outcomeOf } from './group-outcome.ts';
 import { GroupRefusal } from './group-refusal.ts';
@@ -115,7 +111,7 @@ function guestMetadata(old: MemberMetadata, join: GuestJoin, { topics, rackId }:
 
 /** One of the member's protocols has to be supported by all classic members that are there. */
 function supports(group: ConsumerGroup, { protocolType, protocols }: GuestJoin): boolean {
-  if (protocolType !== EMBEDDED_PROTOCOL_TYPE) return false;
+  if (protocolType !== CONSUMER_PROTOCOL_TYPE) return false;
   const guests = [...group.members.values()].flatMap(({ metadata }) => metadata.classic ?? []);
   return protocols.some(({ name }) =>
     guests.every((guest) => guest.supportedProtocols.some((own) => own.name === name)),
@@ -143,7 +139,7 @@ export interface GuestSynced {
 export function syncGuest(group: ConsumerGroup, sync: GuestSync, topics: TopicView): Outcome<GuestSynced> {
   const { member, sessionTimeoutMs, protocol } = guestOf(group, sync.memberId, sync.instanceId);
   refuseOtherGeneration(member, sync.generationId);
-  const isOtherType = sync.protocolType !== null && sync.protocolType !== EMBEDDED_PROTOCOL_TYPE;
+  const isOtherType = sync.protocolType !== null && sync.protocolType !== CONSUMER_PROTOCOL_TYPE;
   const isOtherName = sync.protocolName !== null && sync.protocolName !== protocol.name;
   if (isOtherType || isOtherName) {
     throw new GroupRefusal(

@@ -15,7 +15,7 @@ import type { CommittedOffset } from './committed-offsets.ts';
 import { encodeConsumerRecord } from './consumer-group-codec.ts';
 import type { ConsumerGroupRecord, ResolvedPattern } from './consumer-group-record.ts';
 import { type ConsumerMember, isReconciled, LEAVE_EPOCH, newAssignment, newMember } from './consumer-member.ts';
-import { EMBEDDED_PROTOCOL_TYPE } from './embedded-protocol.ts';
+import { CONSUMER_PROTOCOL_TYPE } from './consumer-protocol.ts';
 import type { CommitClaim, CommittedPartition, GroupFace } from './group-face.ts';
 
 /** From this version on OffsetCommit carries member epochs. */
@@ -62,7 +62,7 @@ export class ConsumerGroup implements GroupFace {
   }
 
   get protocolType(): string {
-    return EMBEDDED_PROTOCOL_TYPE;
+    return CONSUMER_PROTOCOL_TYPE;
   }
 
   get isExpirable(): boolean {

@@ -9,7 +9,6 @@
 import type { Alarm, Alarms } from '../base/alarms.ts';
 import type { StoredEntry } from '../cluster/coordinator-log.ts';
 import { errorCode } from '../protocol/errors.ts';
-import type { ClassicGroup } from './classic-group.ts';
 import {
   type GuestJoin,
   type GuestJoined,
@@ -28,7 +27,7 @@ import { consumerKind } from './consumer-group-schemas.ts';
 import { type HeartbeatAnswer, heartbeat } from './consumer-heartbeat.ts';
 import { fence, leave } from './consumer-leave.ts';
 import type { Group } from './group.ts';
-import { type ClassicDescription, downgrade, upgrade } from './group-migration.ts';
+import { type ClassicSide, downgrade, upgrade } from './group-migration.ts';
 import type { GroupEffect, Outcome } from './group-outcome.ts';
 import { GroupRefusal } from './group-refusal.ts';
 import type { GroupProtocol, GroupShard, Replay } from './group-shard.ts';
@@ -37,15 +36,6 @@ import { type Deadline, MemberDeadlines } from './member-deadlines.ts';
 import { checkHeartbeat, type MemberHeartbeat } from './member-heartbeat.ts';
 import { PatternLookup, resolutionOutcome } from './pattern-resolution.ts';
 import type { TopicView } from './topic-view.ts';
-
-/** What changes of protocol ask of classic groups. */
-export interface ClassicSide {
-  describe(group: ClassicGroup): ClassicDescription;
-  /** Whoever waits in the group is told to join again. The group leaves the shard; the caller writes its tombstone. */
-  retire(shard: GroupShard, group: ClassicGroup): void;
-  /** Puts a stable group into the shard and gives the entries that keep it; a rebalance begins when it is written. */
-  adopt(shard: GroupShard, description: ClassicDescription, needsRebalance: boolean): readonly StoredEntry[];
-}
 
 export interface ConsumerGroupsParts {
   readonly alarms: Alarms;

@@ -9,8 +9,6 @@ import { decodeStored, defineStored, encodeStored, storedKind } from '../protoco
 import type { TopicPartitions } from './assignment.ts';
 import type { TopicView } from './topic-view.ts';
 
-export const EMBEDDED_PROTOCOL_TYPE = 'consumer';
-
 const NEWEST_VERSION = 3;
 const topicPartitions = () => array(struct({ topic: string(), partitions: array(int32()) }));
 

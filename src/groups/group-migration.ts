@@ -3,14 +3,18 @@
  * the first member of the newer protocol joins, and a classic one again when the last such member goes. Both kinds are
  * described to each other by a `ClassicDescription`; nothing else of a classic group is known here.
  */
+import type { StoredEntry } from '../cluster/coordinator-log.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { assignmentOf, listOf, nothingHeld, withEpoch } from './assignment.ts';
+import type { ClassicGroup } from './classic-group.ts';
 import { ConsumerGroup } from './consumer-group.ts';
 import type { ConsumerGroupRecord } from './consumer-group-record.ts';
 import { type ClassicProtocol, type ConsumerMember, sortedNames } from './consumer-member.ts';
-import { EMBEDDED_PROTOCOL_TYPE, readAssignment, readSubscription, writeAssignment } from './embedded-protocol.ts';
+import { CONSUMER_PROTOCOL_TYPE } from './consumer-protocol.ts';
+import { readAssignment, readSubscription, writeAssignment } from './embedded-protocol.ts';
 import type { Downgrade } from './group-outcome.ts';
 import { GroupRefusal } from './group-refusal.ts';
+import type { GroupShard } from './group-shard.ts';
 import { type ConsumerGroupSettings, canUpgrade } from './group-world.ts';
 import { metadataHashOf, subscribedNames } from './subscriptions.ts';
 import type { TopicView } from './topic-view.ts';
@@ -33,6 +37,15 @@ export interface ClassicDescription {
   readonly protocolName: string | null;
   readonly generation: number;
   readonly members: readonly ClassicMemberDescription[];
+}
+
+/** What changes of protocol ask of classic groups. */
+export interface ClassicSide {
+  describe(group: ClassicGroup): ClassicDescription;
+  /** Whoever waits in the group is told to join again. The group leaves the shard; the caller writes its tombstone. */
+  retire(shard: GroupShard, group: ClassicGroup): void;
+  /** Puts a stable group into the shard and gives the entries that keep it; a rebalance begins when it is written. */
+  adopt(shard: GroupShard, description: ClassicDescription, needsRebalance: boolean): readonly StoredEntry[];
 }
 
 export interface Upgrade {
@@ -62,7 +75,7 @@ export function upgrade(classic: ClassicDescription, topics: TopicView, settings
 
 function refuseUpgrade(classic: ClassicDescription, settings: ConsumerGroupSettings): void {
   if (!canUpgrade(settings)) refuse(classic, 'group.consumer.migration.policy does not allow it');
-  if (classic.protocolType !== EMBEDDED_PROTOCOL_TYPE) refuse(classic, 'its members are no consumers');
+  if (classic.protocolType !== CONSUMER_PROTOCOL_TYPE) refuse(classic, 'its members are no consumers');
   if (classic.members.length > settings.sizeMax) refuse(classic, `it has more than ${settings.sizeMax} members`);
 }
 
@@ -124,7 +137,7 @@ export function downgrade(
   if (joining !== null) members.push(...classicMemberOf(group, joining, replacedId ?? joining.id, topics));
   return {
     groupId: group.groupId,
-    protocolType: EMBEDDED_PROTOCOL_TYPE,
+    protocolType: CONSUMER_PROTOCOL_TYPE,
     protocolName: null,
     generation: group.epoch,
     members,

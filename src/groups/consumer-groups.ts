@@ -179,8 +179,9 @@ export class ConsumerGroups implements GroupProtocol {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Whole, for it is written down. */
   private get nowMs(): number {
-    return this.parts.alarms.nowMs();
+    return Math.floor(this.parts.alarms.nowMs());
   }
 
   private world(groupId: string): GroupWorld {
@@ -256,8 +257,8 @@ export class ConsumerGroups implements GroupProtocol {
       entries.push(...classic.adopt(shard, description, outcome.downgrade.needsRebalance));
       log.info(`the consumer group ${group.groupId} became a classic group`);
     } else {
-      for (const record of outcome.records) group.apply(record);
       entries.push(...outcome.records.map((record) => encodeConsumerRecord(group.groupId, record)));
+      for (const record of outcome.records) group.apply(record);
       this.perform(shard, group, outcome.effects);
     }
     if (entries.length > 0) return shard.append(entries);

@@ -36,7 +36,7 @@ export class MemberDesk {
       protocolType: wish.protocolType,
       mustKnowId: wish.mustKnowId && member.memberId === '' && member.instanceId === null,
     });
-    if (reply.answer === null) return refusedJoin(reply.errorCode, member.memberId);
+    if (reply.answer === null) return refusedJoin(reply.errorCode, '');
     const { memberId, generationId, protocolName } = reply.answer;
     if (reply.answer.errorCode !== errorCode.NONE) return refusedJoin(reply.answer.errorCode, memberId);
     return {

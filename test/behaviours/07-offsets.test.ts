@@ -347,7 +347,7 @@ describe('behaviour 48: the end of groups', () => {
       groupId: 'g',
       protocolType: 'consumer',
       groupState: 'Stable',
-      groupType: 'Classic',
+      groupType: 'classic',
     });
   });
 });

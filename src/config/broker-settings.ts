@@ -178,6 +178,11 @@ export const ownBrokerSettings = {
     max: 32_767,
     unit: 'replicas',
   }),
+  'perfbroker.group.consumer.rebalance.heartbeat.interval.ms': int(
+    500,
+    'How often members of a consumer group are told to call while it rebalances, if that is more often than otherwise.',
+    { min: 1, unit: 'ms' },
+  ),
   'offsets.retention.minutes': int(
     10_080,
     'Committed offsets are forgotten so long after the group has lost its last member.',

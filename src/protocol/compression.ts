@@ -108,7 +108,9 @@ export function looksCompressed(codec: number, bytes: Uint8Array, at: number, le
 
 function gunzip(input: Uint8Array, outputBytesMax: number): Uint8Array | null {
   try {
-    return gunzipSync(input, { maxOutputLength: Math.max(outputBytesMax, 1) });
+    // Node takes no maximum of 0.
+    const output = gunzipSync(input, { maxOutputLength: Math.max(outputBytesMax, 1) });
+    return output.length <= outputBytesMax ? output : null;
   } catch {
     return null;
   }

@@ -12,9 +12,84 @@ export interface CommandRow {
 
 export const commandTable: readonly CommandRow[] = [
   {
+    words: 'topic create',
+    summary: 'Create topics.',
+    load: async () => (await import('./topic-commands.ts')).topicCreate,
+  },
+  {
+    words: 'topic list',
+    summary: 'List topics.',
+    load: async () => (await import('./topic-commands.ts')).topicList,
+  },
+  {
+    words: 'topic describe',
+    summary: 'Show partitions, offsets and changed settings of topics.',
+    load: async () => (await import('./topic-commands.ts')).topicDescribe,
+  },
+  {
+    words: 'topic alter',
+    summary: 'Add partitions to topics, change their settings.',
+    load: async () => (await import('./topic-commands.ts')).topicAlter,
+  },
+  {
+    words: 'topic delete',
+    summary: 'Delete topics with all their records.',
+    load: async () => (await import('./topic-commands.ts')).topicDelete,
+  },
+  {
+    words: 'produce',
+    summary: 'Write lines from standard input, or a file, as records.',
+    load: async () => (await import('./produce.ts')).produce,
+  },
+  {
+    words: 'consume',
+    summary: 'Print records of topics as they come.',
+    load: async () => (await import('./consume.ts')).consume,
+  },
+  {
+    words: 'group list',
+    summary: 'List groups.',
+    load: async () => (await import('./group-commands.ts')).groupList,
+  },
+  {
+    words: 'group describe',
+    summary: 'Show state, offsets, lag and members of groups.',
+    load: async () => (await import('./group-commands.ts')).groupDescribe,
+  },
+  {
+    words: 'group reset',
+    summary: 'Move the offsets of a group without members.',
+    load: async () => (await import('./group-reset.ts')).groupReset,
+  },
+  {
+    words: 'group delete',
+    summary: 'Delete groups without members, with all their offsets.',
+    load: async () => (await import('./group-commands.ts')).groupDelete,
+  },
+  {
+    words: 'config get',
+    summary: 'Show settings of a topic, a group or a broker.',
+    load: async () => (await import('./config-commands.ts')).configGet,
+  },
+  {
+    words: 'config set',
+    summary: 'Change settings of a topic, a group or brokers, at once.',
+    load: async () => (await import('./config-commands.ts')).configSet,
+  },
+  {
     words: 'log dump',
     summary: 'Show and verify the batches, records and indexes of segment files.',
     load: async () => (await import('./log-dump.ts')).logDump,
+  },
+  {
+    words: 'perf produce',
+    summary: 'Measure how fast records can be written.',
+    load: async () => (await import('./perf-produce.ts')).perfProduce,
+  },
+  {
+    words: 'perf consume',
+    summary: 'Measure how fast records can be read.',
+    load: async () => (await import('./perf-consume.ts')).perfConsume,
   },
   {
     words: 'completion',

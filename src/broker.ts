@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { ControlPlane } from './apis/control-plane.ts';
-import { type ControlDesk, controlHandlers } from './apis/control-table.ts';
+import { controlHandlers } from './apis/control-table.ts';
 import { AlarmDriver } from './base/alarm-driver.ts';
 import { Alarms } from './base/alarms.ts';
 import { must } from './base/assert.ts';
@@ -19,6 +19,7 @@ import type { BrokerConfig } from './config/broker-config.ts';
 import { loadBrokerConfig } from './config/load.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
 import type { ConnectionFacts } from './net/control-lane.ts';
+import type { ProduceVerdict } from './net/control-port.ts';
 import { type RequestDesk, type StartedFront, startFront } from './net/start-front.ts';
 import type { ListenAddress } from './net/transport.ts';
 import { Registry } from './protocol/registry.ts';
@@ -27,12 +28,14 @@ import { fetch } from './protocol/schemas/01-fetch.ts';
 import { listOffsets } from './protocol/schemas/02-list-offsets.ts';
 import { offsetForLeaderEpoch } from './protocol/schemas/23-offset-for-leader-epoch.ts';
 import { FolderLock, readBootId } from './storage/folder-lock.ts';
+import { roomOf } from './storage/folder-room.ts';
 import { findPartitions } from './storage/found-folders.ts';
 import { LogDirectory } from './storage/log-directory.ts';
 import { NodeDisk } from './storage/node-disk.ts';
 import { BackgroundPool } from './workers/background-pool.ts';
 import { type BrokerSizes, brokerSizes } from './workers/broker-sizes.ts';
 import { Checkpoints } from './workers/checkpoints.ts';
+import { FileRemoval } from './workers/file-removal.ts';
 import { type StartedWorkers, startWorkers } from './workers/start-workers.ts';
 import { WorkerHost } from './workers/worker-host.ts';
 import { createCrc32c } from './zerocopy/crc32c.ts';
@@ -155,7 +158,7 @@ export class Broker {
       logLevel: this.parts.logLevel,
     });
     const onDeath = (cause: Error): void => this.fail(cause);
-    const workers = startWorkers({ ...this.parts, io, sizes, fronts: FRONTS, background, onDeath });
+    const workers = this.startWorkers(io, sizes, background, onDeath);
     this.workers = workers;
     const addresses = addressesOf(config.values);
     const { listen } = addresses;
@@ -179,7 +182,7 @@ export class Broker {
       const opened = await this.openData(sizes, workers, background);
       const alarms = new Alarms(() => systemClock.nowMs());
       const plane = this.planeOf(opened.controller, workers, alarms, addresses, io.native);
-      desk.open(plane.desk);
+      desk.open(plane);
       const driver = new AlarmDriver(alarms);
       driver.start();
       await plane.start();
@@ -203,6 +206,28 @@ export class Broker {
       await Promise.all([front.terminate(), workers.terminate(), background.close()]);
       throw error;
     }
+  }
+
+  private startWorkers(
+    io: ChosenIo,
+    sizes: BrokerSizes,
+    background: BackgroundPool,
+    onDeath: (cause: Error) => void,
+  ): StartedWorkers {
+    const { values } = this.parts.config;
+    return startWorkers({
+      ...this.parts,
+      io,
+      sizes,
+      fronts: FRONTS,
+      background,
+      removal: new FileRemoval(this.logger),
+      housekeeping: {
+        retentionCheckMs: values['log.retention.check.interval.ms'],
+        reserve: { folder: this.dataFolder, bytes: values['perfbroker.disk.reserve.bytes'] },
+      },
+      onDeath,
+    });
   }
 
   /** The catalog and every partition in it, put in order first where the last stop was not clean. */
@@ -257,6 +282,7 @@ export class Broker {
   ): ControlPlane {
     const crc = createCrc32c(native);
     return new ControlPlane({
+      dataFolder: { path: this.dataFolder, room: () => roomOf(this.dataFolder) },
       controller,
       port: workers.port,
       crc32c: (memory, at, length) => crc(memoryOf(memory.bytes, native), at, length),
@@ -303,6 +329,7 @@ export class Broker {
     const running = this.running;
     if (running === null) return this.stopWhileStarting();
     running.checkpoints.stop();
+    running.plane.release();
     await Promise.all(running.fronts.map((front) => front.stop()));
     running.alarms.stop();
     await running.plane.stop();
@@ -334,7 +361,7 @@ export class Broker {
 class OpeningDesk implements RequestDesk {
   readonly ranges: RequestDesk['ranges'];
   readonly flexibleSince: RequestDesk['flexibleSince'];
-  private desk: ControlDesk | null = null;
+  private plane: ControlPlane | null = null;
 
   constructor() {
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...DATA_APIS]);
@@ -342,14 +369,18 @@ class OpeningDesk implements RequestDesk {
     this.flexibleSince = registry.flexibleSince;
   }
 
-  open(desk: ControlDesk): void {
-    this.desk = desk;
+  open(plane: ControlPlane): void {
+    this.plane = plane;
   }
 
   answer(frame: Uint8Array, facts: ConnectionFacts): Promise<Uint8Array | null> {
     const { connection, peer, localHost, localPort } = facts;
-    const desk = must(this.desk, 'the doors open after the desk');
+    const { desk } = must(this.plane, 'the doors open after the desk');
     return desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } });
+  }
+
+  verify(body: Uint8Array, version: number): Promise<ProduceVerdict> {
+    return must(this.plane, 'the doors open after the desk').verifier.verify(body, version);
   }
 }
 

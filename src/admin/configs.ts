@@ -5,9 +5,11 @@
 import type { Catalog, CatalogTopic } from '../cluster/catalog.ts';
 import type { BrokerConfig, SettingSource } from '../config/broker-config.ts';
 import { brokerSettings } from '../config/broker-settings.ts';
+import { groupValues, layersOfGroup } from '../config/group-config.ts';
+import { groupSettings, isGroupKey } from '../config/group-settings.ts';
 import { type AnySetting, formatValue, type SettingType } from '../config/settings.ts';
-import { layersOfTopic } from '../config/topic-config.ts';
-import { isTopicKey, topicSettings } from '../config/topic-settings.ts';
+import { layersOfTopic, topicValue } from '../config/topic-config.ts';
+import { brokerChainOf, isTopicKey, topicSettings } from '../config/topic-settings.ts';
 import { errorCode } from '../protocol/errors.ts';
 import {
   CONFIG_TYPE_BOOLEAN,
@@ -16,12 +18,18 @@ import {
   CONFIG_TYPE_LIST,
   CONFIG_TYPE_LONG,
   CONFIG_TYPE_PASSWORD,
+  CONFIG_TYPE_SHORT,
   CONFIG_TYPE_STRING,
   RESOURCE_BROKER,
+  RESOURCE_BROKER_LOGGER,
+  RESOURCE_CLIENT_METRICS,
+  RESOURCE_GROUP,
   RESOURCE_TOPIC,
   SOURCE_DEFAULT,
   SOURCE_DYNAMIC_BROKER,
+  SOURCE_DYNAMIC_DEFAULT_BROKER,
   SOURCE_DYNAMIC_TOPIC,
+  SOURCE_GROUP,
   SOURCE_STATIC_BROKER,
 } from '../protocol/schemas/32-describe-configs.ts';
 import { type Refusal, refuse } from './refusal.ts';
@@ -30,6 +38,7 @@ import { problemOfTopicName } from './topic-names.ts';
 const typeCodes: { readonly [Type in SettingType]: number } = {
   boolean: CONFIG_TYPE_BOOLEAN,
   string: CONFIG_TYPE_STRING,
+  short: CONFIG_TYPE_SHORT,
   int: CONFIG_TYPE_INT,
   long: CONFIG_TYPE_LONG,
   double: CONFIG_TYPE_DOUBLE,
@@ -70,32 +79,71 @@ export function describeConfigs(catalog: Catalog, config: BrokerConfig, wish: Co
     case RESOURCE_TOPIC:
       return describeTopic(catalog, config, wish);
     case RESOURCE_BROKER:
-      return describeBroker(config, wish);
-    default: {
-      const message = `resources of the type ${wish.resourceType} have no settings here; ask for topics (2) or brokers (4)`;
-      return { refusal: refuse(errorCode.INVALID_REQUEST, message), configs: [] };
-    }
+      return describeBroker(catalog, config, wish);
+    case RESOURCE_GROUP:
+      return describeGroup(catalog, config, wish);
+    case RESOURCE_BROKER_LOGGER:
+      return refused(errorCode.INVALID_REQUEST, 'log levels are not kept as settings here; see --log-level');
+    case RESOURCE_CLIENT_METRICS:
+      return refused(errorCode.INVALID_REQUEST, 'this broker takes no client metrics, so there are no subscriptions');
+    default:
+      return refused(errorCode.INVALID_REQUEST, `there are no resources of the type ${wish.resourceType}`);
   }
+}
+
+/** One such resource spoils the whole request, as it does in Kafka. */
+export function isConfigResourceType(type: number): boolean {
+  return resourceTypes.has(type);
+}
+
+const resourceTypes: ReadonlySet<number> = new Set([
+  RESOURCE_TOPIC,
+  RESOURCE_BROKER,
+  RESOURCE_BROKER_LOGGER,
+  RESOURCE_CLIENT_METRICS,
+  RESOURCE_GROUP,
+]);
+
+function refused(code: number, message: string): ConfigAnswer {
+  return { refusal: refuse(code, message), configs: [] };
 }
 
 function describeTopic(catalog: Catalog, config: BrokerConfig, wish: ConfigWish): ConfigAnswer {
   const topic = catalog.topicsByName.get(wish.resourceName);
   if (topic !== undefined) return { refusal: null, configs: chosen(describeTopicConfigs(topic, config), wish.keys) };
   const problem = problemOfTopicName(wish.resourceName);
-  const refusal =
-    problem === null
-      ? refuse(errorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic '${wish.resourceName}'`)
-      : refuse(errorCode.INVALID_TOPIC_EXCEPTION, problem);
-  return { refusal, configs: [] };
+  if (problem !== null) return refused(errorCode.INVALID_TOPIC_EXCEPTION, problem);
+  return refused(errorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic '${wish.resourceName}'`);
 }
 
-/** The empty name stands for all brokers together: only what was set for all of them while they ran, which is nothing. */
-function describeBroker(config: BrokerConfig, wish: ConfigWish): ConfigAnswer {
+/** The empty name stands for all brokers together: what was set for all of them while they ran. */
+function describeBroker(catalog: Catalog, config: BrokerConfig, wish: ConfigWish): ConfigAnswer {
   const nodeId = String(config.values['node.id']);
-  if (wish.resourceName === '') return { refusal: null, configs: [] };
+  if (wish.resourceName === '') {
+    return { refusal: null, configs: chosen(describeClusterConfigs(catalog.clusterConfigs), wish.keys) };
+  }
   if (wish.resourceName === nodeId) return { refusal: null, configs: chosen(describeBrokerConfigs(config), wish.keys) };
   const message = `this is broker ${nodeId}, not '${wish.resourceName}'; ask that one, or leave the name empty for the cluster`;
-  return { refusal: refuse(errorCode.INVALID_REQUEST, message), configs: [] };
+  return refused(errorCode.INVALID_REQUEST, message);
+}
+
+/** Groups need not exist: the settings are those it would have. */
+function describeGroup(catalog: Catalog, config: BrokerConfig, wish: ConfigWish): ConfigAnswer {
+  const { resourceName } = wish;
+  if (resourceName === '') return refused(errorCode.INVALID_REQUEST, 'a group needs a name');
+  const overrides = catalog.groupConfigs.get(resourceName) ?? {};
+  const values = groupValues(overrides, config);
+  const described: DescribedConfig[] = [];
+  for (const [key, setting] of Object.entries(groupSettings)) {
+    if (!isGroupKey(key)) continue;
+    const synonyms = layersOfGroup(key, overrides, config).map((layer) => ({
+      name: layer.key,
+      value: layer.text,
+      source: layer.source === 'group' ? SOURCE_GROUP : sourceCode(layer.source),
+    }));
+    described.push(describedConfig(key, setting, formatValue(values[key]), synonyms, false));
+  }
+  return { refusal: null, configs: chosen(described, wish.keys) };
 }
 
 /** Every setting of a topic, by name; also for one that does not exist yet. */
@@ -109,7 +157,7 @@ export function describeTopicConfigs(topic: Pick<CatalogTopic, 'configs'>, confi
       value: layer.text,
       source: layer.source === 'topic' ? SOURCE_DYNAMIC_TOPIC : sourceCode(layer.source),
     }));
-    described.push(describedConfig(key, setting, formatValue(setting.default), synonyms, false));
+    described.push(describedConfig(key, setting, formatValue(topicValue(key, topic.configs, config)), synonyms, false));
   }
   return described;
 }
@@ -118,31 +166,40 @@ function describeBrokerConfigs(config: BrokerConfig): DescribedConfig[] {
   const described: DescribedConfig[] = [];
   for (const [key, setting] of Object.entries(brokerSettings)) {
     if (setting.isInternal) continue;
-    const synonyms = config.layersOf(key).map((layer) => ({
-      name: key,
-      value: layer.text,
-      source: sourceCode(layer.source),
-    }));
-    described.push(describedConfig(key, setting, null, synonyms, setting.change === 'restart'));
+    const own = config.layersOf(key);
+    const layers = own.length === 0 ? [] : brokerChainOf(key).flatMap((name) => config.layersOf(name));
+    const synonyms = layers.map((layer) => ({ name: layer.key, value: layer.text, source: sourceCode(layer.source) }));
+    const value = formatValue(config.entry(key).value);
+    described.push(describedConfig(key, setting, value, synonyms, setting.change === 'restart'));
   }
   return described.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The strongest synonym is the value in force. */
+function describeClusterConfigs(texts: { readonly [key: string]: string }): DescribedConfig[] {
+  const described: DescribedConfig[] = [];
+  for (const [key, text] of Object.entries(texts)) {
+    const setting = brokerSettings[key];
+    if (setting === undefined) continue;
+    const synonyms = [{ name: key, value: text, source: SOURCE_DYNAMIC_DEFAULT_BROKER }];
+    described.push(describedConfig(key, setting, text, synonyms, false));
+  }
+  return described;
+}
+
+/** The source is that of the strongest synonym. */
 function describedConfig(
   name: string,
   setting: AnySetting,
-  fallback: string | null,
+  value: string | null,
   synonyms: readonly ConfigSynonym[],
   isReadOnly: boolean,
 ): DescribedConfig {
-  const [best] = synonyms;
   const hidden = setting.isSensitive ? synonyms.map((synonym) => ({ ...synonym, value: null })) : synonyms;
   return {
     name,
-    value: setting.isSensitive ? null : (best?.value ?? fallback),
+    value: setting.isSensitive ? null : value,
     isReadOnly,
-    source: best?.source ?? SOURCE_DEFAULT,
+    source: synonyms[0]?.source ?? SOURCE_DEFAULT,
     isSensitive: setting.isSensitive,
     synonyms: hidden,
     type: typeCodes[setting.type],
@@ -152,6 +209,7 @@ function describedConfig(
 
 function sourceCode(source: SettingSource): number {
   if (source === 'default') return SOURCE_DEFAULT;
+  if (source === 'dynamic-cluster') return SOURCE_DYNAMIC_DEFAULT_BROKER;
   return source === 'dynamic' ? SOURCE_DYNAMIC_BROKER : SOURCE_STATIC_BROKER;
 }
 

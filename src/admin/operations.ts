@@ -30,6 +30,14 @@ export const TOPIC_OPERATIONS = bitsOf([
   operation.alterConfigs,
 ]);
 
+export const GROUP_OPERATIONS = bitsOf([
+  operation.read,
+  operation.delete,
+  operation.describe,
+  operation.alterConfigs,
+  operation.describeConfigs,
+]);
+
 export const CLUSTER_OPERATIONS = bitsOf([
   operation.create,
   operation.alter,

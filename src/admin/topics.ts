@@ -66,7 +66,16 @@ function checkedResult(one: Planned): TopicResult {
   return { name: one.name, refusal: null, plan: one.plan, topic: null };
 }
 
+/** One request makes no more, as in Kafka; then nothing of it is done. */
+const PARTITIONS_PER_REQUEST_MAX = 10_000;
+
 function planAll(controller: Controller, wishes: readonly TopicWish[]): Planned[] {
+  const total = wishes.reduce((sum, wish) => sum + Math.max(0, partitionCountOf(wish, controller.config)), 0);
+  if (total > PARTITIONS_PER_REQUEST_MAX) {
+    const message = `the request asks for ${total} partitions, more than ${PARTITIONS_PER_REQUEST_MAX}; split it`;
+    const names = new Set(wishes.map(({ name }) => name));
+    return [...names].map((name) => ({ name, refusal: refuse(errorCode.POLICY_VIOLATION, message) }));
+  }
   const byName = new Map<string, TopicWish>();
   const twice = new Set<string>();
   for (const wish of wishes) {
@@ -97,7 +106,7 @@ function collides(name: string, other: string): Planned {
 function planOne(controller: Controller, wish: TopicWish): Planned {
   const { name } = wish;
   const { catalog, config } = controller;
-  const refusal = refusalOfName(name, catalog) ?? refusalOfLayout(wish, config) ?? refusalOfConfigs(wish, config);
+  const refusal = refusalOfName(name, catalog) ?? refusalOfConfigs(wish, config) ?? refusalOfLayout(wish, config);
   if (refusal !== null) return { name, refusal };
   const partitionCount = partitionCountOf(wish, config);
   const noRoom = refusalOfCount(partitionCount, controller.roomForPartitions);
@@ -181,27 +190,36 @@ export interface DeleteResult {
   readonly refusal: Refusal | null;
 }
 
-/** One result a choice, in their order. Resolves when the folders are gone. */
+/** One result a choice, in their order; what is named twice is answered once. Resolves when the folders are gone. */
 export async function deleteTopics(controller: Controller, choices: readonly TopicChoice[]): Promise<DeleteResult[]> {
+  const distinct = [...new Map(choices.map((choice) => [`${choice.name} ${choice.id}`, choice])).values()];
   if (!controller.config.values['delete.topic.enable']) {
     const refusal = refuse(errorCode.TOPIC_DELETION_DISABLED, 'delete.topic.enable is false on this broker');
-    return choices.map((choice) => ({ choice, topic: null, refusal }));
+    return distinct.map((choice) => ({ choice, topic: null, refusal }));
   }
   let results: DeleteResult[] = [];
   await controller.deleteTopics((catalog) => {
-    results = chooseAll(catalog, choices);
+    results = chooseAll(catalog, choices, distinct);
     return results.flatMap(({ topic, refusal }) => (topic !== null && refusal === null ? topic.id : []));
   });
   return results;
 }
 
-function chooseAll(catalog: Catalog, choices: readonly TopicChoice[]): DeleteResult[] {
-  const found = choices.map((choice) => findTopic(catalog, choice));
+function chooseAll(
+  catalog: Catalog,
+  choices: readonly TopicChoice[],
+  distinct: readonly TopicChoice[],
+): DeleteResult[] {
   const counts = new Map<string, number>();
-  for (const topic of found) if (topic !== null) counts.set(topic.id, (counts.get(topic.id) ?? 0) + 1);
-  return choices.map((choice, index) => {
-    const topic = found[index] ?? null;
-    return { choice, topic, refusal: refusalOfChoice(choice, topic, counts) };
+  for (const choice of choices) {
+    const id = findTopic(catalog, choice)?.id ?? '';
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  return distinct.map((choice) => {
+    const topic = findTopic(catalog, choice);
+    if (topic === null || counts.get(topic.id) === 1) return { choice, topic, refusal: refusalOfChoice(choice, topic) };
+    const message = `the request names the topic '${topic.name}' twice; name it once`;
+    return { choice, topic: null, refusal: refuse(errorCode.INVALID_REQUEST, message) };
   });
 }
 
@@ -211,23 +229,14 @@ function findTopic(catalog: Catalog, choice: TopicChoice): CatalogTopic | null {
   return choice.id === null ? null : (catalog.topicsById.get(choice.id) ?? null);
 }
 
-function refusalOfChoice(
-  choice: TopicChoice,
-  topic: CatalogTopic | null,
-  counts: ReadonlyMap<string, number>,
-): Refusal | null {
+function refusalOfChoice(choice: TopicChoice, topic: CatalogTopic | null): Refusal | null {
   if (choice.name !== null && choice.id !== null) {
     return refuse(errorCode.INVALID_REQUEST, 'a topic was named both by name and by id; use one of them');
   }
   if (choice.name === null && choice.id === null) {
     return refuse(errorCode.INVALID_REQUEST, 'a topic was named neither by name nor by id; use one of them');
   }
-  if (topic === null) {
-    if (choice.name === null) return refuse(errorCode.UNKNOWN_TOPIC_ID, `there is no topic with the id ${choice.id}`);
-    return refuse(errorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic '${choice.name}'`);
-  }
-  if ((counts.get(topic.id) ?? 0) > 1) {
-    return refuse(errorCode.INVALID_REQUEST, `the request names the topic '${topic.name}' twice; name it once`);
-  }
-  return null;
+  if (topic !== null) return null;
+  if (choice.name === null) return refuse(errorCode.UNKNOWN_TOPIC_ID, `there is no topic with the id ${choice.id}`);
+  return refuse(errorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic '${choice.name}'`);
 }

@@ -7,6 +7,8 @@
  * partition in request order; a third pass writes the response. Every partition is answered for itself.
  *
  * acks=0 gets no response; if a partition fails, closing the connection is all that can be said.
+ *
+ * Batches of transactions are appended when the transaction coordinator knows of them: `produce-verification.ts`.
  */
 import { must } from '../base/assert.ts';
 import type { DataApi } from '../net/data-api.ts';
@@ -40,6 +42,7 @@ import {
   APPEND_FLAG_ZSTD_ALLOWED,
   APPEND_FLAGS,
   APPEND_LENGTH,
+  APPEND_UNVERIFIED,
   APPENDED_BASE_OFFSET_NUMBER,
   APPENDED_LOG_START_NUMBER,
   APPENDED_REASON,
@@ -47,15 +50,28 @@ import {
   APPENDED_TIME_NUMBER,
   JOB_APPEND,
   RECEIPT_ERROR,
+  RECEIPT_VERIFIED,
   SLOT_ENTRY,
   SLOT_EXCHANGE,
   SLOT_KIND,
   SLOT_PARTITION,
   SLOT_WORDS,
 } from '../zerocopy/layout.ts';
+import {
+  ask,
+  ENTRY_ERROR,
+  endRound,
+  flagsAgain,
+  hasReturned,
+  isAnswered,
+  mustHold,
+  noteOf,
+  noteReturned,
+  takeVerdict,
+  wantsNoAnswer,
+} from './produce-verification.ts';
 
-// Entry words and numbers.
-const ENTRY_ERROR = 0;
+// Entry words (3 and 4 are those of the verification) and numbers.
 const ENTRY_RECORD_INDEX = 1;
 const ENTRY_REASON = 2;
 const ENTRY_BASE_OFFSET = 0;
@@ -82,35 +98,47 @@ export class ProduceApi implements DataApi {
     const { bytes, view } = front.slab.memory;
     if (!cursor.begin(bytes, view, exchange.bodyAt, exchange.bodyEnd, exchange.version)) return BEGIN_BROKEN;
     if (!cursor.validate()) return BEGIN_BROKEN;
-    exchange.holdEntries(cursor.partitionTotal);
-    exchange.entryCount = cursor.partitionTotal;
-    exchange.note = cursor.acks;
+    const isTransactional = cursor.transactionalIdLength >= 0;
     const refusal = refusalOf(cursor);
+    if (exchange.entriesBegun === 0) {
+      if (isTransactional && mustHold(front, exchange)) return BEGIN_WAITS;
+      exchange.holdEntries(cursor.partitionTotal);
+      exchange.entryCount = cursor.partitionTotal;
+      exchange.note = noteOf(refusal === 0 ? cursor.acks : 1, isTransactional);
+    }
     let entry = 0;
     while (cursor.nextTopic()) {
-      const topic = cursor.hasTopicIds
-        ? front.routes.findById(bytes, cursor.topicIdAt)
-        : front.routes.findByName(bytes, cursor.nameAt, cursor.nameLength);
+      const topic = this.topicOf(front, bytes);
       while (cursor.nextPartition()) {
         // After a wait: what was sent already is passed over.
         if (entry >= exchange.entriesBegun) {
           const error = refusal !== 0 ? refusal : this.errorOf(topic, view);
           if (error !== 0) this.fail(exchange, entry, error);
-          else if (!this.append(front, exchange, entry, must(topic, 'a topic without error exists')))
+          else if (!this.append(front, exchange, entry, must(topic, 'a topic without error exists'), 0))
             return BEGIN_WAITS;
           exchange.entriesBegun = entry + 1;
         }
         entry += 1;
       }
     }
-    if (exchange.pending === 0) front.ready(exchange);
+    if (exchange.pending === 0 && this.onIdle(front, exchange)) front.ready(exchange);
     return BEGUN;
   }
 
   onReceipt(_front: FrontFace, exchange: Exchange, words: Int32Array, at: number, numbers: Float64Array): void {
+    if (words[at + SLOT_KIND] === RECEIPT_VERIFIED) {
+      takeVerdict(exchange, words, at);
+      return;
+    }
     const entry = words[at + SLOT_ENTRY]!;
     const to = entry * ENTRY_WORDS;
-    exchange.words[to + ENTRY_ERROR] = words[at + RECEIPT_ERROR]!;
+    const error = words[at + RECEIPT_ERROR]!;
+    exchange.words[to + ENTRY_ERROR] = error;
+    if (error === APPEND_UNVERIFIED) {
+      noteReturned(exchange, entry, words[at + APPENDED_RECORD_INDEX]!);
+      this.clear(exchange, entry);
+      return;
+    }
     exchange.words[to + ENTRY_RECORD_INDEX] = words[at + APPENDED_RECORD_INDEX]!;
     exchange.words[to + ENTRY_REASON] = words[at + APPENDED_REASON]!;
     const from = at >> 1;
@@ -120,14 +148,20 @@ export class ProduceApi implements DataApi {
     exchange.numbers[toNumber + ENTRY_LOG_START] = numbers[from + APPENDED_LOG_START_NUMBER]!;
   }
 
-  onIdle(): boolean {
-    return true;
+  onIdle(front: FrontFace, exchange: Exchange): boolean {
+    if (!hasReturned(exchange)) return true;
+    if (isAnswered(exchange)) {
+      if (!this.sendAgain(front, exchange)) front.again(exchange);
+      return exchange.pending === 0 && !hasReturned(exchange);
+    }
+    if (!ask(front, exchange)) front.again(exchange);
+    return !hasReturned(exchange);
   }
 
   onWake(): void {}
 
   settle(front: FrontFace, exchange: Exchange): number {
-    if (exchange.note === 0) return this.settleSilently(exchange);
+    if (wantsNoAnswer(exchange)) return this.settleSilently(exchange);
     const cursor = this.cursor;
     const { bytes, view } = front.slab.memory;
     const connection = must(exchange.connection, 'a settled exchange has its connection');
@@ -154,10 +188,42 @@ export class ProduceApi implements DataApi {
     if (slot === NO_PARTITION) return errorCode.UNKNOWN_TOPIC_OR_PARTITION;
     if (slot < 0) return errorCode.NOT_LEADER_OR_FOLLOWER;
     if (cursor.recordsLength <= 0) return errorCode.INVALID_RECORD;
-    return isTransactional(view, cursor) ? errorCode.INVALID_TXN_STATE : 0;
+    const isWithoutId = cursor.transactionalIdLength < 0 && isTransactional(view, cursor);
+    return isWithoutId ? errorCode.INVALID_TXN_STATE : 0;
   }
 
-  private append(front: FrontFace, exchange: Exchange, entry: number, topic: Topic): boolean {
+  /** What main allowed goes to its workers once more. False: a lane is full, the rest waits. */
+  private sendAgain(front: FrontFace, exchange: Exchange): boolean {
+    const cursor = this.cursor;
+    const { bytes, view } = front.slab.memory;
+    cursor.begin(bytes, view, exchange.bodyAt, exchange.bodyEnd, exchange.version);
+    cursor.validate();
+    let entry = 0;
+    while (cursor.nextTopic()) {
+      const topic = this.topicOf(front, bytes);
+      while (cursor.nextPartition()) {
+        const flags = flagsAgain(exchange, entry);
+        if (flags !== 0) {
+          const error = this.errorOf(topic, view);
+          if (error !== 0) this.fail(exchange, entry, error);
+          else if (this.append(front, exchange, entry, must(topic, 'a topic without error exists'), flags))
+            exchange.words[entry * ENTRY_WORDS + ENTRY_ERROR] = 0;
+          else return false;
+        }
+        entry += 1;
+      }
+    }
+    endRound(exchange);
+    return true;
+  }
+
+  private topicOf(front: FrontFace, bytes: Uint8Array): Topic | null {
+    const cursor = this.cursor;
+    if (cursor.hasTopicIds) return front.routes.findById(bytes, cursor.topicIdAt);
+    return front.routes.findByName(bytes, cursor.nameAt, cursor.nameLength);
+  }
+
+  private append(front: FrontFace, exchange: Exchange, entry: number, topic: Topic, flags: number): boolean {
     const cursor = this.cursor;
     const worker = topic.workers[cursor.partition]!;
     const slot = front.lanes.claim(worker);
@@ -171,13 +237,18 @@ export class ProduceApi implements DataApi {
     words[at + APPEND_AT] = cursor.recordsAt;
     words[at + APPEND_LENGTH] = cursor.recordsLength;
     const zstd = exchange.version >= ZSTD_SINCE ? APPEND_FLAG_ZSTD_ALLOWED : 0;
-    words[at + APPEND_FLAGS] = cursor.acks === ACKS_ALL ? zstd | APPEND_FLAG_ACKS_ALL : zstd;
+    words[at + APPEND_FLAGS] = flags | zstd | (cursor.acks === ACKS_ALL ? APPEND_FLAG_ACKS_ALL : 0);
     exchange.pending += 1;
     return true;
   }
 
   private fail(exchange: Exchange, entry: number, error: number): void {
     exchange.words[entry * ENTRY_WORDS + ENTRY_ERROR] = error;
+    this.clear(exchange, entry);
+  }
+
+  /** A result without offsets. */
+  private clear(exchange: Exchange, entry: number): void {
     exchange.words[entry * ENTRY_WORDS + ENTRY_RECORD_INDEX] = -1;
     exchange.words[entry * ENTRY_WORDS + ENTRY_REASON] = 0;
     exchange.numbers[entry * ENTRY_NUMBERS + ENTRY_BASE_OFFSET] = -1;
@@ -238,7 +309,5 @@ function isTransactional(view: DataView, cursor: ProduceCursor): boolean {
 
 /** What the request as a whole cannot have: the same error for each of its partitions. */
 function refusalOf(cursor: ProduceCursor): number {
-  if (cursor.acks < ACKS_ALL || cursor.acks > 1) return errorCode.INVALID_REQUIRED_ACKS;
-  // No partition was ever added to a transaction here, and that is what this code says.
-  return cursor.transactionalIdLength >= 0 ? errorCode.INVALID_TXN_STATE : 0;
+  return cursor.acks < ACKS_ALL || cursor.acks > 1 ? errorCode.INVALID_REQUIRED_ACKS : 0;
 }

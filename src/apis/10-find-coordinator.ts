@@ -1,19 +1,29 @@
 /**
- * FindCoordinator, versions 0 to 6: which broker keeps a group or a transaction. One key up to version 3, many from
- * version 4 on, share groups from version 6 on.
- *
- * Groups and transactions are not built yet, so every key is answered COORDINATOR_NOT_AVAILABLE. The API is advertised
- * nevertheless: a client that does not find it (librdkafka) takes the broker for an ancient one and turns LZ4 off.
+ * FindCoordinator, versions 0 to 6: which broker keeps a group, a transaction or a share partition. One key up to version
+ * 3, many from version 4 on, share partitions from version 6 on. A single node keeps everything itself, once the topic for
+ * it is there: the first question has it made.
  */
 import { type Refusal, refuse } from '../admin/refusal.ts';
-import type { RequestOf, ResponseInputOf } from '../protocol/api.ts';
+import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
-import { findCoordinator, KEY_TYPE_GROUP, KEY_TYPE_SHARE } from '../protocol/schemas/10-find-coordinator.ts';
-import { type ControlContext, defineHandler } from './define.ts';
+import {
+  findCoordinator,
+  KEY_TYPE_GROUP,
+  KEY_TYPE_SHARE,
+  KEY_TYPE_TRANSACTION,
+} from '../protocol/schemas/10-find-coordinator.ts';
+import { addressFor, type ControlContext, defineHandler } from './define.ts';
+
+type Request = RequestOf<typeof findCoordinator>;
+type Response = ResponseInputOf<typeof findCoordinator>;
+type Answer = ElementOf<NonNullable<Response['coordinators']>>;
 
 const MANY_KEYS_SINCE = 4;
 const SHARE_SINCE = 6;
 const NO_NODE = { nodeId: -1, host: '', port: -1 };
+
+/** Null: the coordinator of this key is here and ready. */
+type Ready = (key: string, context: ControlContext) => Promise<Refusal | null>;
 
 export const findCoordinatorHandler = defineHandler({
   api: findCoordinator,
@@ -22,33 +32,64 @@ export const findCoordinatorHandler = defineHandler({
     { kind: 'guarded', resource: 'transactional-id', operation: 'describe' },
   ],
 
-  handle: (request, context) => answer(request, context, refusalFor(request.keyType, context.apiVersion)),
+  async handle(request, context) {
+    const refusal = refusalOfType(request.keyType, context.apiVersion);
+    if (refusal !== null) return refused(request, context, refusal);
+    const ready = readyByType[request.keyType];
+    if (ready === undefined) return refused(request, context, notYet);
+    const keys = context.apiVersion < MANY_KEYS_SINCE ? [request.key] : request.coordinatorKeys;
+    const answers = await Promise.all(keys.map(async (key) => answerOf(key, await ready(key, context), context)));
+    return shape(answers, context);
+  },
 
-  refuse: (request, refusal, context) => answer(request, context, refusal),
+  refuse: (request, refusal, context) => refused(request, context, refusal),
 });
 
-function refusalFor(keyType: number, apiVersion: number): Refusal {
-  if (
-    keyType < KEY_TYPE_GROUP ||
-    keyType > KEY_TYPE_SHARE ||
-    (keyType === KEY_TYPE_SHARE && apiVersion < SHARE_SINCE)
-  ) {
-    return refuse(
-      errorCode.INVALID_REQUEST,
-      `coordinators of the type ${keyType} are not known in version ${apiVersion}`,
-    );
-  }
-  const what =
-    keyType === KEY_TYPE_GROUP ? 'consumer groups' : keyType === KEY_TYPE_SHARE ? 'share groups' : 'transactions';
-  return refuse(errorCode.COORDINATOR_NOT_AVAILABLE, `this broker does not have ${what} yet`);
+const readyByType: { readonly [keyType: number]: Ready | undefined } = {
+  [KEY_TYPE_GROUP]: async (key, { services }) => {
+    const code = await services.groups.coordinator.ready(key);
+    return code === errorCode.NONE ? null : refuse(code, 'the coordinator of groups is not available yet; try again');
+  },
+  [KEY_TYPE_TRANSACTION]: async (_key, { services }) => {
+    const code = await services.transactions.find();
+    return code === errorCode.NONE
+      ? null
+      : refuse(code, 'the coordinator of transactions is not available yet; try again');
+  },
+};
+
+function refusalOfType(keyType: number, apiVersion: number): Refusal | null {
+  const isKnown = keyType >= KEY_TYPE_GROUP && keyType <= KEY_TYPE_SHARE;
+  if (isKnown && (keyType !== KEY_TYPE_SHARE || apiVersion >= SHARE_SINCE)) return null;
+  return refuse(
+    errorCode.INVALID_REQUEST,
+    `coordinators of the type ${keyType} are not known in version ${apiVersion}`,
+  );
 }
 
-function answer(
-  request: RequestOf<typeof findCoordinator>,
-  { apiVersion }: ControlContext,
-  refusal: Refusal,
-): ResponseInputOf<typeof findCoordinator> {
-  const error = { errorCode: refusal.errorCode, errorMessage: refusal.message };
-  if (apiVersion < MANY_KEYS_SINCE) return { ...NO_NODE, ...error };
-  return { coordinators: request.coordinatorKeys.map((key) => ({ key, ...NO_NODE, ...error })) };
+const notYet = refuse(errorCode.COORDINATOR_NOT_AVAILABLE, 'this broker does not have share groups yet');
+
+function answerOf(key: string, refusal: Refusal | null, context: ControlContext): Answer {
+  if (refusal !== null) {
+    return { key, ...NO_NODE, errorCode: refusal.errorCode, errorMessage: refusal.message };
+  }
+  const { host, port } = addressFor(context);
+  const nodeId = context.services.controller.config.values['node.id'];
+  return { key, nodeId, host, port, errorCode: errorCode.NONE, errorMessage: null };
 }
+
+function refused(request: Request, context: ControlContext, refusal: Refusal): Response {
+  const keys = context.apiVersion < MANY_KEYS_SINCE ? [request.key] : request.coordinatorKeys;
+  return shape(
+    keys.map((key) => answerOf(key, refusal, context)),
+    context,
+  );
+}
+
+function shape(answers: readonly Answer[], { apiVersion }: ControlContext): Response {
+  if (apiVersion >= MANY_KEYS_SINCE) return { coordinators: answers };
+  const { key: _key, ...only } = answers[0] ?? answerNothing;
+  return only;
+}
+
+const answerNothing: Answer = { key: '', ...NO_NODE, errorCode: errorCode.INVALID_REQUEST };

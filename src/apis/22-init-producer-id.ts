@@ -1,13 +1,15 @@
 /**
- * InitProducerId, versions 0 to 5: a fresh producer id for an idempotent producer, with epoch 0.
- *
- * Transactions are not built yet: a transactional id is answered COORDINATOR_NOT_AVAILABLE, once the request as such
- * makes sense.
+ * InitProducerId, versions 0 to 5: who a producer is. Without a transactional id it gets a fresh producer id with epoch 0.
+ * With one it gets the id that goes with it under a new epoch, which fences whoever used it before; a transaction still
+ * open is aborted first, and the client has to come again (CONCURRENT_TRANSACTIONS).
  */
 import type { RequestOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { initProducerId } from '../protocol/schemas/22-init-producer-id.ts';
 import { defineHandler } from './define.ts';
+import { fencedUntil } from './transaction-errors.ts';
+
+const FENCED_SINCE = 4;
 
 export const initProducerIdHandler = defineHandler({
   api: initProducerId,
@@ -16,21 +18,22 @@ export const initProducerIdHandler = defineHandler({
     { kind: 'guarded', resource: 'transactional-id', operation: 'write' },
   ],
 
-  async handle(request, { services }) {
-    const { controller } = services;
-    const code = refusalCode(request, controller.config.values['transaction.max.timeout.ms']);
-    if (code !== errorCode.NONE) return { errorCode: code };
-    return { errorCode: errorCode.NONE, producerId: await controller.allocateProducerId(), producerEpoch: 0 };
+  async handle(request, { apiVersion, services }) {
+    const { transactionalId, producerId, producerEpoch } = request;
+    if ((producerId === -1) !== (producerEpoch === -1)) return { errorCode: errorCode.INVALID_REQUEST };
+    if (transactionalId === null) {
+      const fresh = await services.controller.allocateProducerId();
+      return { errorCode: errorCode.NONE, producerId: fresh, producerEpoch: 0 };
+    }
+    const answer = await services.transactions.init(initOf(request, transactionalId));
+    return { ...answer, errorCode: fencedUntil(FENCED_SINCE, apiVersion, answer.error) };
   },
 
   refuse: (_request, refusal) => ({ errorCode: refusal.errorCode }),
 });
 
-function refusalCode(request: RequestOf<typeof initProducerId>, timeoutMaxMs: number): number {
-  const { transactionalId, transactionTimeoutMs, producerId, producerEpoch } = request;
-  if ((producerId === -1) !== (producerEpoch === -1)) return errorCode.INVALID_REQUEST;
-  if (transactionalId === null) return errorCode.NONE;
-  if (transactionalId === '') return errorCode.INVALID_REQUEST;
-  if (transactionTimeoutMs <= 0 || transactionTimeoutMs > timeoutMaxMs) return errorCode.INVALID_TRANSACTION_TIMEOUT;
-  return errorCode.COORDINATOR_NOT_AVAILABLE;
+function initOf(request: RequestOf<typeof initProducerId>, transactionalId: string) {
+  const { producerId, producerEpoch, transactionTimeoutMs } = request;
+  const expected = producerId === -1 ? null : { producerId, producerEpoch };
+  return { transactionalId, timeoutMs: transactionTimeoutMs, expected };
 }

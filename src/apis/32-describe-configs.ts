@@ -1,9 +1,10 @@
 /**
- * DescribeConfigs, versions 1 to 4: the settings of topics and of this broker, each resource with an error of its own.
+ * DescribeConfigs, versions 1 to 4: the settings of topics, of this broker and of groups, each resource with an error of its own.
  * Types and documentation came with version 3; synonyms and documentation only on request.
  */
-import { type DescribedConfig, describeConfigs as describeAll } from '../admin/configs.ts';
-import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
+import { type DescribedConfig, describeConfigs as describeAll, isConfigResourceType } from '../admin/configs.ts';
+import { type Refusal, refuse } from '../admin/refusal.ts';
+import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { describeConfigs } from '../protocol/schemas/32-describe-configs.ts';
 import { defineHandler } from './define.ts';
@@ -16,16 +17,22 @@ export const describeConfigsHandler = defineHandler({
   access: [
     { kind: 'guarded', resource: 'topic', operation: 'describe-configs' },
     { kind: 'guarded', resource: 'cluster', operation: 'describe-configs' },
+    { kind: 'guarded', resource: 'group', operation: 'describe-configs' },
   ],
 
   handle(request, { services }) {
     const { catalog, config } = services.controller;
+    if (!request.resources.every(({ resourceType }) => isConfigResourceType(resourceType))) {
+      const message =
+        'the request names a type of resources that there is not; use topics (2), brokers (4) or groups (32)';
+      return refusedAll(request, refuse(errorCode.INVALID_REQUEST, message));
+    }
     return {
       results: request.resources.map(({ resourceType, resourceName, configurationKeys }) => {
         const answer = describeAll(catalog, config, { resourceType, resourceName, keys: configurationKeys });
         return {
           errorCode: answer.refusal?.errorCode ?? errorCode.NONE,
-          errorMessage: answer.refusal?.message ?? null,
+          errorMessage: answer.refusal?.message ?? '',
           resourceType,
           resourceName,
           configs: answer.configs.map((one) => configOf(one, request)),
@@ -34,16 +41,22 @@ export const describeConfigsHandler = defineHandler({
     };
   },
 
-  refuse: (request, refusal) => ({
-    results: request.resources.map(({ resourceType, resourceName }) => ({
-      errorCode: refusal.errorCode,
-      errorMessage: refusal.message,
-      resourceType,
-      resourceName,
-      configs: [],
-    })),
-  }),
+  refuse: (request, refusal) => refusedAll(request, refusal),
 });
+
+function refusedAll(
+  request: RequestOf<typeof describeConfigs>,
+  refusal: Refusal,
+): ResponseInputOf<typeof describeConfigs> {
+  const results = request.resources.map(({ resourceType, resourceName }) => ({
+    errorCode: refusal.errorCode,
+    errorMessage: refusal.message,
+    resourceType,
+    resourceName,
+    configs: [],
+  }));
+  return { results };
+}
 
 function configOf(
   config: DescribedConfig,

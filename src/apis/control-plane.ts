@@ -3,17 +3,23 @@
  * Built by the broker over real threads and by tests over hand-driven ones. It composes; it knows no request.
  */
 import { AutoCreation } from '../admin/auto-creation.ts';
-import { InternalTopics } from '../admin/internal-topics.ts';
+import { type FeatureRange, featuresOf } from '../admin/features.ts';
+import { InternalTopics, OFFSETS_TOPIC } from '../admin/internal-topics.ts';
+import type { DataFolder } from '../admin/log-dirs.ts';
 import type { Alarms } from '../base/alarms.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Controller } from '../cluster/controller.ts';
+import { CoordinatorLog } from '../cluster/coordinator-log.ts';
 import type { Address } from '../config/addresses.ts';
+import { createGroupServices, type GroupServices } from '../groups/group-services.ts';
 import type { Api } from '../protocol/api.ts';
 import type { Crc32c } from '../protocol/batch.ts';
 import { Registry } from '../protocol/registry.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
 import { ControlDesk, controlHandlers } from './control-table.ts';
-import type { ControlServices, FeatureRange } from './define.ts';
+import type { ControlServices } from './define.ts';
+import type { ProduceVerifier } from './produce-verifier.ts';
+import { composeTransactions } from './transaction-plane.ts';
 
 export interface ControlPlaneParts {
   readonly controller: Controller;
@@ -27,23 +33,35 @@ export interface ControlPlaneParts {
   readonly advertised: Address | null;
   /** APIs that the fronts answer themselves: part of ApiVersions, never seen here. */
   readonly dataApis: readonly Api[];
+  /** Left out: those whose APIs are there. */
   readonly features?: readonly FeatureRange[];
+  readonly dataFolder: DataFolder;
   readonly log: Logger;
 }
 
 export class ControlPlane {
   readonly desk: ControlDesk;
   readonly services: ControlServices;
+  /** Asked by the fronts about Produce requests. */
+  readonly verifier: ProduceVerifier;
 
   constructor(parts: ControlPlaneParts) {
     const { controller, log, alarms } = parts;
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...parts.dataApis]);
+    const internalTopics = new InternalTopics(controller);
+    const groups = this.groupsOf(parts, internalTopics);
+    const transactions = composeTransactions({ ...parts, internalTopics, groups: groups.coordinator });
+    this.verifier = transactions.verifier;
     this.services = {
       controller,
       autoCreation: new AutoCreation(controller, (message) => log.warn(message)),
-      internalTopics: new InternalTopics(controller),
+      internalTopics,
+      groups,
+      transactions: transactions.coordinator,
+      transactionMarkers: transactions.markers,
       ranges: registry.ranges,
-      features: parts.features ?? [],
+      features: parts.features ?? featuresOf(registry.ranges),
+      dataFolder: parts.dataFolder,
       advertised: parts.advertised,
     };
     this.desk = new ControlDesk({
@@ -56,11 +74,57 @@ export class ControlPlane {
 
   /** The catalog is open: coordinators read what they kept. Requests may come before this has resolved. */
   start(): Promise<void> {
+    this.services.groups.coordinator.start();
+    this.services.transactions.start();
     return Promise.resolve();
+  }
+
+  /** The broker is about to stop: who waits for others (members of a group for each other) is sent away. */
+  release(): void {
+    this.services.groups.coordinator.stop();
+    this.services.transactions.stop();
   }
 
   /** No request comes any more; what coordinators are writing is written when this resolves. */
   stop(): Promise<void> {
     return Promise.resolve();
   }
+
+  private groupsOf(parts: ControlPlaneParts, internalTopics: InternalTopics): GroupServices {
+    const { controller, alarms } = parts;
+    const values = () => controller.config.values;
+    return createGroupServices({
+      alarms,
+      log: parts.log,
+      openLog: (partition, place) =>
+        new CoordinatorLog({
+          port: parts.port,
+          place,
+          name: `${OFFSETS_TOPIC}-${partition}`,
+          crc32c: parts.crc32c,
+          nowMs: () => Math.floor(alarms.nowMs()),
+        }),
+      ensureTopic: async () => {
+        await internalTopics.ensure(OFFSETS_TOPIC);
+      },
+      subscribe: (listener) => controller.subscribe(listener),
+      retentionMs: () => values()['offsets.retention.minutes'] * 60_000,
+      upkeepEveryMs: () => values()['offsets.retention.check.interval.ms'],
+      classicRules: () => ({
+        sizeMax: values()['group.max.size'],
+        initialDelayMs: values()['group.initial.rebalance.delay.ms'],
+        sessionMinMs: values()['group.min.session.timeout.ms'],
+        sessionMaxMs: values()['group.max.session.timeout.ms'],
+      }),
+      uniqueText: () => uuidText(parts.randomBytes(16)),
+      offsetMetadataLengthMax: () => values()['offset.metadata.max.bytes'],
+      topicIdOf: (name) => controller.catalog.topicsByName.get(name)?.id ?? null,
+    });
+  }
+}
+
+/** As Java writes a random UUID. */
+function uuidText(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes).toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }

@@ -4,17 +4,22 @@
  * back into a response. It knows nothing of frames, sockets and threads.
  */
 import type { AutoCreation } from '../admin/auto-creation.ts';
+import type { FeatureRange } from '../admin/features.ts';
 import type { InternalTopics } from '../admin/internal-topics.ts';
+import type { DataFolder } from '../admin/log-dirs.ts';
 import { type Refusal, refusalOf } from '../admin/refusal.ts';
 import { isFault } from '../base/fault.ts';
 import type { Controller } from '../cluster/controller.ts';
 import type { Address } from '../config/addresses.ts';
+import type { GroupServices } from '../groups/group-services.ts';
 import type { Api } from '../protocol/api.ts';
 import { decodeRequest } from '../protocol/compile.ts';
 import { encodeResponseFrame } from '../protocol/frame.ts';
 import type { Reader } from '../protocol/reader.ts';
 import type { VersionRange } from '../protocol/registry.ts';
 import { Writer } from '../protocol/writer.ts';
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import type { MarkerWriter } from '../transactions/transaction-markers.ts';
 
 export interface ConnectionFacts {
   /** Small number, unique while the connection lives. */
@@ -30,19 +35,15 @@ export interface ControlServices {
   readonly controller: Controller;
   readonly autoCreation: AutoCreation;
   readonly internalTopics: InternalTopics;
+  readonly groups: GroupServices;
+  readonly transactions: TransactionCoordinator;
+  readonly transactionMarkers: MarkerWriter;
   /** What ApiVersions answers: all APIs of the broker, also those the fronts answer themselves. */
   readonly ranges: readonly VersionRange[];
   readonly features: readonly FeatureRange[];
+  readonly dataFolder: DataFolder;
   /** Told to clients instead of the address they dialled, or null. */
   readonly advertised: Address | null;
-}
-
-/** A feature this broker has, with the versions it knows and the one in force (null: it is not in force). */
-export interface FeatureRange {
-  readonly name: string;
-  readonly minVersion: number;
-  readonly maxVersion: number;
-  readonly level: number | null;
 }
 
 export interface ControlContext {
@@ -66,7 +67,9 @@ export type Access =
         | 'alter'
         | 'describe'
         | 'describe-configs'
+        | 'alter-configs'
         | 'idempotent-write'
+        | 'read'
         | 'write';
     };
 
@@ -124,4 +127,10 @@ export function addressFor(context: ControlContext): Address {
   if (advertised !== null) return advertised;
   const { host, port } = context.connection.local;
   return { host: host.startsWith('::ffff:') ? host.slice('::ffff:'.length) : host, port };
+}
+
+/** The client's address as groups keep it, in Kafka's spelling: a slash, and no port. */
+export function clientHost({ connection }: ControlContext): string {
+  const { peer } = connection;
+  return `/${peer.slice(0, peer.lastIndexOf(':'))}`;
 }

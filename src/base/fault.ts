@@ -16,14 +16,18 @@ export type FaultCode =
   | 'PB_IO_PATH'
   | 'PB_NATIVE'
   | 'PB_PROTOCOL'
+  | 'PB_CONNECTION'
+  | 'PB_ANSWER'
+  | 'PB_CLOSED'
   | 'PB_LIMIT'
   | 'PB_TIMEOUT'
   | 'PB_THREAD'
   /** The log of a coordinator could not be written: what it holds in memory is worth nothing until it is loaded anew. */
-  | 'PB_LOG_LOST';
+  | 'PB_LOG_LOST'
+  | 'PB_FENCED';
 
 export class Fault extends Error {
-  override readonly name = 'Fault';
+  override readonly name: string = 'Fault';
   readonly code: FaultCode;
 
   constructor(code: FaultCode, message: string, options?: { cause?: unknown }) {

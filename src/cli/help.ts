@@ -35,7 +35,7 @@ export function renderHelp(): string {
 }
 
 /** The order in which people need them. */
-const order = ['port', 'host', 'data', 'partitions', 'workers', 'io', 'durability', 'advertise'];
+const order = ['port', 'host', 'data', 'partitions', 'workers', 'io', 'durability', 'disk-reserve', 'advertise'];
 
 interface FlagRow {
   readonly name: string;

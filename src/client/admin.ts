@@ -1,51 +1,66 @@
 /**
- * Creates and deletes topics, and says what a cluster has. Used by benches, tests and the command line; it holds no state
- * but the view of the cluster it is given.
+ * The admin that programs, tools, tests and benches use: one area for each kind of thing, and shortcuts for the commonest
+ * wishes, which throw where an area tells outcomes. It holds no state but the view of the cluster it is given.
  */
 import { errorCode } from '../protocol/errors.ts';
-import { createTopics } from '../protocol/schemas/19-create-topics.ts';
-import { deleteTopics } from '../protocol/schemas/20-delete-topics.ts';
-import { AnswerError, checkAnswer } from './answer-error.ts';
+import { AdminRequests, demand } from './admin/admin-requests.ts';
+import { ClusterAdmin } from './admin/cluster.ts';
+import { ConfigAdmin } from './admin/configs.ts';
+import { GroupPositionAdmin } from './admin/group-positions.ts';
+import { GroupAdmin } from './admin/groups.ts';
+import { LogDirAdmin } from './admin/log-dirs.ts';
+import { PartitionRecordAdmin } from './admin/partition-records.ts';
+import { QuotaAdmin } from './admin/quotas.ts';
+import { SharePositionAdmin } from './admin/share-positions.ts';
+import { type NewTopic, TopicAdmin } from './admin/topics.ts';
+import { TransactionAdmin } from './admin/transactions.ts';
+import { errorCodeOf } from './answer-error.ts';
+import { CoordinatorFinder } from './coordinator-finder.ts';
 import type { ClusterView, TopicView } from './metadata.ts';
 
-export interface NewTopic {
-  readonly name: string;
-  /** -1 takes the broker's default. */
-  readonly partitions?: number;
-  readonly replicationFactor?: number;
-  readonly configs?: Readonly<Record<string, string>>;
+export interface AdminOptions {
+  /** For each call, retries included. */
+  readonly timeoutMs?: number;
 }
 
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 30_000;
 
 export class Admin {
-  readonly #cluster: ClusterView;
+  readonly topics: TopicAdmin;
+  readonly configs: ConfigAdmin;
+  readonly groups: GroupAdmin;
+  readonly groupPositions: GroupPositionAdmin;
+  readonly sharePositions: SharePositionAdmin;
+  readonly partitionRecords: PartitionRecordAdmin;
+  readonly logDirs: LogDirAdmin;
+  readonly transactions: TransactionAdmin;
+  readonly quotas: QuotaAdmin;
+  readonly cluster: ClusterAdmin;
+  readonly #view: ClusterView;
 
-  constructor(cluster: ClusterView) {
-    this.#cluster = cluster;
+  constructor(
+    view: ClusterView,
+    options: AdminOptions = {},
+    coordinators: CoordinatorFinder = new CoordinatorFinder(view),
+  ) {
+    const requests = new AdminRequests(view, coordinators, options.timeoutMs ?? TIMEOUT_MS);
+    this.#view = view;
+    this.topics = new TopicAdmin(requests);
+    this.configs = new ConfigAdmin(requests);
+    this.groups = new GroupAdmin(requests);
+    this.groupPositions = new GroupPositionAdmin(requests);
+    this.sharePositions = new SharePositionAdmin(requests);
+    this.partitionRecords = new PartitionRecordAdmin(requests);
+    this.logDirs = new LogDirAdmin(requests);
+    this.transactions = new TransactionAdmin(requests);
+    this.quotas = new QuotaAdmin(requests);
+    this.cluster = new ClusterAdmin(requests);
   }
 
   /** Makes a topic and waits until every partition of it has a leader. A topic that is there already is an error. */
   async createTopic(topic: NewTopic): Promise<TopicView> {
-    const connection = await this.#cluster.controllerConnection();
-    const configs = Object.entries(topic.configs ?? {}).map(([name, value]) => ({ name, value }));
-    const answer = await connection.request(createTopics, {
-      topics: [
-        {
-          name: topic.name,
-          numPartitions: topic.partitions ?? -1,
-          replicationFactor: topic.replicationFactor ?? -1,
-          assignments: [],
-          configs,
-        },
-      ],
-      timeoutMs: TIMEOUT_MS,
-    });
-    for (const made of answer.topics) {
-      if (made.errorCode !== 0) throw new AnswerError(made.errorCode, `creating topic ${made.name}`, made.errorMessage);
-    }
-    this.#cluster.forget(topic.name);
-    return this.#cluster.topic(topic.name);
+    demand(await this.topics.create([topic]));
+    return this.#view.topic(topic.name);
   }
 
   /** Like `createTopic`, but content with a topic that is there. */
@@ -53,19 +68,16 @@ export class Admin {
     try {
       return await this.createTopic(topic);
     } catch (error) {
-      if (error instanceof AnswerError && error.code === errorCode.TOPIC_ALREADY_EXISTS)
-        return this.#cluster.topic(topic.name);
+      if (errorCodeOf(error) === errorCode.TOPIC_ALREADY_EXISTS) return this.#view.topic(topic.name);
       throw error;
     }
   }
 
   async deleteTopic(name: string): Promise<void> {
-    const connection = await this.#cluster.controllerConnection();
-    const version = connection.versionOf(deleteTopics);
-    const wanted = version >= 6 ? { topics: [{ name }] } : { topicNames: [name] };
-    const answer = await connection.request(deleteTopics, { ...wanted, timeoutMs: TIMEOUT_MS }, version);
-    this.#cluster.forget(name);
-    for (const { errorCode: code, errorMessage } of answer.responses)
-      checkAnswer(code, `deleting topic ${name}`, errorMessage);
+    demand(await this.topics.delete([name]));
+  }
+
+  async close(): Promise<void> {
+    await this.#view.close();
   }
 }

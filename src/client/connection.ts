@@ -2,7 +2,7 @@
  * One TCP connection to a broker: requests go out in order, answers are matched by correlation id, and versions are agreed
  * on once with ApiVersions. Used by everything in this folder. It knows frames and schemas, not topics or leaders.
  */
-import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { assert } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
 import type { Api } from '../protocol/api.ts';
@@ -12,16 +12,21 @@ import { Reader } from '../protocol/reader.ts';
 import { apiVersions } from '../protocol/schemas/18-api-versions.ts';
 import { Writer } from '../protocol/writer.ts';
 import { checkAnswer } from './answer-error.ts';
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+import { type Address, type Dial, dialTcp } from './dial.ts';
 
 export interface ConnectionOptions extends Address {
   readonly clientId?: string;
   readonly requestTimeoutMs?: number;
   readonly connectTimeoutMs?: number;
+  /** Plain TCP without it. */
+  readonly dial?: Dial;
+}
+
+/** The level of a feature that the whole cluster has agreed on. */
+export interface FinalizedFeature {
+  readonly name: string;
+  readonly maxVersionLevel: number;
+  readonly minVersionLevel: number;
 }
 
 interface Pending {
@@ -42,17 +47,18 @@ const APIS_MAX = 1024;
 export class Connection {
   readonly host: string;
   readonly port: number;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #clientId: string;
   readonly #requestTimeoutMs: number;
   readonly #pending = new Map<number, Pending>();
   readonly #writer = new Writer(REQUEST_BYTES_MAX);
   readonly #brokerVersions = new Map<number, readonly [number, number]>();
+  readonly #features = new Map<string, FinalizedFeature>();
   readonly #inbox = new Inbox();
   #correlationId = 0;
   #failure: Fault | null = null;
 
-  private constructor(socket: Socket, options: ConnectionOptions) {
+  private constructor(socket: Duplex, options: ConnectionOptions) {
     this.host = options.host;
     this.port = options.port;
     this.#socket = socket;
@@ -65,9 +71,15 @@ export class Connection {
 
   /** Connects and asks which versions the broker speaks. */
   static async open(options: ConnectionOptions): Promise<Connection> {
-    const socket = await dial(options);
+    const { host, port } = options;
+    const socket = await (options.dial ?? dialTcp)({ host, port }, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     const connection = new Connection(socket, options);
-    await connection.#agreeOnVersions();
+    try {
+      await connection.#agreeOnVersions();
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
     return connection;
   }
 
@@ -78,6 +90,40 @@ export class Connection {
   /** How many requests wait for their answers. */
   get inFlightCount(): number {
     return this.#pending.size;
+  }
+
+  /** Bytes that wait for the peer to take them: what is sent without an answer has no other back-pressure. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Resolves when nothing waits to be sent any more, or when the connection is gone. */
+  sent(): Promise<void> {
+    if (!this.isOpen || this.#socket.writableLength === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#socket.off('drain', done);
+        this.#socket.off('close', done);
+        resolve();
+      };
+      this.#socket.on('drain', done);
+      this.#socket.on('close', done);
+      if (!this.#socket.writableNeedDrain) done();
+    });
+  }
+
+  /** 0 where the cluster has not agreed on the feature. */
+  featureLevel(name: string): number {
+    return this.#features.get(name)?.maxVersionLevel ?? 0;
+  }
+
+  get features(): readonly FinalizedFeature[] {
+    return [...this.#features.values()];
+  }
+
+  /** Every API the broker states, with its versions. */
+  get brokerApis(): readonly (readonly [apiKey: number, minVersion: number, maxVersion: number])[] {
+    return [...this.#brokerVersions].map(([key, [min, max]]) => [key, min, max]);
   }
 
   hasApi(api: Pick<Api, 'key'>): boolean {
@@ -107,13 +153,12 @@ export class Connection {
     api: Api<unknown, RequestInput, Response, unknown>,
     body: RequestInput,
     version: number = this.versionOf(api),
+    timeoutMs: number = this.#requestTimeoutMs,
   ): Promise<Response> {
     return new Promise((resolve, reject) => {
       const correlationId = this.#write(api, version, body);
-      const timer = setTimeout(
-        () => this.#fail(`${api.name} was not answered in ${this.#requestTimeoutMs} ms`, null),
-        this.#requestTimeoutMs,
-      );
+      const late = (): void => this.#fail(`${api.name} was not answered in ${timeoutMs} ms`, null);
+      const timer = setTimeout(late, timeoutMs);
       const settle = (frame: Uint8Array): void => {
         try {
           const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
@@ -159,6 +204,7 @@ export class Connection {
     checkAnswer(answer.errorCode, 'ApiVersions');
     if (answer.apiKeys.length > APIS_MAX)
       throw new Fault('PB_PROTOCOL', 'ApiVersions names more APIs than there can be');
+    for (const feature of answer.finalizedFeatures.slice(0, APIS_MAX)) this.#features.set(feature.name, feature);
     for (const { apiKey, minVersion, maxVersion } of answer.apiKeys) {
       this.#brokerVersions.set(apiKey, [minVersion, maxVersion]);
     }
@@ -185,7 +231,7 @@ export class Connection {
 
   #fail(what: string, cause: unknown): void {
     if (this.#failure !== null) return;
-    this.#failure = new Fault('PB_PROTOCOL', `connection to ${this.host}:${this.port}: ${what}`, { cause });
+    this.#failure = new Fault('PB_CONNECTION', `connection to ${this.host}:${this.port}: ${what}`, { cause });
     this.#socket.destroy();
     for (const pending of this.#pending.values()) {
       clearTimeout(pending.timer);
@@ -234,26 +280,4 @@ export class Inbox {
     this.#chunks = [whole];
     return whole;
   }
-}
-
-function dial(options: ConnectionOptions): Promise<Socket> {
-  const { host, port } = options;
-  const timeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true });
-    const refuse = (what: string, cause: unknown): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      reject(
-        new Fault('PB_PROTOCOL', `no connection to ${host}:${port}: ${what}; is a broker running there?`, { cause }),
-      );
-    };
-    const timer = setTimeout(() => refuse(`nothing within ${timeoutMs} ms`, null), timeoutMs);
-    socket.once('error', (error) => refuse(error.message, error));
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      socket.removeAllListeners('error');
-      resolve(socket);
-    });
-  });
 }

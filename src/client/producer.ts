@@ -80,7 +80,7 @@ export class Producer {
       try {
         return await this.#trySend(batch);
       } catch (error) {
-        const mayRetry = error instanceof AnswerError && isRetriable(error.code) && attempt < TRIES_MAX;
+        const mayRetry = error instanceof AnswerError && error.isRetriable && attempt < TRIES_MAX;
         if (!mayRetry) throw error;
         this.#cluster.forget(batch.topic);
       }

@@ -25,9 +25,19 @@ export type CatalogRecord =
   /** After an unclean stop: every partition goes on under the next leader epoch. */
   | { readonly kind: 'leader-epochs-bumped' }
   | { readonly kind: 'topic-configs'; readonly id: string; readonly configs: { readonly [key: string]: string } }
+  /** What a client set for this broker; the whole set. */
   | { readonly kind: 'broker-configs'; readonly configs: { readonly [key: string]: string } }
+  /** What a client set for all brokers of the cluster; the whole set. */
+  | { readonly kind: 'cluster-configs'; readonly configs: { readonly [key: string]: string } }
+  /** An empty set removes the group's row. */
+  | { readonly kind: 'group-configs'; readonly group: string; readonly configs: { readonly [key: string]: string } }
+  /** No values remove the row. */
+  | { readonly kind: 'client-quota'; readonly entity: QuotaEntity; readonly values: { readonly [key: string]: number } }
   /** Producer ids below `next` may have been handed out. */
   | { readonly kind: 'producer-ids'; readonly next: number };
+
+/** Whom a quota is for: name by type (`user`, `client-id`, `ip`), null for everybody who has none of his own. */
+export type QuotaEntity = { readonly [type: string]: string | null };
 
 export type ReadRecords =
   | { readonly state: 'good'; readonly records: readonly CatalogRecord[] }
@@ -95,7 +105,17 @@ function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecor
     case 'topic-configs':
       return typeof id === 'string' && configs !== null ? good({ kind, id, configs }) : damaged;
     case 'broker-configs':
+    case 'cluster-configs':
       return configs === null ? damaged : good({ kind, configs });
+    case 'group-configs': {
+      const group = fields.get('group');
+      return typeof group === 'string' && configs !== null ? good({ kind, group, configs }) : damaged;
+    }
+    case 'client-quota': {
+      const entity = entityOf(fields.get('entity'));
+      const values = figuresOf(fields.get('values'));
+      return entity !== null && values !== null ? good({ kind, entity, values }) : damaged;
+    }
     case 'producer-ids': {
       const next = fields.get('next');
       return typeof next === 'number' ? good({ kind, next }) : damaged;
@@ -127,4 +147,24 @@ function numbersOf(value: unknown): readonly number[] | null {
     numbers.push(Number(item));
   }
   return numbers;
+}
+
+function entityOf(value: unknown): QuotaEntity | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const entity: { [type: string]: string | null } = {};
+  for (const [type, name] of Object.entries(value)) {
+    if (typeof name !== 'string' && name !== null) return null;
+    entity[type] = name;
+  }
+  return entity;
+}
+
+function figuresOf(value: unknown): { readonly [key: string]: number } | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const figures: { [key: string]: number } = {};
+  for (const [key, figure] of Object.entries(value)) {
+    if (typeof figure !== 'number') return null;
+    figures[key] = figure;
+  }
+  return figures;
 }

@@ -4,7 +4,7 @@
  * `placement.ts`, because that is decided anew at every start.
  */
 import { assert, assertNever } from '../base/assert.ts';
-import type { CatalogRecord } from './catalog-records.ts';
+import type { CatalogRecord, QuotaEntity } from './catalog-records.ts';
 
 export interface CatalogTopic {
   readonly name: string;
@@ -14,6 +14,16 @@ export interface CatalogTopic {
   readonly configs: { readonly [key: string]: string };
   /** Index is the partition's number. */
   readonly leaderEpochs: readonly number[];
+}
+
+export interface ClientQuota {
+  readonly entity: QuotaEntity;
+  readonly values: { readonly [key: string]: number };
+}
+
+/** The same text for the same entity, however it was put together. */
+export function entityKey(entity: QuotaEntity): string {
+  return JSON.stringify(Object.entries(entity).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 const internalNames = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state']);
@@ -31,6 +41,11 @@ export class Catalog {
   /** Ids of deleted topics whose folders may still be on disk: such folders must not be adopted. */
   readonly leaving: ReadonlySet<string>;
   readonly brokerConfigs: { readonly [key: string]: string };
+  readonly clusterConfigs: { readonly [key: string]: string };
+  /** By group id: only groups that have settings of their own. */
+  readonly groupConfigs: ReadonlyMap<string, { readonly [key: string]: string }>;
+  /** By `entityKey`. */
+  readonly clientQuotas: ReadonlyMap<string, ClientQuota>;
   readonly nextProducerId: number;
 
   private constructor(draft: Draft) {
@@ -40,6 +55,9 @@ export class Catalog {
     this.topicsById = draft.topicsById;
     this.leaving = draft.leaving;
     this.brokerConfigs = draft.brokerConfigs;
+    this.clusterConfigs = draft.clusterConfigs;
+    this.groupConfigs = draft.groupConfigs;
+    this.clientQuotas = draft.clientQuotas;
     this.nextProducerId = draft.nextProducerId;
   }
 
@@ -54,6 +72,9 @@ export class Catalog {
       topicsById: new Map(this.topicsById),
       leaving: new Set(this.leaving),
       brokerConfigs: this.brokerConfigs,
+      clusterConfigs: this.clusterConfigs,
+      groupConfigs: new Map(this.groupConfigs),
+      clientQuotas: new Map(this.clientQuotas),
       nextProducerId: this.nextProducerId,
     };
     for (const record of records) applyRecord(draft, record);
@@ -69,6 +90,10 @@ export class Catalog {
     ];
     if (Object.keys(this.brokerConfigs).length > 0)
       records.push({ kind: 'broker-configs', configs: this.brokerConfigs });
+    if (Object.keys(this.clusterConfigs).length > 0)
+      records.push({ kind: 'cluster-configs', configs: this.clusterConfigs });
+    for (const [group, configs] of this.groupConfigs) records.push({ kind: 'group-configs', group, configs });
+    for (const quota of this.clientQuotas.values()) records.push({ kind: 'client-quota', ...quota });
     for (const topic of this.topicsByName.values()) records.push({ kind: 'topic', ...topic });
     for (const id of this.leaving) records.push({ kind: 'topic-gone', id });
     return records;
@@ -82,6 +107,9 @@ interface Draft {
   readonly topicsById: Map<string, CatalogTopic>;
   readonly leaving: Set<string>;
   brokerConfigs: { readonly [key: string]: string };
+  clusterConfigs: { readonly [key: string]: string };
+  readonly groupConfigs: Map<string, { readonly [key: string]: string }>;
+  readonly clientQuotas: Map<string, ClientQuota>;
   nextProducerId: number;
 }
 
@@ -93,6 +121,9 @@ function emptyDraft(): Draft {
     topicsById: new Map(),
     leaving: new Set(),
     brokerConfigs: {},
+    clusterConfigs: {},
+    groupConfigs: new Map(),
+    clientQuotas: new Map(),
     nextProducerId: 0,
   };
 }
@@ -135,6 +166,19 @@ function applyRecord(draft: Draft, record: CatalogRecord): void {
     case 'broker-configs':
       draft.brokerConfigs = record.configs;
       return;
+    case 'cluster-configs':
+      draft.clusterConfigs = record.configs;
+      return;
+    case 'group-configs':
+      if (Object.keys(record.configs).length === 0) draft.groupConfigs.delete(record.group);
+      else draft.groupConfigs.set(record.group, record.configs);
+      return;
+    case 'client-quota': {
+      const { entity, values } = record;
+      if (Object.keys(values).length === 0) draft.clientQuotas.delete(entityKey(entity));
+      else draft.clientQuotas.set(entityKey(entity), { entity, values });
+      return;
+    }
     case 'producer-ids':
       draft.nextProducerId = record.next;
       return;

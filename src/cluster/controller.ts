@@ -12,6 +12,7 @@ import { assert, must } from '../base/assert.ts';
 import { Fault, isFault } from '../base/fault.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import { topicValues } from '../config/topic-config.ts';
+import type { ProducerFacts } from '../storage/producer-entry.ts';
 import { type FoundFolder, type LeftoverFolder, planAdoption } from './adoption.ts';
 import { Catalog, type CatalogTopic } from './catalog.ts';
 import type { CatalogRecord } from './catalog-records.ts';
@@ -64,6 +65,8 @@ export interface TopicOutcome {
   readonly fault: Fault | null;
 }
 
+export type SettingsObserver = (catalog: Catalog, config: BrokerConfig) => void;
+
 export interface PartitionsPlan {
   readonly topicId: string;
   readonly addCount: number;
@@ -78,6 +81,8 @@ export class Controller {
   private current = Catalog.empty;
   private currentConfig: BrokerConfig;
   private isStarted = false;
+  private recordsWritten = 0;
+  private readonly observers = new Set<SettingsObserver>();
 
   constructor(parts: ControllerParts) {
     this.parts = parts;
@@ -93,6 +98,16 @@ export class Controller {
   /** The broker's settings with those a client has set. */
   get config(): BrokerConfig {
     return this.currentConfig;
+  }
+
+  /** Records of the metadata file, counted from the start as if it had just been compacted. */
+  get recordCount(): number {
+    return this.recordsWritten;
+  }
+
+  /** For what changes nothing in the catalog. */
+  get host(): PartitionHost {
+    return this.parts.host;
   }
 
   /** Changes that wait or run. */
@@ -116,6 +131,12 @@ export class Controller {
     return this.routes.topic(topicId)?.partitions ?? [];
   }
 
+  /** Null: there is no such partition. */
+  async describeProducers(topic: string, partition: number): Promise<readonly ProducerFacts[] | null> {
+    const place = this.placeOf(topic, partition);
+    return place === null ? null : await this.parts.host.describeProducers(place);
+  }
+
   subscribe(listener: RouteListener): () => void {
     return this.routes.subscribe(listener);
   }
@@ -128,8 +149,10 @@ export class Controller {
       const adoption = planAdoption(this.current, options.found, this.parts.randomBytes);
       const isFirst = this.current.clusterId === '';
       this.current = this.current.with(this.startRecords(options, adoption.records, isFirst));
-      await this.parts.store.replaceAll(this.current.toRecords());
-      this.currentConfig = this.parts.config.withDynamic(this.current.brokerConfigs);
+      const records = this.current.toRecords();
+      await this.parts.store.replaceAll(records);
+      this.recordsWritten = records.length;
+      this.currentConfig = this.configOf(this.current);
       const problems = await this.openAll();
       this.isStarted = true;
       return {
@@ -204,20 +227,28 @@ export class Controller {
     });
   }
 
-  setTopicConfigs(topicId: string, configs: { readonly [key: string]: string }): Promise<void> {
+  /**
+   * Changes that place nothing: settings and quotas. The plan runs on the latest catalog; what its records say is in force
+   * everywhere when this resolves with the plan's outcome.
+   */
+  amend<Outcome>(
+    plan: (catalog: Catalog) => { readonly records: readonly CatalogRecord[]; readonly outcome: Outcome },
+  ): Promise<Outcome> {
     return this.change(async () => {
-      await this.commit([{ kind: 'topic-configs', id: topicId, configs }]);
-      await this.configure([this.topicOf(topicId)]);
+      const { records, outcome } = plan(this.current);
+      await this.commit(records);
+      await this.enforce(records);
+      return outcome;
     });
   }
 
-  /** The texts were checked; the whole set is replaced. */
-  setBrokerConfigs(configs: { readonly [key: string]: string }): Promise<void> {
-    return this.change(async () => {
-      await this.commit([{ kind: 'broker-configs', configs }]);
-      this.currentConfig = this.parts.config.withDynamic(configs);
-      await this.configure([...this.current.topicsByName.values()]);
-    });
+  /** Called at once, and after each change of settings or quotas; the returned function ends it. */
+  observeSettings(observer: SettingsObserver): () => void {
+    this.observers.add(observer);
+    observer(this.current, this.currentConfig);
+    return () => {
+      this.observers.delete(observer);
+    };
   }
 
   async allocateProducerId(): Promise<number> {
@@ -244,6 +275,7 @@ export class Controller {
     if (records.length === 0) return;
     const next = this.current.with(records);
     await this.parts.store.append(records);
+    this.recordsWritten += records.length;
     this.current = next;
   }
 
@@ -308,6 +340,19 @@ export class Controller {
     await this.parts.host.closePartitions(partitions, { remove: true });
     this.placement.give(partitions, this.parts.nowMs());
     await this.commit(topics.map((topic) => ({ kind: 'topic-removed', id: topic.id })));
+  }
+
+  private configOf(catalog: Catalog): BrokerConfig {
+    return this.parts.config.withDynamic({ broker: catalog.brokerConfigs, cluster: catalog.clusterConfigs });
+  }
+
+  private async enforce(records: readonly CatalogRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const isForAll = records.some(({ kind }) => kind === 'broker-configs' || kind === 'cluster-configs');
+    if (isForAll) this.currentConfig = this.configOf(this.current);
+    const changed = records.flatMap((record) => (record.kind === 'topic-configs' ? this.topicOf(record.id) : []));
+    await this.configure(isForAll ? [...this.current.topicsByName.values()] : changed);
+    for (const observer of this.observers) observer(this.current, this.currentConfig);
   }
 
   private async configure(topics: readonly CatalogTopic[]): Promise<void> {

@@ -44,6 +44,11 @@ export class FileStore implements MetadataStore {
     const bytes = encodeFrame(records);
     try {
       await writeWhole(file, bytes, this.endPosition);
+    } catch (cause) {
+      this.isPoisoned = !(codeOf(cause) === 'ENOSPC' && (await this.isCutBack(file)));
+      throw unwritable(this.path, cause);
+    }
+    try {
       await file.datasync();
     } catch (cause) {
       this.isPoisoned = true;
@@ -78,6 +83,16 @@ export class FileStore implements MetadataStore {
     const file = this.file;
     this.file = null;
     if (file !== null) await file.close();
+  }
+
+  /** A full disk is no reason to trust the file less, if what it took of the record is gone again. */
+  private async isCutBack(file: FileHandle): Promise<boolean> {
+    try {
+      await file.truncate(this.endPosition);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   private usableFile(): FileHandle {
@@ -146,7 +161,7 @@ function codeOf(error: unknown): string {
 function unwritable(path: string, cause: unknown): Fault {
   const code = codeOf(cause);
   if (code === 'ENOSPC')
-    return new Fault('PB_DISK_FULL', `the disk of ${path} is full; free some space and restart the broker`, { cause });
+    return new Fault('PB_DISK_FULL', `the disk of ${path} is full; free some space and try again`, { cause });
   return new Fault('PB_DATA_UNWRITABLE', `${path} cannot be written (${code}); check its permissions and the disk`, {
     cause,
   });

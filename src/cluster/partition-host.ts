@@ -1,5 +1,6 @@
 /** The port from the controller to the threads that own partitions. Its body lives at the roof, over the workers' mailboxes. */
 import type { TopicValues } from '../config/topic-settings.ts';
+import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type { Place } from './placement.ts';
 
 export interface HostedPartition extends Place {
@@ -22,6 +23,14 @@ export interface OpenOutcome {
   readonly problem: string | null;
 }
 
+export interface StartOutcome {
+  readonly slot: number;
+  /** A Kafka error code. */
+  readonly error: number;
+  /** Where the log begins now; -1 with an error. */
+  readonly logStart: number;
+}
+
 export interface PartitionHost {
   /** Resolves when every partition is open or has failed; one outcome each, in any order. */
   openPartitions(partitions: readonly PartitionToOpen[]): Promise<readonly OpenOutcome[]>;
@@ -30,5 +39,11 @@ export interface PartitionHost {
    * have been opened (its opening failed): that is no error.
    */
   closePartitions(partitions: readonly HostedPartition[], options: { readonly remove: boolean }): Promise<void>;
+  /** What the partition's log knows of its producers; null: it is not open. */
+  describeProducers(place: Place): Promise<readonly ProducerFacts[] | null>;
   configurePartitions(partitions: readonly (HostedPartition & { readonly values: TopicValues })[]): Promise<void>;
+  /** Deletes records before an offset (-1: the high watermark); in force and written down when this resolves. */
+  moveStarts(moves: readonly (Place & { readonly offset: number })[]): Promise<readonly StartOutcome[]>;
+  /** Bytes of each open partition, by slot. */
+  sizes(): Promise<ReadonlyMap<number, number>>;
 }

@@ -6,8 +6,11 @@ import { Bug, must } from '../base/assert.ts';
 import { type BrokerValues, brokerKeyOf, brokerSettings, ownBrokerSettings } from './broker-settings.ts';
 import { formatValue, hasValuesOf, parseValue, readValue, type SettingValue } from './settings.ts';
 
-/** Strongest first. Dynamic values were set by a client while the broker ran; they are kept in the catalog. */
-export const settingSources = ['dynamic', 'flag', 'set', 'environment', 'file', 'default'] as const;
+/**
+ * Strongest first. Dynamic values were set by a client while the broker ran, for this broker or for all brokers of the
+ * cluster; they are kept in the catalog.
+ */
+export const settingSources = ['dynamic', 'dynamic-cluster', 'flag', 'set', 'environment', 'file', 'default'] as const;
 export type SettingSource = (typeof settingSources)[number];
 
 export interface SettingInput {
@@ -17,6 +20,12 @@ export interface SettingInput {
   readonly source: SettingSource;
   /** For people: `--port`, `PERFBROKER_PORT`, `server.properties line 3`. */
   readonly where: string;
+}
+
+/** What clients have set while brokers ran: key → text. */
+export interface DynamicTexts {
+  readonly broker: { readonly [key: string]: string };
+  readonly cluster: { readonly [key: string]: string };
 }
 
 export interface SettingEntry {
@@ -64,13 +73,20 @@ export class BrokerConfig {
   }
 
   /** The same settings under other dynamic values (which were checked when they were set). */
-  withDynamic(texts: { readonly [key: string]: string }): BrokerConfig {
-    const kept = this.inputs.filter((input) => input.source !== 'dynamic');
-    const dynamic = Object.entries(texts)
-      .filter(([name, text]) => isGoodSetting(name, text))
-      .map(([name, text]) => ({ name, text, source: 'dynamic', where: 'set by a client' }) as const);
+  withDynamic(texts: Partial<DynamicTexts>): BrokerConfig {
+    const kept = this.inputs.filter((input) => input.source !== 'dynamic' && input.source !== 'dynamic-cluster');
+    const dynamic = [
+      ...dynamicInputs(texts.broker ?? {}, 'dynamic'),
+      ...dynamicInputs(texts.cluster ?? {}, 'dynamic-cluster'),
+    ];
     return new BrokerConfig([...dynamic, ...kept], this.notices);
   }
+}
+
+function dynamicInputs(texts: DynamicTexts['broker'], source: SettingSource): SettingInput[] {
+  return Object.entries(texts)
+    .filter(([name, text]) => isGoodSetting(name, text))
+    .map(([name, text]) => ({ name, text, source, where: 'set by a client' }));
 }
 
 function isGoodSetting(name: string, text: string): boolean {

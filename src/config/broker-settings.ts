@@ -3,6 +3,7 @@
  * table so that a bound or a default is written down once. Keys are Kafka's own; a key Kafka does not have begins with
  * `perfbroker.`. The listeners' grammar is in `addresses.ts`.
  */
+import { groupBrokerSettings } from './group-settings.ts';
 import {
   type AnySetting,
   boolean,
@@ -11,10 +12,11 @@ import {
   long,
   type SettingTable,
   type SettingValue,
+  short,
   string,
   type ValuesOf,
 } from './settings.ts';
-import { brokerTwins, isTopicKey, topicSettings } from './topic-settings.ts';
+import { type BrokerTwin, brokerTwins, isTopicKey, topicSettings } from './topic-settings.ts';
 
 const flag = (name: string, alias: string | null, placeholder: string) => ({ name, alias, placeholder });
 const listener = {
@@ -67,6 +69,12 @@ export const ownBrokerSettings = {
       choices: ['page-cache', 'fsync'],
       flag: flag('durability', null, 'page-cache|fsync'),
     },
+  ),
+
+  'perfbroker.disk.reserve.bytes': long(
+    67_108_864,
+    'Room kept free on the disk: below it producers are refused with a retriable error, offset commits are not; 0 keeps none.',
+    { min: 0, unit: 'bytes', flag: flag('disk-reserve', null, 'BYTES') },
   ),
 
   // ── topics ──
@@ -137,6 +145,21 @@ export const ownBrokerSettings = {
       unit: 'ms',
     },
   ),
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': int(
+    10_000,
+    'How often transactions that took too long are looked for, to abort them.',
+    { min: 1, unit: 'ms' },
+  ),
+  'transactional.id.expiration.ms': int(
+    604_800_000,
+    'Forget a transactional id after this long without a transaction.',
+    { min: 1, unit: 'ms' },
+  ),
+  'transaction.remove.expired.transaction.cleanup.interval.ms': int(
+    3_600_000,
+    'How often transactional ids to be forgotten are looked for.',
+    { min: 1, unit: 'ms' },
+  ),
   'transaction.max.timeout.ms': int(900_000, 'Longest timeout a transactional producer may ask for.', {
     min: 1,
     unit: 'ms',
@@ -148,11 +171,21 @@ export const ownBrokerSettings = {
     unit: 'partitions',
   }),
   'offsets.topic.segment.bytes': int(104_857_600, 'segment.bytes of __consumer_offsets.', { min: 1, unit: 'bytes' }),
-  'offsets.topic.replication.factor': int(3, 'Replicas of __consumer_offsets; never more than there are brokers.', {
+  'offsets.topic.replication.factor': short(3, 'Replicas of __consumer_offsets; never more than there are brokers.', {
     min: 1,
     max: 32_767,
     unit: 'replicas',
   }),
+  'offsets.retention.minutes': int(
+    10_080,
+    'Committed offsets are forgotten so long after the group has lost its last member.',
+    { min: 1, unit: 'minutes' },
+  ),
+  'offsets.retention.check.interval.ms': long(600_000, 'How often committed offsets are looked at for that.', {
+    min: 1,
+    unit: 'ms',
+  }),
+  'offset.metadata.max.bytes': int(4096, 'Longest text that may be committed with an offset.', { unit: 'bytes' }),
   'transaction.state.log.num.partitions': int(
     50,
     'Partitions of __transaction_state; counts only when it is created.',
@@ -165,7 +198,7 @@ export const ownBrokerSettings = {
     min: 1,
     unit: 'bytes',
   }),
-  'transaction.state.log.replication.factor': int(
+  'transaction.state.log.replication.factor': short(
     3,
     'Replicas of __transaction_state; never more than there are brokers.',
     { min: 1, max: 32_767, unit: 'replicas' },
@@ -183,12 +216,12 @@ export const ownBrokerSettings = {
     min: 1,
     unit: 'bytes',
   }),
-  'share.coordinator.state.topic.replication.factor': int(
+  'share.coordinator.state.topic.replication.factor': short(
     3,
     'Replicas of __share_group_state; never more than there are brokers.',
     { min: 1, max: 32_767, unit: 'replicas' },
   ),
-  'share.coordinator.state.topic.min.isr': int(
+  'share.coordinator.state.topic.min.isr': short(
     2,
     'min.insync.replicas of __share_group_state; one node counts as one.',
     {
@@ -211,12 +244,20 @@ export const ownBrokerSettings = {
     max: 64,
     unit: 'threads',
   }),
+
+  // ── groups ──
+  ...groupBrokerSettings,
 } satisfies SettingTable;
 
 export type OwnBrokerKey = keyof typeof ownBrokerSettings;
 export type BrokerValues = ValuesOf<typeof ownBrokerSettings>;
 
-function twinOf(setting: AnySetting, topicKey: string, times: number, isLast: boolean, isSameKey: boolean): AnySetting {
+/** Kafka takes these only at the start. */
+const startOnly: ReadonlySet<string> = new Set(['log.flush.scheduler.interval.ms']);
+
+function twinOf(setting: AnySetting, topicKey: string, twin: BrokerTwin, isLast: boolean): AnySetting {
+  const { key: brokerKey, times } = twin;
+  const isSameKey = brokerKey === topicKey;
   const scaled = typeof setting.default === 'number' ? setting.default / times : setting.default;
   const fallback: SettingValue = isLast ? scaled : null;
   return {
@@ -227,7 +268,7 @@ function twinOf(setting: AnySetting, topicKey: string, times: number, isLast: bo
     min: setting.min < 0 ? setting.min : Math.ceil(setting.min / times),
     unit: times === 1 ? setting.unit : times === 60_000 ? 'minutes' : 'hours',
     scope: isSameKey ? 'both' : 'broker',
-    change: 'restart',
+    change: times === 1 && !startOnly.has(brokerKey) ? 'live' : 'restart',
     doc: `Default of the topic setting ${topicKey}. ${setting.doc}`,
   };
 }
@@ -238,7 +279,7 @@ function topicDefaults(): SettingTable {
     if (!isTopicKey(topicKey)) continue;
     const twins = brokerTwins[topicKey];
     for (const [index, twin] of twins.entries()) {
-      table[twin.key] = twinOf(setting, topicKey, twin.times, index === twins.length - 1, twin.key === topicKey);
+      table[twin.key] = twinOf(setting, topicKey, twin, index === twins.length - 1);
     }
   }
   return table;

@@ -133,11 +133,14 @@ function checkTogether(config: BrokerConfig): void {
     const given = values['log.dirs'].length === 0 ? 'none' : values['log.dirs'].join(', ');
     throw new Fault('PB_BAD_SETTING', `log.dirs must name one data folder but names ${given}; choose one with --data`);
   }
+  const problem = problemTogether(config);
+  if (problem !== null) throw new Fault('PB_BAD_SETTING', problem);
+}
+
+/** The same for what may change while the broker runs: a sentence, or null. */
+export function problemTogether(config: BrokerConfig): string | null {
   const messageBytes = config.entry('message.max.bytes').value;
-  if (typeof messageBytes === 'number' && messageBytes > values['socket.request.max.bytes']) {
-    throw new Fault(
-      'PB_BAD_SETTING',
-      `message.max.bytes is ${messageBytes}, more than socket.request.max.bytes (${values['socket.request.max.bytes']}) lets in; lower the first or raise the second`,
-    );
-  }
+  const requestBytes = config.values['socket.request.max.bytes'];
+  if (typeof messageBytes !== 'number' || messageBytes <= requestBytes) return null;
+  return `message.max.bytes is ${messageBytes}, more than socket.request.max.bytes (${requestBytes}) lets in; lower the first or raise the second`;
 }

@@ -6,9 +6,9 @@
  */
 import { Fault } from '../base/fault.ts';
 
-export type SettingType = 'boolean' | 'string' | 'int' | 'long' | 'double' | 'list' | 'password';
+export type SettingType = 'boolean' | 'string' | 'short' | 'int' | 'long' | 'double' | 'list' | 'password';
 export type SettingValue = boolean | number | string | readonly string[] | null;
-export type SettingScope = 'broker' | 'topic' | 'both';
+export type SettingScope = 'broker' | 'topic' | 'both' | 'group';
 /** When a new value takes effect: at the next start, or while the broker runs. */
 export type SettingChange = 'restart' | 'live';
 
@@ -17,6 +17,7 @@ export const FOREVER = Number.POSITIVE_INFINITY;
 const FOREVER_TEXT = '9223372036854775807';
 const LONG_MAX = 9223372036854775807n;
 const LONG_MIN = -9223372036854775808n;
+const SHORT_MAX = 32_767;
 const INT_MAX = 2_147_483_647;
 const INT_MIN = -2_147_483_648;
 
@@ -95,6 +96,11 @@ export function int<D extends number | null>(fallback: D, doc: string, options: 
   return define<number | D>('int', fallback, doc, options);
 }
 
+/** As `int`, within 16 bits. */
+export function short<D extends number | null>(fallback: D, doc: string, options: Options = {}): Setting<number | D> {
+  return define<number | D>('short', fallback, doc, { min: -SHORT_MAX - 1, max: SHORT_MAX, ...options });
+}
+
 export function long<D extends number | null>(fallback: D, doc: string, options: Options = {}): Setting<number | D> {
   return define<number | D>('long', fallback, doc, options);
 }
@@ -128,6 +134,7 @@ export function readValue(key: string, setting: AnySetting, text: string): ReadV
   switch (setting.type) {
     case 'boolean':
       return readBoolean(key, setting, trimmed);
+    case 'short':
     case 'int':
     case 'long':
       return readInteger(key, setting, trimmed);
@@ -184,6 +191,7 @@ function fits(setting: AnySetting, value: unknown): boolean {
   switch (setting.type) {
     case 'boolean':
       return typeof value === 'boolean';
+    case 'short':
     case 'int':
     case 'long':
     case 'double':

@@ -5,9 +5,10 @@
 import { Bug, must } from '../base/assert.ts';
 import type { BrokerConfig, SettingSource } from './broker-config.ts';
 import { closestWord } from './did-you-mean.ts';
-import { formatValue, hasValuesOf, readValue, type SettingValue } from './settings.ts';
+import { hasValuesOf, readValue, type SettingValue } from './settings.ts';
 import {
   type BrokerTwin,
+  brokerChainOf,
   brokerTwins,
   isTopicKey,
   type TopicKey,
@@ -51,7 +52,7 @@ export function topicValues(overrides: TopicOverrides, broker: BrokerConfig): To
   return values;
 }
 
-function topicValue(key: TopicKey, overrides: TopicOverrides, broker: BrokerConfig): SettingValue {
+export function topicValue(key: TopicKey, overrides: TopicOverrides, broker: BrokerConfig): SettingValue {
   const own = overrides[key];
   if (own !== undefined) {
     const read = readValue(key, topicSettings[key], own);
@@ -73,20 +74,21 @@ function scaled(value: SettingValue, times: number): SettingValue {
   return value < 0 ? -1 : value * times;
 }
 
-/** Where the value in force comes from, strongest first, in the topic's own units; at least one layer unless unset. */
+/**
+ * Where the value in force comes from, strongest first, each with the text it was given as. As in Kafka, broker settings
+ * in other units (`log.retention.hours`) are named only behind one in the topic's own, and a setting that has none is not
+ * listed at all: then the value is said to be the default.
+ */
 export function layersOfTopic(key: TopicKey, overrides: TopicOverrides, broker: BrokerConfig): readonly TopicLayer[] {
   const layers: TopicLayer[] = [];
   const own = overrides[key];
   if (own !== undefined) layers.push({ key, text: own, source: 'topic' });
-  for (const twin of brokerTwins[key]) {
-    for (const layer of broker.layersOf(twin.key)) {
-      const text = formatValue(scaled(layer.value, twin.times));
-      layers.push({ key: twin.key, text: must(text, 'a layer has a value'), source: layer.source });
+  const [first] = brokerTwins[key];
+  if (first === undefined || broker.layersOf(first.key).length === 0) return layers;
+  for (const name of brokerChainOf(first.key)) {
+    for (const layer of broker.layersOf(name)) {
+      layers.push({ key: name, text: must(layer.text, 'a layer has a value'), source: layer.source });
     }
-  }
-  if (brokerTwins[key].length === 0) {
-    const text = formatValue(topicSettings[key].default);
-    if (text !== null) layers.push({ key, text, source: 'default' });
   }
   return layers;
 }

@@ -2,7 +2,8 @@
  * Every setting a topic can have, under Kafka's names, with the broker settings that give its default. CreateTopics
  * checks against this table, DescribeConfigs lists it, the controller turns it into the values a partition works with.
  *
- * Settings whose effect is not built yet are stored all the same: they are part of a topic and are kept for later.
+ * Those that mean something only with replicas or with tiered storage are kept and shown, as by one node of Kafka; a value
+ * that this broker could not honour is refused (`refused`).
  */
 import { boolean, double, FOREVER, int, list, long, type SettingTable, string, type ValuesOf } from './settings.ts';
 
@@ -109,8 +110,6 @@ export const topicSettings = {
     },
   ),
   preallocate: boolean(false, 'Reserve the whole segment on the device when it is created.', topic),
-  'remote.copy.lag.bytes': long(0, 'Bytes held back from tiered storage; kept, without effect.', { ...bytes, min: -1 }),
-  'remote.copy.lag.ms': long(0, 'Time held back from tiered storage; kept, without effect.', { ...ms, min: -1 }),
   'remote.log.copy.disable': boolean(false, 'Stop copying to tiered storage; kept, without effect.', topic),
   'remote.log.delete.on.disable': boolean(false, 'Delete tiered data when tiering ends; kept, without effect.', topic),
   'remote.storage.enable': boolean(false, 'Tiered storage, which this broker does not have.', {
@@ -182,8 +181,6 @@ export const brokerTwins: { readonly [Key in TopicKey]: readonly BrokerTwin[] } 
   'min.compaction.lag.ms': same('log.cleaner.min.compaction.lag.ms'),
   'min.insync.replicas': same('min.insync.replicas'),
   preallocate: same('log.preallocate'),
-  'remote.copy.lag.bytes': [],
-  'remote.copy.lag.ms': [],
   'remote.log.copy.disable': [],
   'remote.log.delete.on.disable': [],
   'remote.storage.enable': [],
@@ -205,6 +202,15 @@ export const brokerTwins: { readonly [Key in TopicKey]: readonly BrokerTwin[] } 
   ],
   'unclean.leader.election.enable': same('unclean.leader.election.enable'),
 };
+
+/** The broker settings that stand for one value, from this one on: `log.retention.ms` gives way to minutes, those to hours. */
+export function brokerChainOf(key: string): readonly string[] {
+  for (const twins of Object.values(brokerTwins)) {
+    const at = twins.findIndex((twin) => twin.key === key);
+    if (at >= 0) return twins.slice(at).map((twin) => twin.key);
+  }
+  return [key];
+}
 
 export function isTopicKey(key: string): key is TopicKey {
   return Object.hasOwn(topicSettings, key);

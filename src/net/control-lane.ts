@@ -14,10 +14,12 @@ import {
   CONTROL_LENGTH,
   JOB_CONNECTION_CLOSED,
   JOB_CONTROL,
+  JOB_VERIFY,
   SLOT_ENTRY,
   SLOT_EXCHANGE,
   SLOT_KIND,
   SLOT_WORDS,
+  VERIFY_VERSION,
 } from '../zerocopy/layout.ts';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
@@ -71,6 +73,22 @@ export class ControlLane {
     words[at + CONTROL_CONNECTION] = connection.id;
     words[at + CONTROL_AT] = exchange.frameAt;
     words[at + CONTROL_LENGTH] = exchange.frameLength;
+    return true;
+  }
+
+  /** Asks about the transaction of a Produce, whose span stays the exchange's. False: the lane is full. */
+  verify(exchange: Exchange, connection: Connection): boolean {
+    const slot = this.lane.outgoing.claim();
+    if (slot < 0) return false;
+    const words = this.lane.outgoing.words;
+    const at = slot * SLOT_WORDS;
+    words[at + SLOT_KIND] = JOB_VERIFY;
+    words[at + SLOT_EXCHANGE] = exchange.index;
+    words[at + SLOT_ENTRY] = 0;
+    words[at + CONTROL_CONNECTION] = connection.id;
+    words[at + CONTROL_AT] = exchange.bodyAt;
+    words[at + CONTROL_LENGTH] = exchange.bodyEnd - exchange.bodyAt;
+    words[at + VERIFY_VERSION] = exchange.version;
     return true;
   }
 

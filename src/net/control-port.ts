@@ -22,16 +22,33 @@ import {
   CONTROL_REPLY_MORE,
   JOB_CONNECTION_CLOSED,
   JOB_CONTROL,
+  JOB_VERIFY,
   RECEIPT_CONTROL,
+  RECEIPT_ERROR,
   RECEIPT_POST,
+  RECEIPT_VERIFIED,
+  SLOT_ENTRY,
   SLOT_EXCHANGE,
   SLOT_KIND,
   SLOT_WORDS,
+  VERIFIED_MORE,
+  VERIFY_VERSION,
 } from '../zerocopy/layout.ts';
 import type { ConnectionFacts } from './control-lane.ts';
 
 /** The frame without its length prefix, a copy. The answer with its prefix; null closes the connection. */
 export type OnRequest = (frame: Uint8Array, connection: ConnectionFacts) => Promise<Uint8Array | null>;
+
+/** What main says about the transaction of a Produce. */
+export interface ProduceVerdict {
+  /** Of the transaction as a whole; 0: see `refusals`. */
+  readonly error: number;
+  /** Partitions by their place in the request. */
+  readonly refusals: readonly { readonly entry: number; readonly error: number }[];
+}
+
+/** The body of a Produce, in the front's memory: to be read before the first wait. */
+export type OnVerify = (body: Uint8Array, version: number) => Promise<ProduceVerdict>;
 
 /** The MessagePort to the front, as far as main needs it. `take` returns null when nothing is there. */
 export interface FrontPost {
@@ -46,6 +63,7 @@ export interface ControlPortParts {
   readonly slab: Uint8Array;
   readonly mail: FrontPost;
   readonly onRequest: OnRequest;
+  readonly onVerify: OnVerify;
   /** A handler failed; the connection is closed. */
   readonly onFailure: (error: unknown) => void;
   readonly onConnectionClosed?: (connection: number) => void;
@@ -68,12 +86,20 @@ interface Reply {
   sentBytes: number;
 }
 
+interface Verdict {
+  readonly kind: 'verdict';
+  readonly exchange: number;
+  readonly entry: number;
+  readonly error: number;
+  readonly isLast: boolean;
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 export class ControlPort {
   private readonly parts: ControlPortParts;
   private readonly clients = new Map<number, Client>();
-  private readonly replies: Reply[] = [];
+  private readonly replies: (Reply | Verdict)[] = [];
 
   constructor(parts: ControlPortParts) {
     this.parts = parts;
@@ -97,6 +123,10 @@ export class ControlPort {
       const connection = words[at + CONTROL_CONNECTION]!;
       if (words[at + SLOT_KIND] === JOB_CONNECTION_CLOSED) {
         this.forget(connection);
+      } else if (words[at + SLOT_KIND] === JOB_VERIFY) {
+        const from = words[at + CONTROL_AT]!;
+        const body = this.parts.slab.subarray(from, from + words[at + CONTROL_LENGTH]!);
+        this.verify(words[at + SLOT_EXCHANGE]!, body, words[at + VERIFY_VERSION]!);
       } else {
         assert(words[at + SLOT_KIND] === JOB_CONTROL, 'a front sends requests, and tells of closed connections');
         const from = words[at + CONTROL_AT]!;
@@ -123,6 +153,22 @@ export class ControlPort {
       this.parts.onFailure(error);
       this.answer(client, exchange, null);
     });
+  }
+
+  /** The exchange waits for the answer whatever becomes of its connection. */
+  private verify(exchange: number, body: Uint8Array, version: number): void {
+    this.parts.onVerify(body, version).then(
+      ({ error, refusals }) => {
+        for (const refusal of refusals) this.enqueue({ kind: 'verdict', exchange, ...refusal, isLast: false });
+        this.enqueue({ kind: 'verdict', exchange, entry: -1, error, isLast: true });
+        this.write();
+      },
+      (error: unknown) => {
+        this.parts.onFailure(error);
+        this.enqueue({ kind: 'verdict', exchange, entry: -1, error: UNKNOWN_SERVER_ERROR, isLast: true });
+        this.write();
+      },
+    );
   }
 
   private async handle(client: Client, exchange: number, frame: Uint8Array): Promise<void> {
@@ -162,7 +208,7 @@ export class ControlPort {
     return client;
   }
 
-  private enqueue(reply: Reply): void {
+  private enqueue(reply: Reply | Verdict): void {
     this.replies.push(reply);
   }
 
@@ -174,8 +220,9 @@ export class ControlPort {
   }
 
   /** False: the rest waits for room. */
-  private writeOne(reply: Reply): boolean {
+  private writeOne(reply: Reply | Verdict): boolean {
     const { lane, arena } = this.parts;
+    if (reply.kind === 'verdict') return this.writeVerdict(reply);
     for (;;) {
       const left = reply.bytes.length - reply.sentBytes;
       if (lane.outgoing.freeCount === 0) return false;
@@ -200,7 +247,22 @@ export class ControlPort {
       if (isLast) return true;
     }
   }
+
+  private writeVerdict({ exchange, entry, error, isLast }: Verdict): boolean {
+    const { outgoing } = this.parts.lane;
+    const slot = outgoing.claim();
+    if (slot < 0) return false;
+    const at = slot * SLOT_WORDS;
+    outgoing.words[at + SLOT_KIND] = RECEIPT_VERIFIED;
+    outgoing.words[at + SLOT_EXCHANGE] = exchange;
+    outgoing.words[at + SLOT_ENTRY] = entry;
+    outgoing.words[at + RECEIPT_ERROR] = error;
+    outgoing.words[at + VERIFIED_MORE] = isLast ? 0 : 1;
+    return true;
+  }
 }
+
+const UNKNOWN_SERVER_ERROR = -1;
 
 function isFacts(message: unknown): message is ConnectionFacts {
   return typeof message === 'object' && message !== null && 'connection' in message && 'localPort' in message;

@@ -13,9 +13,11 @@ import {
   CONTROL_REPLY_MORE,
   RECEIPT_CONTROL,
   RECEIPT_POST,
+  RECEIPT_VERIFIED,
   SLOT_EXCHANGE,
   SLOT_KIND,
   SLOT_WORDS,
+  VERIFIED_MORE,
 } from '../zerocopy/layout.ts';
 import type { ControlLane } from './control-lane.ts';
 import type { Exchange, ExchangePool } from './exchange.ts';
@@ -27,6 +29,7 @@ export interface ReplyListener {
   ready(exchange: Exchange): void;
   endExchange(exchange: Exchange): void;
   takePost(update: RouteUpdate): void;
+  takeVerdict(exchange: Exchange, words: Int32Array, at: number, numbers: Float64Array, isLast: boolean): void;
 }
 
 export class ControlReplies {
@@ -51,7 +54,7 @@ export class ControlReplies {
     for (let count = 0; count < incoming.slotCount; count++) {
       const slot = incoming.peek();
       if (slot < 0) break;
-      if (!this.takeSlot(incoming.words, slot * SLOT_WORDS, listener)) {
+      if (!this.takeSlot(incoming.words, slot * SLOT_WORDS, incoming.numbers, listener)) {
         this.isStuck = true;
         break;
       }
@@ -61,8 +64,13 @@ export class ControlReplies {
     return didWork;
   }
 
-  private takeSlot(words: Int32Array, at: number, listener: ReplyListener): boolean {
+  private takeSlot(words: Int32Array, at: number, numbers: Float64Array, listener: ReplyListener): boolean {
     const kind = words[at + SLOT_KIND]!;
+    if (kind === RECEIPT_VERIFIED) {
+      const asked = this.exchanges.at(words[at + SLOT_EXCHANGE]!);
+      listener.takeVerdict(asked, words, at, numbers, words[at + VERIFIED_MORE] === 0);
+      return true;
+    }
     if (kind === RECEIPT_POST) {
       const message = this.control.takePost();
       if (isRouteUpdate(message)) listener.takePost(message);

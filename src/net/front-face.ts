@@ -33,6 +33,10 @@ export interface FrontFace {
   dropFrame(exchange: Exchange): void;
   /** Nothing is pending: the response is written as soon as the ones before it are. */
   ready(exchange: Exchange): void;
+  /** The oldest exchange of the same connection; itself when nothing is before it. */
+  oldestBefore(exchange: Exchange): Exchange;
+  /** Has main verify the transaction of a Produce; the answer is a receipt. False: the lane is full. */
+  askMain(exchange: Exchange): boolean;
   /** The exchange sent jobs outside of `begin` (after a wake) and found a lane full: call `onIdle` again next turn. */
   again(exchange: Exchange): void;
 }

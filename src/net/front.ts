@@ -186,6 +186,29 @@ export class Front implements FrontFace {
     this.retries.push(exchange);
   }
 
+  oldestBefore(exchange: Exchange): Exchange {
+    const connection = must(exchange.connection, 'whoever asks for the order is part of it');
+    return must(this.exchanges.oldestOf(connection), 'an order has a first one');
+  }
+
+  askMain(exchange: Exchange): boolean {
+    const connection = must(exchange.connection, 'nobody asks for a connection that is gone');
+    if (!this.control.verify(exchange, connection)) return false;
+    exchange.pending += 1;
+    return true;
+  }
+
+  /** Main's word about a Produce; the last one counts as the receipt. */
+  takeVerdict(exchange: Exchange, words: Int32Array, at: number, numbers: Float64Array, isLast: boolean): void {
+    const api = this.apiOf(exchange);
+    api.onReceipt(this, exchange, words, at, numbers);
+    if (!isLast) return;
+    exchange.pending -= 1;
+    assert(exchange.pending === 0, 'main is asked when all jobs are back');
+    if (exchange.connection === null) this.endExchange(exchange);
+    else if (api.onIdle(this, exchange)) this.ready(exchange);
+  }
+
   apiOf(exchange: Exchange): DataApi {
     assert(exchange.isData, 'main answers control requests');
     return must(this.dataApis[exchange.apiKey], 'a data request has its API');

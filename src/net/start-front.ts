@@ -17,7 +17,7 @@ import type { StartedWorkers } from '../workers/start-workers.ts';
 import { ByteRing } from '../zerocopy/byte-ring.ts';
 import type { ChosenIo } from './choose-io-path.ts';
 import type { ConnectionFacts } from './control-lane.ts';
-import { ControlPort } from './control-port.ts';
+import { ControlPort, type ProduceVerdict } from './control-port.ts';
 import {
   FRONT_DOORS,
   FRONT_ORDER,
@@ -37,6 +37,8 @@ export interface RequestDesk {
   readonly flexibleSince: Int16Array;
   /** The frame without its length prefix; the answer with it, null closes the connection. */
   answer(frame: Uint8Array, connection: ConnectionFacts): Promise<Uint8Array | null>;
+  /** Whether a Produce may write into its transaction; `body` is read before the first wait. */
+  verify(body: Uint8Array, version: number): Promise<ProduceVerdict>;
 }
 
 export interface StartFrontParts {
@@ -176,6 +178,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
     slab: new Uint8Array(slab),
     mail: new MessagePost(mail.port1),
     onRequest: (frame, connection) => desk.answer(frame, connection),
+    onVerify: (body, version) => desk.verify(body, version),
     onFailure: (error) =>
       parts.logger.error(
         `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

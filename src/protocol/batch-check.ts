@@ -190,7 +190,7 @@ export class BatchCheck<M extends BatchMemory = BatchMemory> {
       return this.refuse(INVALID_RECORD, reasons.REASON_COUNT);
     }
     if (this.lastOffsetDelta !== this.count - 1) return this.refuse(INVALID_RECORD, reasons.REASON_OFFSET_RANGE);
-    if (!this.producerFits()) return this.refuse(INVALID_RECORD, reasons.REASON_PRODUCER);
+    if (!this.producerFits(rules.isInternal)) return this.refuse(INVALID_RECORD, reasons.REASON_PRODUCER);
     if (!Number.isSafeInteger(this.baseTimestamp) || !Number.isSafeInteger(this.maxTimestamp)) {
       return this.refuse(INVALID_TIMESTAMP, reasons.REASON_TIMESTAMP_INEXACT);
     }
@@ -201,11 +201,14 @@ export class BatchCheck<M extends BatchMemory = BatchMemory> {
     return NONE;
   }
 
-  /** Markers carry a producer's id and epoch but no sequence; everyone else with an id counts sequences from 0. */
-  private producerFits(): boolean {
+  /**
+   * Markers, and what coordinators write in a producer's transaction, carry its id and epoch but no sequence; everyone
+   * else with an id counts sequences from 0.
+   */
+  private producerFits(isInternal: boolean): boolean {
     if (this.producerId === NO_PRODUCER_ID) return !this.isTransactional;
     if (this.producerId < 0 || !Number.isSafeInteger(this.producerId) || this.producerEpoch < 0) return false;
-    return this.baseSequence >= 0 || this.isControl;
+    return this.baseSequence >= 0 || this.isControl || (isInternal && this.baseSequence === NO_SEQUENCE);
   }
 
   private checkRecords(bytes: Uint8Array, from: number, end: number, rules: BatchRules): number {

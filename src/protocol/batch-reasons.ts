@@ -29,6 +29,7 @@ export const REASON_RECORD_OFFSET = 23;
 export const REASON_RECORD_FIELDS = 24;
 export const REASON_RECORD_HEADERS = 25;
 export const REASON_TRAILING_BYTES = 26;
+export const REASON_DISK_FULL = 27;
 
 const TEXTS: readonly string[] = [
   '',
@@ -58,6 +59,7 @@ const TEXTS: readonly string[] = [
   'a field of a record states a length that does not fit the record',
   'the headers of a record do not fit the record',
   'bytes follow the last record of the batch',
+  'the disk of the broker is full; send again later',
 ];
 
 export function reasonText(reason: number): string {

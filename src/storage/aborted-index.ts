@@ -7,6 +7,7 @@
  * "Stable offset then" tells a reader when to stop: transactions with later markers began at it or later.
  */
 import { assert } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
 import { readInt64, writeInt64 } from '../protocol/batch.ts';
 import { EntryFile } from './entry-file.ts';
 import type { FileHandle } from './file-cache.ts';
@@ -68,14 +69,13 @@ export class AbortedIndex {
     return this.exists;
   }
 
-  /** Written through at once: unlike the other indexes this one cannot be left incomplete. 0 or a negative errno. */
+  /**
+   * Written through at once: unlike the other indexes this one cannot be left incomplete. 0 or a negative errno; after
+   * ENOSPC the entry waits in memory, where readers find it, for the next append or `flush`.
+   */
   append(producerId: number, firstOffset: number, lastOffset: number, stableOffset: number): number {
     assert(firstOffset <= lastOffset, 'a transaction ends after it begins');
-    if (!this.exists) {
-      this.tools.files.create(this.file.handle);
-      this.exists = true;
-    }
-    const at = this.file.claim();
+    const at = this.exists || this.file.count < WAITING_MAX ? this.file.claim() : -1;
     if (at < 0) return -EIO;
     const view = this.file.view;
     view.setInt16(at, 0);
@@ -83,6 +83,20 @@ export class AbortedIndex {
     writeInt64(view, at + FIRST_AT, firstOffset);
     writeInt64(view, at + LAST_AT, lastOffset);
     writeInt64(view, at + STABLE_AT, stableOffset);
+    return this.flush();
+  }
+
+  flush(): number {
+    if (this.file.count === 0) return 0;
+    if (!this.exists) {
+      try {
+        this.tools.files.create(this.file.handle);
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        return error.code === 'PB_DISK_FULL' ? -ENOSPC : -EIO;
+      }
+      this.exists = true;
+    }
     return this.file.flush();
   }
 
@@ -111,3 +125,6 @@ export class AbortedIndex {
 }
 
 const EIO = 5;
+const ENOSPC = 28;
+/** Entries that may wait for a file that cannot be made. */
+const WAITING_MAX = 30;

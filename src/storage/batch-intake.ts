@@ -4,7 +4,13 @@
  * `record`; in between, the shared `check` of the tools holds the batch's header fields. Knows no segment and no file.
  */
 import { stampTimestamp } from '../protocol/batch.ts';
-import { APPEND_FLAG_INTERNAL, APPEND_FLAG_ZSTD_ALLOWED } from '../zerocopy/layout.ts';
+import {
+  APPEND_FLAG_INTERNAL,
+  APPEND_FLAG_VERIFIED,
+  APPEND_FLAG_ZSTD_ALLOWED,
+  APPEND_GUARD_SHIFT,
+  APPEND_UNVERIFIED,
+} from '../zerocopy/layout.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { SEGMENT_BYTES_MAX } from './appender.ts';
 import { ControlMarker, MARKER_OTHER } from './control-marker.ts';
@@ -14,6 +20,7 @@ import type { StorageTools } from './storage-tools.ts';
 
 const NONE = 0;
 const RECORD_LIST_TOO_LARGE = 18;
+const NOT_VERIFIED = -1;
 
 /** What became of the last `append`; good when it returned 0, but for `recordIndex` and `reason`, which tell a refusal. */
 export interface Appended {
@@ -39,7 +46,10 @@ export class BatchIntake {
     this.ledger = ledger;
   }
 
-  /** A Kafka error code; 0 also for a batch that was appended before, which `appended.isDuplicate` tells. */
+  /**
+   * A Kafka error code, or APPEND_UNVERIFIED with the guard in `appended.recordIndex`; 0 also for a batch that was appended
+   * before, which `appended.isDuplicate` tells.
+   */
   admit(
     memory: Memory,
     at: number,
@@ -141,7 +151,9 @@ export class BatchIntake {
       check.count,
       check.isTransactional,
       isInternal,
+      (flags & APPEND_FLAG_VERIFIED) !== 0 ? flags >> APPEND_GUARD_SHIFT : NOT_VERIFIED,
     );
+    if (error === APPEND_UNVERIFIED) appended.recordIndex = ledger.guard;
     if (error !== NONE || !ledger.isDuplicate) return error;
     appended.isDuplicate = true;
     appended.baseOffset = ledger.duplicateBaseOffset;

@@ -28,6 +28,9 @@ export interface Disk {
   /** Brings the bytes into memory; may block. */
   warm(fd: number, position: number, length: number): number;
 
+  /** Bytes that can still be written where the folder lies; Infinity where the system does not tell. */
+  freeBytes(path: string): number;
+
   // ── files: throw Fault ──
   open(path: string, mode: OpenMode): number;
   close(fd: number): void;

@@ -9,9 +9,21 @@ export const INDEX_SUFFIX = '.index';
 export const TIME_INDEX_SUFFIX = '.timeindex';
 export const ABORTED_SUFFIX = '.txnindex';
 export const SNAPSHOT_SUFFIX = '.snapshot';
+/** All files of one segment, the batches first. */
+export const SEGMENT_SUFFIXES: readonly string[] = [
+  LOG_SUFFIX,
+  INDEX_SUFFIX,
+  TIME_INDEX_SUFFIX,
+  ABORTED_SUFFIX,
+  SNAPSHOT_SUFFIX,
+];
 export const TEMPORARY_SUFFIX = '.tmp';
+/** Added to the name of a file that left its log and waits to be removed. */
+export const DELETED_ENDING = '.deleted';
+/** Added to the names of a segment that compaction writes. */
+export const CLEANED_ENDING = '.cleaned';
 /** Endings of files that a stopped process may leave behind and that no log is made of. */
-export const LEFTOVER_SUFFIXES: readonly string[] = ['.deleted', '.cleaned', TEMPORARY_SUFFIX];
+export const LEFTOVER_SUFFIXES: readonly string[] = [DELETED_ENDING, CLEANED_ENDING, TEMPORARY_SUFFIX];
 
 export const EPOCHS_FILE = 'leader-epoch-checkpoint';
 export const PARTITION_METADATA_FILE = 'partition.metadata';

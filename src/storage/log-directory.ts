@@ -114,12 +114,14 @@ export class LogDirectory {
   /** The checkpoints that must outlive the power: flushed offsets, log starts, high watermarks. */
   saveCheckpoints(rows: readonly PartitionCheckpoint[]): void {
     this.save(RECOVERY_POINTS_FILE, rows, (row) => row.recoveryPoint);
-    this.save(
-      LOG_STARTS_FILE,
-      rows.filter((row) => row.logStart > 0),
-      (row) => row.logStart,
-    );
+    this.saveLogStarts(rows);
     this.save(HIGH_WATERMARKS_FILE, rows, (row) => row.high);
+  }
+
+  /** Where logs begin: soon after a start has moved, so that what was deleted does not come back with a killed process. */
+  saveLogStarts(rows: readonly PartitionCheckpoint[]): void {
+    const moved = rows.filter((row) => row.logStart > 0);
+    this.save(LOG_STARTS_FILE, moved, (row) => row.logStart);
   }
 
   /** How far logs are written under this boot, so that a killed process costs no scan. */

@@ -7,7 +7,8 @@ export interface LogSettings {
   readonly segmentBytesMax: number;
   /** segment.ms and segment.jitter.ms: age, by record time, at which the next append begins a new segment. */
   readonly segmentMsMax: number;
-  readonly segmentJitterMs: number;
+  /** segment.jitter.ms: most that is taken off that age, another part for every segment. */
+  readonly segmentJitterMsMax: number;
   /** segment.index.bytes: a full index begins a new segment. */
   readonly segmentIndexBytesMax: number;
   readonly indexIntervalBytes: number;
@@ -24,6 +25,15 @@ export interface LogSettings {
   readonly compressionLevel: number;
   readonly retentionMsMax: number;
   readonly retentionBytesMax: number;
+  /** file.delete.delay.ms: how long the files of a removed segment stay. */
+  readonly fileDeleteDelayMs: number;
+  /** delete.retention.ms: how long a compacted log keeps the markers of deleted keys. */
+  readonly deleteRetentionMs: number;
+  /** min.compaction.lag.ms and max.compaction.lag.ms. */
+  readonly compactionLagMsMin: number;
+  readonly compactionLagMsMax: number;
+  /** min.cleanable.dirty.ratio */
+  readonly dirtyRatioMin: number;
   /** flush.messages and flush.ms. */
   readonly flushRecordsMax: number;
   readonly flushMs: number;
@@ -38,7 +48,7 @@ const DAY_MS = 86_400_000;
 export const DEFAULT_LOG_SETTINGS: LogSettings = {
   segmentBytesMax: 1_073_741_824,
   segmentMsMax: 7 * DAY_MS,
-  segmentJitterMs: 0,
+  segmentJitterMsMax: 0,
   segmentIndexBytesMax: 10_485_760,
   indexIntervalBytes: 4096,
   batchBytesMax: 1_048_588,
@@ -51,6 +61,11 @@ export const DEFAULT_LOG_SETTINGS: LogSettings = {
   compressionLevel: -1,
   retentionMsMax: 7 * DAY_MS,
   retentionBytesMax: Number.POSITIVE_INFINITY,
+  fileDeleteDelayMs: 60_000,
+  deleteRetentionMs: DAY_MS,
+  compactionLagMsMin: 0,
+  compactionLagMsMax: Number.POSITIVE_INFINITY,
+  dirtyRatioMin: 0.5,
   flushRecordsMax: Number.POSITIVE_INFINITY,
   flushMs: Number.POSITIVE_INFINITY,
   isSyncedBeforeAck: false,

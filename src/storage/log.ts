@@ -18,21 +18,24 @@
 import { assert } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
 import { stampBatch } from '../protocol/batch.ts';
-import { READ_FLAG_COMMITTED } from '../zerocopy/layout.ts';
+import { REASON_DISK_FULL } from '../protocol/batch-reasons.ts';
+import { APPEND_FLAG_INTERNAL, READ_FLAG_COMMITTED } from '../zerocopy/layout.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { AbortedList } from './aborted-index.ts';
-import { Appender, SEGMENT_BYTES_MAX } from './appender.ts';
+import { Appender } from './appender.ts';
 import { type Appended, BatchIntake } from './batch-intake.ts';
 import type { EpochEnd, EpochHistory } from './epoch-history.ts';
 import { FlushPolicy } from './flush-policy.ts';
+import { LedgerSnapshots } from './ledger-snapshots.ts';
 import type { LogSettings } from './log-settings.ts';
 import { LogSync } from './log-sync.ts';
+import { LogUpkeep } from './log-upkeep.ts';
+import type { ProducerFacts } from './producer-entry.ts';
 import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
-import { loadLedger, snapshotOffsets } from './producer-replay.ts';
-import { saveSnapshot, snapshotPath } from './producer-snapshot.ts';
+import { loadLedger } from './producer-replay.ts';
 import { Reader, type ReadResult } from './reader.ts';
-import { RELATIVE_OFFSET_MAX } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
+import { SegmentRoll } from './segment-roll.ts';
 import type { StorageTools } from './storage-tools.ts';
 import { type FoundOffset, TimestampSearch } from './timestamp-search.ts';
 import { Watermarks } from './watermarks.ts';
@@ -50,9 +53,6 @@ export const TIMESTAMP_EARLIEST = -2;
 export const TIMESTAMP_MAX = -3;
 export const TIMESTAMP_EARLIEST_LOCAL = -4;
 export const TIMESTAMP_LATEST_TIERED = -5;
-
-/** A producer snapshot is due after so many bytes, so that recovery never replays the headers of more. */
-const SNAPSHOT_EVERY_BYTES = 67_108_864;
 
 export interface LogParts {
   readonly tools: StorageTools;
@@ -81,6 +81,8 @@ export class Log {
   readonly found: FoundOffset = { error: 0, offset: -1, timestamp: -1, leaderEpoch: -1 };
   readonly epochEnd: EpochEnd = { epoch: -1, endOffset: -1 };
   readonly sync: LogSync;
+  /** The old end: retention and a moved start. */
+  readonly upkeep: LogUpkeep;
   leaderEpoch = 0;
   /** Bytes appended since the log was opened. */
   bytesAppended = 0;
@@ -94,14 +96,14 @@ export class Log {
   private readonly appender: Appender;
   private readonly reader: Reader;
   private readonly search: TimestampSearch;
+  private readonly snapshots: LedgerSnapshots;
+  private readonly segmentRoll: SegmentRoll;
   private readonly endedTransactions: DecidedTransaction[] = [];
   /** The offset the next record gets: runs ahead of `watermarks.end` by what is queued. */
   private nextOffset: number;
   private poison = 0;
   private isOpen = true;
   private nowMs = 0;
-  private bytesSinceSnapshot = 0;
-  private straySnapshot = -1;
 
   constructor(parts: LogParts) {
     this.tools = parts.tools;
@@ -117,6 +119,16 @@ export class Log {
     this.search = new TimestampSearch(parts.tools, parts.list);
     this.watermarks = new Watermarks(parts.start, parts.end);
     this.sync = new LogSync(parts.tools, parts.list, Math.min(parts.recoveryPoint, parts.end));
+    this.snapshots = new LedgerSnapshots(parts.tools, parts.list, parts.ledger);
+    this.segmentRoll = new SegmentRoll(parts.partitionName);
+    this.upkeep = new LogUpkeep({
+      list: parts.list,
+      marks: this.watermarks,
+      reader: this.reader,
+      epochs: parts.epochs,
+      settings: parts.settings,
+      roll: (nowMs) => this.roll(nowMs),
+    });
     this.nextOffset = parts.end;
     this.leaderEpoch = Math.max(0, parts.epochs.latest);
     this.advance(parts.end);
@@ -155,6 +167,7 @@ export class Log {
   configure(settings: LogSettings): void {
     this.settings = settings;
     this.policy.configure(settings);
+    this.upkeep.settings = settings;
     this.syncNames();
     this.advance(this.watermarks.end);
   }
@@ -175,6 +188,7 @@ export class Log {
     const check = this.tools.check;
     const error = this.intake.admit(memory, at, length, flags, nowMs, this.settings, this.appended);
     if (error !== NONE || this.appended.isDuplicate) return error;
+    if (this.tools.room.isLow && (flags & APPEND_FLAG_INTERNAL) === 0) return this.refuseFullDisk();
     const maxTimestamp = this.intake.stampTimes(memory, at, length, nowMs, this.settings, this.appended);
     if (!this.makeRoom(length, check.lastOffsetDelta, maxTimestamp, nowMs)) return KAFKA_STORAGE_ERROR;
     const baseOffset = this.nextOffset;
@@ -201,11 +215,11 @@ export class Log {
     if (written < 0) return this.fail(written);
     segment.isUnsynced = true;
     this.bytesAppended += written;
-    this.bytesSinceSnapshot += written;
+    this.tools.room.noteWritten(written);
     this.policy.noteWritten(this.nowMs);
     if (this.endedTransactions.length > 0 && this.writeAborted() < 0) return this.poison;
     this.advance(this.nextOffset);
-    if (this.bytesSinceSnapshot >= SNAPSHOT_EVERY_BYTES) this.saveLedger(this.watermarks.end, true);
+    this.snapshots.note(written, this.watermarks.end);
     return written;
   }
 
@@ -315,15 +329,9 @@ export class Log {
 
   // ── shortening ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Forgets everything before an offset (DeleteRecords, retention). A Kafka error code. Throws Fault. */
+  /** Forgets everything before an offset (DeleteRecords). A Kafka error code. Throws Fault. */
   moveStart(offset: number): number {
-    const marks = this.watermarks;
-    if (offset > marks.high) return OFFSET_OUT_OF_RANGE;
-    if (offset <= marks.start) return NONE;
-    marks.set(offset, Math.max(offset, marks.stable), marks.high, marks.end);
-    this.removeUnreachable();
-    if (this.epochs.truncateBefore(offset)) this.epochs.save();
-    return NONE;
+    return this.upkeep.moveStart(offset);
   }
 
   /** Cuts off the batch that holds an offset and everything behind it. Throws Fault when files cannot be cut. */
@@ -337,10 +345,7 @@ export class Log {
     const syncError = this.tools.disk.sync(this.tools.files.use(this.list.active.log));
     this.tools.disk.syncFolder(this.folder);
     if (syncError < 0) this.fail(syncError);
-    for (const snapshot of snapshotOffsets(this.tools, this.folder)) {
-      if (snapshot > end) this.tools.disk.remove(snapshotPath(this.folder, snapshot));
-    }
-    this.straySnapshot = -1;
+    this.snapshots.removeBehind(end);
     if (this.epochs.truncateFrom(end)) this.epochs.save();
     const isLoaded = loadLedger(this.tools, this.folder, this.list.items, end, this.ledger, nowMs);
     assert(isLoaded, 'what was kept can be read');
@@ -365,32 +370,12 @@ export class Log {
       this.fail(error.code === 'PB_DISK_FULL' ? -ENOSPC : -EIO);
       return false;
     }
-    this.saveLedger(this.nextOffset, false);
+    this.snapshots.save(this.nextOffset);
     return true;
   }
 
-  /** Removes segments that lie wholly before the start of the log. */
-  private removeUnreachable(): void {
-    let count = 0;
-    while (count < this.list.items.length - 1 && this.list.upperOffset(count) <= this.watermarks.start) count += 1;
-    if (count === 0) return;
-    this.reader.forget();
-    this.list.removeOldest(count);
-  }
-
-  /** The age and size by which retention judges; `index` counts from the oldest segment. */
-  segmentMaxTimestamp(index: number): number {
-    return this.list.items[index]!.maxTimestamp;
-  }
-
-  segmentBytes(index: number): number {
-    return this.list.items[index]!.sizeBytes;
-  }
-
-  /** First offset after the segment's; the end of the log for the active one. */
-  segmentUpperOffset(index: number): number {
-    const upper = this.list.upperOffset(index);
-    return upper < 0 ? this.watermarks.end : upper;
+  describeProducers(): ProducerFacts[] {
+    return Array.from(this.ledger.values(), (entry) => entry.facts);
   }
 
   expireProducers(nowMs: number): number {
@@ -412,7 +397,7 @@ export class Log {
     if (writeError < 0) return writeError;
     const sealError = this.list.active.seal();
     if (sealError < 0) return sealError;
-    if (!this.saveLedger(this.watermarks.end, true)) return -EIO;
+    if (!this.snapshots.save(this.watermarks.end)) return -EIO;
     while (this.sync.offset < this.watermarks.end) {
       const count = this.beginSync(this.nowMs);
       let error = 0;
@@ -428,15 +413,16 @@ export class Log {
     const segment = this.list.active;
     const bytes = segment.sizeBytes + this.appender.queuedBytes;
     if (bytes > 0) {
-      const settings = this.settings;
-      const isFull = bytes + length > Math.min(settings.segmentBytesMax, SEGMENT_BYTES_MAX);
-      const isFar = this.nextOffset + lastOffsetDelta - segment.baseOffset > RELATIVE_OFFSET_MAX;
-      const isOld = segment.ageMs(recordMs, nowMs) > settings.segmentMsMax - settings.segmentJitterMs;
-      if (isFull || isFar || isOld || segment.isIndexFull(settings.segmentIndexBytesMax)) {
-        if (!this.roll(nowMs)) return false;
-      }
+      const lastOffset = this.nextOffset + lastOffsetDelta;
+      const isDue = this.segmentRoll.isDue(segment, bytes, length, lastOffset, recordMs, nowMs, this.settings);
+      if (isDue && !this.roll(nowMs)) return false;
     }
     return !this.appender.isFull || this.flushWrites() >= 0;
+  }
+
+  private refuseFullDisk(): number {
+    this.appended.reason = REASON_DISK_FULL;
+    return KAFKA_STORAGE_ERROR;
   }
 
   private writeAborted(): number {
@@ -444,8 +430,9 @@ export class Log {
       if (!ended.isAborted) continue;
       const index = this.list.active.aborted;
       const error = index.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
-      // The marker is in the log, so recovery will rebuild the entry; readers must not see the log without it.
-      if (error < 0) return this.fail(error === -ENOSPC ? -EIO : error);
+      // The marker is in the log, so recovery will rebuild the entry; readers must not see the log without it. On a full
+      // disk they find it in memory.
+      if (error < 0 && error !== -ENOSPC) return this.fail(error);
     }
     this.endedTransactions.length = 0;
     return 0;
@@ -467,22 +454,6 @@ export class Log {
     this.appender.drop();
     this.tools.logger.warn(`${this.partitionName} takes no more appends: its disk answered with error ${-error}`);
     return error;
-  }
-
-  private saveLedger(offset: number, isStray: boolean): boolean {
-    this.bytesSinceSnapshot = 0;
-    try {
-      saveSnapshot(this.tools, this.folder, offset, this.ledger);
-      if (this.straySnapshot >= 0 && this.straySnapshot !== offset) {
-        this.tools.disk.remove(snapshotPath(this.folder, this.straySnapshot));
-      }
-      this.straySnapshot = isStray && offset !== this.list.active.baseOffset ? offset : -1;
-      return true;
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      this.tools.logger.warn(`${this.partitionName}: ${error.message}`);
-      return false;
-    }
   }
 
   private clearAppended(): void {

@@ -72,6 +72,10 @@ export class NativeDisk implements Disk {
     return this.native.warm(fd, position, length);
   }
 
+  freeBytes(path: string): number {
+    return this.files.freeBytes(path);
+  }
+
   // ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   open(path: string, mode: OpenMode): number {

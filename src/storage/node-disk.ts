@@ -20,6 +20,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -95,6 +96,16 @@ export class NodeDisk implements Disk {
       done += count;
     }
     return done;
+  }
+
+  freeBytes(path: string): number {
+    try {
+      const { bavail, bsize } = statfsSync(path);
+      return bavail * bsize;
+    } catch (error) {
+      if (errnoOf(error) === 0) throw error;
+      return Number.POSITIVE_INFINITY;
+    }
   }
 
   // ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────

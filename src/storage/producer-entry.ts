@@ -10,6 +10,8 @@ export class ProducerEntry {
   readonly id: number;
   epoch = NONE;
   coordinatorEpoch = NONE;
+  /** Markers seen since the log was opened. What was verified before a marker is not verified after it. */
+  markerCount = 0;
   /** First offset of the open transaction, -1 without one. */
   openFirstOffset = NONE;
   /** As the batches state it; what the snapshot keeps. */
@@ -42,6 +44,17 @@ export class ProducerEntry {
 
   get lastDelta(): number {
     return this.batchCount === 0 ? 0 : this.deltas[this.newest]!;
+  }
+
+  get facts(): ProducerFacts {
+    return {
+      producerId: this.id,
+      producerEpoch: this.epoch,
+      lastSequence: this.lastSequence,
+      lastTimestamp: this.lastTimestamp,
+      coordinatorEpoch: this.coordinatorEpoch,
+      openFirstOffset: this.openFirstOffset,
+    };
   }
 
   /** A new epoch starts its sequences anew: what was before it is forgotten. */
@@ -82,6 +95,18 @@ export class ProducerEntry {
   follows(baseSequence: number): boolean {
     return baseSequence === sequenceAfter(this.lastSequence, 1);
   }
+}
+
+/** What people are told of a producer in one log. */
+export interface ProducerFacts {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** -1: none under this epoch. */
+  readonly lastSequence: number;
+  readonly lastTimestamp: number;
+  readonly coordinatorEpoch: number;
+  /** First offset of its open transaction, -1 without one. */
+  readonly openFirstOffset: number;
 }
 
 /** Sequences count from 0 to 2^31 - 1 and start over. */

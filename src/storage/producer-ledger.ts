@@ -8,6 +8,7 @@
  * comes back is the same as having expired: any first sequence is taken from it.
  */
 import { assert } from '../base/assert.ts';
+import { APPEND_GUARD_MASK, APPEND_UNVERIFIED } from '../zerocopy/layout.ts';
 import { MARKER_ABORT } from './control-marker.ts';
 import { ProducerEntry, sequenceAfter } from './producer-entry.ts';
 
@@ -18,6 +19,8 @@ const INVALID_TXN_STATE = 48;
 const TRANSACTION_COORDINATOR_FENCED = 52;
 const NO_SEQUENCE = -1;
 export const PRODUCERS_MAX = 100_000;
+/** Beyond it all are forgotten, and with them only the help against overtaking. */
+const UNVERIFIED_MAX = 10_000;
 
 export interface OpenTransaction {
   readonly producerId: number;
@@ -33,12 +36,16 @@ export interface DecidedTransaction extends OpenTransaction {
 }
 
 export class ProducerLedger {
+  /** Set by a `check` that said APPEND_UNVERIFIED: whoever verifies the batch hands it back in. */
+  guard = 0;
   /** Set by a `check` that found a duplicate. */
   isDuplicate = false;
   duplicateBaseOffset = -1;
   duplicateLastOffset = -1;
   duplicateTimestamp = -1;
   private readonly entries = new Map<number, ProducerEntry>();
+  /** Of producers that have nothing in the log yet: the lowest sequence that was given back to be verified. */
+  private readonly unverifiedFirst = new Map<number, { readonly epoch: number; readonly sequence: number }>();
   /** By first offset, which is the order they begin in. */
   private readonly open: OpenTransaction[] = [];
   /** By marker offset. Holds the stable offset back until the high watermark has passed the marker. */
@@ -56,7 +63,12 @@ export class ProducerLedger {
     return this.entries.get(producerId) ?? null;
   }
 
-  /** A data batch that is about to be appended. `isInternal`: written by a coordinator, which keeps no sequences. */
+  /**
+   * A data batch that is about to be appended. `isInternal`: written by a coordinator, which keeps no sequences.
+   * `verifiedGuard`: what the transaction coordinator was asked under, -1 when it was not.
+   *
+   * A transaction begins in a log with a batch that its coordinator knows of; else nobody would ever end it (KIP-890).
+   */
   check(
     id: number,
     epoch: number,
@@ -64,11 +76,15 @@ export class ProducerLedger {
     count: number,
     isTransactional: boolean,
     isInternal: boolean,
+    verifiedGuard: number,
   ): number {
     this.isDuplicate = false;
     const entry = this.entries.get(id);
+    const mustVerify = isTransactional && !isInternal;
     // Nothing is known of an id that is new, expired, or whose records were all deleted: any sequence is a first one.
-    if (entry === undefined || entry.epoch < 0) return NONE;
+    if (entry === undefined || entry.epoch < 0) {
+      return mustVerify ? this.checkFirst(id, epoch, baseSequence, verifiedGuard) : NONE;
+    }
     if (!isInternal && epoch === entry.epoch && baseSequence !== NO_SEQUENCE) {
       const index = entry.find(baseSequence, sequenceAfter(baseSequence, count - 1));
       if (index >= 0) {
@@ -80,12 +96,37 @@ export class ProducerLedger {
       }
     }
     if (epoch < entry.epoch) return INVALID_PRODUCER_EPOCH;
+    if (mustVerify && (entry.openFirstOffset < 0 || epoch !== entry.epoch)) {
+      const guard = entry.markerCount & APPEND_GUARD_MASK;
+      if (verifiedGuard !== guard) return this.unverified(guard);
+    }
     if (!isInternal) {
       const isInOrder = epoch !== entry.epoch ? baseSequence === 0 : entry.follows(baseSequence);
       if (!isInOrder) return OUT_OF_ORDER_SEQUENCE_NUMBER;
     }
     if (entry.openFirstOffset >= 0 && !isTransactional) return INVALID_TXN_STATE;
     return NONE;
+  }
+
+  /**
+   * The first transactional batch of an unknown producer. Of several under way at once none may overtake the one that was
+   * sent first, just because that one failed to be verified and comes again.
+   */
+  private checkFirst(id: number, epoch: number, baseSequence: number, verifiedGuard: number): number {
+    const first = this.unverifiedFirst.get(id);
+    const isKnown = first !== undefined && first.epoch === epoch;
+    if (verifiedGuard === 0) return isKnown && baseSequence > first.sequence ? OUT_OF_ORDER_SEQUENCE_NUMBER : NONE;
+    if (!isKnown || baseSequence < first.sequence) {
+      this.unverifiedFirst.delete(id);
+      if (this.unverifiedFirst.size >= UNVERIFIED_MAX) this.unverifiedFirst.clear();
+      this.unverifiedFirst.set(id, { epoch, sequence: baseSequence });
+    }
+    return this.unverified(0);
+  }
+
+  private unverified(guard: number): number {
+    this.guard = guard;
+    return APPEND_UNVERIFIED;
   }
 
   checkMarker(id: number, epoch: number, coordinatorEpoch: number): number {
@@ -133,6 +174,7 @@ export class ProducerLedger {
     const firstOffset = entry.openFirstOffset;
     entry.setEpoch(epoch);
     entry.coordinatorEpoch = coordinatorEpoch;
+    entry.markerCount += 1;
     entry.lastTimestamp = timestamp;
     entry.openFirstOffset = -1;
     if (firstOffset < 0) return null;
@@ -167,6 +209,7 @@ export class ProducerLedger {
 
   clear(): void {
     this.entries.clear();
+    this.unverifiedFirst.clear();
     this.open.length = 0;
     this.decided = [];
   }
@@ -183,6 +226,7 @@ export class ProducerLedger {
   }
 
   private enter(id: number, nowMs: number): ProducerEntry {
+    if (this.unverifiedFirst.size > 0) this.unverifiedFirst.delete(id);
     let entry = this.entries.get(id);
     if (entry === undefined) {
       if (this.entries.size >= PRODUCERS_MAX) this.evict();

@@ -4,6 +4,7 @@
  * when to roll and what may be removed is the log's decision.
  */
 import { assert } from '../base/assert.ts';
+import { Fault } from '../base/fault.ts';
 import { Segment } from './segment.ts';
 import type { StorageTools } from './storage-tools.ts';
 
@@ -69,6 +70,9 @@ export class SegmentList {
     const old = this.active;
     assert(baseOffset > old.baseOffset, 'a new segment begins behind the old one');
     // Before the new file is there: whoever finds it after a crash takes the old one's indexes for finished.
+    if (old.flushAborted() < 0) {
+      throw new Fault('PB_DISK_FULL', `${old.log.path} has aborted transactions that are not written down yet`);
+    }
     old.seal();
     const segment = Segment.create(this.tools, this.folder, baseOffset, reserveBytes, nowMs);
     this.tools.files.pin(segment.log);
@@ -83,10 +87,16 @@ export class SegmentList {
     if (segment !== this.active && !segment.isClosed) this.tools.files.unpin(segment.log);
   }
 
-  removeOldest(count: number): void {
+  /** The oldest segments leave the log; one by one, so that a disk that refuses leaves a whole log. Throws Fault. */
+  retireOldest(count: number, delayMs: number): void {
     assert(count < this.items.length, 'the active segment stays');
-    for (let index = 0; index < count; index++) this.release(this.items[index]!, true);
-    this.items.splice(0, count);
+    for (let index = 0; index < count; index++) {
+      const segment = this.items[0]!;
+      segment.retire(delayMs);
+      if (segment.isUnsynced) this.tools.files.unpin(segment.log);
+      segment.isUnsynced = false;
+      this.items.shift();
+    }
   }
 
   /**

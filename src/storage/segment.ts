@@ -6,15 +6,17 @@
  * Indexes are opened when first needed: a log of thousands of segments opens with one stat each.
  */
 import { assert } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
 import { NO_TIMESTAMP } from '../protocol/batch.ts';
 import { AbortedIndex } from './aborted-index.ts';
 import { FileHandle } from './file-cache.ts';
 import {
   ABORTED_SUFFIX,
+  DELETED_ENDING,
   INDEX_SUFFIX,
   LOG_SUFFIX,
   offsetName,
-  SNAPSHOT_SUFFIX,
+  SEGMENT_SUFFIXES,
   TIME_INDEX_SUFFIX,
 } from './file-names.ts';
 import { OFFSET_ENTRY_BYTES, OffsetIndex } from './offset-index.ts';
@@ -54,21 +56,46 @@ export class Segment {
     this.log = new FileHandle(this.pathStem + LOG_SUFFIX);
   }
 
-  /** Makes the files of an empty segment. Kafka takes a segment without index files for damaged, so they are made as well. */
+  /** Makes the files of an empty segment. Throws Fault, with nothing left behind. */
   static create(tools: StorageTools, folder: string, baseOffset: number, reserveBytes: number, nowMs: number): Segment {
     const segment = new Segment(tools, folder, baseOffset, 0, nowMs);
-    const fd = tools.files.create(segment.log);
+    try {
+      segment.makeFiles(reserveBytes);
+    } catch (error) {
+      segment.discard();
+      throw error;
+    }
+    return segment;
+  }
+
+  /** Kafka takes a segment without index files for damaged, so they are made as well. */
+  private makeFiles(reserveBytes: number): void {
+    const { tools, baseOffset } = this;
+    const fd = tools.files.create(this.log);
     tools.disk.truncate(fd, 0);
     if (reserveBytes > 0) tools.disk.reserve(fd, 0, reserveBytes);
-    const offsets = new FileHandle(segment.pathStem + INDEX_SUFFIX);
-    const times = new FileHandle(segment.pathStem + TIME_INDEX_SUFFIX);
+    const offsets = new FileHandle(this.pathStem + INDEX_SUFFIX);
+    const times = new FileHandle(this.pathStem + TIME_INDEX_SUFFIX);
+    this.offsetIndex = new OffsetIndex(tools, offsets, baseOffset, 0);
+    this.timeIndex = new TimeIndex(tools, times, baseOffset, 0);
     tools.disk.truncate(tools.files.create(offsets), 0);
     tools.disk.truncate(tools.files.create(times), 0);
-    segment.offsetIndex = new OffsetIndex(tools, offsets, baseOffset, 0);
-    segment.timeIndex = new TimeIndex(tools, times, baseOffset, 0);
-    segment.maxTimestampNow = NO_TIMESTAMP;
-    segment.maxTimestampOffsetNow = baseOffset;
-    return segment;
+    this.maxTimestampNow = NO_TIMESTAMP;
+    this.maxTimestampOffsetNow = baseOffset;
+  }
+
+  /** An empty segment found at a start would pass for the end of the log. */
+  private discard(): void {
+    const { disk } = this.tools;
+    this.close(false);
+    for (const suffix of [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX]) {
+      try {
+        if (disk.stat(this.pathStem + suffix) !== null) disk.remove(this.pathStem + suffix);
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        this.tools.logger.warn(error.message);
+      }
+    }
   }
 
   get offsets(): OffsetIndex {
@@ -126,6 +153,12 @@ export class Segment {
     return this.maxTimestampOffsetNow;
   }
 
+  /** What retention goes by: the largest timestamp, or when the file was written last. Throws Fault. */
+  get newestMs(): number {
+    if (this.maxTimestamp >= 0) return this.maxTimestamp;
+    return this.tools.disk.stat(this.log.path)?.modifiedMs ?? this.createdMs;
+  }
+
   /** Age that counts for rolling: by record time when there is a record with one, else by the clock. */
   ageMs(recordMs: number, nowMs: number): number {
     if (this.sizeBytes === 0) return 0;
@@ -178,9 +211,15 @@ export class Segment {
     this.times.append(this.maxTimestamp, this.maxTimestampOffset);
     const offsetsError = this.offsets.file.flush();
     const timesError = this.times.file.flush();
+    const abortedError = this.flushAborted();
     this.offsets.file.rest();
     this.times.file.rest();
-    return offsetsError < 0 ? offsetsError : timesError;
+    return Math.min(offsetsError, timesError, abortedError);
+  }
+
+  /** The one index that is no hint: what of it waits for room on the disk must not be left behind. */
+  flushAborted(): number {
+    return this.abortedIndex === null ? 0 : this.abortedIndex.flush();
   }
 
   /** Cuts everything from the position on, where the batch with the given first offset begins. */
@@ -221,10 +260,29 @@ export class Segment {
     if (!isRemoval) return;
     // The batches first: index files without their log are swept away when the folder is opened the next time.
     const disk = this.tools.disk;
-    for (const suffix of [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, ABORTED_SUFFIX, SNAPSHOT_SUFFIX]) {
+    for (const suffix of SEGMENT_SUFFIXES) {
       const path = this.pathStem + suffix;
       if (suffix === LOG_SUFFIX || disk.stat(path) !== null) disk.remove(path);
     }
+  }
+
+  /** Takes the files out of the log under another name; they go when nobody reads them any more. Throws Fault. */
+  retire(delayMs: number): void {
+    const { disk, removed } = this.tools;
+    const paths: string[] = [];
+    for (const suffix of SEGMENT_SUFFIXES) {
+      const path = this.pathStem + suffix;
+      try {
+        if (suffix !== LOG_SUFFIX && disk.stat(path) === null) continue;
+        disk.rename(path, path + DELETED_ENDING);
+        paths.push(path + DELETED_ENDING);
+      } catch (error) {
+        // Without its log an index is nothing, and is swept away when the folder is opened the next time.
+        if (!isFault(error) || suffix === LOG_SUFFIX) throw error;
+      }
+    }
+    removed.add(this.log, paths, delayMs);
+    this.close(false);
   }
 
   /** Whether the time index knows the largest timestamp; if not it is told. For recovery, when index files may be gone. */

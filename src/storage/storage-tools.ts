@@ -9,8 +9,10 @@ import { BatchCheck, type BatchRules, createBatchRules } from '../protocol/batch
 import type { Memory } from '../zerocopy/memory.ts';
 import { BatchWalk } from './batch-walk.ts';
 import type { Disk } from './disk.ts';
+import { DiskRoom } from './disk-room.ts';
 import { FileCache } from './file-cache.ts';
 import { PendingWrites } from './pending-writes.ts';
+import { RemovedFiles } from './removed-files.ts';
 
 export type Crc = (memory: Memory, at: number, length: number) => number;
 
@@ -26,6 +28,8 @@ export interface StorageToolsParts {
   readonly logger: StorageLogger;
   /** Most files kept open for logs of this thread; active segments and leased ones come on top when they must. */
   readonly filesOpenMax: number;
+  /** What stays free on the disk of the data folder, whatever producers send; without it nothing does. */
+  readonly reserve?: { readonly folder: string; readonly bytes: number };
 }
 
 export const PAGE_BYTES = 4096;
@@ -36,6 +40,8 @@ export class StorageTools {
   readonly crc: Crc;
   readonly logger: StorageLogger;
   readonly files: FileCache;
+  readonly removed = new RemovedFiles();
+  readonly room: DiskRoom;
   readonly walk: BatchWalk;
   readonly check: BatchCheck<Memory>;
   readonly rules: BatchRules;
@@ -51,6 +57,7 @@ export class StorageTools {
     this.disk = parts.disk;
     this.crc = parts.crc;
     this.logger = parts.logger;
+    this.room = new DiskRoom(parts.disk, parts.reserve?.folder ?? '', parts.reserve?.bytes ?? 0);
     this.files = new FileCache(parts.disk, parts.filesOpenMax);
     this.walk = new BatchWalk(parts.disk);
     this.check = new BatchCheck<Memory>(parts.crc);

@@ -28,6 +28,7 @@ export class Checkpoints {
   private isUnderWay = false;
   private deviceDueMs = 0;
   private lastWritten = '';
+  private lastStarts = '';
 
   constructor(parts: CheckpointsParts) {
     this.parts = parts;
@@ -70,8 +71,14 @@ export class Checkpoints {
     const ends = reports.map((report) => `${report.slot}:${report.end}`).join();
     if (bootId !== null && ends !== this.lastWritten) directory.saveWritten(bootId, rows);
     this.lastWritten = ends;
+    const starts = reports.map((report) => `${report.slot}:${report.logStart}`).join();
+    const hasMoved = starts !== this.lastStarts;
+    this.lastStarts = starts;
     const nowMs = Date.now();
-    if (nowMs < this.deviceDueMs) return;
+    if (nowMs < this.deviceDueMs) {
+      if (hasMoved) directory.saveLogStarts(rows);
+      return;
+    }
     this.deviceDueMs = nowMs + everyMs;
     directory.saveCheckpoints(rows);
   }

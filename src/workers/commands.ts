@@ -3,6 +3,7 @@
  * Several partitions travel in one command, so that starting with thousands of them costs a few messages.
  */
 import type { LogSettings } from '../storage/log-settings.ts';
+import type { ProducerFacts } from '../storage/producer-entry.ts';
 
 export interface PartitionOpening {
   readonly slot: number;
@@ -28,17 +29,34 @@ export type WorkerCommand =
   | { readonly kind: 'open'; readonly id: number; readonly partitions: readonly PartitionOpening[] }
   | { readonly kind: 'close'; readonly id: number; readonly slots: readonly number[]; readonly remove: boolean }
   | { readonly kind: 'configure'; readonly id: number; readonly slot: number; readonly settings: LogSettings }
+  | { readonly kind: 'move-starts'; readonly id: number; readonly moves: readonly StartWish[] }
   | { readonly kind: 'report'; readonly id: number }
+  | { readonly kind: 'producers'; readonly id: number; readonly slot: number }
   | { readonly kind: 'stop'; readonly id: number }
   | { readonly kind: 'recoded'; readonly ticket: number; readonly bytes: Uint8Array | null };
 
-/** One partition's offsets, for the checkpoint files. */
+/** Everything before the offset shall go; -1 is the high watermark. */
+export interface StartWish {
+  readonly slot: number;
+  readonly offset: number;
+}
+
+export interface StartMoved {
+  readonly slot: number;
+  /** A Kafka error code. */
+  readonly error: number;
+  /** Where the log begins now; -1 with an error. */
+  readonly logStart: number;
+}
+
+/** One partition's offsets, for the checkpoint files, and its size. */
 export interface PartitionReport {
   readonly slot: number;
   readonly recoveryPoint: number;
   readonly logStart: number;
   readonly high: number;
   readonly end: number;
+  readonly sizeBytes: number;
   /** Closed well: everything is on the device and written down. */
   readonly isClean: boolean;
 }
@@ -51,7 +69,11 @@ export interface PartitionOutcome {
 
 export type WorkerReply =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'remove-files'; readonly paths: readonly string[] }
   | { readonly kind: 'outcome'; readonly id: number; readonly outcomes: readonly PartitionOutcome[] }
+  | { readonly kind: 'starts-moved'; readonly id: number; readonly rows: readonly StartMoved[] }
+  /** Null: the partition is not here. */
+  | { readonly kind: 'producers'; readonly id: number; readonly producers: readonly ProducerFacts[] | null }
   | { readonly kind: 'report'; readonly id: number; readonly rows: readonly PartitionReport[] }
   | {
       readonly kind: 'recode';

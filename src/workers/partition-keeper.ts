@@ -1,6 +1,6 @@
 /**
  * Opens, configures and closes a worker's logs as main commands, and tells main where they stand. Not on the hot path:
- * one look at the mailbox a turn, and a tick a second.
+ * one look at the mailbox a turn.
  */
 import { must } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
@@ -11,8 +11,16 @@ import type { StorageTools } from '../storage/storage-tools.ts';
 import type { Board } from '../zerocopy/board.ts';
 import { RECEIPT_WAKE } from '../zerocopy/layout.ts';
 import type { AckGate } from './ack-gate.ts';
-import type { PartitionOpening, PartitionOutcome, PartitionReport, WorkerCommand, WorkerReply } from './commands.ts';
-import type { LogFlushes } from './log-flushes.ts';
+import type {
+  PartitionOpening,
+  PartitionOutcome,
+  PartitionReport,
+  StartMoved,
+  StartWish,
+  WorkerCommand,
+  WorkerReply,
+} from './commands.ts';
+import type { Housekeeping } from './housekeeping.ts';
 import type { Mailbox } from './mailbox.ts';
 import { OwnedPartition, type PartitionTable } from './partition-table.ts';
 import type { Receipts } from './receipts.ts';
@@ -25,7 +33,7 @@ export interface PartitionKeeperParts {
   readonly table: PartitionTable;
   readonly board: Board;
   readonly gate: AckGate;
-  readonly flushes: LogFlushes;
+  readonly housekeeping: Housekeeping;
   readonly recoder: Recoder;
   readonly receipts: readonly Receipts[];
   readonly logger: Logger;
@@ -49,7 +57,6 @@ export class PartitionKeeper {
   private readonly parts: PartitionKeeperParts;
   private readonly closings: Closing[] = [];
   private stopId = -1;
-  private expiryDueMs = 0;
 
   constructor(parts: PartitionKeeperParts) {
     this.parts = parts;
@@ -63,17 +70,6 @@ export class PartitionKeeper {
     }
     if (this.stopId >= 0) this.tryStop();
     return count > 0;
-  }
-
-  /** Once a second: flushes that became due by time, producers that expired. */
-  tick(nowMs: number): void {
-    const expires = nowMs >= this.expiryDueMs;
-    if (expires) this.expiryDueMs = nowMs + EXPIRY_EVERY_MS;
-    for (const partition of this.parts.table.all()) {
-      this.parts.flushes.ask(partition, nowMs);
-      if (partition.log.isPoisoned) partition.log.heal(nowMs);
-      if (expires) partition.log.expireProducers(nowMs);
-    }
   }
 
   /** The flush of a log that is being closed came back. */
@@ -101,9 +97,21 @@ export class PartitionKeeper {
       case 'configure':
         this.configure(command);
         break;
+      case 'move-starts':
+        this.parts.reply({
+          kind: 'starts-moved',
+          id: command.id,
+          rows: command.moves.map((move) => this.moveStart(move)),
+        });
+        break;
       case 'report':
         this.parts.reply({ kind: 'report', id: command.id, rows: this.rows() });
         break;
+      case 'producers': {
+        const producers = this.parts.table.at(command.slot)?.log.describeProducers() ?? null;
+        this.parts.reply({ kind: 'producers', id: command.id, producers });
+        break;
+      }
       case 'stop':
         this.stopId = command.id;
         break;
@@ -139,6 +147,7 @@ export class PartitionKeeper {
       if (partition !== null) {
         partition.recodes = settings.compressionType !== 'producer';
         partition.log.configure(settings);
+        this.parts.housekeeping.lookAt(partition);
       }
     } catch (error) {
       if (!isFault(error)) throw error;
@@ -146,6 +155,27 @@ export class PartitionKeeper {
       this.parts.logger.error(`new settings do not take effect as they should: ${problem}`);
     }
     this.parts.reply({ kind: 'outcome', id: command.id, outcomes: [{ slot, problem }] });
+  }
+
+  /** Board and log move in one step between turns' jobs, so no reader sees one without the other. */
+  private moveStart({ slot, offset }: StartWish): StartMoved {
+    const partition = this.parts.table.at(slot);
+    if (partition === null) return { slot, error: errorCode.NOT_LEADER_OR_FOLLOWER, logStart: -1 };
+    const { log } = partition;
+    const wanted = offset === -1 ? log.watermarks.high : offset;
+    if (wanted < 0) return { slot, error: errorCode.OFFSET_OUT_OF_RANGE, logStart: -1 };
+    try {
+      const error = log.moveStart(wanted);
+      if (error !== errorCode.NONE) return { slot, error, logStart: -1 };
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.parts.logger.error(`${log.partitionName}: its records could not be deleted: ${error.message}`);
+      return { slot, error: errorCode.KAFKA_STORAGE_ERROR, logStart: -1 };
+    }
+    const marks = log.watermarks;
+    this.parts.board.set(slot, marks.start, marks.stable, marks.high, marks.end, log.bytesAppended);
+    for (const receipts of this.parts.receipts) receipts.begin(RECEIPT_WAKE, -1, -1, slot, 0);
+    return { slot, error: errorCode.NONE, logStart: marks.start };
   }
 
   private close(command: CloseCommand): void {
@@ -214,8 +244,6 @@ export class PartitionKeeper {
   }
 }
 
-const EXPIRY_EVERY_MS = 60_000;
-
 function rowOf(partition: OwnedPartition): PartitionReport {
   const { log, slot } = partition;
   const marks = log.watermarks;
@@ -225,6 +253,7 @@ function rowOf(partition: OwnedPartition): PartitionReport {
     logStart: marks.start,
     high: marks.high,
     end: marks.end,
+    sizeBytes: log.totalBytes,
     isClean: false,
   };
 }

@@ -35,6 +35,7 @@ import {
 } from '../zerocopy/layout.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { AckGate } from './ack-gate.ts';
+import type { Housekeeping } from './housekeeping.ts';
 import type { LaneEnd } from './lane.ts';
 import type { LogFlushes } from './log-flushes.ts';
 import type { LogReads } from './log-reads.ts';
@@ -60,6 +61,7 @@ export interface PartitionWorkerParts {
   readonly reads: LogReads;
   readonly flushes: LogFlushes;
   readonly keeper: PartitionKeeper;
+  readonly housekeeping: Housekeeping;
   readonly recoder: Recoder;
   readonly mailbox: Mailbox;
 }
@@ -97,11 +99,12 @@ export class PartitionWorker {
     for (let lane = 0; lane < this.parts.lanes.length; lane++) {
       if (this.drainLane(lane, nowMs)) didWork = true;
     }
+    if (this.touchedCount > 0) this.settleTouched(nowMs);
+    // Behind the writes: a log that failed in this turn must not have healed before its batches are answered.
     if (nowMs >= this.tickDueMs) {
       this.tickDueMs = nowMs + TICK_MS;
-      this.parts.keeper.tick(nowMs);
+      this.parts.housekeeping.tick(nowMs);
     }
-    if (this.touchedCount > 0) this.settleTouched(nowMs);
     this.publish();
     return didWork;
   }

@@ -33,6 +33,7 @@ function build(data: PartitionThreadData, port: MessagePort) {
     reply: (reply: WorkerReply) => port.postMessage(reply),
     logger: createLogger({ level: data.logLevel, format: data.logFormat, thread: `worker-${data.index}` }),
     filesOpenMax: data.filesOpenMax,
+    housekeeping: data.housekeeping,
   });
   return { worker, keeper, bell: bells.worker(data.index) };
 }

@@ -12,6 +12,8 @@ import { Slab } from '../zerocopy/slab.ts';
 import type { BackgroundPool } from './background-pool.ts';
 import type { BrokerSizes } from './broker-sizes.ts';
 import type { PartitionReport, WorkerReply } from './commands.ts';
+import type { FileRemoval } from './file-removal.ts';
+import type { HousekeepingSettings } from './housekeeping.ts';
 import { createLaneMemory, frontEnd, type LaneMemory } from './lane.ts';
 import { MailSender } from './mailbox.ts';
 import { MainBell } from './main-bell.ts';
@@ -26,6 +28,8 @@ export interface StartWorkersParts {
   readonly sizes: BrokerSizes;
   readonly fronts: number;
   readonly background: BackgroundPool;
+  readonly housekeeping: HousekeepingSettings;
+  readonly removal: FileRemoval;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly onDeath: (cause: Error) => void;
@@ -144,6 +148,7 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
       frontPorts,
       abandoned,
       filesOpenMax: sizes.filesOpenMaxPerWorker,
+      housekeeping: parts.housekeeping,
       logLevel: parts.logLevel,
       logFormat: parts.logFormat,
     };
@@ -155,7 +160,7 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
       if (message === 0) mainBell.answer();
       else post.receive(message as WorkerReply);
     });
-    post.onRecode = (request) => recodeFor(parts.background, post, request);
+    serve(post, parts);
     posts.push(post);
     threads.push(thread);
   }
@@ -202,6 +207,12 @@ function portOf(shared: SharedParts, bells: Bells, lanes: readonly LaneMemory[])
     watcher: shared.fronts,
     disk: new NodeDisk(),
   });
+}
+
+/** What a worker asks main for. */
+function serve(post: WorkerPost, parts: StartWorkersParts): void {
+  post.onRecode = (request) => recodeFor(parts.background, post, request);
+  post.onRemoveFiles = (paths) => parts.removal.remove(paths);
 }
 
 function recodeFor(background: BackgroundPool, post: WorkerPost, request: RecodeRequest): void {

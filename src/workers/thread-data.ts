@@ -1,6 +1,7 @@
 /** What main hands to the threads of partition workers and of the disk aide. */
 import type { MessagePort } from 'node:worker_threads';
 import type { LogFormat, LogLevel } from '../base/logger.ts';
+import type { HousekeepingSettings } from './housekeeping.ts';
 import type { LaneMemory } from './lane.ts';
 import type { SharedParts } from './shared-parts.ts';
 
@@ -17,6 +18,7 @@ export interface PartitionThreadData {
   /** Word 0 becomes 1 when the thread shall end at once, with its logs as they are. */
   readonly abandoned: SharedArrayBuffer;
   readonly filesOpenMax: number;
+  readonly housekeeping: HousekeepingSettings;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }

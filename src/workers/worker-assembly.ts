@@ -9,6 +9,7 @@ import type { Board } from '../zerocopy/board.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { AckGate } from './ack-gate.ts';
 import type { WorkerReply } from './commands.ts';
+import { Housekeeping, type HousekeepingSettings } from './housekeeping.ts';
 import type { LaneEnd } from './lane.ts';
 import { LogFlushes } from './log-flushes.ts';
 import { LogReads } from './log-reads.ts';
@@ -34,6 +35,7 @@ export interface WorkerParts {
   readonly reply: (reply: WorkerReply) => void;
   readonly logger: Logger;
   readonly filesOpenMax: number;
+  readonly housekeeping: HousekeepingSettings;
 }
 
 export interface AssembledWorker {
@@ -52,7 +54,9 @@ const COLD_READS_SHARE = 2;
 export function assembleWorker(parts: WorkerParts): AssembledWorker {
   const { lanes, slabs, aide, board, disk, crc, memoryOf, mailbox, reply, logger } = parts;
   const receipts = lanes.map((lane) => new Receipts(lane.outgoing));
-  const tools = new StorageTools({ disk, crc, logger, filesOpenMax: parts.filesOpenMax });
+  const settings = parts.housekeeping;
+  const { reserve } = settings;
+  const tools = new StorageTools({ disk, crc, logger, filesOpenMax: parts.filesOpenMax, reserve });
   const table = new PartitionTable();
   const gate = new AckGate(receipts);
   const leases = new ReadLeases();
@@ -64,7 +68,19 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
     memoryOf,
     send: (ticket, batch, codec, level) => reply({ kind: 'recode', ticket, batch, codec, level }),
   });
-  const keeper = new PartitionKeeper({ mailbox, reply, tools, table, board, gate, flushes, recoder, receipts, logger });
+  const housekeeping = new Housekeeping({ tools, table, board, flushes, reply, logger, settings });
+  const keeper = new PartitionKeeper({
+    mailbox,
+    reply,
+    tools,
+    table,
+    board,
+    gate,
+    housekeeping,
+    recoder,
+    receipts,
+    logger,
+  });
   const worker = new PartitionWorker({
     lanes,
     receipts,
@@ -77,6 +93,7 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
     reads,
     flushes,
     keeper,
+    housekeeping,
     recoder,
     mailbox,
   });

@@ -6,8 +6,9 @@
 import type { TopicValues } from '../config/topic-settings.ts';
 import { partitionFolderName } from '../storage/file-names.ts';
 import type { LogDirectory, PartitionVouchers } from '../storage/log-directory.ts';
+import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
-import type { PartitionOpening, PartitionOutcome } from './commands.ts';
+import type { PartitionOpening, PartitionOutcome, PartitionReport, StartMoved, StartWish } from './commands.ts';
 import { type BrokerLogSettings, logSettingsOf } from './topic-log-settings.ts';
 import type { WorkerPost } from './worker-post.ts';
 
@@ -41,6 +42,8 @@ const NO_VOUCHERS: PartitionVouchers = { recoveryPoint: 0, logStartOffset: 0, wr
 const OPEN_WAIT_MS = 600_000;
 const CLOSE_WAIT_MS = 30_000;
 const CONFIGURE_WAIT_MS = 30_000;
+const REPORT_WAIT_MS = 5000;
+const DESCRIBE_WAIT_MS = 30_000;
 
 export class WorkerHost {
   /** Partitions that are open, by slot, for whoever writes checkpoints. */
@@ -94,6 +97,14 @@ export class WorkerHost {
       this.parts.directory.remove(topic, partition, this.parts.uniqueHex());
   }
 
+  /** Null: the partition is not open. */
+  describeProducers({
+    worker,
+    slot,
+  }: Pick<PlacedPartition, 'worker' | 'slot'>): Promise<readonly ProducerFacts[] | null> {
+    return this.postOf(worker).producers(slot, DESCRIBE_WAIT_MS);
+  }
+
   async configurePartitions(
     partitions: readonly (PlacedPartition & { readonly values: TopicValues })[],
   ): Promise<void> {
@@ -102,6 +113,35 @@ export class WorkerHost {
         this.postOf(worker).configure(slot, logSettingsOf(values, this.parts.settings), CONFIGURE_WAIT_MS),
       ),
     );
+  }
+
+  /** Written down as well when this resolves: what was deleted does not come back with a killed process. */
+  async moveStarts(
+    moves: readonly { readonly slot: number; readonly worker: number; readonly offset: number }[],
+  ): Promise<readonly StartMoved[]> {
+    const byWorker = new Map<number, StartWish[]>();
+    for (const { slot, worker, offset } of moves) {
+      byWorker.set(worker, [...(byWorker.get(worker) ?? []), { slot, offset }]);
+    }
+    const moved = await Promise.all(
+      [...byWorker].map(([worker, list]) => this.postOf(worker).moveStarts(list, CONFIGURE_WAIT_MS)),
+    );
+    const reports = await this.reports();
+    const rows = reports.flatMap((report) => {
+      const placed = this.open.get(report.slot);
+      return placed === undefined ? [] : { ...report, topic: placed.topic, partition: placed.partition };
+    });
+    this.parts.directory.saveLogStarts(rows);
+    return moved.flat();
+  }
+
+  /** How many bytes each open partition takes, by slot. */
+  async sizes(): Promise<ReadonlyMap<number, number>> {
+    return new Map((await this.reports()).map(({ slot, sizeBytes }) => [slot, sizeBytes]));
+  }
+
+  private async reports(): Promise<readonly PartitionReport[]> {
+    return (await Promise.all(this.parts.posts.map((post) => post.report(REPORT_WAIT_MS)))).flat();
   }
 
   /** A sentence instead, when the folder could not be put in order. */

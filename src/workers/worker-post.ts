@@ -5,7 +5,16 @@
 import { must } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
 import type { LogSettings } from '../storage/log-settings.ts';
-import type { PartitionOpening, PartitionOutcome, PartitionReport, WorkerCommand, WorkerReply } from './commands.ts';
+import type { ProducerFacts } from '../storage/producer-entry.ts';
+import type {
+  PartitionOpening,
+  PartitionOutcome,
+  PartitionReport,
+  StartMoved,
+  StartWish,
+  WorkerCommand,
+  WorkerReply,
+} from './commands.ts';
 import type { MailSender } from './mailbox.ts';
 
 interface Waiting {
@@ -18,6 +27,7 @@ export type RecodeRequest = Extract<WorkerReply, { kind: 'recode' }>;
 export class WorkerPost {
   readonly index: number;
   onRecode: ((request: RecodeRequest) => void) | null = null;
+  onRemoveFiles: ((paths: readonly string[]) => void) | null = null;
   private readonly mail: Pick<MailSender, 'post'>;
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
@@ -41,6 +51,18 @@ export class WorkerPost {
     await this.ask((id) => ({ kind: 'configure', id, slot, settings }), 'to take new settings', waitMs);
   }
 
+  async moveStarts(moves: readonly StartWish[], waitMs: number): Promise<readonly StartMoved[]> {
+    const reply = await this.ask((id) => ({ kind: 'move-starts', id, moves }), 'to delete records', waitMs);
+    if (reply.kind === 'starts-moved') return reply.rows;
+    throw new Fault('PB_THREAD', `a worker answered "${reply.kind}" where moved starts were due`);
+  }
+
+  async producers(slot: number, waitMs: number): Promise<readonly ProducerFacts[] | null> {
+    const reply = await this.ask((id) => ({ kind: 'producers', id, slot }), 'for the producers of a partition', waitMs);
+    if (reply.kind === 'producers') return reply.producers;
+    throw new Fault('PB_THREAD', `a worker answered "${reply.kind}" where producers were due`);
+  }
+
   async report(waitMs: number): Promise<readonly PartitionReport[]> {
     return rowsOf(await this.ask((id) => ({ kind: 'report', id }), 'for its offsets', waitMs));
   }
@@ -59,6 +81,10 @@ export class WorkerPost {
     if (reply.kind === 'ready') return;
     if (reply.kind === 'recode') {
       must(this.onRecode, 'somebody re-encodes for the workers')(reply);
+      return;
+    }
+    if (reply.kind === 'remove-files') {
+      must(this.onRemoveFiles, 'somebody removes files for the workers')(reply.paths);
       return;
     }
     const waiting = this.waiting.get(reply.id);

@@ -43,6 +43,11 @@ export const APPEND_FLAG_ACKS_ALL = 1;
 export const APPEND_FLAG_ZSTD_ALLOWED = 2;
 /** Written by the broker itself (control batches are allowed). */
 export const APPEND_FLAG_INTERNAL = 4;
+/** The transaction coordinator says that the partition is part of the batch's transaction. */
+export const APPEND_FLAG_VERIFIED = 8;
+/** With APPEND_FLAG_VERIFIED, in the bits from this one on: the guard that came with APPEND_UNVERIFIED. */
+export const APPEND_GUARD_SHIFT = 8;
+export const APPEND_GUARD_MASK = 0x3fffff;
 
 /** JOB_READ */
 export const READ_BYTES_MAX = 4;
@@ -86,6 +91,11 @@ export const APPENDED_BASE_OFFSET_NUMBER = 4;
 /** -1 unless the topic stamps LogAppendTime. */
 export const APPENDED_TIME_NUMBER = 5;
 export const APPENDED_LOG_START_NUMBER = 6;
+/**
+ * Stands where an error would: the first batch of a transaction in this log. Nothing is appended until the transaction
+ * coordinator was asked; APPENDED_RECORD_INDEX holds the guard with which the job is to come again.
+ */
+export const APPEND_UNVERIFIED = 1000;
 
 /** RECEIPT_READ: a region with a lease. Length 0 means no bytes and no lease. */
 export const READ_DONE_FD = 5;
@@ -124,6 +134,10 @@ export const RECEIPT_SYNC = 114;
 export const JOB_CONTROL = 33;
 /** A connection is gone: main forgets what it knew of it. */
 export const JOB_CONNECTION_CLOSED = 34;
+/** Whether the partitions of a Produce are part of its transaction. Its body lies at CONTROL_AT, as long as the exchange. */
+export const JOB_VERIFY = 35;
+/** JOB_VERIFY: the version of the request. */
+export const VERIFY_VERSION = 6;
 export const CONTROL_CONNECTION = 3;
 export const CONTROL_AT = 4;
 export const CONTROL_LENGTH = 5;
@@ -132,6 +146,10 @@ export const CONTROL_LENGTH = 5;
 export const RECEIPT_CONTROL = 97;
 /** A message (route image, quota, …) waits on the MessagePort of this lane: take it with receiveMessageOnPort. */
 export const RECEIPT_POST = 98;
+/** SLOT_ENTRY: one partition of the Produce that was asked about, RECEIPT_ERROR what keeps it from being written; -1: all. */
+export const RECEIPT_VERIFIED = 99;
+/** RECEIPT_VERIFIED: more of them follow. */
+export const VERIFIED_MORE = 5;
 export const CONTROL_REPLY_AT = 4;
 export const CONTROL_REPLY_LENGTH = 5;
 export const CONTROL_REPLY_FLAGS = 6;

@@ -173,14 +173,13 @@ describe('Produce', () => {
     expect(partition.errorMessage).toContain('checksum');
   });
 
-  test('without records, or with a transactional id, nothing is appended', () => {
+  test('without records nothing is appended', () => {
     const rig = rigOf();
     rig.addTopic('news', 1);
     const client = rig.connect();
     client.write(produceFrame(8, 1, 1, 'news', [[0, new Uint8Array(0)]]));
-    client.write(produceFrame(8, 2, 1, 'news', [[0, anyBatch(90, 1)]], 'tx'));
     rig.settle();
-    expect(errorsIn(client, 8)).toEqual([errorCode.INVALID_RECORD, errorCode.INVALID_TXN_STATE]);
+    expect(errorsIn(client, 8)).toEqual([errorCode.INVALID_RECORD]);
     expect(rig.worker(0).appendCount).toBe(0);
   });
 

@@ -44,9 +44,9 @@ describe('CreateTopics', () => {
     expect(await codeOf(rig, { configs: [{ name: 'remote.storage.enable', value: 'true' }] })).toBe(
       errorCode.INVALID_CONFIG,
     );
-    expect(await codeOf(rig, { numPartitions: 2_000_000_000 })).toBe(errorCode.INVALID_PARTITIONS);
+    expect(await codeOf(rig, { numPartitions: 2_000_000_000 })).toBe(errorCode.POLICY_VIOLATION);
     const huge = await rig.ask(createTopics, 7, { topics: [topicWish('huge', { numPartitions: 2_000_000_000 })] });
-    expect(huge.topics[0]).toMatchObject({ errorCode: errorCode.INVALID_PARTITIONS });
+    expect(huge.topics[0]).toMatchObject({ errorCode: errorCode.POLICY_VIOLATION });
   });
 
   it('36: takes -1 for the defaults, and tells what was made in version 5 and the id in version 7', async () => {

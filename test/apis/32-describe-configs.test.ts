@@ -41,7 +41,10 @@ describe('DescribeConfigs', () => {
 
   it('39: tells the settings of this broker, where they come from, and refuses another broker', async () => {
     const { ask, controller } = await makeDesk({ sets: ['num.partitions=7'] });
-    await controller.setBrokerConfigs({ 'message.max.bytes': '5000' });
+    await controller.amend(() => ({
+      records: [{ kind: 'broker-configs', configs: { 'message.max.bytes': '5000' } }],
+      outcome: null,
+    }));
     const answer = await ask(describeConfigs, 4, {
       resources: [
         resource(4, '1', ['num.partitions', 'message.max.bytes', 'fetch.max.bytes', 'log.dirs']),

@@ -1,8 +1,9 @@
 /** A control desk over a controller in memory, and a client that talks to it in frames. */
 
+import type { FeatureRange } from '../../src/admin/features.ts';
 import { ControlPlane } from '../../src/apis/control-plane.ts';
 import type { ControlDesk } from '../../src/apis/control-table.ts';
-import type { ConnectionFacts, FeatureRange } from '../../src/apis/define.ts';
+import type { ConnectionFacts } from '../../src/apis/define.ts';
 import { Alarms } from '../../src/base/alarms.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { Address } from '../../src/config/addresses.ts';
@@ -35,6 +36,7 @@ export async function makeDesk(
   const rig = makeRig({ sets: options.sets ?? [] });
   await rig.controller.start(plainStart);
   const { desk } = new ControlPlane({
+    dataFolder: { path: '/data', room: () => ({ totalBytes: 1000, usableBytes: 900 }) },
     controller: rig.controller,
     port: portToNowhere(),
     crc32c: (memory, at, length) => crc32cInTypeScript({ ...memory, address: 0 }, at, length),
@@ -42,7 +44,7 @@ export async function makeDesk(
     randomBytes: rig.store.randomBytes,
     advertised: options.advertised ?? null,
     dataApis: [produce],
-    features: options.features ?? [],
+    ...(options.features === undefined ? {} : { features: options.features }),
     log: silentLogger,
   });
   const connection = { ...dialled, local: options.local ?? dialled.local };

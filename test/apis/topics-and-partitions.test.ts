@@ -123,11 +123,11 @@ describe('InitProducerId', () => {
     expect(answers.every((answer) => answer.errorCode === 0 && answer.producerEpoch === 0)).toBe(true);
   });
 
-  it('says honestly that there are no transactions yet, after the request made sense', async () => {
+  it('looks at the request first, and sends producers with a transactional id to look for their coordinator', async () => {
     const { ask } = await makeDesk();
     const code = async (more: object) =>
       (await ask(initProducerId, 4, { transactionalId: 'tx', transactionTimeoutMs: 1000, ...more })).errorCode;
-    expect(await code({})).toBe(errorCode.COORDINATOR_NOT_AVAILABLE);
+    expect(await code({})).toBe(errorCode.NOT_COORDINATOR);
     expect(await code({ transactionalId: '' })).toBe(errorCode.INVALID_REQUEST);
     expect(await code({ producerId: 5 })).toBe(errorCode.INVALID_REQUEST);
     expect(await code({ transactionTimeoutMs: 900_001 })).toBe(errorCode.INVALID_TRANSACTION_TIMEOUT);
@@ -135,14 +135,14 @@ describe('InitProducerId', () => {
 });
 
 describe('FindCoordinator', () => {
-  it('answers each key that there is none yet, and knows share groups only from version 6 on', async () => {
+  it('answers each key by itself while a coordinator has not started, and knows share groups only from version 6 on', async () => {
     const { ask } = await makeDesk();
     expect(await ask(findCoordinator, 2, { key: 'g', keyType: 0 })).toMatchObject({
       errorCode: 15,
       nodeId: -1,
       port: -1,
     });
-    const many = await ask(findCoordinator, 4, { keyType: 1, coordinatorKeys: ['a', 'b'] });
+    const many = await ask(findCoordinator, 4, { keyType: 0, coordinatorKeys: ['a', 'b'] });
     expect(many.coordinators.map(({ key, errorCode: code }) => [key, code])).toEqual([
       ['a', 15],
       ['b', 15],

@@ -18,6 +18,7 @@ import {
   reseal,
   type Topic,
 } from '../support/simulated-deeds.ts';
+import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { restart, startRig } from './behaviour-rig.ts';
 
 const CORRUPT_MESSAGE = 2;
@@ -27,6 +28,8 @@ const INVALID_TIMESTAMP = 32;
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 const INVALID_PRODUCER_EPOCH = 47;
 const INVALID_TXN_STATE = 48;
+const TRANSACTION_ABORTABLE = 120;
+const NOT_ENOUGH_REPLICAS = 19;
 const UNSUPPORTED_COMPRESSION_TYPE = 76;
 const INVALID_RECORD = 87;
 
@@ -413,14 +416,36 @@ test('behaviour 19: an old epoch is INVALID_PRODUCER_EPOCH', async () => {
 });
 
 describe('behaviour 20: batches of transactions', () => {
-  test('are INVALID_TXN_STATE on a partition that was never added to one, whatever the request says', async () => {
+  test('are INVALID_TXN_STATE on a partition that was never added, TRANSACTION_ABORTABLE where that is known', async () => {
+    const { client } = await startRig();
+    const topic = await createTopic(client, 'orders', { partitions: 2 });
+    const producer = await TransactionalProducer.begin(client, 'transfer', 1);
+    await producer.enter(topic, 1);
+    const { producerId, producerEpoch } = producer;
+    const records = batchOf({ producerId, producerEpoch, baseSequence: 0, isTransactional: true });
+    for (const [version, expected] of [
+      [9, INVALID_TXN_STATE],
+      [11, TRANSACTION_ABORTABLE],
+    ] as const) {
+      const parts = [
+        { partition: 0, records },
+        { partition: 1, records },
+      ];
+      const request = { ...produceRequest(topic, parts, { version }), transactionalId: 'transfer' };
+      const { topics } = await client.ask(produce, version, request);
+      expect(topics[0]?.partitions.map(({ errorCode }) => errorCode)).toEqual([expected, 0]);
+    }
+    expect(await fetchFrom(client, topic, 0)).toMatchObject({ highWatermark: 0, lastStableOffset: 0 });
+  });
+
+  test('are INVALID_TXN_STATE when their request names no transaction, and wait when nobody coordinates it', async () => {
     const { client } = await startRig();
     const topic = await createTopic(client, 'orders');
     const records = batchOf({ producerId: 9, producerEpoch: 0, baseSequence: 0, isTransactional: true });
     expect((await produceTo(client, topic, records)).errorCode).toBe(INVALID_TXN_STATE);
     const request = { ...produceRequest(topic, [{ partition: 0, records }]), transactionalId: 'transfer' };
     const answer = await client.ask(produce, 9, request);
-    expect(answer.topics[0]?.partitions[0]?.errorCode).toBe(INVALID_TXN_STATE);
+    expect(answer.topics[0]?.partitions[0]?.errorCode).toBe(NOT_ENOUGH_REPLICAS);
     expect(await fetchFrom(client, topic, 0)).toMatchObject({ highWatermark: 0, lastStableOffset: 0 });
   });
 

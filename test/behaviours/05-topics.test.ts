@@ -132,6 +132,61 @@ describe('behaviour 36: CreateTopics', () => {
     expect(await namesKnown(client)).toEqual(['there', 'good']);
   });
 
+  test('says of several mistakes the one that Kafka says, and takes assignments by hand', async () => {
+    const { client } = await startRig();
+    await createTopic(client, 'there');
+    const byHand = (assignments: [number, number[]][], more: Partial<Wish> = {}) =>
+      wish('hand', {
+        numPartitions: -1,
+        replicationFactor: -1,
+        assignments: assignments.map(([partitionIndex, brokerIds]) => ({ partitionIndex, brokerIds })),
+        ...more,
+      });
+    const bad = [{ name: 'nope', value: '1' }];
+    const cases: [Wish, number][] = [
+      [wish('there', { numPartitions: 0, configs: bad }), 36],
+      [wish('a/b', { numPartitions: 0, configs: bad }), 17],
+      [wish('x', { numPartitions: 0, configs: bad }), 40],
+      [wish('x', { numPartitions: 0, replicationFactor: 0 }), 38],
+      [wish('x', { replicationFactor: -2 }), 38],
+      [wish('x', { configs: [{ name: 'retention.ms', value: null }] }), 40],
+      [wish('x', { configs: [{ name: 'remote.storage.enable', value: 'true' }] }), 40],
+      [wish('__cluster_metadata'), 42],
+      [byHand([[0, [1]]], { replicationFactor: 1 }), 42],
+      [byHand([[0, [1]]], { numPartitions: 1 }), 42],
+      [byHand([[1, [1]]]), 39],
+      [byHand([[0, [1, 1]]]), 39],
+      [byHand([[0, [7]]]), 39],
+      [byHand([[0, []]]), 39],
+      [
+        byHand([
+          [0, [1]],
+          [0, [1]],
+        ]),
+        39,
+      ],
+      [
+        byHand([
+          [0, [1]],
+          [1, [1]],
+        ]),
+        0,
+      ],
+      [wish('__consumer_offsets'), 0],
+    ];
+    for (const [one, code] of cases) {
+      expect([one, (await create(client, [one], 7, true))[0]?.errorCode]).toEqual([one, code]);
+    }
+    expect(await namesKnown(client)).toEqual(['there']);
+  });
+
+  test('makes no more than 10,000 partitions at once: POLICY_VIOLATION for all of the request', async () => {
+    const { client } = await startRig();
+    const answers = await create(client, [wish('good'), wish('big', { numPartitions: 10_000 })]);
+    expect(answers.map(({ errorCode }) => errorCode)).toEqual([44, 44]);
+    expect(await namesKnown(client)).toEqual([]);
+  });
+
   test('takes -1 for the broker’s defaults, and echoes what was made, from version 7 on with the id', async () => {
     const { client } = await startRig({ sets: ['num.partitions=5'] });
     const [topic] = await create(client, [

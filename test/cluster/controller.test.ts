@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FoundFolder } from '../../src/cluster/adoption.ts';
 import { Catalog } from '../../src/cluster/catalog.ts';
+import type { CatalogRecord } from '../../src/cluster/catalog-records.ts';
 import type { Controller, TopicOutcome } from '../../src/cluster/controller.ts';
 import { SLOT_REST_MS } from '../../src/cluster/placement.ts';
 import type { RouteTopic, RouteUpdate } from '../../src/cluster/route-image.ts';
@@ -132,12 +133,43 @@ describe('the controller', () => {
     const { controller, host } = makeRig();
     await controller.start(plainStart);
     await create(controller, 'a');
-    await controller.setTopicConfigs(idOf(controller, 'a'), { 'max.message.bytes': '77' });
+    const id = idOf(controller, 'a');
+    const write = (record: CatalogRecord) => controller.amend(() => ({ records: [record], outcome: null }));
+    await write({ kind: 'topic-configs', id, configs: { 'max.message.bytes': '77' } });
     expect(host.open.get(0)?.values['max.message.bytes']).toBe(77);
-    await controller.setTopicConfigs(idOf(controller, 'a'), {});
-    await controller.setBrokerConfigs({ 'message.max.bytes': '88' });
+    await write({ kind: 'topic-configs', id, configs: {} });
+    await write({ kind: 'cluster-configs', configs: { 'message.max.bytes': '66' } });
+    expect(host.open.get(0)?.values['max.message.bytes']).toBe(66);
+    expect(controller.config.entry('message.max.bytes').source).toBe('dynamic-cluster');
+    await write({ kind: 'broker-configs', configs: { 'message.max.bytes': '88' } });
     expect(host.open.get(0)?.values['max.message.bytes']).toBe(88);
     expect(controller.config.entry('message.max.bytes').source).toBe('dynamic');
+  });
+
+  it('keeps settings of all kinds and quotas over a restart, and tells observers of each change', async () => {
+    const first = makeRig();
+    await first.controller.start(plainStart);
+    const seen: number[] = [];
+    first.controller.observeSettings((catalog) => seen.push(catalog.clientQuotas.size));
+    const records: CatalogRecord[] = [
+      { kind: 'cluster-configs', configs: { 'message.max.bytes': '66' } },
+      { kind: 'group-configs', group: 'g', configs: { 'share.isolation.level': 'read_committed' } },
+      { kind: 'group-configs', group: 'gone', configs: { 'share.isolation.level': 'read_committed' } },
+      { kind: 'group-configs', group: 'gone', configs: {} },
+      { kind: 'client-quota', entity: { user: 'a', 'client-id': null }, values: { producer_byte_rate: 5 } },
+      { kind: 'client-quota', entity: { ip: '1.2.3.4' }, values: { connection_creation_rate: 5 } },
+      { kind: 'client-quota', entity: { ip: '1.2.3.4' }, values: {} },
+    ];
+    await first.controller.amend(() => ({ records, outcome: null }));
+    expect(seen).toEqual([0, 1]);
+    await first.controller.stop();
+    const { controller } = makeRig({ store: first.store });
+    await controller.start(plainStart);
+    expect(controller.config.entry('message.max.bytes')).toMatchObject({ value: 66, source: 'dynamic-cluster' });
+    expect([...controller.catalog.groupConfigs]).toEqual([['g', { 'share.isolation.level': 'read_committed' }]]);
+    expect([...controller.catalog.clientQuotas.values()]).toEqual([
+      { entity: { user: 'a', 'client-id': null }, values: { producer_byte_rate: 5 } },
+    ]);
   });
 
   it('keeps catalog, routes, open partitions and store in step whatever is asked', async () => {

@@ -3,8 +3,15 @@ import { Fault } from '../../src/base/fault.ts';
 import type { CatalogRecord } from '../../src/cluster/catalog-records.ts';
 import { Controller, type StartOptions } from '../../src/cluster/controller.ts';
 import type { MetadataStore, OpenedMetadata } from '../../src/cluster/metadata-store.ts';
-import type { HostedPartition, OpenOutcome, PartitionHost, PartitionToOpen } from '../../src/cluster/partition-host.ts';
+import type {
+  HostedPartition,
+  OpenOutcome,
+  PartitionHost,
+  PartitionToOpen,
+  StartOutcome,
+} from '../../src/cluster/partition-host.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
+import type { ProducerFacts } from '../../src/storage/producer-entry.ts';
 
 export class MemoryStore implements MetadataStore {
   records: CatalogRecord[] = [];
@@ -55,12 +62,24 @@ export class RememberingHost implements PartitionHost {
     return Promise.resolve();
   }
 
+  describeProducers({ slot }: { readonly slot: number }): Promise<readonly ProducerFacts[] | null> {
+    return Promise.resolve(this.open.has(slot) ? [] : null);
+  }
+
   configurePartitions(partitions: Parameters<PartitionHost['configurePartitions']>[0]): Promise<void> {
     for (const { slot, values } of partitions) {
       const open = this.open.get(slot);
       if (open !== undefined) this.open.set(slot, { ...open, values });
     }
     return Promise.resolve();
+  }
+
+  moveStarts(moves: Parameters<PartitionHost['moveStarts']>[0]): Promise<readonly StartOutcome[]> {
+    return Promise.resolve(moves.map(({ slot, offset }) => ({ slot, error: 0, logStart: Math.max(0, offset) })));
+  }
+
+  sizes(): Promise<ReadonlyMap<number, number>> {
+    return Promise.resolve(new Map([...this.open.keys()].map((slot) => [slot, 1000 + slot])));
   }
 }
 

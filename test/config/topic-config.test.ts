@@ -16,9 +16,11 @@ describe('the settings of a topic', () => {
     expect(topicValues({}, both)['segment.ms']).toBe(5);
     expect(layersOfTopic('segment.ms', {}, both).map((layer) => [layer.key, layer.text, layer.source])).toEqual([
       ['log.roll.ms', '5', 'set'],
-      ['log.roll.hours', '7200000', 'set'],
-      ['log.roll.hours', '604800000', 'default'],
+      ['log.roll.hours', '2', 'set'],
+      ['log.roll.hours', '168', 'default'],
     ]);
+    // As in Kafka: without one in its own units, a setting is said to be the default.
+    expect(layersOfTopic('segment.ms', {}, loadBrokerConfig({ sets: ['log.roll.hours=2'] }))).toEqual([]);
     expect(topicValues({}, loadBrokerConfig({ sets: ['log.retention.hours=-1'] }))['retention.ms']).toBe(-1);
   });
 
@@ -34,7 +36,9 @@ describe('the settings of a topic', () => {
   });
 
   it('follow a change of a dynamic broker value', () => {
-    const broker = loadBrokerConfig({ sets: ['message.max.bytes=10'] }).withDynamic({ 'message.max.bytes': '20' });
+    const broker = loadBrokerConfig({ sets: ['message.max.bytes=10'] }).withDynamic({
+      broker: { 'message.max.bytes': '20' },
+    });
     expect(topicValues({}, broker)['max.message.bytes']).toBe(20);
     expect(topicValues({}, broker.withDynamic({}))['max.message.bytes']).toBe(10);
   });

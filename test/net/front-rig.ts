@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { type ConnectionFacts, ControlLane } from '../../src/net/control-lane.ts';
-import { ControlPort } from '../../src/net/control-port.ts';
+import { ControlPort, type OnVerify } from '../../src/net/control-port.ts';
 import type { DataApi } from '../../src/net/data-api.ts';
 import { Front } from '../../src/net/front.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
@@ -35,6 +35,7 @@ export interface RigOptions {
   readonly seed?: number;
   readonly apis?: (limits: FrontLimits) => (DataApi | undefined)[];
   readonly onRequest?: (frame: Uint8Array, connection: ConnectionFacts) => Promise<Uint8Array | null>;
+  readonly onVerify?: OnVerify;
 }
 
 const BOARD_SLOTS = 4096;
@@ -98,6 +99,7 @@ export class FrontRig {
       slab: this.slab.memory.bytes,
       mail: new MailQueue(toFront, toMain),
       onRequest: options.onRequest ?? (() => Promise.resolve(null)),
+      onVerify: options.onVerify ?? (() => Promise.resolve({ error: 0, refusals: [] })),
       onFailure: (error) => this.failures.push(error),
     });
     const lane = new ControlLane(

@@ -31,7 +31,7 @@ type Step =
     }
   | { readonly kind: 'read'; readonly at: number; readonly bytesMax: number }
   | { readonly kind: 'find'; readonly at: number }
-  | { readonly kind: 'truncate' | 'start'; readonly at: number }
+  | { readonly kind: 'truncate' | 'start' | 'retain'; readonly at: number }
   | { readonly kind: 'sync' | 'roll' | 'checkpoint' | 'stop' | 'repeat' }
   | { readonly kind: 'crash'; readonly how: 'kill' | 'power'; readonly inOperation: number };
 
@@ -58,7 +58,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('find' as const), at: fraction }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('truncate' as const, 'start' as const), at: fraction }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('truncate' as const, 'start' as const, 'retain' as const),
+      at: fraction,
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -119,6 +125,7 @@ class Model {
     else if (step.kind === 'find') this.find(step.at);
     else if (step.kind === 'truncate') this.truncate(step.at);
     else if (step.kind === 'start') this.moveStart(Math.floor(step.at * this.log.watermarks.high));
+    else if (step.kind === 'retain') this.retain(step.at);
     else if (step.kind === 'crash') this.crash(step.how, step.inOperation);
     else this.runPlain(step.kind);
   }
@@ -232,6 +239,20 @@ class Model {
     if (offset <= this.start) return;
     expect(this.log.moveStart(offset)).toBe(0);
     this.start = offset;
+  }
+
+  /** What is older than a moment goes, segment by segment; the log begins where one of its segments does. */
+  private retain(at: number): void {
+    const ageMs = Math.floor(at * this.clock);
+    this.log.configure({ ...this.settings, retentionMsMax: ageMs });
+    while (this.log.upkeep.enforceRetention(this.now(), 2) > 0);
+    this.log.configure(this.settings);
+    const { start } = this.log.watermarks;
+    const lost = this.written.filter((entry) => entry.base >= this.start && entry.last < start);
+    expect(start).toBeGreaterThanOrEqual(this.start);
+    expect(lost.every((entry) => NOW_MS + this.clock - entry.timestamp > ageMs)).toBe(true);
+    this.start = start;
+    for (const path of this.tools.removed.takeDue(Number.POSITIVE_INFINITY, 100, true)) this.disk.remove(path);
   }
 
   private sync(): void {

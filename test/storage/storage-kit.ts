@@ -8,7 +8,12 @@ import { type OpenLogParts, openLog } from '../../src/storage/log-open.ts';
 import { DEFAULT_LOG_SETTINGS, type LogSettings } from '../../src/storage/log-settings.ts';
 import { StorageTools } from '../../src/storage/storage-tools.ts';
 import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
-import { APPEND_FLAG_ZSTD_ALLOWED } from '../../src/zerocopy/layout.ts';
+import {
+  APPEND_FLAG_VERIFIED,
+  APPEND_FLAG_ZSTD_ALLOWED,
+  APPEND_GUARD_SHIFT,
+  APPEND_UNVERIFIED,
+} from '../../src/zerocopy/layout.ts';
 import type { Memory } from '../../src/zerocopy/memory.ts';
 import { plainMemory } from '../support/plain-memory.ts';
 
@@ -54,6 +59,8 @@ export function open(tools: StorageTools, parts: Partial<OpenLogParts> = {}): Lo
 export interface BatchInput extends BatchOptions {
   readonly count?: number;
   readonly valueBytes?: number;
+  /** Of every record; without it they have none. */
+  readonly key?: Uint8Array;
   readonly timestamps?: readonly number[];
 }
 
@@ -62,7 +69,7 @@ export function batch(input: BatchInput = {}): Uint8Array {
   const builder = new BatchBuilder(batchCrc, input);
   const timestamps = input.timestamps ?? Array.from({ length: input.count ?? 1 }, (_, index) => NOW_MS + index);
   for (const timestamp of timestamps) {
-    builder.add({ key: null, value: new Uint8Array(input.valueBytes ?? 20).fill(120), timestamp });
+    builder.add({ key: input.key ?? null, value: new Uint8Array(input.valueBytes ?? 20).fill(120), timestamp });
   }
   return builder.build();
 }
@@ -83,8 +90,12 @@ export function inMemory(bytes: Uint8Array): Memory {
 }
 
 /** Appends and leaves the write to the caller. */
+/** As a front does it: what begins a transaction comes back, and goes in again once it is verified. */
 export function queue(log: Log, bytes: Uint8Array, flags = APPEND_FLAG_ZSTD_ALLOWED, nowMs = NOW_MS): number {
-  return log.append(inMemory(bytes), 0, bytes.length, flags, nowMs);
+  const error = log.append(inMemory(bytes), 0, bytes.length, flags, nowMs);
+  if (error !== APPEND_UNVERIFIED) return error;
+  const verified = APPEND_FLAG_VERIFIED | (log.appended.recordIndex << APPEND_GUARD_SHIFT);
+  return log.append(inMemory(bytes), 0, bytes.length, flags | verified, nowMs);
 }
 
 /** Appends one turn of batches. Returns the first error. */

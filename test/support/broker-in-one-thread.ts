@@ -317,6 +317,9 @@ export class BrokerInOneThread {
     this.channels.push(channel);
     const post = new WorkerPost(index, new MailSender(channel.port1, counter, bell()));
     post.onRecode = (request) => this.recoding.push({ post, request });
+    post.onRemoveFiles = (paths) => {
+      for (const path of paths) if (this.world.disk.stat(path) !== null) this.world.disk.remove(path);
+    };
     this.posts.push(post);
     const main = createLaneMemory(MAIN_SLOTS);
     this.mainLanes.push(frontEnd(main, bell()));
@@ -335,6 +338,10 @@ export class BrokerInOneThread {
         reply: (reply: WorkerReply) => post.receive(structuredClone(reply)),
         logger: this.logger,
         filesOpenMax: FILES_OPEN_MAX,
+        housekeeping: {
+          retentionCheckMs: this.config.values['log.retention.check.interval.ms'],
+          reserve: { folder: DATA_FOLDER, bytes: this.config.values['perfbroker.disk.reserve.bytes'] },
+        },
       }),
     );
   }
@@ -363,6 +370,7 @@ export class BrokerInOneThread {
 
   private createPlane(): ControlPlane {
     return new ControlPlane({
+      dataFolder: { path: '/data', room: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }) },
       controller: this.controller,
       port: this.partitions,
       crc32c: (memory, at, length) => crc32cInTypeScript({ ...memory, address: 0 }, at, length),
@@ -386,6 +394,7 @@ export class BrokerInOneThread {
       mail: new MessagePost(mail.port1),
       onRequest: (frame, { connection, peer, localHost, localPort }) =>
         desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } }),
+      onVerify: (body, version) => this.plane.verifier.verify(body, version),
       onFailure: (error) => this.failures.push(error),
     });
     const lane = new ControlLane(

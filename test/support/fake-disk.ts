@@ -200,6 +200,10 @@ export class FakeDisk implements Disk {
     return length;
   }
 
+  freeBytes(_path: string): number {
+    return Math.max(0, this.capacityBytes - this.usedBytes);
+  }
+
   // ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   open(path: string, mode: OpenMode): number {

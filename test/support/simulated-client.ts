@@ -16,7 +16,7 @@ const FRAME_BYTES_MAX = 64 << 20;
 
 export class SimulatedClient {
   readonly socket: FakeClient;
-  private readonly broker: BrokerInOneThread;
+  readonly broker: BrokerInOneThread;
   private received = new Uint8Array(0);
   private nextCorrelation = 1;
   /** Of requests whose answers have not been read. */

@@ -58,6 +58,7 @@ const row = (slot: number, more: Partial<PartitionReport> = {}): PartitionReport
   logStart: 2,
   high: 30,
   end: 40,
+  sizeBytes: 0,
   isClean: true,
   ...more,
 });

@@ -55,6 +55,8 @@ export interface RigOptions {
   readonly aideSlots?: number;
   readonly settings?: Partial<LogSettings>;
   readonly seed?: number;
+  readonly retentionCheckMs?: number;
+  readonly reserveBytes?: number;
 }
 
 /** A receipt as a front finds it: all words and numbers, and the ones that matter by name. */
@@ -87,7 +89,7 @@ export class WorkerRig {
   private nextId = 1;
 
   constructor(options: RigOptions = {}) {
-    this.disk = new FakeDisk({ seed: options.seed ?? 1 });
+    this.disk = new FakeDisk({ seed: options.seed ?? 1, nowMs: () => this.nowMs });
     this.disk.makeFolder('data');
     this.settings = { ...DEFAULT_LOG_SETTINGS, ...options.settings };
     const workerEnds: LaneEnd[] = [];
@@ -114,6 +116,10 @@ export class WorkerRig {
       reply: (reply) => this.replies.push(reply),
       logger: silentLogger,
       filesOpenMax: 16,
+      housekeeping: {
+        retentionCheckMs: options.retentionCheckMs ?? 300_000,
+        reserve: { folder: 'data', bytes: options.reserveBytes ?? 0 },
+      },
     });
   }
 

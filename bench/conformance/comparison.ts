@@ -1,0 +1,114 @@
+/**
+ * Runs one script on both brokers and compares the two traces. A script is scripted by hand or generated; it is given a
+ * session and a name of its own, so many may run at once.
+ */
+import { compareOutcomes, type FieldDifference, shown } from './difference.ts';
+import type { Exchange, Trace } from './exchange.ts';
+import { findKnown, type KnownDifference } from './known-differences.ts';
+import { NormalForm } from './normal-form.ts';
+import type { Peers } from './peers.ts';
+import { ScriptStop, Session } from './session.ts';
+import { removeTopics } from './visibility.ts';
+
+export interface Script {
+  readonly name: string;
+  /** Goes on after a difference: its exchanges mean something each by itself. */
+  readonly goesOn: boolean;
+  run(session: Session): Promise<void>;
+}
+
+export interface Finding extends FieldDifference {
+  readonly script: string;
+  readonly exchange: number;
+  readonly api: string;
+  readonly version: number;
+  readonly request: string;
+  readonly known: KnownDifference | null;
+}
+
+export interface Verdict {
+  readonly script: string;
+  readonly exchanges: readonly Exchange[];
+  readonly findings: readonly Finding[];
+  /** Exchanges without any difference. */
+  readonly same: number;
+}
+
+export function runOne(port: number, script: Script, prefix: string): Promise<Trace> {
+  const session = new Session(port, prefix);
+  return script
+    .run(session)
+    .catch((error: unknown) => {
+      if (!(error instanceof ScriptStop) && !(error instanceof TypeError)) throw error;
+      session.trace.failure = error.message;
+    })
+    .then(async () => {
+      session.close();
+      await removeTopics(port, prefix);
+      return session.trace;
+    });
+}
+
+export async function compareScript(
+  peers: Pick<Peers, 'kafka' | 'perfbroker'>,
+  script: Script,
+  prefix: string,
+  known: readonly KnownDifference[],
+): Promise<Verdict> {
+  const [kafka, perfbroker] = await Promise.all([
+    runOne(peers.kafka.port, script, prefix),
+    runOne(peers.perfbroker.port, script, prefix),
+  ]);
+  return compareTraces(script, kafka, perfbroker, prefix, known);
+}
+
+export function compareTraces(
+  script: Script,
+  kafka: Trace,
+  perfbroker: Trace,
+  prefix: string,
+  known: readonly KnownDifference[],
+): Verdict {
+  const forms = [new NormalForm(prefix), new NormalForm(prefix)] as const;
+  const findings: Finding[] = [];
+  let same = 0;
+  const length = Math.min(kafka.exchanges.length, perfbroker.exchanges.length);
+  for (let index = 0; index < length; index++) {
+    const [one, other] = [kafka.exchanges[index], perfbroker.exchanges[index]];
+    if (one === undefined || other === undefined) break;
+    const differences = compareOutcomes(forms[0].outcomeOf(one), forms[1].outcomeOf(other));
+    if (differences.length === 0) same++;
+    for (const difference of differences) {
+      findings.push({
+        ...difference,
+        script: script.name,
+        exchange: index,
+        api: one.api,
+        version: one.version,
+        request: `${shown(one.request)}${one.note === '' ? '' : ` ${one.note}`}`,
+        known: findKnown(known, one.api, one.version, difference),
+      });
+    }
+    // Once the states have parted, everything after says the same again.
+    if (!script.goesOn && findings.some((finding) => finding.known === null)) break;
+  }
+  const isUnexplained = findings.every((finding) => finding.known !== null);
+  if (isUnexplained && kafka.failure !== perfbroker.failure) findings.push(failureFinding(script, kafka, perfbroker));
+  return { script: script.name, exchanges: kafka.exchanges, findings, same };
+}
+
+function failureFinding(script: Script, kafka: Trace, perfbroker: Trace): Finding {
+  const last = perfbroker.exchanges.at(-1);
+  return {
+    field: 'script',
+    place: 'script',
+    kafka: kafka.failure ?? 'goes on',
+    perfbroker: perfbroker.failure ?? 'goes on',
+    script: script.name,
+    exchange: perfbroker.exchanges.length - 1,
+    api: last?.api ?? '',
+    version: last?.version ?? 0,
+    request: shown(last?.request),
+    known: null,
+  };
+}

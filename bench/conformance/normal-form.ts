@@ -1,0 +1,137 @@
+/**
+ * Brings a trace into the form in which two right brokers agree, by the table of normal-rules.ts. Labels are given by first
+ * appearance in the whole session, so a topic's id must stay the same topic's id from answer to answer.
+ */
+
+import type { Exchange, Outcome } from './exchange.ts';
+import { type NormalRule, normalRules, type Treatment } from './normal-rules.ts';
+import { describeRecords } from './record-text.ts';
+
+const listTreatments: ReadonlySet<Treatment['kind']> = new Set(['own', 'order', 'veil']);
+const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
+
+export interface Naming {
+  /** The n-th different value of a kind; what means "none" keeps its value. */
+  label(word: string, value: unknown): unknown;
+}
+
+export class Labels implements Naming {
+  readonly #seen = new Map<string, Map<unknown, number>>();
+
+  label(word: string, value: unknown): unknown {
+    const isNone = value === '' || value === null || value === ZERO_UUID || (typeof value === 'number' && value < 0);
+    if (isNone || (word === 'session' && value === 0)) return value;
+    let values = this.#seen.get(word);
+    if (values === undefined) {
+      values = new Map();
+      this.#seen.set(word, values);
+    }
+    let number = values.get(value);
+    if (number === undefined) {
+      number = values.size + 1;
+      values.set(value, number);
+    }
+    return `${word}#${number}`;
+  }
+}
+
+export class NormalForm {
+  readonly #labels = new Labels();
+  readonly #prefix: string;
+  readonly #rules: readonly NormalRule[];
+
+  constructor(prefix: string, rules: readonly NormalRule[] = normalRules) {
+    this.#prefix = prefix;
+    this.#rules = rules;
+  }
+
+  outcomeOf(exchange: Exchange): Outcome {
+    const { outcome } = exchange;
+    if (outcome.kind === 'unreadable') return { kind: 'unreadable', reason: '' };
+    if (outcome.kind !== 'answer') return outcome;
+    const asked = JSON.stringify(exchange.request) ?? '';
+    return { kind: 'answer', body: this.#walk(exchange.api, '', outcome.body, asked) };
+  }
+
+  #walk(api: string, path: string, value: unknown, asked: string): unknown {
+    if (value instanceof Uint8Array) {
+      return path.endsWith('records') ? describeRecords(value, this.#labels) : Buffer.from(value).toString('hex');
+    }
+    if (Array.isArray(value)) return this.#list(api, path, value, asked);
+    if (typeof value !== 'object' || value === null) return this.#leaf(api, path, value);
+    const entries = Object.entries(value).map(([name, one]): [string, unknown] => [
+      name,
+      this.#walk(api, path === '' ? name : `${path}.${name}`, one, asked),
+    ]);
+    return Object.fromEntries(entries);
+  }
+
+  #list(api: string, path: string, list: readonly unknown[], asked: string): unknown[] {
+    const owner = this.#find(api, path, 'own');
+    const kept =
+      owner?.kind === 'own' ? list.filter((one) => this.#isOwn(fieldOf(one, owner.field), asked)) : [...list];
+    const veil = this.#find(api, path, 'veil');
+    if (veil?.kind === 'veil') {
+      for (const [index, one] of kept.entries()) {
+        if (typeof one === 'object' && fieldOf(one, veil.where) === veil.is)
+          kept[index] = { ...one, [veil.field]: '*' };
+      }
+    }
+    const order = this.#find(api, path, 'order');
+    const by = order?.kind === 'order' ? order.by : [];
+    // First by what is the same at both brokers, so that labels are given in the same order; then by the labels.
+    if (by.length > 0) kept.sort((one, other) => compareBy(one, other, by));
+    const walked = kept.map((one) => this.#walk(api, `${path}[]`, one, asked));
+    if (by.length > 0) walked.sort((one, other) => compareBy(one, other, [...by, 'topicId', 'memberId', 'producerId']));
+    return walked;
+  }
+
+  #isOwn(name: unknown, asked: string): boolean {
+    if (typeof name !== 'string' || name.startsWith(this.#prefix)) return true;
+    return asked.includes(JSON.stringify(name));
+  }
+
+  #leaf(api: string, path: string, value: unknown): unknown {
+    const treatment = this.#find(api, path, null);
+    switch (treatment?.kind) {
+      case 'blank':
+        return '*';
+      case 'sign':
+        return typeof value === 'number' ? ['negative', 'zero', 'positive'][Math.sign(value) + 1] : value;
+      case 'text':
+        return typeof value === 'string' && value !== '' ? 'text' : value;
+      case 'label':
+        return this.#labels.label(treatment.word, value);
+      default:
+        return value;
+    }
+  }
+
+  #find(api: string, path: string, kind: 'own' | 'order' | 'veil' | null): Treatment | null {
+    for (const rule of this.#rules) {
+      const isList = listTreatments.has(rule.treatment.kind);
+      if (kind === null ? isList : rule.treatment.kind !== kind) continue;
+      if (rule.apis.test(api) && rule.path.test(path)) return rule.treatment;
+    }
+    return null;
+  }
+}
+
+function compareBy(one: unknown, other: unknown, fields: readonly string[]): number {
+  if (typeof one !== 'object' || one === null) return compareLeaves(one, other);
+  for (const field of fields) {
+    const order = compareLeaves(fieldOf(one, field), fieldOf(other, field));
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+function compareLeaves(one: unknown, other: unknown): number {
+  if (typeof one === 'number' && typeof other === 'number') return one - other;
+  const [left, right] = [String(one), String(other)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}

@@ -1,0 +1,151 @@
+/**
+ * A broker may answer a change of its metadata before all of its parts have heard of it, for some milliseconds. Scripts are
+ * about answers, not about that window, so after each change they wait here until it is visible: topics in Metadata and
+ * their logs in ListOffsets, gone ones nowhere. Settings have no such sign; they get a moment.
+ */
+import type { Api } from '../../src/protocol/api.ts';
+import { decodeResponse, encodeRequest } from '../../src/protocol/compile.ts';
+import { decodeResponseHeader, encodeRequestHeader } from '../../src/protocol/header.ts';
+import { Reader } from '../../src/protocol/reader.ts';
+import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
+import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
+import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
+import { Writer } from '../../src/protocol/writer.ts';
+import { WireConnection } from './wire.ts';
+
+const METADATA = 3;
+const CREATE_TOPICS = 19;
+const DELETE_TOPICS = 20;
+const CREATE_PARTITIONS = 37;
+/** AlterConfigs, IncrementalAlterConfigs, AlterClientQuotas, AlterUserScramCredentials, UpdateFeatures. */
+const SETTINGS_KEYS = new Set([33, 44, 49, 51, 57]);
+const SETTINGS_MS = 25;
+const POLL_MS = 3;
+const ATTEMPTS_MAX = 1000;
+const CREATION_ATTEMPTS_MAX = 100;
+const UNKNOWN_TOPIC = 3;
+const LEADER_NOT_AVAILABLE = 5;
+const ANSWER_MS_MAX = 10_000;
+const LATEST = -1;
+/** One for each broker: who asks when things are visible is not part of a script. */
+const watchers = new Map<number, Promise<Watcher>>();
+
+export async function untilVisible(port: number, apiKey: number, request: unknown, answer: unknown): Promise<void> {
+  if (SETTINGS_KEYS.has(apiKey)) return pause(SETTINGS_MS);
+  if (apiKey === METADATA) return untilCreatedByItself(port, request, answer);
+  if (apiKey !== CREATE_TOPICS && apiKey !== DELETE_TOPICS && apiKey !== CREATE_PARTITIONS) return;
+  if (fieldOf(request, 'validateOnly') === true) return;
+  const names = changedTopics(answer);
+  if (names.length === 0) return;
+  const watcher = await watcherOf(port);
+  const counts = apiKey === CREATE_PARTITIONS ? wantedCounts(request) : new Map<string, number>();
+  for (const name of names) await watcher.until(name, apiKey !== DELETE_TOPICS, counts.get(name) ?? 0);
+}
+
+/** Asking for a topic may create it, a moment after the answer that it is not there. */
+async function untilCreatedByItself(port: number, request: unknown, answer: unknown): Promise<void> {
+  const rows = fieldOf(answer, 'topics');
+  if (fieldOf(request, 'allowAutoTopicCreation') === false || !Array.isArray(rows)) return;
+  for (const row of rows) {
+    const name = fieldOf(row, 'name');
+    const isAbsent = fieldOf(row, 'errorCode') === UNKNOWN_TOPIC || fieldOf(row, 'errorCode') === LEADER_NOT_AVAILABLE;
+    if (isAbsent && typeof name === 'string' && name !== '') {
+      await (await watcherOf(port)).until(name, true, 0, CREATION_ATTEMPTS_MAX).catch(() => {});
+    }
+  }
+}
+
+/** Removes the topics of a session that is over; not part of any comparison. */
+export async function removeTopics(port: number, prefix: string): Promise<void> {
+  await (await watcherOf(port)).remove(prefix);
+}
+
+export async function forgetWatchers(): Promise<void> {
+  for (const watcher of watchers.values()) (await watcher).close();
+  watchers.clear();
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function watcherOf(port: number): Promise<Watcher> {
+  let watcher = watchers.get(port);
+  if (watcher === undefined) {
+    watcher = WireConnection.open(port).then((connection) => new Watcher(connection));
+    watchers.set(port, watcher);
+  }
+  return watcher;
+}
+
+class Watcher {
+  readonly #connection: WireConnection;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(connection: WireConnection) {
+    this.#connection = connection;
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  async until(name: string, isThere: boolean, partitionsMin: number, attemptsMax = ATTEMPTS_MAX): Promise<void> {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      if ((await this.#isThere(name, partitionsMin)) === isThere) return;
+      await pause(POLL_MS);
+    }
+    throw new Error(`topic ${name} did not become ${isThere ? 'visible' : 'invisible'}`);
+  }
+
+  async remove(prefix: string): Promise<void> {
+    const known = await this.#ask(metadata, 4, { topics: null, allowAutoTopicCreation: false });
+    const names = known.topics.flatMap(({ name }) => (name?.startsWith(prefix) === true ? [name] : []));
+    if (names.length > 0) await this.#ask(deleteTopics, 4, { topicNames: names, timeoutMs: ANSWER_MS_MAX });
+  }
+
+  async #isThere(name: string, partitionsMin: number): Promise<boolean> {
+    const known = await this.#ask(metadata, 4, { topics: [{ name }], allowAutoTopicCreation: false });
+    const topic = known.topics[0];
+    if (topic === undefined || topic.errorCode !== 0 || topic.partitions.length < partitionsMin) return false;
+    if (topic.partitions.some((one) => one.leaderId < 0)) return false;
+    const partitions = topic.partitions.map((one) => ({ partitionIndex: one.partitionIndex, timestamp: LATEST }));
+    const offsets = await this.#ask(listOffsets, 1, { replicaId: -1, topics: [{ name, partitions }] });
+    return offsets.topics.every((one) => one.partitions.every((partition) => partition.errorCode === 0));
+  }
+
+  #ask<I, D>(api: Api<unknown, I, D, unknown>, version: number, request: I): Promise<D> {
+    const answer = this.#tail.then(async () => {
+      const writer = new Writer(1 << 20);
+      encodeRequestHeader(api, version, 1, 'conformance-watcher', writer);
+      encodeRequest(api, version, request, writer);
+      const raw = await this.#connection.exchange(writer.written(), ANSWER_MS_MAX);
+      if (raw.kind !== 'answer') throw new Error(`${api.name} v${version} of the watcher: ${raw.kind}`);
+      const reader = Reader.over(raw.frame);
+      decodeResponseHeader(api, version, 1, reader);
+      return decodeResponse(api, version, reader);
+    });
+    this.#tail = answer.catch(() => {});
+    return answer;
+  }
+}
+
+/** The topics of a create, delete or grow answer that were really changed; deleted ones have no name when asked by id. */
+function changedTopics(answer: unknown): string[] {
+  const rows = fieldOf(answer, 'topics') ?? fieldOf(answer, 'responses') ?? fieldOf(answer, 'results');
+  if (!Array.isArray(rows)) return [];
+  return rows.flatMap((row) => {
+    const name = fieldOf(row, 'name');
+    return fieldOf(row, 'errorCode') === 0 && typeof name === 'string' ? [name] : [];
+  });
+}
+
+function wantedCounts(request: unknown): Map<string, number> {
+  const topics = fieldOf(request, 'topics');
+  const rows = Array.isArray(topics) ? topics : [];
+  return new Map(rows.map((row) => [String(fieldOf(row, 'name')), Number(fieldOf(row, 'count'))]));
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}

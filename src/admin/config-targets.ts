@@ -1,0 +1,165 @@
+/**
+ * What can have settings of its own: topics, this broker, all brokers together, groups. A target knows the texts it has
+ * now, which settings there are, what is wrong with a new set, and the record that would keep it. `config-changes.ts` does
+ * the rest the same way for all of them.
+ */
+import type { Catalog } from '../cluster/catalog.ts';
+import type { CatalogRecord } from '../cluster/catalog-records.ts';
+import type { BrokerConfig } from '../config/broker-config.ts';
+import { brokerSettings } from '../config/broker-settings.ts';
+import { problemOfGroup } from '../config/group-config.ts';
+import { groupSettings } from '../config/group-settings.ts';
+import { problemTogether } from '../config/load.ts';
+import { type AnySetting, formatValue, readValue, type SettingTable } from '../config/settings.ts';
+import { problemOfOverrides, topicValue } from '../config/topic-config.ts';
+import { isTopicKey, topicSettings } from '../config/topic-settings.ts';
+import { errorCode } from '../protocol/errors.ts';
+import {
+  RESOURCE_BROKER,
+  RESOURCE_BROKER_LOGGER,
+  RESOURCE_CLIENT_METRICS,
+  RESOURCE_GROUP,
+  RESOURCE_TOPIC,
+} from '../protocol/schemas/32-describe-configs.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import { problemOfTopicName } from './topic-names.ts';
+
+export type ConfigTexts = { readonly [key: string]: string };
+
+export interface ConfigTarget {
+  readonly texts: ConfigTexts;
+  settingOf(key: string): AnySetting | null;
+  /** What holds while the target has no text for the key; lists are extended and shortened from there. */
+  fallbackText(key: string): string;
+  /** `changed`: the keys that are set in this change. */
+  refusalOf(next: ConfigTexts, changed: readonly string[]): Refusal | null;
+  recordOf(next: ConfigTexts): CatalogRecord;
+}
+
+/** Groups with settings of their own; they are held in memory, and any name will do for one. */
+export const CONFIGURED_GROUPS_MAX = 10_000;
+
+/** The target of a change, or why there is none. */
+export function configTargetOf(
+  catalog: Catalog,
+  config: BrokerConfig,
+  resourceType: number,
+  name: string,
+): ConfigTarget | Refusal {
+  switch (resourceType) {
+    case RESOURCE_TOPIC:
+      return topicTarget(catalog, config, name);
+    case RESOURCE_BROKER:
+      return name === '' ? clusterTarget(catalog, config) : brokerTarget(catalog, config, name);
+    case RESOURCE_GROUP:
+      return groupTarget(catalog, config, name);
+    case RESOURCE_BROKER_LOGGER:
+      return refuse(
+        errorCode.INVALID_REQUEST,
+        'log levels cannot be changed while the broker runs; start it with --log-level',
+      );
+    case RESOURCE_CLIENT_METRICS:
+      return refuse(
+        errorCode.INVALID_REQUEST,
+        'this broker takes no client metrics, so there is nothing to subscribe to',
+      );
+    default:
+      return refuse(errorCode.INVALID_REQUEST, `there are no resources of the type ${resourceType}`);
+  }
+}
+
+function topicTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget | Refusal {
+  if (name === '')
+    return refuse(errorCode.INVALID_REQUEST, 'a topic needs a name; defaults of topics are set on brokers');
+  const problem = problemOfTopicName(name);
+  if (problem !== null) return refuse(errorCode.INVALID_TOPIC_EXCEPTION, problem);
+  const topic = catalog.topicsByName.get(name);
+  if (topic === undefined) return refuse(errorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic '${name}'`);
+  return {
+    texts: topic.configs,
+    settingOf: (key) => settingIn(topicSettings, key),
+    fallbackText: (key) => (isTopicKey(key) ? (formatValue(topicValue(key, {}, config)) ?? '') : ''),
+    refusalOf: (next) => refusalIf(errorCode.INVALID_CONFIG, problemOfOverrides(next, config)),
+    recordOf: (configs) => ({ kind: 'topic-configs', id: topic.id, configs }),
+  };
+}
+
+function brokerTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget | Refusal {
+  const nodeId = config.values['node.id'];
+  if (!/^-?\d+$/.test(name))
+    return refuse(errorCode.INVALID_REQUEST, `a broker is named by its number, not by '${name}'`);
+  if (Number(name) !== nodeId) {
+    return refuse(errorCode.INVALID_REQUEST, `this is broker ${nodeId}, not ${name}; name ${nodeId}, or none for all`);
+  }
+  const { brokerConfigs: broker, clusterConfigs: cluster } = catalog;
+  return {
+    texts: broker,
+    settingOf: (key) => settingIn(brokerSettings, key),
+    fallbackText: (key) => config.withDynamic({ cluster }).entry(key).text ?? '',
+    refusalOf: (next, changed) =>
+      refusalOfBroker(next, changed) ??
+      refusalIf(errorCode.INVALID_REQUEST, problemTogether(config.withDynamic({ broker: next, cluster }))),
+    recordOf: (configs) => ({ kind: 'broker-configs', configs }),
+  };
+}
+
+function clusterTarget(catalog: Catalog, config: BrokerConfig): ConfigTarget {
+  const { brokerConfigs: broker, clusterConfigs: cluster } = catalog;
+  return {
+    texts: cluster,
+    settingOf: (key) => settingIn(brokerSettings, key),
+    fallbackText: (key) => config.withDynamic({}).entry(key).text ?? '',
+    refusalOf: (next, changed) =>
+      refusalOfBroker(next, changed) ??
+      refusalIf(errorCode.INVALID_REQUEST, problemTogether(config.withDynamic({ broker, cluster: next }))),
+    recordOf: (configs) => ({ kind: 'cluster-configs', configs }),
+  };
+}
+
+function groupTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget | Refusal {
+  if (name === '')
+    return refuse(errorCode.INVALID_REQUEST, 'a group needs a name; defaults of groups are set on brokers');
+  const texts = catalog.groupConfigs.get(name) ?? {};
+  return {
+    texts,
+    settingOf: (key) => settingIn(groupSettings, key),
+    fallbackText: () => '',
+    refusalOf: (next) => {
+      const problem = problemOfGroup(next, config);
+      if (problem !== null) return refuse(errorCode.INVALID_CONFIG, problem);
+      if (catalog.groupConfigs.has(name) || catalog.groupConfigs.size < CONFIGURED_GROUPS_MAX) return null;
+      const message = `${CONFIGURED_GROUPS_MAX} groups have settings of their own, and no more can; take some away`;
+      return refuse(errorCode.POLICY_VIOLATION, message);
+    },
+    recordOf: (configs) => ({ kind: 'group-configs', group: name, configs }),
+  };
+}
+
+/** Of the broker's settings only live ones can change, and only under their own names. */
+function refusalOfBroker(next: ConfigTexts, changed: readonly string[]): Refusal | null {
+  for (const key of changed) {
+    const setting = settingIn(brokerSettings, key);
+    if (setting === null) {
+      return refuse(
+        errorCode.INVALID_CONFIG,
+        `there is no broker setting '${key}'; see docs/settings.md for the names`,
+      );
+    }
+    if (setting.change === 'restart') {
+      const message = `${key} takes effect only when the broker starts; set it there`;
+      return refuse(errorCode.INVALID_REQUEST, message);
+    }
+    const text = next[key];
+    const read = text === undefined ? null : readValue(key, setting, text);
+    if (read !== null && !read.isGood) return refuse(errorCode.INVALID_REQUEST, read.problem);
+  }
+  return null;
+}
+
+function settingIn(table: SettingTable, key: string): AnySetting | null {
+  return Object.hasOwn(table, key) ? (table[key] ?? null) : null;
+}
+
+function refusalIf(code: number, problem: string | null): Refusal | null {
+  return problem === null ? null : refuse(code, problem);
+}

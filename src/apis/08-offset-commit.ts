@@ -1,0 +1,106 @@
+/**
+ * OffsetCommit, versions 2 to 10: how far a group has read. Partitions stand or fall one by one, except where the group
+ * itself says no. From version 10 on topics are named by id.
+ */
+import type { OffsetToCommit } from '../groups/offset-desk.ts';
+import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { offsetCommit } from '../protocol/schemas/08-offset-commit.ts';
+import { type ControlContext, defineHandler } from './define.ts';
+
+type Request = RequestOf<typeof offsetCommit>;
+type Topic = ElementOf<Request['topics']>;
+type Response = ResponseInputOf<typeof offsetCommit>;
+
+const IDS_SINCE = 10;
+
+export const offsetCommitHandler = defineHandler({
+  api: offsetCommit,
+  access: [
+    { kind: 'guarded', resource: 'group', operation: 'read' },
+    { kind: 'guarded', resource: 'topic', operation: 'read' },
+  ],
+
+  async handle(request, context) {
+    const { groupId } = request;
+    const { coordinator, offsets } = context.services.groups;
+    const { shard, errorCode: code } = coordinator.shardOf(groupId);
+    if (shard === null) return answerAll(request, code);
+    const wished: OffsetToCommit[] = [];
+    const answers = request.topics.map((topic) => planTopic(topic, context, wished));
+    const codes = await offsets.commit(shard, {
+      groupId,
+      claim: {
+        memberId: request.memberId,
+        instanceId: request.groupInstanceId,
+        generationOrEpoch: request.generationIdOrMemberEpoch,
+        isTransactional: false,
+        apiVersion: context.apiVersion,
+      },
+      retentionMs: request.retentionTimeMs,
+      offsets: wished,
+    });
+    return {
+      topics: answers.map(({ name, topicId, partitions }) => ({
+        name,
+        topicId,
+        partitions: partitions.map(({ partitionIndex, refusal, place }) => ({
+          partitionIndex,
+          errorCode: place < 0 ? refusal : (codes[place] ?? errorCode.UNKNOWN_SERVER_ERROR),
+        })),
+      })),
+    };
+  },
+
+  refuse: (request, refusal) => answerAll(request, refusal.errorCode),
+});
+
+interface PlannedPartition {
+  readonly partitionIndex: number;
+  /** Among the offsets to commit, -1: refused with `refusal`. */
+  readonly place: number;
+  readonly refusal: number;
+}
+
+interface PlannedTopic {
+  readonly name: string;
+  readonly topicId: string;
+  readonly partitions: readonly PlannedPartition[];
+}
+
+/** Only what exists can be read, so only that can have been read. */
+function planTopic(topic: Topic, { apiVersion, services }: ControlContext, wished: OffsetToCommit[]): PlannedTopic {
+  const { topicsByName, topicsById } = services.controller.catalog;
+  const hasId = apiVersion >= IDS_SINCE;
+  const known = hasId ? topicsById.get(topic.topicId) : topicsByName.get(topic.name);
+  const partitions = topic.partitions.map((partition): PlannedPartition => {
+    const { partitionIndex } = partition;
+    const isThere = known !== undefined && partitionIndex >= 0 && partitionIndex < known.leaderEpochs.length;
+    if (!isThere) {
+      const isUnknownId = hasId && known === undefined;
+      const refusal = isUnknownId ? errorCode.UNKNOWN_TOPIC_ID : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+      return { partitionIndex, place: -1, refusal };
+    }
+    const place = wished.push({
+      topic: known.name,
+      topicId: known.id,
+      partition: partitionIndex,
+      offset: partition.committedOffset,
+      leaderEpoch: partition.committedLeaderEpoch,
+      // The stored record knows no null: an absent text comes back as an empty one, as with Kafka.
+      metadata: partition.committedMetadata ?? '',
+    });
+    return { partitionIndex, place: place - 1, refusal: errorCode.NONE };
+  });
+  return { name: topic.name, topicId: topic.topicId, partitions };
+}
+
+function answerAll(request: Request, code: number): Response {
+  return {
+    topics: request.topics.map(({ name, topicId, partitions }) => ({
+      name,
+      topicId,
+      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: code })),
+    })),
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * OffsetFetch, versions 1 to 10: how far groups have read. One group up to version 7, many with an error each from version
+ * 8 on; no list of topics (null, from version 2 on) asks for all that the group has. What was never committed is offset -1
+ * and no error. From version 10 on topics are named by id.
+ */
+import type { FetchedOffsets, TopicPartitions } from '../groups/offset-desk.ts';
+import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { ZERO_UUID } from '../protocol/fields.ts';
+import { offsetFetch } from '../protocol/schemas/09-offset-fetch.ts';
+import { type ControlContext, defineHandler } from './define.ts';
+
+type Request = RequestOf<typeof offsetFetch>;
+type Response = ResponseInputOf<typeof offsetFetch>;
+type GroupAnswer = ElementOf<NonNullable<Response['groups']>>;
+type TopicAnswer = ElementOf<GroupAnswer['topics']>;
+
+interface TopicQuestion {
+  readonly name: string;
+  readonly topicId: string;
+  readonly partitionIndexes: readonly number[];
+}
+
+interface GroupQuestion {
+  readonly groupId: string;
+  readonly memberId: string | null;
+  readonly memberEpoch: number;
+  readonly topics: readonly TopicQuestion[] | null;
+}
+
+const TOP_ERROR_SINCE = 2;
+const MANY_GROUPS_SINCE = 8;
+const IDS_SINCE = 10;
+
+export const offsetFetchHandler = defineHandler({
+  api: offsetFetch,
+  access: [
+    { kind: 'guarded', resource: 'group', operation: 'describe' },
+    { kind: 'guarded', resource: 'topic', operation: 'describe' },
+  ],
+
+  async handle(request, context) {
+    const answers = await Promise.all(questionsOf(request, context).map((one) => answerGroup(one, request, context)));
+    return shape(answers, context);
+  },
+
+  refuse: (request, refusal, context) =>
+    shape(
+      questionsOf(request, context).map((one) => refusedGroup(one, refusal.errorCode, context)),
+      context,
+    ),
+});
+
+function questionsOf(request: Request, { apiVersion }: ControlContext): readonly GroupQuestion[] {
+  if (apiVersion >= MANY_GROUPS_SINCE) return request.groups;
+  const topics = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null;
+  return [{ groupId: request.groupId, memberId: null, memberEpoch: -1, topics }];
+}
+
+async function answerGroup(one: GroupQuestion, request: Request, context: ControlContext): Promise<GroupAnswer> {
+  const { coordinator, offsets } = context.services.groups;
+  const { shard, errorCode: code } = coordinator.shardOf(one.groupId);
+  if (shard === null) return refusedGroup(one, code, context);
+  const named = one.topics?.map((topic) => nameTopic(topic, context)) ?? null;
+  const fetched = await offsets.fetch(shard, {
+    groupId: one.groupId,
+    memberId: one.memberId,
+    memberEpoch: one.memberEpoch,
+    topics: named === null ? null : named.flatMap(({ asked }) => asked ?? []),
+    isStableRequired: request.requireStable,
+  });
+  if (fetched.errorCode !== errorCode.NONE) return refusedGroup(one, fetched.errorCode, context);
+  const topics = named === null ? allTopics(fetched, context) : askedTopics(named, fetched);
+  return { groupId: one.groupId, errorCode: errorCode.NONE, topics };
+}
+
+interface NamedTopic {
+  readonly question: TopicQuestion;
+  /** Null: there is no topic with this id. */
+  readonly asked: TopicPartitions | null;
+}
+
+function nameTopic(question: TopicQuestion, { apiVersion, services }: ControlContext): NamedTopic {
+  const { topicId, partitionIndexes: partitions } = question;
+  if (apiVersion < IDS_SINCE) return { question, asked: { name: question.name, partitions } };
+  const name = services.controller.catalog.topicsById.get(topicId)?.name;
+  return { question, asked: name === undefined ? null : { name, partitions } };
+}
+
+function askedTopics(named: readonly NamedTopic[], fetched: FetchedOffsets): TopicAnswer[] {
+  let next = 0;
+  return named.map(({ question, asked }) => {
+    if (asked === null) return refusedTopic(question, errorCode.UNKNOWN_TOPIC_ID);
+    const partitions = fetched.topics[next++]?.partitions ?? [];
+    return { name: question.name, topicId: question.topicId, partitions: partitions.map(answerPartition) };
+  });
+}
+
+/** A topic that is gone has no id any more, so it cannot be told of in versions that know ids only. */
+function allTopics(fetched: FetchedOffsets, { apiVersion, services }: ControlContext): TopicAnswer[] {
+  const { topicsByName } = services.controller.catalog;
+  const answers: TopicAnswer[] = [];
+  for (const { name, partitions } of fetched.topics) {
+    const topicId = topicsByName.get(name)?.id ?? ZERO_UUID;
+    if (apiVersion >= IDS_SINCE && topicId === ZERO_UUID) continue;
+    answers.push({ name, topicId, partitions: partitions.map(answerPartition) });
+  }
+  return answers;
+}
+
+function answerPartition(one: FetchedOffsets['topics'][number]['partitions'][number]) {
+  return {
+    partitionIndex: one.partition,
+    committedOffset: one.offset,
+    committedLeaderEpoch: one.leaderEpoch,
+    metadata: one.metadata,
+    errorCode: one.errorCode,
+  };
+}
+
+function refusedTopic({ name, topicId, partitionIndexes }: TopicQuestion, code: number): TopicAnswer {
+  const nothing = { committedOffset: -1, committedLeaderEpoch: -1, metadata: '', errorCode: code };
+  return { name, topicId, partitions: partitionIndexes.map((partitionIndex) => ({ partitionIndex, ...nothing })) };
+}
+
+/** Before there was an error for the whole, every partition carried it. */
+function refusedGroup(one: GroupQuestion, code: number, { apiVersion }: ControlContext): GroupAnswer {
+  const topics = apiVersion < TOP_ERROR_SINCE ? (one.topics ?? []).map((topic) => refusedTopic(topic, code)) : [];
+  return { groupId: one.groupId, errorCode: code, topics };
+}
+
+function shape(answers: readonly GroupAnswer[], { apiVersion }: ControlContext): Response {
+  if (apiVersion >= MANY_GROUPS_SINCE) return { topics: [], groups: answers };
+  const [first] = answers;
+  return { topics: first?.topics ?? [], errorCode: first?.errorCode ?? errorCode.NONE, groups: [] };
+}

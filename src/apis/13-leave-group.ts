@@ -1,0 +1,38 @@
+/**
+ * LeaveGroup, versions 0 to 5: up to version 2 one member goes and the error stands at the top; later there are many, each
+ * with an error of its own, and static ones may be named by their instance id alone.
+ */
+import { errorCode } from '../protocol/errors.ts';
+import { leaveGroup } from '../protocol/schemas/13-leave-group.ts';
+import { defineHandler } from './define.ts';
+
+const MANY_SINCE = 3;
+
+export const leaveGroupHandler = defineHandler({
+  api: leaveGroup,
+  access: [{ kind: 'guarded', resource: 'group', operation: 'read' }],
+
+  handle(request, { apiVersion, services }) {
+    const { groupId } = request;
+    if (groupId === '') return { errorCode: errorCode.INVALID_GROUP_ID, members: [] };
+    const found = services.groups.coordinator.shardOf(groupId);
+    if (found.shard === null) return { errorCode: found.errorCode, members: [] };
+    const members =
+      apiVersion < MANY_SINCE
+        ? [{ memberId: request.memberId, instanceId: null }]
+        : request.members.map(({ memberId, groupInstanceId }) => ({ memberId, instanceId: groupInstanceId }));
+    const codes = services.groups.classic.leave(found.shard, groupId, { members });
+    if (codes === null) return { errorCode: errorCode.UNKNOWN_MEMBER_ID, members: [] };
+    if (apiVersion < MANY_SINCE) return { errorCode: codes[0] ?? errorCode.NONE, members: [] };
+    return {
+      errorCode: errorCode.NONE,
+      members: members.map(({ memberId, instanceId }, index) => ({
+        memberId,
+        groupInstanceId: instanceId,
+        errorCode: codes[index] ?? errorCode.NONE,
+      })),
+    };
+  },
+
+  refuse: (_request, refusal) => ({ errorCode: refusal.errorCode, members: [] }),
+});

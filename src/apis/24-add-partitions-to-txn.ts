@@ -1,0 +1,99 @@
+/**
+ * AddPartitionsToTxn, versions 0 to 5: partitions become part of a producer's transaction, all of them or none: when one
+ * does not exist, the others are answered OPERATION_NOT_ATTEMPTED. From version 4 on a request has many transactions and
+ * is meant for brokers, which only want to know whether partitions are part of one (`verifyOnly`); clients send it too.
+ */
+import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { addPartitionsToTxn } from '../protocol/schemas/24-add-partitions-to-txn.ts';
+import { isPartOf } from '../transactions/transaction-decisions.ts';
+import { type ControlContext, type ControlServices, defineHandler } from './define.ts';
+import { abortableUntil, fencedUntil } from './transaction-errors.ts';
+
+type Request = RequestOf<typeof addPartitionsToTxn>;
+type Wish = ElementOf<Request['transactions']>;
+type Topics = ResponseInputOf<typeof addPartitionsToTxn>['resultsByTopicV3AndBelow'];
+/** The error of one partition. */
+type Judge = (topic: string, partition: number) => number;
+
+const MANY_SINCE = 4;
+const FENCED_SINCE = 2;
+const ABORTABLE_SINCE = 5;
+
+export const addPartitionsToTxnHandler = defineHandler({
+  api: addPartitionsToTxn,
+  access: [
+    { kind: 'guarded', resource: 'transactional-id', operation: 'write' },
+    { kind: 'guarded', resource: 'topic', operation: 'write' },
+  ],
+
+  async handle(request, { apiVersion, services }) {
+    const results = [];
+    for (const wish of wishesOf(request, apiVersion)) {
+      const judge = await judgeOf(wish, services, apiVersion);
+      results.push({ transactionalId: wish.transactionalId, topicResults: answerOf(wish, judge, apiVersion) });
+    }
+    if (apiVersion >= MANY_SINCE) return answer(results, []);
+    return answer([], results[0]?.topicResults ?? []);
+  },
+
+  refuse(request, refusal, { apiVersion }: ControlContext) {
+    const judge: Judge = () => refusal.errorCode;
+    const results = wishesOf(request, apiVersion).map((wish) => ({
+      transactionalId: wish.transactionalId,
+      topicResults: answerOf(wish, judge, apiVersion),
+    }));
+    return apiVersion >= MANY_SINCE ? answer(results, []) : answer([], results[0]?.topicResults ?? []);
+  },
+});
+
+function answer(
+  resultsByTransaction: ResponseInputOf<typeof addPartitionsToTxn>['resultsByTransaction'],
+  resultsByTopicV3AndBelow: Topics,
+): ResponseInputOf<typeof addPartitionsToTxn> {
+  return { errorCode: errorCode.NONE, resultsByTransaction, resultsByTopicV3AndBelow };
+}
+
+function wishesOf(request: Request, apiVersion: number): readonly Wish[] {
+  if (apiVersion >= MANY_SINCE) return request.transactions;
+  return [
+    {
+      transactionalId: request.v3AndBelowTransactionalId,
+      producerId: request.v3AndBelowProducerId,
+      producerEpoch: request.v3AndBelowProducerEpoch,
+      verifyOnly: false,
+      topics: request.v3AndBelowTopics,
+    },
+  ];
+}
+
+async function judgeOf(wish: Wish, services: ControlServices, apiVersion: number): Promise<Judge> {
+  const { transactionalId, verifyOnly } = wish;
+  const exists = (topic: string, partition: number): boolean => services.controller.placeOf(topic, partition) !== null;
+  if (wish.topics.some(({ name, partitions }) => partitions.some((partition) => !exists(name, partition)))) {
+    return (topic, partition) =>
+      exists(topic, partition) ? errorCode.OPERATION_NOT_ATTEMPTED : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+  }
+  const identity = { producerId: wish.producerId, producerEpoch: wish.producerEpoch };
+  if (verifyOnly) {
+    const { error, transaction } = await services.transactions.verify(transactionalId, identity);
+    if (error !== errorCode.NONE || transaction === null) return () => error;
+    return (topic, partition) =>
+      isPartOf(transaction, topic, partition) ? errorCode.NONE : errorCode.TRANSACTION_ABORTABLE;
+  }
+  const partitions = new Map(wish.topics.map(({ name, partitions }) => [name, new Set(partitions)]));
+  const clientVersion = apiVersion >= MANY_SINCE ? 2 : 0;
+  const error = await services.transactions.add(transactionalId, { ...identity, partitions, clientVersion });
+  return () => error;
+}
+
+function answerOf({ topics }: Wish, judge: Judge, apiVersion: number): Topics {
+  return topics.map(({ name, partitions }) => ({
+    name,
+    resultsByPartition: partitions.map((partitionIndex) => {
+      const error = judge(name, partitionIndex);
+      const known = fencedUntil(FENCED_SINCE, apiVersion, abortableUntil(ABORTABLE_SINCE, apiVersion, error));
+      return { partitionIndex, partitionErrorCode: known };
+    }),
+  }));
+}

@@ -1,0 +1,110 @@
+/**
+ * TxnOffsetCommit, versions 0 to 5: offsets of a group as part of a transaction. They are durable when this is answered
+ * and visible when the transaction commits. Version 5 adds the partition of `__consumer_offsets` to the transaction by
+ * itself; older clients sent AddOffsetsToTxn before.
+ */
+import { OFFSETS_TOPIC } from '../admin/internal-topics.ts';
+import type { GroupShard } from '../groups/group-shard.ts';
+import type { OffsetToCommit } from '../groups/offset-desk.ts';
+import type { RequestOf, ResponseInputOf } from '../protocol/api.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { ZERO_UUID } from '../protocol/fields.ts';
+import { txnOffsetCommit } from '../protocol/schemas/28-txn-offset-commit.ts';
+import { isPartOf } from '../transactions/transaction-decisions.ts';
+import { type ControlContext, defineHandler } from './define.ts';
+
+type Request = RequestOf<typeof txnOffsetCommit>;
+type Response = ResponseInputOf<typeof txnOffsetCommit>;
+
+const ADDING_SINCE = 5;
+
+export const txnOffsetCommitHandler = defineHandler({
+  api: txnOffsetCommit,
+  access: [
+    { kind: 'guarded', resource: 'transactional-id', operation: 'write' },
+    { kind: 'guarded', resource: 'group', operation: 'read' },
+    { kind: 'guarded', resource: 'topic', operation: 'read' },
+  ],
+
+  async handle(request, context) {
+    const error = await admit(request, context);
+    if (error !== errorCode.NONE) return answer(request, () => errorCodeForGroups(error));
+    const found = context.services.groups.coordinator.shardOf(request.groupId);
+    if (found.shard === null) return answer(request, () => found.errorCode);
+    return await commit(request, found.shard, context);
+  },
+
+  refuse: (request, refusal) => answer(request, () => refusal.errorCode),
+});
+
+/** Whether the producer's transaction may hold offsets of the group. */
+async function admit(request: Request, { services, apiVersion }: ControlContext): Promise<number> {
+  const { groupId, transactionalId, producerId, producerEpoch } = request;
+  if (groupId === '') return errorCode.INVALID_GROUP_ID;
+  const partition = services.groups.coordinator.partitionOf(groupId);
+  if (partition < 0) return errorCode.NOT_COORDINATOR;
+  const identity = { producerId, producerEpoch };
+  if (apiVersion >= ADDING_SINCE) {
+    const partitions = new Map([[OFFSETS_TOPIC, new Set([partition])]]);
+    return await services.transactions.addSoon(transactionalId, { ...identity, partitions, clientVersion: 2 });
+  }
+  const { error, transaction } = await services.transactions.verify(transactionalId, identity);
+  if (error !== errorCode.NONE || transaction === null) return error;
+  return isPartOf(transaction, OFFSETS_TOPIC, partition) ? errorCode.NONE : errorCode.INVALID_TXN_STATE;
+}
+
+/** The sender asked the coordinator of its group, which speaks of fencing as partitions do. */
+function errorCodeForGroups(error: number): number {
+  return error === errorCode.PRODUCER_FENCED ? errorCode.INVALID_PRODUCER_EPOCH : error;
+}
+
+/** Offsets of what does not exist are refused one by one; the rest is committed. */
+async function commit(
+  request: Request,
+  shard: GroupShard,
+  { services, apiVersion }: ControlContext,
+): Promise<Response> {
+  const { groupId, memberId, groupInstanceId, generationId, producerId, producerEpoch } = request;
+  const offsets: OffsetToCommit[] = [];
+  const places = request.topics.map(({ name, partitions }) =>
+    partitions.map((partition) => {
+      const { partitionIndex } = partition;
+      if (services.controller.placeOf(name, partitionIndex) === null) return -1;
+      const wish = {
+        topic: name,
+        topicId: services.controller.catalog.topicsByName.get(name)?.id ?? ZERO_UUID,
+        partition: partitionIndex,
+        offset: partition.committedOffset,
+        leaderEpoch: partition.committedLeaderEpoch,
+        metadata: partition.committedMetadata ?? '',
+      };
+      return offsets.push(wish) - 1;
+    }),
+  );
+  const claim = {
+    memberId,
+    instanceId: groupInstanceId,
+    generationOrEpoch: generationId,
+    isTransactional: true,
+    apiVersion,
+  };
+  const wish = { groupId, producerId, producerEpoch, claim, offsets };
+  const codes = await services.groups.offsets.commitInTransaction(shard, wish);
+  return answer(
+    request,
+    (topic, partition) => codes[places[topic]?.[partition] ?? -1] ?? errorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  );
+}
+
+/** The code of a partition is asked by its place in the request. */
+function answer({ topics }: Request, codeOf: (topic: number, partition: number) => number): Response {
+  return {
+    topics: topics.map(({ name, partitions }, topic) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }, partition) => ({
+        partitionIndex,
+        errorCode: codeOf(topic, partition),
+      })),
+    })),
+  };
+}

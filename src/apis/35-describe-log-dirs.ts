@@ -1,0 +1,39 @@
+/** DescribeLogDirs, versions 1 to 5: the one data folder, its room, and the bytes of partitions in it. */
+import { describeSizes } from '../admin/log-dirs.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { describeLogDirs } from '../protocol/schemas/35-describe-log-dirs.ts';
+import { defineHandler } from './define.ts';
+
+export const describeLogDirsHandler = defineHandler({
+  api: describeLogDirs,
+  access: [{ kind: 'guarded', resource: 'cluster', operation: 'describe' }],
+
+  async handle(request, { services }) {
+    const { controller, dataFolder } = services;
+    const sizes = await describeSizes(controller, request.topics);
+    return {
+      errorCode: errorCode.NONE,
+      results: [
+        {
+          errorCode: errorCode.NONE,
+          logDir: dataFolder.path,
+          topics: sizes.map(({ name, partitions }) => ({
+            name,
+            partitions: partitions.map(({ partition, sizeBytes }) => ({
+              partitionIndex: partition,
+              partitionSize: sizeBytes,
+              offsetLag: 0,
+              isFutureKey: false,
+            })),
+          })),
+          ...dataFolder.room(),
+        },
+      ],
+    };
+  },
+
+  refuse: (_request, refusal, { services }) => ({
+    errorCode: refusal.errorCode,
+    results: [{ errorCode: refusal.errorCode, logDir: services.dataFolder.path, topics: [] }],
+  }),
+});

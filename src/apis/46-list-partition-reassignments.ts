@@ -1,0 +1,11 @@
+/** ListPartitionReassignments, version 0: with one broker no replica ever moves. */
+import { errorCode } from '../protocol/errors.ts';
+import { listPartitionReassignments } from '../protocol/schemas/46-list-partition-reassignments.ts';
+import { defineHandler } from './define.ts';
+
+export const listPartitionReassignmentsHandler = defineHandler({
+  api: listPartitionReassignments,
+  access: [{ kind: 'guarded', resource: 'cluster', operation: 'describe' }],
+  handle: () => ({ errorCode: errorCode.NONE, errorMessage: null, topics: [] }),
+  refuse: (_request, { errorCode: code, message }) => ({ errorCode: code, errorMessage: message, topics: [] }),
+});

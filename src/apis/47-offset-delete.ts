@@ -1,0 +1,57 @@
+/** OffsetDelete, version 0: a group forgets how far it has read topics that none of its members reads any more. */
+import { errorCode } from '../protocol/errors.ts';
+import { offsetDelete } from '../protocol/schemas/47-offset-delete.ts';
+import { type ControlContext, defineHandler } from './define.ts';
+
+export const offsetDeleteHandler = defineHandler({
+  api: offsetDelete,
+  access: [
+    { kind: 'guarded', resource: 'group', operation: 'delete' },
+    { kind: 'guarded', resource: 'topic', operation: 'read' },
+  ],
+
+  async handle(request, context) {
+    const { groupId } = request;
+    const { coordinator, offsets } = context.services.groups;
+    if (groupId === '') return { errorCode: errorCode.INVALID_GROUP_ID, topics: [] };
+    const found = coordinator.shardOf(groupId);
+    if (found.shard === null) return { errorCode: found.errorCode, topics: [] };
+    const topics = request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => partitionIndex),
+    }));
+    const known = topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.filter((partition) => isKnown(context, name, partition)),
+    }));
+    const outcome = await offsets.deleteOffsets(found.shard, groupId, known);
+    if (outcome.errorCode !== errorCode.NONE) return { errorCode: outcome.errorCode, topics: [] };
+    return { errorCode: errorCode.NONE, topics: answerTopics(topics, known, outcome.codes) };
+  },
+
+  refuse: (_request, refusal) => ({ errorCode: refusal.errorCode, topics: [] }),
+});
+
+interface TopicPartitions {
+  readonly name: string;
+  readonly partitions: readonly number[];
+}
+
+function answerTopics(
+  topics: readonly TopicPartitions[],
+  known: readonly TopicPartitions[],
+  codes: readonly (readonly number[])[],
+): { name: string; partitions: { partitionIndex: number; errorCode: number }[] }[] {
+  return topics.map(({ name, partitions }, index) => ({
+    name,
+    partitions: partitions.map((partitionIndex) => {
+      const place = known[index]?.partitions.indexOf(partitionIndex) ?? -1;
+      return { partitionIndex, errorCode: codes[index]?.[place] ?? errorCode.UNKNOWN_TOPIC_OR_PARTITION };
+    }),
+  }));
+}
+
+function isKnown({ services }: ControlContext, topic: string, partition: number): boolean {
+  const count = services.controller.catalog.topicsByName.get(topic)?.leaderEpochs.length ?? 0;
+  return partition >= 0 && partition < count;
+}

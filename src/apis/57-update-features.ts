@@ -1,0 +1,28 @@
+/** UpdateFeatures, versions 0 to 2: levels are what they are; a wish for the level in force is granted. */
+import { refusalOfFeatures } from '../admin/features.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { updateFeatures } from '../protocol/schemas/57-update-features.ts';
+import { defineHandler } from './define.ts';
+
+const UPGRADE = 1;
+const SAFE_DOWNGRADE = 2;
+const TYPES_SINCE = 1;
+
+export const updateFeaturesHandler = defineHandler({
+  api: updateFeatures,
+  access: [{ kind: 'guarded', resource: 'cluster', operation: 'alter' }],
+
+  handle(request, { apiVersion, services }) {
+    const wishes = request.featureUpdates.map(({ feature, maxVersionLevel, allowDowngrade, upgradeType }) => ({
+      name: feature,
+      level: maxVersionLevel,
+      upgradeType: apiVersion >= TYPES_SINCE ? upgradeType : allowDowngrade ? SAFE_DOWNGRADE : UPGRADE,
+    }));
+    const refusal = refusalOfFeatures(services.features, wishes);
+    if (refusal !== null) return { errorCode: refusal.errorCode, errorMessage: refusal.message, results: [] };
+    const results = wishes.map(({ name }) => ({ feature: name, errorCode: errorCode.NONE, errorMessage: null }));
+    return { errorCode: errorCode.NONE, errorMessage: null, results };
+  },
+
+  refuse: (_request, { errorCode: code, message }) => ({ errorCode: code, errorMessage: message, results: [] }),
+});

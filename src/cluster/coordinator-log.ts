@@ -1,0 +1,222 @@
+/**
+ * The log of one coordinator: a partition of an internal topic in which it writes down what it knows, key by key. Used by
+ * the coordinators of groups, transactions and share groups; it knows none of their records.
+ *
+ * A coordinator applies a record to its memory at once and answers its client when `append` has resolved. Entries of one
+ * call stand or fall together. While a write is under way, further calls gather and leave as one batch: the more there is
+ * to write, the less a single entry costs. When a write fails, memory and log disagree: the log is lost (`isLost`), every
+ * waiting call is rejected with PB_LOG_LOST, and the owner drops what it holds and loads a new one.
+ */
+import { must } from '../base/assert.ts';
+import { Fault } from '../base/fault.ts';
+import {
+  BATCH_HEADER_BYTES,
+  type BatchMemory,
+  batchBaseOffset,
+  batchBytes,
+  batchIsControl,
+  batchIsTransactional,
+  batchLastOffsetDelta,
+  batchProducerEpoch,
+  batchProducerId,
+  type Crc32c,
+} from '../protocol/batch.ts';
+import { BatchBuilder } from '../protocol/batch-builder.ts';
+import { INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
+import { memoryOver, RecordCursor } from '../protocol/records.ts';
+import { ControlMarker, MARKER_COMMIT, MARKER_OTHER } from '../storage/control-marker.ts';
+import type { PartitionPort, PortPlace } from '../workers/partition-port.ts';
+
+export interface StoredEntry {
+  readonly key: Uint8Array;
+  /** Null: the key is forgotten. */
+  readonly value: Uint8Array | null;
+}
+
+/** Whose transaction entries belong to. */
+export interface LogProducer {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+}
+
+export interface EntryFacts {
+  readonly offset: number;
+  readonly timestampMs: number;
+  /** Null outside of transactions: the entry counts only when its transaction is committed. */
+  readonly producer: LogProducer | null;
+}
+
+export interface LogReplay {
+  entry(key: Uint8Array, value: Uint8Array | null, facts: EntryFacts): void;
+  marker(producer: LogProducer, isCommit: boolean): void;
+}
+
+export interface CoordinatorLogParts {
+  readonly port: Pick<PartitionPort, 'append' | 'read'>;
+  readonly place: PortPlace;
+  /** "__consumer_offsets-3", for messages. */
+  readonly name: string;
+  readonly crc32c: Crc32c;
+  readonly nowMs: () => number;
+}
+
+interface Waiting {
+  readonly entries: readonly StoredEntry[];
+  readonly producer: LogProducer | null;
+  readonly resolve: () => void;
+  readonly reject: (fault: Fault) => void;
+}
+
+const OFFSET_OUT_OF_RANGE = 1;
+const INVALID_PRODUCER_EPOCH = 47;
+const INVALID_TXN_STATE = 48;
+const LOAD_BYTES = 4 << 20;
+/** A batch takes further calls up to this size. */
+const BATCH_BYTES = 1 << 20;
+/** Calls that wait for their write; a client beyond that is told to come back. */
+const WAITING_MAX = 100_000;
+
+export class CoordinatorLog {
+  isLost = false;
+  private readonly parts: CoordinatorLogParts;
+  private queue: Waiting[] = [];
+  private isWriting = false;
+
+  constructor(parts: CoordinatorLogParts) {
+    this.parts = parts;
+  }
+
+  /** Everything that is in the log now, oldest first. Throws Fault when it cannot be read. */
+  async load(replay: LogReplay): Promise<void> {
+    const { port, place, name } = this.parts;
+    const cursor = new RecordCursor();
+    let offset = 0;
+    for (;;) {
+      const read = await port.read(place, offset, LOAD_BYTES, { isCommitted: false });
+      const { error, bytes, start, high } = read;
+      if (error === OFFSET_OUT_OF_RANGE && offset < start) {
+        offset = start;
+        continue;
+      }
+      if (error !== 0) throw new Fault('PB_DISK_ERROR', `${name} cannot be read at offset ${offset}: error ${error}`);
+      if (bytes.length > 0) offset = replayBatches(memoryOver(bytes), offset, cursor, replay);
+      if (offset >= high) return;
+      if (bytes.length === 0) throw new Fault('PB_DATA_DAMAGED', `${name} ends at offset ${offset}, before ${high}`);
+    }
+  }
+
+  /** Resolves when the entries are written. */
+  append(entries: readonly StoredEntry[], producer: LogProducer | null = null): Promise<void> {
+    if (this.isLost) return Promise.reject(this.lost());
+    if (this.queue.length >= WAITING_MAX) {
+      return Promise.reject(new Fault('PB_LIMIT', `${this.parts.name} has too many writes waiting; try again`));
+    }
+    return new Promise((resolve, reject) => {
+      this.queue.push({ entries, producer, resolve, reject });
+      if (this.isWriting) return;
+      this.isWriting = true;
+      // Calls of the same moment join.
+      queueMicrotask(() => void this.writeAll());
+    });
+  }
+
+  /** Never rejects: whoever waits is told. */
+  private async writeAll(): Promise<void> {
+    while (this.queue.length > 0) {
+      const calls = this.takeCalls();
+      try {
+        const { error } = await this.parts.port.append(this.parts.place, this.batchOf(calls));
+        if (isProducersFault(error, calls)) this.fence(calls);
+        else if (error !== 0) this.lose(calls);
+        else for (const { resolve } of calls) resolve();
+      } catch (error) {
+        this.lose(calls);
+        throw error;
+      }
+    }
+    this.isWriting = false;
+  }
+
+  /** The oldest call and those behind it that fit into its batch. */
+  private takeCalls(): Waiting[] {
+    const first = must(this.queue[0], 'there is something to write');
+    let bytes = 0;
+    let count = 0;
+    for (const { entries, producer } of this.queue) {
+      const isSame =
+        producer?.producerId === first.producer?.producerId &&
+        producer?.producerEpoch === first.producer?.producerEpoch;
+      if (count > 0 && (!isSame || bytes >= BATCH_BYTES)) break;
+      for (const { key, value } of entries) bytes += key.length + (value?.length ?? 0);
+      count += 1;
+    }
+    const calls = this.queue.slice(0, count);
+    this.queue = this.queue.slice(count);
+    return calls;
+  }
+
+  private batchOf(calls: readonly Waiting[]): Uint8Array {
+    const timestamp = this.parts.nowMs();
+    const producer = calls[0]?.producer ?? null;
+    const builder = new BatchBuilder(
+      this.parts.crc32c,
+      producer === null ? {} : { ...producer, isTransactional: true },
+    );
+    for (const { entries } of calls) {
+      for (const { key, value } of entries) builder.add({ key, value, timestamp });
+    }
+    return builder.build();
+  }
+
+  /** The batch was refused for its producer, and nothing is written: only its own calls have failed. */
+  private fence(calls: readonly Waiting[]): void {
+    const { name } = this.parts;
+    const fault = new Fault('PB_FENCED', `${name} takes no more from this producer: another has taken its place`);
+    for (const { reject } of calls) reject(fault);
+  }
+
+  private lose(calls: readonly Waiting[]): void {
+    this.isLost = true;
+    const waiting = [...calls, ...this.queue];
+    this.queue = [];
+    for (const { reject } of waiting) reject(this.lost());
+  }
+
+  private lost(): Fault {
+    return new Fault('PB_LOG_LOST', `${this.parts.name} could not be written; it will be loaded anew`);
+  }
+}
+
+function isProducersFault(error: number, calls: readonly Waiting[]): boolean {
+  const isOfProducer = error === INVALID_PRODUCER_EPOCH || error === INVALID_TXN_STATE;
+  return isOfProducer && calls[0]?.producer !== null;
+}
+
+/** Returns the offset behind the last batch. Batches before `from` are those of a compacted log's first read. */
+function replayBatches(memory: BatchMemory, from: number, cursor: RecordCursor, replay: LogReplay): number {
+  const { view, bytes } = memory;
+  const marker = new ControlMarker();
+  let next = from;
+  for (let at = 0; at + BATCH_HEADER_BYTES <= bytes.length; ) {
+    const length = batchBytes(view, at);
+    if (length < BATCH_HEADER_BYTES || at + length > bytes.length) break;
+    const producer = { producerId: batchProducerId(view, at), producerEpoch: batchProducerEpoch(view, at) };
+    if (batchIsControl(view, at)) {
+      marker.read(view, at, at + length);
+      if (marker.kind !== MARKER_OTHER) replay.marker(producer, marker.kind === MARKER_COMMIT);
+    } else {
+      cursor.open(memory, at, length, INFLATED_BYTES_MAX);
+      const owner = batchIsTransactional(view, at) ? producer : null;
+      while (cursor.next()) {
+        if (cursor.offset < from) continue;
+        const key = cursor.key();
+        // A record without a key says nothing in a log of keys.
+        if (key === null) continue;
+        replay.entry(key, cursor.value(), { offset: cursor.offset, timestampMs: cursor.timestamp, producer: owner });
+      }
+    }
+    next = batchBaseOffset(view, at) + batchLastOffsetDelta(view, at) + 1;
+    at += length;
+  }
+  return Math.max(from, next);
+}

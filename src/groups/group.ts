@@ -1,0 +1,7 @@
+/**
+ * A group of any kind, told apart by `kind`. A shard has one group for one id, whatever its kind; a group that changes its
+ * protocol is replaced by another object.
+ */
+import type { ClassicGroup } from './classic-group.ts';
+
+export type Group = ClassicGroup;

@@ -1,0 +1,74 @@
+/**
+ * What happens to a log at its old end, beside the appends: the start moves on (DeleteRecords), segments expire. A part of
+ * the log, which it shares segments and watermarks with; called between turns, a bounded step at a time. Files are only
+ * renamed here; `removed-files` waits with the rest until no reader needs them.
+ */
+import { assert } from '../base/assert.ts';
+import type { EpochHistory } from './epoch-history.ts';
+import type { LogSettings } from './log-settings.ts';
+import type { Reader } from './reader.ts';
+import { expiredCount } from './retention.ts';
+import type { SegmentList } from './segment-list.ts';
+import type { Watermarks } from './watermarks.ts';
+
+const NONE = 0;
+const OFFSET_OUT_OF_RANGE = 1;
+
+export interface LogUpkeepParts {
+  readonly list: SegmentList;
+  readonly marks: Watermarks;
+  readonly reader: Reader;
+  readonly epochs: EpochHistory;
+  readonly settings: LogSettings;
+  /** Goes on in a new segment; false when that failed. */
+  readonly roll: (nowMs: number) => boolean;
+}
+
+export class LogUpkeep {
+  settings: LogSettings;
+  private readonly parts: LogUpkeepParts;
+
+  constructor(parts: LogUpkeepParts) {
+    this.parts = parts;
+    this.settings = parts.settings;
+  }
+
+  /** Forgets everything before an offset. A Kafka error code. Throws Fault. */
+  moveStart(offset: number): number {
+    const { marks, list } = this.parts;
+    if (offset > marks.high) return OFFSET_OUT_OF_RANGE;
+    if (offset <= marks.start) return NONE;
+    this.startAt(offset);
+    let count = 0;
+    while (count < list.items.length - 1 && list.upperOffset(count) <= offset) count += 1;
+    this.retire(count);
+    return NONE;
+  }
+
+  /** Lets go of expired segments, so many at most; returns how many went. Throws Fault. */
+  enforceRetention(nowMs: number, countMax: number): number {
+    const { list, marks } = this.parts;
+    let count = Math.min(countMax, expiredCount(list, marks, this.settings, nowMs));
+    // The older ones first: the room they leave may be what the new segment needs.
+    if (count === list.items.length && count > 1) count -= 1;
+    if (count === 0) return 0;
+    if (count === list.items.length && !this.parts.roll(nowMs)) return 0;
+    const upper = list.upperOffset(count - 1);
+    assert(upper <= marks.high, 'the start of a log does not pass its high watermark');
+    if (upper > marks.start) this.startAt(upper);
+    this.retire(count);
+    return count;
+  }
+
+  private startAt(offset: number): void {
+    const { marks, epochs } = this.parts;
+    marks.set(offset, Math.max(offset, marks.stable), marks.high, marks.end);
+    if (epochs.truncateBefore(offset)) epochs.save();
+  }
+
+  private retire(count: number): void {
+    if (count === 0) return;
+    this.parts.reader.forget();
+    this.parts.list.retireOldest(count, this.settings.fileDeleteDelayMs);
+  }
+}

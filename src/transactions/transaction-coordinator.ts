@@ -1,0 +1,308 @@
+/**
+ * The transaction coordinator: who may write under a transactional id, what its transaction comprises, and how it ends.
+ * A transactional id belongs to a partition of `__transaction_state` and thereby to a shard; this broker has all of them.
+ * Commands are decided by the pure functions of `transaction-decisions.ts`; this class finds the shard, hands in fresh
+ * producer ids, waits until a change is durable, and looks after timeouts and expiry. Called by `apis/`; all errors of
+ * its answers are Kafka's codes.
+ */
+import type { Alarms } from '../base/alarms.ts';
+import { assert } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
+import { javaHashPartition } from '../base/java-hash.ts';
+import type { Logger } from '../base/logger.ts';
+import type { CoordinatorLog } from '../cluster/coordinator-log.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { type ClientVersion, isAtRest, isPrepared, NO_EPOCH, NO_PRODUCER_ID, type Transaction } from './transaction.ts';
+import {
+  type AddCommand,
+  type Decision,
+  decideAdd,
+  decideEnd,
+  decideInit,
+  decideTimeout,
+  type EndCommand,
+  type ProducerIdentity,
+  verify,
+} from './transaction-decisions.ts';
+import type { MarkerWriter } from './transaction-markers.ts';
+import { type HeldTransaction, TransactionShard } from './transaction-shard.ts';
+
+export const TRANSACTION_TOPIC = '__transaction_state';
+
+export interface CoordinatorSettings {
+  readonly timeoutMaxMs: number;
+  readonly abortCheckMs: number;
+  readonly expiryCheckMs: number;
+  readonly expiryMs: number;
+}
+
+export interface CoordinatorParts {
+  /** Partitions of `__transaction_state`; 0 while there is no such topic. */
+  readonly partitionCount: () => number;
+  readonly leaderEpochOf: (partition: number) => number;
+  readonly openLog: (partition: number) => CoordinatorLog;
+  readonly ensureTopic: () => Promise<void>;
+  readonly allocateProducerId: () => Promise<number>;
+  readonly markers: MarkerWriter;
+  readonly settings: () => CoordinatorSettings;
+  readonly alarms: Alarms;
+  readonly logger: Logger;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface InitRequest {
+  readonly transactionalId: string;
+  readonly timeoutMs: number;
+  readonly expected: ProducerIdentity | null;
+}
+
+export interface IdentityAnswer extends ProducerIdentity {
+  readonly error: number;
+}
+
+export interface TransactionAnswer {
+  readonly error: number;
+  /** As it was when the answer was found; null: there is none, or nobody may know. */
+  readonly transaction: Transaction | null;
+}
+
+/** A new transaction waits for the markers of the one before it this long, before the client is told to come again. */
+const SETTLE_WAIT_MS = 100;
+const IDS_MAX = 1_000_000;
+
+export class TransactionCoordinator {
+  private readonly parts: CoordinatorParts;
+  private readonly shards: TransactionShard[] = [];
+  private isStopped = false;
+
+  constructor(parts: CoordinatorParts) {
+    this.parts = parts;
+  }
+
+  /** Reads what the last run left, in the background. */
+  start(): void {
+    this.openShards();
+    this.repeat(
+      () => this.parts.settings().abortCheckMs,
+      () => this.abortTimedOut(),
+    );
+    this.repeat(
+      () => this.parts.settings().expiryCheckMs,
+      () => this.expire(),
+    );
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    this.parts.markers.stop();
+    for (const shard of this.shards) shard.stop();
+  }
+
+  /** Makes the topic when it is missing. An error code: what FindCoordinator says about a transactional id. */
+  async find(): Promise<number> {
+    if (this.parts.partitionCount() === 0) await this.parts.ensureTopic();
+    this.openShards();
+    return this.shards.length === 0 ? errorCode.COORDINATOR_NOT_AVAILABLE : errorCode.NONE;
+  }
+
+  // ── what producers ask for ────────────────────────────────────────────────────────────────────────────────────────
+
+  async init({ transactionalId, timeoutMs, expected }: InitRequest): Promise<IdentityAnswer> {
+    if (transactionalId === '') return identityRefused(errorCode.INVALID_REQUEST);
+    if (timeoutMs <= 0 || timeoutMs > this.parts.settings().timeoutMaxMs) {
+      return identityRefused(errorCode.INVALID_TRANSACTION_TIMEOUT);
+    }
+    const { error, transaction } = await this.step(transactionalId, (current, freshProducerId, nowMs) => {
+      if (current === null && this.idCount >= IDS_MAX) return { kind: 'refuse', error: errorCode.POLICY_VIOLATION };
+      return decideInit(current, { transactionalId, timeoutMs, expected, freshProducerId }, nowMs);
+    });
+    if (error !== errorCode.NONE || transaction === null) return identityRefused(error);
+    return { error, producerId: transaction.producerId, producerEpoch: transaction.producerEpoch };
+  }
+
+  async add(transactionalId: string, command: AddCommand): Promise<number> {
+    if (transactionalId === '') return errorCode.INVALID_REQUEST;
+    const { error } = await this.step(transactionalId, (current, _id, nowMs) => decideAdd(current, command, nowMs));
+    return error;
+  }
+
+  /** As `add`, for a batch that waits to be written: gives the transaction before it a moment to end. */
+  async addSoon(transactionalId: string, command: AddCommand): Promise<number> {
+    const error = await this.add(transactionalId, command);
+    if (error !== errorCode.CONCURRENT_TRANSACTIONS) return error;
+    await this.settled(transactionalId);
+    return await this.add(transactionalId, command);
+  }
+
+  /** Whether the producer's transaction is as it says; its partitions are in the answer. */
+  async verify(transactionalId: string, identity: ProducerIdentity): Promise<TransactionAnswer> {
+    if (transactionalId === '') return { error: errorCode.INVALID_REQUEST, transaction: null };
+    return await this.step(transactionalId, (current) => {
+      const error = verify(current, identity);
+      return error === errorCode.NONE ? { kind: 'stand' } : { kind: 'refuse', error };
+    });
+  }
+
+  async end(
+    transactionalId: string,
+    command: ProducerIdentity & { readonly isCommit: boolean; readonly clientVersion: ClientVersion },
+  ): Promise<IdentityAnswer> {
+    if (transactionalId === '') return identityRefused(errorCode.INVALID_REQUEST);
+    const { error, transaction } = await this.step(transactionalId, (current, freshProducerId, nowMs) => {
+      const full: EndCommand = { ...command, freshProducerId };
+      return decideEnd(current, full, nowMs);
+    });
+    if (error !== errorCode.NONE || transaction === null) return identityRefused(error);
+    const rotates = transaction.nextProducerId !== NO_PRODUCER_ID;
+    return {
+      error,
+      producerId: rotates ? transaction.nextProducerId : transaction.producerId,
+      producerEpoch: rotates ? 0 : transaction.producerEpoch,
+    };
+  }
+
+  // ── what people ask for ───────────────────────────────────────────────────────────────────────────────────────────
+
+  async describe(transactionalId: string): Promise<TransactionAnswer> {
+    if (transactionalId === '') return { error: errorCode.INVALID_REQUEST, transaction: null };
+    return await this.step(transactionalId, (current) =>
+      current === null ? { kind: 'refuse', error: errorCode.TRANSACTIONAL_ID_NOT_FOUND } : { kind: 'stand' },
+    );
+  }
+
+  /** Null while some shard is still being read. */
+  list(): Transaction[] | null {
+    this.openShards();
+    if (this.shards.some((shard) => !shard.isReady)) return null;
+    return this.shards.flatMap((shard) => [...shard.held.values()].map(({ transaction }) => transaction));
+  }
+
+  // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private async abortTimedOut(): Promise<void> {
+    const { nowMs } = this;
+    for (const shard of this.shards) {
+      if (!shard.isReady) continue;
+      const overdue: Promise<void>[] = [];
+      for (const { transaction } of shard.held.values()) {
+        const next = decideTimeout(transaction, nowMs);
+        if (next === null) continue;
+        const { transactionalId, timeoutMs } = transaction;
+        this.parts.logger.info(`the transaction of ${transactionalId} took longer than ${timeoutMs} ms and is aborted`);
+        overdue.push(shard.change(next));
+      }
+      await Promise.all(overdue);
+    }
+  }
+
+  private async expire(): Promise<void> {
+    const limitMs = this.nowMs - this.parts.settings().expiryMs;
+    for (const shard of this.shards) {
+      if (!shard.isReady) continue;
+      const expired = [...shard.held.values()].filter(
+        ({ transaction }) => isAtRest(transaction.status) && transaction.updatedMs <= limitMs,
+      );
+      await Promise.all(expired.map(({ transaction }) => shard.remove(transaction.transactionalId)));
+    }
+  }
+
+  private repeat(everyMs: () => number, work: () => Promise<void>): void {
+    const { alarms } = this.parts;
+    alarms.set(alarms.nowMs() + everyMs(), () => {
+      if (this.isStopped) return;
+      this.repeat(everyMs, work);
+      work().catch((error: unknown) => {
+        // The shard of a lost log reads itself anew, and what was to be done comes up again.
+        if (!isFault(error)) this.parts.onFailure(error);
+      });
+    });
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whole milliseconds, as records hold them. */
+  private get nowMs(): number {
+    return Math.floor(this.parts.alarms.nowMs());
+  }
+
+  private get idCount(): number {
+    return this.shards.reduce((total, shard) => total + shard.held.size, 0);
+  }
+
+  private openShards(): void {
+    if (this.isStopped) return;
+    const count = this.parts.partitionCount();
+    for (let partition = this.shards.length; partition < count; partition++) {
+      const shard = new TransactionShard({
+        ...this.parts,
+        name: `${TRANSACTION_TOPIC}-${partition}`,
+        coordinatorEpoch: this.parts.leaderEpochOf(partition),
+        openLog: () => this.parts.openLog(partition),
+      });
+      this.shards.push(shard);
+      shard.load().catch((error: unknown) => this.parts.onFailure(error));
+    }
+  }
+
+  /** Null: nobody coordinates anything here yet. */
+  private shardOf(transactionalId: string): TransactionShard | null {
+    this.openShards();
+    if (this.shards.length === 0) return null;
+    return this.shards[javaHashPartition(transactionalId, this.shards.length)] ?? null;
+  }
+
+  private async step(
+    transactionalId: string,
+    decide: (current: Transaction | null, freshProducerId: number | null, nowMs: number) => Decision,
+  ): Promise<TransactionAnswer> {
+    let freshProducerId: number | null = null;
+    for (;;) {
+      const shard = this.shardOf(transactionalId);
+      if (shard === null) return { error: errorCode.NOT_COORDINATOR, transaction: null };
+      if (!shard.isReady) return { error: errorCode.COORDINATOR_LOAD_IN_PROGRESS, transaction: null };
+      const held = shard.find(transactionalId);
+      const decision = decide(held?.transaction ?? null, freshProducerId, this.nowMs);
+      if (decision.kind !== 'wants-producer-id') return await this.carryOut(shard, held, decision);
+      assert(freshProducerId === null, 'a fresh producer id is asked for once');
+      freshProducerId = await this.parts.allocateProducerId();
+    }
+  }
+
+  private async carryOut(
+    shard: TransactionShard,
+    held: HeldTransaction | null,
+    decision: Exclude<Decision, { kind: 'wants-producer-id' }>,
+  ): Promise<TransactionAnswer> {
+    const current = held?.transaction ?? null;
+    if (decision.kind === 'refuse') return { error: decision.error, transaction: current };
+    try {
+      if (decision.kind === 'stand') {
+        await held?.durable;
+        return { error: errorCode.NONE, transaction: current };
+      }
+      await shard.change(decision.next);
+      return { error: decision.error, transaction: decision.next };
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return { error: errorCode.COORDINATOR_NOT_AVAILABLE, transaction: null };
+    }
+  }
+
+  private async settled(transactionalId: string): Promise<void> {
+    const held = this.shardOf(transactionalId)?.find(transactionalId) ?? null;
+    if (held === null || held.finishing === null || !isPrepared(held.transaction.status)) return;
+    const { alarms } = this.parts;
+    const { finishing } = held;
+    await new Promise<void>((resolve) => {
+      const alarm = alarms.set(alarms.nowMs() + SETTLE_WAIT_MS, resolve);
+      finishing.then(() => {
+        alarm.cancel();
+        resolve();
+      }, this.parts.onFailure);
+    });
+  }
+}
+
+function identityRefused(error: number): IdentityAnswer {
+  return { error, producerId: NO_PRODUCER_ID, producerEpoch: NO_EPOCH };
+}

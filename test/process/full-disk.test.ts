@@ -1,0 +1,108 @@
+/**
+ * A disk that really fills up, under the real process: a small file system in memory, mounted for the test. Mounting takes
+ * root; elsewhere the test is skipped, and `test/behaviours/21-full-disk` shows the same on the fake disk.
+ */
+import { execFileSync } from 'node:child_process';
+import { statfsSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Admin } from '../../src/client/admin.ts';
+import { AnswerError } from '../../src/client/answer-error.ts';
+import { Consumer, LATEST } from '../../src/client/consumer.ts';
+import { ClusterView } from '../../src/client/metadata.ts';
+import { Producer } from '../../src/client/producer.ts';
+import { startBroker, temporaryFolder } from './spawned.ts';
+
+const MEBIBYTE = 1_048_576;
+const KAFKA_STORAGE_ERROR = 56;
+const VALUE = Buffer.alloc(100_000, 'x');
+const mounts: string[] = [];
+
+/** Null where this user may not mount. */
+function mountSmall(bytes: number): string | null {
+  const folder = temporaryFolder();
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder], { stdio: 'ignore' });
+  } catch {
+    return null;
+  }
+  mounts.push(folder);
+  return folder;
+}
+
+const probe = mountSmall(MEBIBYTE);
+unmountAll();
+
+function unmountAll(): void {
+  for (const folder of mounts.splice(0)) execFileSync('umount', ['-l', folder]);
+}
+
+afterEach(unmountAll);
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+/** The error code, 0 when it was stored. */
+async function produceOne(producer: Producer): Promise<number> {
+  try {
+    await producer.send('topic', 0, [{ key: null, value: VALUE, timestamp: Date.now() }]);
+    return 0;
+  } catch (error) {
+    if (error instanceof AnswerError) return error.errorCode;
+    throw error;
+  }
+}
+
+/** Tries until the answer is the wished one; the deadline is that of the test. */
+async function produceUntil(producer: Producer, wished: number): Promise<number> {
+  for (let sent = 0; ; sent++) if ((await produceOne(producer)) === wished) return sent;
+}
+
+describe.skipIf(probe === null)('a disk that fills up (needs root to mount one)', () => {
+  it('refuses producers at the reserve, goes on reading and deleting, and serves again by itself', async () => {
+    const folder = mountSmall(48 * MEBIBYTE) ?? '';
+    const broker = startBroker(join(folder, 'data'), ['--disk-reserve', String(8 * MEBIBYTE)]);
+    const cluster = new ClusterView({ brokers: [{ host: '127.0.0.1', port: await broker.port() }] });
+    const admin = new Admin(cluster);
+    await admin.createTopic({ name: 'topic', partitions: 1, replicationFactor: 1 });
+    await admin.createTopic({ name: 'ballast', partitions: 1, replicationFactor: 1 });
+    const producer = new Producer(cluster);
+    const consumer = new Consumer(cluster);
+
+    const stored = await produceUntil(producer, KAFKA_STORAGE_ERROR);
+    expect(stored).toBeGreaterThan(300);
+    expect(freeBytes(folder)).toBeGreaterThan(7 * MEBIBYTE);
+    expect(freeBytes(folder)).toBeLessThan(10 * MEBIBYTE);
+    expect(await consumer.findOffset('topic', 0, LATEST)).toBe(stored);
+
+    // Somebody else takes the reserve as well, to the last byte.
+    const thief = join(folder, 'thief');
+    try {
+      writeFileSync(thief, Buffer.alloc(10 * MEBIBYTE));
+    } catch {
+      // It filled what there was.
+    }
+    expect(freeBytes(folder)).toBeLessThan(MEBIBYTE);
+    expect(await produceOne(producer)).toBe(KAFKA_STORAGE_ERROR);
+    expect(await consumer.findOffset('topic', 0, LATEST)).toBe(stored);
+    await admin.deleteTopic('ballast').catch(() => undefined);
+
+    truncateSync(thief, 0);
+    await admin.createTopic({ name: 'other', partitions: 1, replicationFactor: 1 });
+    expect(await produceOne(producer)).toBe(KAFKA_STORAGE_ERROR);
+    execFileSync('mount', ['-o', `remount,size=${96 * MEBIBYTE}`, folder]);
+    await produceUntil(producer, 0);
+    expect(await consumer.findOffset('topic', 0, LATEST)).toBe(stored + 1);
+    await cluster.close();
+    const ended = await broker.stop('SIGTERM');
+    expect([ended.code, ended.signal]).toEqual([0, null]);
+
+    const again = startBroker(join(folder, 'data'));
+    const view = new ClusterView({ brokers: [{ host: '127.0.0.1', port: await again.port() }] });
+    expect(await new Consumer(view).findOffset('topic', 0, LATEST)).toBe(stored + 1);
+    await view.close();
+    await again.stop('SIGTERM');
+  }, 60_000);
+});

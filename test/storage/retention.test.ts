@@ -1,0 +1,241 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Log } from '../../src/storage/log.ts';
+import type { LogSettings } from '../../src/storage/log-settings.ts';
+import { READ_FLAG_FIRST_BATCH_WHOLE } from '../../src/zerocopy/layout.ts';
+import { FakeDisk } from '../support/fake-disk.ts';
+import { append, batch, FOLDER, makeTools, NOW_MS, open, queue, SMALL } from './storage-kit.ts';
+
+const HOUR_MS = 3_600_000;
+const ALL = 1000;
+
+function fresh(settings: Partial<LogSettings> = {}, more: { nowMs?: () => number } = {}) {
+  const disk = new FakeDisk(more);
+  const { tools, warnings } = makeTools(disk);
+  const log = open(tools, { settings: { ...SMALL, ...settings } });
+  return { disk, tools, warnings, log };
+}
+
+/** One segment of one record for each timestamp, the last of them active. */
+function segments(log: Log, timestamps: readonly number[], valueBytes = 100): void {
+  for (const [index, timestamp] of timestamps.entries()) {
+    if (index > 0) expect(log.roll(NOW_MS)).toBe(true);
+    expect(append(log, batch({ timestamps: [timestamp], valueBytes }))).toBe(0);
+  }
+}
+
+function names(disk: FakeDisk, ending: string): string[] {
+  return disk.list(FOLDER).filter((name) => name.endsWith(ending));
+}
+
+describe('retention by time', () => {
+  it('lets go of segments whose largest timestamp is older than retention.ms, and of no record that is not', () => {
+    const { log, disk } = fresh({ retentionMsMax: HOUR_MS });
+    segments(log, [NOW_MS - 3 * HOUR_MS, NOW_MS - 2 * HOUR_MS, NOW_MS - HOUR_MS, NOW_MS]);
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(2);
+    expect(log.watermarks).toMatchObject({ start: 2, end: 4 });
+    expect(names(disk, '.log')).toHaveLength(2);
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(0);
+    expect(log.upkeep.enforceRetention(NOW_MS + 1, ALL)).toBe(1);
+  });
+
+  it('stops at the first segment that has not expired, as Kafka does', () => {
+    const { log } = fresh({ retentionMsMax: HOUR_MS });
+    segments(log, [NOW_MS, NOW_MS - 9 * HOUR_MS, NOW_MS]);
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(0);
+  });
+
+  it('rolls an active segment that has expired and lets it go as well; offsets go on', () => {
+    const { log } = fresh({ retentionMsMax: HOUR_MS });
+    segments(log, [NOW_MS - 3 * HOUR_MS, NOW_MS - 2 * HOUR_MS]);
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(1);
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(1);
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(0);
+    expect(log.watermarks).toMatchObject({ start: 2, stable: 2, high: 2, end: 2 });
+    expect(append(log, batch())).toBe(0);
+    expect(log.appended.baseOffset).toBe(2);
+    expect(log.segmentCount).toBe(1);
+  });
+
+  it('keeps a record from the future until that has passed, and then lets it go', () => {
+    const { log } = fresh({ retentionMsMax: HOUR_MS, timestampAfterMaxMs: Number.POSITIVE_INFINITY });
+    segments(log, [NOW_MS + 5 * HOUR_MS, NOW_MS]);
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(0);
+    expect(log.upkeep.enforceRetention(NOW_MS + 6 * HOUR_MS, ALL)).toBe(0);
+    expect(log.upkeep.enforceRetention(NOW_MS + 6 * HOUR_MS + 1, ALL)).toBe(1);
+  });
+
+  it('goes by when a file was written last where records have no timestamps', () => {
+    let nowMs = NOW_MS;
+    const { log } = fresh({ retentionMsMax: HOUR_MS }, { nowMs: () => nowMs });
+    expect(append(log, batch({ timestamps: [-1] }))).toBe(0);
+    nowMs += 2 * HOUR_MS;
+    expect(append(log, batch({ timestamps: [-1] }))).toBe(0);
+    expect(log.upkeep.enforceRetention(nowMs, ALL)).toBe(0);
+    expect(log.upkeep.enforceRetention(nowMs + HOUR_MS + 1, ALL)).toBe(1);
+  });
+
+  it('never expires anything with a policy that does not delete, or without a limit', () => {
+    for (const settings of [
+      { retentionMsMax: HOUR_MS, isDeleted: false },
+      { retentionMsMax: Number.POSITIVE_INFINITY },
+    ]) {
+      const { log } = fresh(settings);
+      segments(log, [1, 2, NOW_MS]);
+      expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(0);
+    }
+  });
+
+  it('takes new settings at once', () => {
+    const { log } = fresh({ retentionMsMax: Number.POSITIVE_INFINITY });
+    segments(log, [1, NOW_MS]);
+    log.configure({ ...SMALL, retentionMsMax: HOUR_MS });
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(1);
+  });
+});
+
+describe('retention by size', () => {
+  it('keeps at least retention.bytes: a segment goes only when the rest still has as many', () => {
+    const { log } = fresh({ retentionMsMax: Number.POSITIVE_INFINITY });
+    segments(log, [1, 2, 3, 4]);
+    const segmentBytes = log.totalBytes / 4;
+    log.configure({ ...SMALL, retentionMsMax: Number.POSITIVE_INFINITY, retentionBytesMax: 2 * segmentBytes + 1 });
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(1);
+    log.configure({ ...SMALL, retentionMsMax: Number.POSITIVE_INFINITY, retentionBytesMax: 2 * segmentBytes });
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(1);
+    expect(log.watermarks.start).toBe(2);
+  });
+
+  it('of 0 lets everything go', () => {
+    const { log } = fresh({ retentionBytesMax: 0 });
+    segments(log, [NOW_MS, NOW_MS]);
+    while (log.upkeep.enforceRetention(NOW_MS, ALL) > 0);
+    expect(log.watermarks).toMatchObject({ start: 2, end: 2 });
+    expect(log.totalBytes).toBe(0);
+  });
+});
+
+describe('what retention must not do', () => {
+  it('passes neither the high watermark nor its budget', () => {
+    const { log } = fresh({ retentionMsMax: HOUR_MS, isSyncedBeforeAck: true });
+    segments(log, [1, 2, 3]);
+    expect(log.watermarks.high).toBe(0);
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(0);
+    log.configure({ ...SMALL, retentionMsMax: HOUR_MS });
+    expect(log.upkeep.enforceRetention(NOW_MS, 1)).toBe(1);
+    expect(log.watermarks.start).toBe(1);
+  });
+
+  it('takes a file from a reader, or removes it before file.delete.delay.ms has passed', () => {
+    const { log, tools } = fresh({ retentionMsMax: HOUR_MS, fileDeleteDelayMs: 1000 });
+    segments(log, [1, NOW_MS]);
+    const lease = log.read(0, 10_000, READ_FLAG_FIRST_BATCH_WHOLE);
+    const { fd, position, length } = lease;
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(1);
+    expect(tools.removed.takeDue(NOW_MS, ALL, false)).toEqual([]);
+    expect(tools.removed.takeDue(NOW_MS + 1000, ALL, false)).toEqual([]);
+    const memory = tools.disk.allocate(length);
+    expect(tools.disk.read(fd, position, memory, 0, length)).toBe(length);
+    log.releaseLease(lease.lease);
+    const paths = tools.removed.takeDue(NOW_MS + 1000, ALL, false);
+    expect(paths).toContain(`${FOLDER}/00000000000000000000.log.deleted`);
+    for (const path of paths) tools.disk.remove(path);
+    expect(tools.disk.list(FOLDER).filter((name) => name.includes('.deleted'))).toEqual([]);
+  });
+
+  it('leaves snapshots of producers or epochs of removed segments behind', () => {
+    const { log, disk } = fresh({ retentionMsMax: HOUR_MS });
+    segments(log, [1, 2, NOW_MS]);
+    expect(names(disk, '.snapshot')).toHaveLength(2);
+    log.upkeep.enforceRetention(NOW_MS, ALL);
+    expect(names(disk, '.snapshot')).toEqual(['00000000000000000002.snapshot']);
+    expect(new TextDecoder().decode(disk.contentOf(`${FOLDER}/leader-epoch-checkpoint`))).toBe('0\n1\n0 2\n');
+  });
+
+  it('comes undone by a restart; what waited to be removed is swept away', () => {
+    const { log, disk } = fresh({ retentionMsMax: HOUR_MS });
+    segments(log, [1, NOW_MS]);
+    log.upkeep.enforceRetention(NOW_MS, ALL);
+    disk.crash('kill');
+    const again = open(makeTools(disk).tools, { isClean: false, leaderEpoch: 1 });
+    expect(again.watermarks).toMatchObject({ start: 1, end: 2 });
+    expect(names(disk, '.deleted')).toEqual([]);
+  });
+
+  it('harms a log whose disk refuses', () => {
+    const { log, disk } = fresh({ retentionMsMax: HOUR_MS });
+    segments(log, [1, 2, NOW_MS]);
+    // The first is that of the epochs, the second that of the oldest segment.
+    disk.failNext('rename', 'EIO');
+    disk.failNext('rename', 'EIO');
+    expect(() => log.upkeep.enforceRetention(NOW_MS, ALL)).toThrow('leader-epoch');
+    expect(() => log.upkeep.enforceRetention(NOW_MS, ALL)).toThrow('.log');
+    expect(log.segmentCount).toBe(3);
+    expect(log.read(2, 1000, READ_FLAG_FIRST_BATCH_WHOLE).length).toBeGreaterThan(0);
+    while (log.upkeep.enforceRetention(NOW_MS, ALL) > 0);
+    expect(log.segmentCount).toBe(1);
+  });
+});
+
+describe('the age of segments', () => {
+  it('is shortened by a part of segment.jitter.ms that differs from segment to segment', () => {
+    const settings = { ...SMALL, segmentMsMax: 1000, segmentJitterMsMax: 900 };
+    const rolls: number[] = [];
+    const { log } = fresh(settings);
+    let last = NOW_MS;
+    for (let passed = 0; passed < 30_000; passed += 10) {
+      const before = log.segmentCount;
+      queue(log, batch({ timestamps: [NOW_MS + passed], valueBytes: 1 }), 0, NOW_MS + passed);
+      log.flushWrites();
+      if (log.segmentCount === before) continue;
+      rolls.push(NOW_MS + passed - last);
+      last = NOW_MS + passed;
+    }
+    expect(Math.max(...rolls)).toBeLessThanOrEqual(1010);
+    expect(Math.min(...rolls)).toBeGreaterThanOrEqual(100);
+    expect(new Set(rolls).size).toBeGreaterThan(3);
+  });
+
+  it('is max.compaction.lag.ms at most where the log is compacted', () => {
+    for (const isCompacted of [false, true]) {
+      const { log } = fresh({ isCompacted, compactionLagMsMax: 500 });
+      const key = new Uint8Array([1]);
+      expect(append(log, batch({ timestamps: [NOW_MS], key }))).toBe(0);
+      expect(append(log, batch({ timestamps: [NOW_MS + 501], key }))).toBe(0);
+      expect(log.segmentCount).toBe(isCompacted ? 2 : 1);
+    }
+  });
+});
+
+it('whatever the timestamps, sizes and limits: what is left is a suffix, and nothing unexpired is gone', () => {
+  const segment = fc.record({ age: fc.integer({ min: -5, max: 20 }), bytes: fc.integer({ min: 1, max: 800 }) });
+  const limits = fc.record({
+    ms: fc.constantFrom(0, 5, 10, Number.POSITIVE_INFINITY),
+    bytes: fc.constantFrom(0, 700, 2000, Number.POSITIVE_INFINITY),
+    countMax: fc.integer({ min: 1, max: 4 }),
+  });
+  fc.assert(
+    fc.property(fc.array(segment, { minLength: 1, maxLength: 12 }), limits, (list, { ms, bytes, countMax }) => {
+      const { log } = fresh({ retentionMsMax: ms, retentionBytesMax: bytes });
+      const sizes: number[] = [];
+      for (const [index, { age, bytes: valueBytes }] of list.entries()) {
+        if (index > 0) log.roll(NOW_MS);
+        const before = log.totalBytes;
+        append(log, batch({ timestamps: [NOW_MS - age], valueBytes }));
+        sizes.push(log.totalBytes - before);
+      }
+      while (log.upkeep.enforceRetention(NOW_MS, countMax) > 0);
+      const { start } = log.watermarks;
+      for (let index = 0; index < start; index++) {
+        const isOld = (list[index]?.age ?? 0) > ms;
+        const left = sizes.slice(index + 1).reduce((sum, size) => sum + size, 0);
+        expect(isOld || left >= bytes).toBe(true);
+      }
+      if (start < list.length) {
+        const left = sizes.slice(start + 1).reduce((sum, size) => sum + size, 0);
+        expect((list[start]?.age ?? 0) > ms || left >= bytes).toBe(false);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});

@@ -1,0 +1,198 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { errorCode } from '../../src/protocol/errors.ts';
+import {
+  type ClientVersion,
+  EPOCH_MAX,
+  isPrepared,
+  type Transaction,
+  type TransactionStatus,
+} from '../../src/transactions/transaction.ts';
+import {
+  completed,
+  type Decision,
+  decideAdd,
+  decideEnd,
+  decideInit,
+  decideTimeout,
+  type EndCommand,
+} from '../../src/transactions/transaction-decisions.ts';
+
+const NOW_MS = 1_000_000;
+const partitions = new Map([['orders', new Set([0])]]);
+
+function transactionOf(more: Partial<Transaction> = {}): Transaction {
+  const status = more.status ?? 'Empty';
+  return {
+    transactionalId: 'transfer',
+    producerId: 7,
+    previousProducerId: 7,
+    nextProducerId: -1,
+    producerEpoch: 5,
+    lastProducerEpoch: 4,
+    timeoutMs: 1000,
+    partitions: status === 'Ongoing' || isPrepared(status) ? partitions : new Map(),
+    startMs: NOW_MS,
+    updatedMs: NOW_MS,
+    clientVersion: 2,
+    ...more,
+    status,
+  };
+}
+
+/** "NONE" for an answer without a change, "epoch N" for one with. */
+function said(decision: Decision): string {
+  switch (decision.kind) {
+    case 'refuse':
+      return Object.entries(errorCode).find(([, code]) => code === decision.error)?.[0] ?? String(decision.error);
+    case 'stand':
+      return 'NONE';
+    case 'change':
+      return `epoch ${decision.next.producerEpoch}`;
+    case 'wants-producer-id':
+      return decision.kind;
+  }
+}
+
+function end(status: TransactionStatus, more: Partial<EndCommand>): string {
+  const command = { producerId: 7, producerEpoch: 5, isCommit: true, clientVersion: 2 as ClientVersion };
+  return said(decideEnd(transactionOf({ status }), { ...command, freshProducerId: null, ...more }, NOW_MS));
+}
+
+describe('EndTxn of version 2', () => {
+  it.each([
+    ['Empty', 'PRODUCER_FENCED', 'epoch 6', 'PRODUCER_FENCED', 'INVALID_TXN_STATE'],
+    ['Ongoing', 'PRODUCER_FENCED', 'epoch 6', 'PRODUCER_FENCED', 'epoch 6'],
+    ['CompleteAbort', 'NONE', 'epoch 6', 'INVALID_TXN_STATE', 'INVALID_TXN_STATE'],
+    ['CompleteCommit', 'INVALID_TXN_STATE', 'epoch 6', 'NONE', 'INVALID_TXN_STATE'],
+    ['PrepareAbort', 'CONCURRENT_TRANSACTIONS', 'PRODUCER_FENCED', 'INVALID_TXN_STATE', 'PRODUCER_FENCED'],
+    ['PrepareCommit', 'INVALID_TXN_STATE', 'PRODUCER_FENCED', 'CONCURRENT_TRANSACTIONS', 'PRODUCER_FENCED'],
+  ] as const)('in %s', (status, abortAgain, abortNew, commitAgain, commitNew) => {
+    expect(end(status, { isCommit: false, producerEpoch: 4 })).toBe(abortAgain);
+    expect(end(status, { isCommit: false })).toBe(abortNew);
+    expect(end(status, { isCommit: true, producerEpoch: 4 })).toBe(commitAgain);
+    expect(end(status, { isCommit: true })).toBe(commitNew);
+    expect(end(status, { producerId: 8 })).toBe('INVALID_PRODUCER_ID_MAPPING');
+    expect(end(status, { producerEpoch: 3 })).toBe('PRODUCER_FENCED');
+  });
+});
+
+describe('EndTxn of older versions', () => {
+  it.each([
+    ['Empty', 'INVALID_TXN_STATE', 'INVALID_TXN_STATE'],
+    ['Ongoing', 'epoch 5', 'epoch 5'],
+    ['CompleteAbort', 'NONE', 'INVALID_TXN_STATE'],
+    ['CompleteCommit', 'INVALID_TXN_STATE', 'NONE'],
+    ['PrepareAbort', 'CONCURRENT_TRANSACTIONS', 'INVALID_TXN_STATE'],
+    ['PrepareCommit', 'INVALID_TXN_STATE', 'CONCURRENT_TRANSACTIONS'],
+  ] as const)('in %s', (status, abort, commit) => {
+    expect(end(status, { isCommit: false, clientVersion: 0 })).toBe(abort);
+    expect(end(status, { isCommit: true, clientVersion: 0 })).toBe(commit);
+    expect(end(status, { producerEpoch: 4, clientVersion: 0 })).toBe('PRODUCER_FENCED');
+  });
+});
+
+describe('a producer whose epochs run out', () => {
+  const last = transactionOf({ status: 'Ongoing', producerEpoch: EPOCH_MAX - 1 });
+  const command = { producerId: 7, producerEpoch: EPOCH_MAX - 1, isCommit: true, clientVersion: 2 as ClientVersion };
+
+  it('goes on under another id after the end, and may ask for that again', () => {
+    expect(said(decideEnd(last, { ...command, freshProducerId: null }, NOW_MS))).toBe('wants-producer-id');
+    const decision = decideEnd(last, { ...command, freshProducerId: 90 }, NOW_MS);
+    if (decision.kind !== 'change') throw new Error('the transaction ends');
+    // The markers go out under the id that wrote, with an epoch that nobody was told.
+    expect(decision.next).toMatchObject({ producerId: 7, producerEpoch: EPOCH_MAX, nextProducerId: 90 });
+    const after = completed(decision.next, NOW_MS);
+    expect(after).toMatchObject({ producerId: 90, producerEpoch: 0, previousProducerId: 7, status: 'CompleteCommit' });
+    expect(said(decideEnd(after, { ...command, freshProducerId: null }, NOW_MS))).toBe('NONE');
+  });
+
+  it('gets another id from InitProducerId', () => {
+    const idle = transactionOf({ producerEpoch: EPOCH_MAX - 1 });
+    const init = { transactionalId: 'transfer', timeoutMs: 1, expected: null };
+    expect(said(decideInit(idle, { ...init, freshProducerId: null }, NOW_MS))).toBe('wants-producer-id');
+    const expected = { producerId: 7, producerEpoch: EPOCH_MAX - 1 };
+    const decision = decideInit(idle, { ...init, expected, freshProducerId: 91 }, NOW_MS);
+    if (decision.kind !== 'change') throw new Error('the producer is given an id');
+    expect(decision.next).toMatchObject({ producerId: 91, producerEpoch: 0, previousProducerId: 7 });
+    expect(said(decideInit(decision.next, { ...init, expected, freshProducerId: null }, NOW_MS))).toBe('epoch 0');
+  });
+
+  it('is fenced within its last epoch', () => {
+    const decision = decideTimeout({ ...last, startMs: 0 }, NOW_MS);
+    expect(decision).toMatchObject({ status: 'PrepareAbort', producerEpoch: EPOCH_MAX });
+    expect(decideTimeout({ ...last, startMs: NOW_MS - 1000 }, NOW_MS)).toBeNull();
+  });
+});
+
+// ── whatever comes in whatever order ────────────────────────────────────────────────────────────────────────────────
+
+type Step = (transaction: Transaction | null, nowMs: number) => Transaction | null;
+
+const versions = fc.constantFrom<ClientVersion[]>(0, 2);
+/** Epochs near the current one, so that steps are taken and refused in turn. */
+const slips = fc.constantFrom(0, 0, 0, 0, -1, 1);
+
+function applied(transaction: Transaction | null, decision: Decision): Transaction | null {
+  return decision.kind === 'change' ? decision.next : transaction;
+}
+
+let freshId = 100;
+const steps: fc.Arbitrary<Step> = fc.oneof(
+  fc.tuple(fc.boolean(), slips).map(
+    ([isExpecting, slip]): Step =>
+      (current, nowMs) => {
+        const expected =
+          isExpecting && current !== null
+            ? { producerId: current.producerId, producerEpoch: current.producerEpoch + slip }
+            : null;
+        const init = { transactionalId: 't', timeoutMs: 50, expected, freshProducerId: freshId++ };
+        return applied(current, decideInit(current, init, nowMs));
+      },
+  ),
+  fc.tuple(versions, slips).map(
+    ([clientVersion, slip]): Step =>
+      (current, nowMs) => {
+        const producerEpoch = (current?.producerEpoch ?? 0) + slip;
+        const command = { producerId: current?.producerId ?? 1, producerEpoch, partitions, clientVersion };
+        return applied(current, decideAdd(current, command, nowMs));
+      },
+  ),
+  fc.tuple(versions, slips, fc.boolean()).map(
+    ([clientVersion, slip, isCommit]): Step =>
+      (current, nowMs) => {
+        const producerEpoch = (current?.producerEpoch ?? 0) + slip;
+        const command = { producerId: current?.producerId ?? 1, producerEpoch, isCommit, clientVersion };
+        return applied(current, decideEnd(current, { ...command, freshProducerId: freshId++ }, nowMs));
+      },
+  ),
+  fc.constant<Step>((current, nowMs) => (current === null ? null : (decideTimeout(current, nowMs) ?? current))),
+  fc.constant<Step>((current, nowMs) =>
+    current !== null && isPrepared(current.status) ? completed(current, nowMs) : current,
+  ),
+);
+
+describe('any sequence of steps', () => {
+  it('never gives an epoch twice, ends only what is prepared, and keeps partitions as long as they are needed', () => {
+    fc.assert(
+      fc.property(fc.array(steps, { maxLength: 60 }), fc.nat({ max: 40 }), (sequence, firstEpoch) => {
+        let current: Transaction | null = transactionOf({ producerEpoch: EPOCH_MAX - firstEpoch - 1 });
+        sequence.forEach((step, index) => {
+          const before: Transaction | null = current;
+          const after: Transaction | null = step(before, NOW_MS + index * 20);
+          current = after;
+          if (before === null || after === null || before === after) return;
+          const isSameId = before.producerId === after.producerId;
+          expect(after.producerEpoch).toBeLessThanOrEqual(EPOCH_MAX);
+          if (isSameId) expect(after.producerEpoch).toBeGreaterThanOrEqual(before.producerEpoch);
+          else expect(after.producerEpoch).toBe(0);
+          if (isPrepared(before.status)) expect(after.status).toBe(before.status.replace('Prepare', 'Complete'));
+          if (before.status === 'Ongoing') expect(['Ongoing', 'PrepareCommit', 'PrepareAbort']).toContain(after.status);
+          if (before.status === 'Ongoing') expect(after.partitions.size).toBe(1);
+          if (after.status === 'PrepareCommit') expect(before.status).toBe('Ongoing');
+        });
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

@@ -54,7 +54,12 @@ export const configGet = defineCommand({
           isSensitive,
           ...(options.doc ? { documentation } : {}),
         })),
-        [{ heading: 'SETTING' }, { heading: 'VALUE' }, { heading: 'FROM' }, ...(options.doc ? [{ heading: 'WHAT IT DOES' }] : [])],
+        [
+          { heading: 'SETTING' },
+          { heading: 'VALUE' },
+          { heading: 'FROM' },
+          ...(options.doc ? [{ heading: 'WHAT IT DOES' }] : []),
+        ],
         shown.map(({ name, value, source, isSensitive, documentation }) => [
           name,
           isSensitive ? '(hidden)' : value,
@@ -69,7 +74,12 @@ export const configGet = defineCommand({
 export const configSet = defineCommand({
   words: 'config set',
   summary: 'Change settings of a topic, a group or brokers, at once.',
-  positional: { name: 'KEY=VALUE', doc: 'A setting; KEY= with --delete or --append works on lists.', isRequired: false, isMany: true },
+  positional: {
+    name: 'KEY=VALUE',
+    doc: 'A setting; KEY= with --delete or --append works on lists.',
+    isRequired: false,
+    isMany: true,
+  },
   options: {
     ...brokerOptions,
     ...resourceOptions,
@@ -89,7 +99,8 @@ export const configSet = defineCommand({
         ...pairs('--subtract', options.subtract, 'subtract'),
         ...options.delete.map((name) => ({ name, operation: 'delete' as const })),
       ];
-      if (changes.length === 0) throw new Fault('PB_UNKNOWN_FLAG', 'nothing to change; write KEY=VALUE, or --delete KEY');
+      if (changes.length === 0)
+        throw new Fault('PB_UNKNOWN_FLAG', 'nothing to change; write KEY=VALUE, or --delete KEY');
       const resource = resourceOf(options);
       demand(await admin.configs.alter([{ ...resource, changes }], { validateOnly: options['validate-only'] }));
       const what = resource.name === '' ? 'all brokers' : `${resource.type} ${resource.name}`;

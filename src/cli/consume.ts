@@ -18,7 +18,10 @@ const consumeOptions = {
   include: { kind: 'text', names: ['whitelist'], placeholder: 'REGEX', doc: 'All topics whose names match.' },
   group: { kind: 'text', alias: 'g', placeholder: 'GROUP', doc: 'Take part in this group; its offsets are committed.' },
   'group-protocol': { kind: 'text', choices: ['classic', 'consumer'], doc: 'How the group agrees; classic.' },
-  'from-beginning': { kind: 'flag', doc: 'Begin with the oldest record; a group, only where it has committed nothing.' },
+  'from-beginning': {
+    kind: 'flag',
+    doc: 'Begin with the oldest record; a group, only where it has committed nothing.',
+  },
   partition: { kind: 'number', alias: 'p', min: 0, placeholder: 'N', doc: 'Read this partition only.' },
   offset: {
     kind: 'text',
@@ -26,7 +29,11 @@ const consumeOptions = {
     placeholder: 'OFFSET',
     doc: 'Begin here: a number, earliest, latest, or -N for the last N of each partition.',
   },
-  time: { kind: 'text', placeholder: 'TIME', doc: 'Begin with the first record at or after this: 2026-01-31T12:00, milliseconds, or 5m for 5 minutes ago.' },
+  time: {
+    kind: 'text',
+    placeholder: 'TIME',
+    doc: 'Begin with the first record at or after this: 2026-01-31T12:00, milliseconds, or 5m for 5 minutes ago.',
+  },
   format: {
     kind: 'text',
     placeholder: 'FORMAT',
@@ -97,7 +104,10 @@ type Start =
   | { readonly kind: 'last'; readonly count: number }
   | { readonly kind: 'time'; readonly timeMs: number };
 
-function planOf(options: { readonly [name in keyof typeof consumeOptions]: OptionValue }, positionals: readonly string[]): ConsumePlan {
+function planOf(
+  options: { readonly [name in keyof typeof consumeOptions]: OptionValue },
+  positionals: readonly string[],
+): ConsumePlan {
   const text = (name: keyof typeof consumeOptions): string | null => {
     const value = options[name];
     return typeof value === 'string' ? value : null;
@@ -111,7 +121,10 @@ function planOf(options: { readonly [name in keyof typeof consumeOptions]: Optio
   const topic = text('topic') ?? positionals[0] ?? null;
   const include = text('include');
   if ((topic === null) === (include === null)) {
-    throw new Fault('PB_UNKNOWN_FLAG', 'name a topic (perfbroker consume TOPIC) or give a pattern with --include, one of them');
+    throw new Fault(
+      'PB_UNKNOWN_FLAG',
+      'name a topic (perfbroker consume TOPIC) or give a pattern with --include, one of them',
+    );
   }
   const group = text('group') ?? given.get('group.id') ?? null;
   const start = startOf(text('offset'), text('time'), options['from-beginning'] === true, group !== null);
@@ -140,7 +153,8 @@ function planOf(options: { readonly [name in keyof typeof consumeOptions]: Optio
 
 function startOf(offset: string | null, time: string | null, isFromBeginning: boolean, hasGroup: boolean): Start {
   const wishes = [offset !== null, time !== null, isFromBeginning].filter((isGiven) => isGiven).length;
-  if (wishes > 1) throw new Fault('PB_UNKNOWN_FLAG', '--from-beginning, --offset and --time exclude each other; keep one');
+  if (wishes > 1)
+    throw new Fault('PB_UNKNOWN_FLAG', '--from-beginning, --offset and --time exclude each other; keep one');
   if (time !== null) return { kind: 'time', timeMs: timeOf(time, Date.now()) };
   if (isFromBeginning) return { kind: 'earliest' };
   if (offset === null) return { kind: hasGroup ? 'committed' : 'latest' };
@@ -159,9 +173,14 @@ function patternOf(text: string): RegExp {
   }
 }
 
-function formatOf(options: { readonly format: string | null; readonly json: boolean; readonly property: readonly string[] }): RecordFormat {
+function formatOf(options: {
+  readonly format: string | null;
+  readonly json: boolean;
+  readonly property: readonly string[];
+}): RecordFormat {
   if (options.json || options.format === 'json') return jsonFormat;
-  if (options.format !== null) return markedFormat(options.format.endsWith('\\n') ? options.format : `${options.format}\\n`);
+  if (options.format !== null)
+    return markedFormat(options.format.endsWith('\\n') ? options.format : `${options.format}\\n`);
   return columnsFormat(propertiesOf('--property', options.property));
 }
 
@@ -199,7 +218,8 @@ async function begin(client: Client, consumer: RecordConsumer, plan: ConsumePlan
   const partitions = described.flatMap(({ name, topic }) =>
     (topic?.partitions ?? []).map(({ partition }) => ({ topic: name, partition })),
   );
-  const chosen = plan.partition === null ? partitions : partitions.filter(({ partition }) => partition === plan.partition);
+  const chosen =
+    plan.partition === null ? partitions : partitions.filter(({ partition }) => partition === plan.partition);
   if (chosen.length === 0) {
     const what = plan.topic ?? String(plan.pattern);
     const which = plan.partition === null ? 'has no partitions' : `has no partition ${plan.partition}`;
@@ -223,8 +243,8 @@ async function startsOf(
   const earliest = (await consumer.offsetsFor(partitions, 'earliest')).map(({ offset }) => offset);
   if (start.kind === 'earliest' || start.kind === 'committed') return earliest;
   const latest = (await consumer.offsetsFor(partitions, 'latest')).map(({ offset }) => offset);
-  if (start.kind === 'latest') return latest;
   if (start.kind === 'last') return latest.map((end, index) => Math.max(earliest[index] ?? 0, end - start.count));
+  if (start.kind !== 'time') return latest;
   const found = await consumer.offsetsFor(partitions, start.timeMs);
   return found.map(({ offset }, index) => (offset < 0 ? (latest[index] ?? 0) : offset));
 }
@@ -237,7 +257,13 @@ class Printer {
   private readonly ends: Map<string, number>;
   private count = 0;
 
-  constructor(consumer: RecordConsumer, plan: ConsumePlan, format: RecordFormat, terminal: Terminal, ends: Map<string, number>) {
+  constructor(
+    consumer: RecordConsumer,
+    plan: ConsumePlan,
+    format: RecordFormat,
+    terminal: Terminal,
+    ends: Map<string, number>,
+  ) {
     this.consumer = consumer;
     this.plan = plan;
     this.format = format;

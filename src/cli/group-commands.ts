@@ -26,13 +26,21 @@ export const groupList = defineCommand({
   run: ({ options, terminal }) =>
     withAdmin(options, terminal, async (admin) => {
       const type = types.find((each) => each === options.type);
-      const groups = await admin.groups.list({ states: options.state, ...(type === undefined ? {} : { types: [type] }) });
+      const groups = await admin.groups.list({
+        states: options.state,
+        ...(type === undefined ? {} : { types: [type] }),
+      });
       const sorted = groups.toSorted((one, other) => (one.groupId < other.groupId ? -1 : 1));
       await show(
         terminal,
         options.json,
         sorted,
-        [{ heading: 'GROUP' }, { heading: 'TYPE' }, { heading: 'STATE', colour: colourOfState }, { heading: 'PROTOCOL' }],
+        [
+          { heading: 'GROUP' },
+          { heading: 'TYPE' },
+          { heading: 'STATE', colour: colourOfState },
+          { heading: 'PROTOCOL' },
+        ],
         sorted.map(({ groupId, type: kind, state, protocolType }) => [groupId, kind, state, protocolType]),
       );
       return 0;
@@ -53,10 +61,14 @@ export const groupDescribe = defineCommand({
   examples: ['group describe billing', 'group describe billing --members'],
   run: ({ options, positionals, terminal }) =>
     withAdmin(options, terminal, async (admin) => {
-      const ids = options.all ? (await admin.groups.list()).map(({ groupId }) => groupId) : groupIdsOf(options.group, positionals);
+      const ids = options.all
+        ? (await admin.groups.list()).map(({ groupId }) => groupId)
+        : groupIdsOf(options.group, positionals);
       const groups = await admin.groups.describe(ids);
       demand(groups);
-      const found = await Promise.all(groups.map(async (group) => ({ group, positions: await positionsOf(admin, group) })));
+      const found = await Promise.all(
+        groups.map(async (group) => ({ group, positions: await positionsOf(admin, group) })),
+      );
       const json = found.map(({ group: { error: _error, ...group }, positions }) => ({ ...group, offsets: positions }));
       if (options.json) {
         await terminal.write(renderJson(json));
@@ -64,7 +76,9 @@ export const groupDescribe = defineCommand({
       }
       for (const { group, positions } of found) {
         const assignor = group.assignor === '' ? '' : `, ${group.assignor}`;
-        await terminal.write(`${group.groupId}  ${group.type}, ${group.state}${assignor}, ${group.members.length} members\n`);
+        await terminal.write(
+          `${group.groupId}  ${group.type}, ${group.state}${assignor}, ${group.members.length} members\n`,
+        );
         if (options.members) await showMembers(terminal, group);
         else await showOffsets(terminal, group, positions);
       }
@@ -132,7 +146,11 @@ async function positionsOf(admin: Admin, group: DescribedGroup): Promise<readonl
 
 type Output = Parameters<typeof show>[0];
 
-async function showOffsets(terminal: Output, group: DescribedGroup, positions: readonly GroupPosition[]): Promise<void> {
+async function showOffsets(
+  terminal: Output,
+  group: DescribedGroup,
+  positions: readonly GroupPosition[],
+): Promise<void> {
   const owners = new Map(
     group.members.flatMap((member) =>
       member.assignment.map(({ topic, partition }) => [`${topic}-${partition}`, member] as const),
@@ -174,7 +192,14 @@ async function showMembers(terminal: Output, group: DescribedGroup): Promise<voi
     terminal,
     false,
     null,
-    [{ heading: 'MEMBER' }, { heading: 'INSTANCE' }, { heading: 'CLIENT' }, { heading: 'HOST' }, { heading: 'EPOCH', isNumber: true }, { heading: 'PARTITIONS' }],
+    [
+      { heading: 'MEMBER' },
+      { heading: 'INSTANCE' },
+      { heading: 'CLIENT' },
+      { heading: 'HOST' },
+      { heading: 'EPOCH', isNumber: true },
+      { heading: 'PARTITIONS' },
+    ],
     group.members.map(({ memberId, groupInstanceId, clientId, host, epoch, assignment }) => [
       memberId,
       groupInstanceId,

@@ -27,10 +27,19 @@ const waysOptions = {
   'to-latest': { kind: 'flag', doc: 'Behind the newest record.' },
   'to-current': { kind: 'flag', doc: 'Where it is; commits it anew.' },
   'to-offset': { kind: 'number', min: 0, placeholder: 'N', doc: 'To this offset.' },
-  'to-datetime': { kind: 'text', names: ['to-time'], placeholder: 'TIME', doc: 'To the first record at or after this moment.' },
+  'to-datetime': {
+    kind: 'text',
+    names: ['to-time'],
+    placeholder: 'TIME',
+    doc: 'To the first record at or after this moment.',
+  },
   'by-duration': { kind: 'text', placeholder: 'PT1H', doc: 'To the first record of the last so long.' },
   'shift-by': { kind: 'number', placeholder: 'N', doc: 'Forward by so many records, or back with a minus.' },
-  'from-file': { kind: 'text', placeholder: 'FILE', doc: 'To what a file says: a line topic,partition,offset for each partition.' },
+  'from-file': {
+    kind: 'text',
+    placeholder: 'FILE',
+    doc: 'To what a file says: a line topic,partition,offset for each partition.',
+  },
 } as const;
 
 export const groupReset = defineCommand({
@@ -41,7 +50,12 @@ export const groupReset = defineCommand({
     ...brokerOptions,
     ...jsonOption,
     group: { kind: 'list', alias: 'g', placeholder: 'GROUP', doc: 'The group.' },
-    topic: { kind: 'list', alias: 't', placeholder: 'TOPIC[:N,N]', doc: 'These partitions; without it all that the group has committed.' },
+    topic: {
+      kind: 'list',
+      alias: 't',
+      placeholder: 'TOPIC[:N,N]',
+      doc: 'These partitions; without it all that the group has committed.',
+    },
     'all-topics': { kind: 'flag', doc: 'All that the group has committed.' },
     ...waysOptions,
     execute: { kind: 'flag', doc: 'Do it; without this only what would be done is shown.' },
@@ -52,9 +66,15 @@ export const groupReset = defineCommand({
     withAdmin(options, terminal, async (admin) => {
       const chosen = Object.keys(waysOptions).filter((name) => isGiven(options, name));
       if (chosen.length !== 1) {
-        throw new Fault('PB_UNKNOWN_FLAG', `say where to, once: ${Object.keys(waysOptions).map((name) => `--${name}`).join(', ')}`);
+        throw new Fault(
+          'PB_UNKNOWN_FLAG',
+          `say where to, once: ${Object.keys(waysOptions)
+            .map((name) => `--${name}`)
+            .join(', ')}`,
+        );
       }
-      if (options.execute && options['dry-run']) throw new Fault('PB_UNKNOWN_FLAG', '--execute and --dry-run exclude each other');
+      if (options.execute && options['dry-run'])
+        throw new Fault('PB_UNKNOWN_FLAG', '--execute and --dry-run exclude each other');
       const rows: (readonly [string, Move])[] = [];
       for (const group of groupIdsOf(options.group, positionals)) {
         const moves = await plan(admin, group, options.topic, options);
@@ -130,7 +150,8 @@ function wantedOffset(
   if (ways['to-latest']) return end;
   if (ways['to-offset'] !== null) return ways['to-offset'];
   if (ways['shift-by'] !== null) {
-    if (from === null) throw new Fault('PB_BAD_SETTING', `${place.topic}-${place.partition} has no offset that could be shifted`);
+    if (from === null)
+      throw new Fault('PB_BAD_SETTING', `${place.topic}-${place.partition} has no offset that could be shifted`);
     return from + ways['shift-by'];
   }
   if (ways['to-current']) return from ?? end;
@@ -172,7 +193,9 @@ async function placesOf(admin: Admin, topics: readonly string[]): Promise<Place[
 }
 
 function readMoves(path: string): (Place & { readonly offset: number })[] {
-  const lines = readFileSync(path, 'utf8').split(/\r?\n/).filter((line) => line.trim() !== '');
+  const lines = readFileSync(path, 'utf8')
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '');
   return lines.map((line, index) => {
     const match = /^\s*(?:[^,]*,)?"?([a-zA-Z0-9._-]+)"?,(\d{1,9}),(\d{1,15})\s*$/.exec(line);
     if (match === null) {

@@ -10,7 +10,10 @@ export function timeOf(text: string, nowMs: number): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   const parsed = Date.parse(text);
   if (Number.isNaN(parsed) || !/^\d{4}-/.test(text)) {
-    throw new Fault('PB_BAD_SETTING', `'${text}' is no time; write 2026-01-31T12:00, milliseconds since 1970, or 5m for 5 minutes ago`);
+    throw new Fault(
+      'PB_BAD_SETTING',
+      `'${text}' is no time; write 2026-01-31T12:00, milliseconds since 1970, or 5m for 5 minutes ago`,
+    );
   }
   return parsed;
 }

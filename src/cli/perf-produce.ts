@@ -26,11 +26,30 @@ export const perfProduce = defineCommand({
     ...jsonOption,
     topic: { kind: 'text', alias: 't', placeholder: 'TOPIC', doc: 'The topic to write to.', isRequired: true },
     'num-records': { kind: 'number', alias: 'n', min: 1, placeholder: 'N', doc: 'How many records; 1,000,000.' },
-    'record-size': { kind: 'number', alias: 's', min: 1, max: 100_000_000, placeholder: 'BYTES', doc: 'Bytes of each value; 1024.' },
+    'record-size': {
+      kind: 'number',
+      alias: 's',
+      min: 1,
+      max: 100_000_000,
+      placeholder: 'BYTES',
+      doc: 'Bytes of each value; 1024.',
+    },
     'payload-file': { kind: 'text', placeholder: 'FILE', doc: 'Take values from the lines of a file.' },
-    throughput: { kind: 'number', names: ['rate'], placeholder: 'N', doc: 'Records a second at the most; -1 for as many as go.' },
+    throughput: {
+      kind: 'number',
+      names: ['rate'],
+      placeholder: 'N',
+      doc: 'Records a second at the most; -1 for as many as go.',
+    },
     acks: { kind: 'text', choices: ['all', '-1', '1', '0'], doc: 'Who must have a record; all.' },
-    codec: { kind: 'text', alias: 'z', names: ['compression-type'], choices: CODEC_NAMES, placeholder: 'NAME', doc: 'Compression; none.' },
+    codec: {
+      kind: 'text',
+      alias: 'z',
+      names: ['compression-type'],
+      choices: CODEC_NAMES,
+      placeholder: 'NAME',
+      doc: 'Compression; none.',
+    },
     'batch-size': { kind: 'number', min: 1, placeholder: 'BYTES', doc: 'Bytes of a batch; 65536.' },
     linger: { kind: 'number', min: 0, placeholder: 'MS', doc: 'How long a record may wait for others; 5.' },
     'producer-props': {
@@ -56,7 +75,11 @@ export const perfProduce = defineCommand({
         batchBytes: options['batch-size'] ?? numberOf(given, 'batch.size') ?? 65_536,
       });
       const { build } = await import('hdr-histogram-js');
-      const latencies = build({ lowestDiscernibleValue: 1, highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: 3 });
+      const latencies = build({
+        lowestDiscernibleValue: 1,
+        highestTrackableValue: 3_600_000_000,
+        numberOfSignificantValueDigits: 3,
+      });
       const report = new PerfReport(terminal, options.json, REPORT_MS);
       const rate = options.throughput ?? -1;
       const pace = rate > 0 ? new Pace(rate) : null;
@@ -93,8 +116,13 @@ const EMPTY = Buffer.alloc(0);
 const PAYLOADS = 64;
 
 function payloads(path: string | null, bytes: number): Buffer[] {
-  if (path === null) return Array.from({ length: PAYLOADS }, () => randomBytes(Math.ceil(bytes / 2)).toString('hex')).map((text) => Buffer.from(text.slice(0, bytes)));
-  const lines = readFileSync(path, 'utf8').split('\n').filter((line) => line !== '');
+  if (path === null)
+    return Array.from({ length: PAYLOADS }, () => randomBytes(Math.ceil(bytes / 2)).toString('hex')).map((text) =>
+      Buffer.from(text.slice(0, bytes)),
+    );
+  const lines = readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
   if (lines.length === 0) throw new Fault('PB_BAD_SETTING', `${path} has no lines to take values from`);
   return lines.map((line) => Buffer.from(line));
 }

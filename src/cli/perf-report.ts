@@ -57,7 +57,9 @@ export class PerfReport {
     let text = rateText(this.count, this.bytes, spanMs);
     if (latencies !== null) {
       const figures = latencyMs(latencies);
-      const parts = PERCENTILES.map((percentile) => `p${percentile} ${figures[`p${percentile}`]?.toFixed(2) ?? '-'} ms`);
+      const parts = PERCENTILES.map(
+        (percentile) => `p${percentile} ${figures[`p${percentile}`]?.toFixed(2) ?? '-'} ms`,
+      );
       text += `, latency mean ${figures['mean']?.toFixed(2) ?? '-'} ms, ${parts.join(', ')}, max ${figures['max']?.toFixed(2) ?? '-'} ms`;
     }
     await this.terminal.write(`${text}\n`);

@@ -20,7 +20,12 @@ export const produce = defineCommand({
   options: {
     ...brokerOptions,
     topic: { kind: 'text', alias: 't', placeholder: 'TOPIC', doc: 'The topic to write to.' },
-    'key-separator': { kind: 'text', alias: 'k', placeholder: 'TEXT', doc: 'What stands between key and value of a line.' },
+    'key-separator': {
+      kind: 'text',
+      alias: 'k',
+      placeholder: 'TEXT',
+      doc: 'What stands between key and value of a line.',
+    },
     header: { kind: 'list', alias: 'H', placeholder: 'KEY=VALUE', doc: 'A header of every record.' },
     'headers-delimiter': {
       kind: 'text',
@@ -29,7 +34,12 @@ export const produce = defineCommand({
     },
     json: { kind: 'flag', doc: 'Lines are JSON objects: key, value, headers, partition, timestamp.' },
     partition: { kind: 'number', alias: 'p', min: 0, placeholder: 'N', doc: 'Write to this partition.' },
-    acks: { kind: 'text', names: ['request-required-acks'], choices: ['all', '-1', '1', '0'], doc: 'Who must have a record before it counts as written; all.' },
+    acks: {
+      kind: 'text',
+      names: ['request-required-acks'],
+      choices: ['all', '-1', '1', '0'],
+      doc: 'Who must have a record before it counts as written; all.',
+    },
     codec: {
       kind: 'text',
       alias: 'z',
@@ -39,8 +49,20 @@ export const produce = defineCommand({
       doc: 'Compression of batches; none.',
     },
     rate: { kind: 'number', min: 0.001, placeholder: 'N', doc: 'Records a second at the most.' },
-    'batch-size': { kind: 'number', names: ['max-partition-memory-bytes'], min: 1, placeholder: 'BYTES', doc: 'Bytes of a batch before it is sent.' },
-    linger: { kind: 'number', names: ['timeout'], min: 0, placeholder: 'MS', doc: 'How long a record may wait for others.' },
+    'batch-size': {
+      kind: 'number',
+      names: ['max-partition-memory-bytes'],
+      min: 1,
+      placeholder: 'BYTES',
+      doc: 'Bytes of a batch before it is sent.',
+    },
+    linger: {
+      kind: 'number',
+      names: ['timeout'],
+      min: 0,
+      placeholder: 'MS',
+      doc: 'How long a record may wait for others.',
+    },
     'null-marker': { kind: 'text', placeholder: 'TEXT', doc: 'A key or value of exactly this text is null.' },
     lenient: { kind: 'flag', doc: 'Take lines without a key separator as values without a key.' },
     file: { kind: 'text', alias: 'f', placeholder: 'FILE', doc: 'Read lines from here instead of standard input.' },
@@ -161,6 +183,7 @@ type CodecName = (typeof CODEC_NAMES)[number];
 
 export function codecOf(name: string): CodecName {
   const found = CODEC_NAMES.find((each) => each === name);
-  if (found === undefined) throw new Fault('PB_BAD_SETTING', `there is no codec ${name}; one of ${CODEC_NAMES.join(', ')}`);
+  if (found === undefined)
+    throw new Fault('PB_BAD_SETTING', `there is no codec ${name}; one of ${CODEC_NAMES.join(', ')}`);
   return found;
 }

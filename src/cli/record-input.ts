@@ -37,7 +37,8 @@ export function recordOf(line: Buffer, number: number, options: RecordInputOptio
   if (options.headersDelimiter !== null) {
     const end = text.indexOf(options.headersDelimiter);
     if (end < 0 && !options.isLenient) throw missing(number, 'headers', options.headersDelimiter);
-    if (end > 0 && text.slice(0, end) !== options.nullMarker) headers.push(...headersOf(text.slice(0, end), number, options));
+    if (end > 0 && text.slice(0, end) !== options.nullMarker)
+      headers.push(...headersOf(text.slice(0, end), number, options));
     if (end >= 0) text = text.slice(end + options.headersDelimiter.length);
   }
   let key: string | null = null;
@@ -64,7 +65,11 @@ function headersOf(text: string, number: number, options: RecordInputOptions): H
   return text
     .split(options.headersSeparator)
     .map((part) =>
-      headerOf(part, options.headerKeySeparator, () => `line ${number}: '${part}' is no header; write KEY${options.headerKeySeparator}VALUE`),
+      headerOf(
+        part,
+        options.headerKeySeparator,
+        () => `line ${number}: '${part}' is no header; write KEY${options.headerKeySeparator}VALUE`,
+      ),
     )
     .map(({ key, value }) => ({ key, value: value === options.nullMarker ? null : value }));
 }
@@ -75,7 +80,12 @@ function headerOf(text: string, separator: string, complaint: () => string): Hea
   return { key: text.slice(0, at), value: text.slice(at + separator.length) };
 }
 
-function jsonRecord(text: string, number: number, options: RecordInputOptions, fixed: readonly Header[]): ProducerRecord {
+function jsonRecord(
+  text: string,
+  number: number,
+  options: RecordInputOptions,
+  fixed: readonly Header[],
+): ProducerRecord {
   const fields = jsonObject(text, number);
   const own = fields['headers'];
   const headers = [...fixed, ...(own === undefined ? [] : jsonHeaders(own, number))];

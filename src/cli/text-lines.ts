@@ -19,7 +19,8 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
       from = end + 1;
     }
     rest = bytes.subarray(from);
-    if (rest.length > LINE_BYTES_MAX) throw new Fault('PB_LIMIT', `a line of the input is longer than ${LINE_BYTES_MAX} bytes`);
+    if (rest.length > LINE_BYTES_MAX)
+      throw new Fault('PB_LIMIT', `a line of the input is longer than ${LINE_BYTES_MAX} bytes`);
   }
   if (rest.length > 0) yield lineAt(rest, 0, rest.length);
 }

@@ -24,8 +24,20 @@ export const topicCreate = defineCommand({
     ...jsonOption,
     ...topicOption,
     ...configOption,
-    partitions: { kind: 'number', alias: 'p', min: 1, placeholder: 'N', doc: 'How many partitions; the broker’s default.' },
-    'replication-factor': { kind: 'number', alias: 'r', min: 1, placeholder: 'N', doc: 'How many replicas; the broker’s default.' },
+    partitions: {
+      kind: 'number',
+      alias: 'p',
+      min: 1,
+      placeholder: 'N',
+      doc: 'How many partitions; the broker’s default.',
+    },
+    'replication-factor': {
+      kind: 'number',
+      alias: 'r',
+      min: 1,
+      placeholder: 'N',
+      doc: 'How many replicas; the broker’s default.',
+    },
     'if-not-exists': { kind: 'flag', doc: 'Be content with a topic that is there.' },
     'validate-only': { kind: 'flag', doc: 'Only check whether it could be created.' },
   },
@@ -49,8 +61,18 @@ export const topicCreate = defineCommand({
       await show(
         terminal,
         options.json,
-        made.map(({ name, topicId, partitions, replicationFactor }) => ({ name, topicId, partitions, replicationFactor })),
-        [{ heading: 'TOPIC' }, { heading: 'PARTITIONS', isNumber: true }, { heading: 'REPLICAS', isNumber: true }, { heading: 'ID' }],
+        made.map(({ name, topicId, partitions, replicationFactor }) => ({
+          name,
+          topicId,
+          partitions,
+          replicationFactor,
+        })),
+        [
+          { heading: 'TOPIC' },
+          { heading: 'PARTITIONS', isNumber: true },
+          { heading: 'REPLICAS', isNumber: true },
+          { heading: 'ID' },
+        ],
         made.map(({ name, topicId, partitions, replicationFactor }) => [name, partitions, replicationFactor, topicId]),
       );
       return 0;
@@ -79,8 +101,18 @@ export const topicList = defineCommand({
       await show(
         terminal,
         options.json,
-        sorted.map(({ name, topicId, isInternal, partitions }) => ({ name, topicId, isInternal, partitions: partitions.length })),
-        [{ heading: 'TOPIC' }, { heading: 'PARTITIONS', isNumber: true }, { heading: 'REPLICAS', isNumber: true }, { heading: 'INTERNAL' }],
+        sorted.map(({ name, topicId, isInternal, partitions }) => ({
+          name,
+          topicId,
+          isInternal,
+          partitions: partitions.length,
+        })),
+        [
+          { heading: 'TOPIC' },
+          { heading: 'PARTITIONS', isNumber: true },
+          { heading: 'REPLICAS', isNumber: true },
+          { heading: 'INTERNAL' },
+        ],
         sorted.map(({ name, partitions, isInternal }) => [
           name,
           partitions.length,
@@ -147,7 +179,13 @@ export const topicAlter = defineCommand({
     ...brokerOptions,
     ...topicOption,
     ...configOption,
-    partitions: { kind: 'number', alias: 'p', min: 1, placeholder: 'N', doc: 'How many partitions it shall have in all.' },
+    partitions: {
+      kind: 'number',
+      alias: 'p',
+      min: 1,
+      placeholder: 'N',
+      doc: 'How many partitions it shall have in all.',
+    },
     'delete-config': { kind: 'list', placeholder: 'KEY', doc: 'A setting that goes back to the broker’s default.' },
   },
   examples: ['topic alter orders --partitions 16', 'topic alter orders --config retention.ms=3600000'],
@@ -223,7 +261,9 @@ async function describeAll(admin: Admin, names: readonly string[]): Promise<Topi
   const described = await admin.topics.describe(names);
   demand(described);
   const topics = described.flatMap(({ topic }) => topic ?? []);
-  const places = topics.flatMap(({ name, partitions }) => partitions.map(({ partition }) => ({ topic: name, partition })));
+  const places = topics.flatMap(({ name, partitions }) =>
+    partitions.map(({ partition }) => ({ topic: name, partition })),
+  );
   const [starts, ends, configs] = await Promise.all([
     admin.partitionRecords.findOffsets(places.map((place) => ({ ...place, time: 'earliest' }))),
     admin.partitionRecords.findOffsets(places.map((place) => ({ ...place, time: 'latest' }))),

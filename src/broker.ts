@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import { connectionLimitsOf, quotaImageOf } from './admin/front-terms.ts';
 import { ControlPlane } from './apis/control-plane.ts';
 import { controlHandlers } from './apis/control-table.ts';
 import { AlarmDriver } from './base/alarm-driver.ts';
@@ -180,14 +181,15 @@ export class Broker {
       const [bound] = await Promise.all([front.ready(), workers.ready()]);
       this.directory.open(this.bootId);
       const opened = await this.openData(sizes, workers, background);
-      const alarms = new Alarms(() => systemClock.nowMs());
+      // Whole milliseconds, as records and answers hold them.
+      const alarms = new Alarms(() => Math.floor(systemClock.nowMs()));
       const plane = this.planeOf(opened.controller, workers, alarms, addresses, io.native);
       desk.open(plane);
       const driver = new AlarmDriver(alarms);
       driver.start();
       await plane.start();
       // Before the front's first turn, so that no client meets a broker without topics.
-      opened.controller.subscribe((update) => front.port.post(update));
+      keepTold(front, opened.controller);
       front.openDoors();
       const checkpoints = this.startCheckpoints(opened.host, workers);
       const facts = this.factsOf(io, sizes, bound, addresses, opened);
@@ -357,16 +359,27 @@ export class Broker {
   }
 }
 
+/** What the front knows of the catalog and of settings follows every change. */
+function keepTold(front: StartedFront, controller: Controller): void {
+  controller.subscribe((update) => front.port.post(update));
+  controller.observeSettings((catalog, config) => {
+    front.port.post(quotaImageOf(catalog, config));
+    front.port.post(connectionLimitsOf(config));
+  });
+}
+
 /** The desk as a front's control port sees it: what it answers is known before the catalog is open. */
 class OpeningDesk implements RequestDesk {
   readonly ranges: RequestDesk['ranges'];
   readonly flexibleSince: RequestDesk['flexibleSince'];
+  readonly throttleSince: RequestDesk['throttleSince'];
   private plane: ControlPlane | null = null;
 
   constructor() {
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...DATA_APIS]);
     this.ranges = registry.ranges;
     this.flexibleSince = registry.flexibleSince;
+    this.throttleSince = registry.throttleSince;
   }
 
   open(plane: ControlPlane): void {

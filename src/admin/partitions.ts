@@ -5,6 +5,7 @@
 import type { Catalog, CatalogTopic } from '../cluster/catalog.ts';
 import type { Controller } from '../cluster/controller.ts';
 import { errorCode } from '../protocol/errors.ts';
+import { type MutationAllowance, UNLIMITED } from './mutation-quotas.ts';
 import { type Refusal, refusalOf, refuse } from './refusal.ts';
 import { problemOfTopicName } from './topic-names.ts';
 
@@ -59,8 +60,9 @@ export interface GrowResult {
 export async function createPartitions(
   controller: Controller,
   wishes: readonly GrowWish[],
-  options: { readonly isOnlyCheck: boolean },
+  options: { readonly isOnlyCheck: boolean; readonly allowance?: MutationAllowance },
 ): Promise<GrowResult[]> {
+  const allowance = options.allowance ?? UNLIMITED;
   const counts = new Map<string, number>();
   for (const { name } of wishes) counts.set(name, (counts.get(name) ?? 0) + 1);
   const results: GrowResult[] = [];
@@ -71,20 +73,27 @@ export async function createPartitions(
       const message = `the request names the topic '${name}' twice; name it once`;
       results.push({ name, refusal: refuse(errorCode.INVALID_REQUEST, message) });
     } else {
-      results.push({ name, refusal: await growOne(controller, wish, options.isOnlyCheck) });
+      results.push({ name, refusal: await growOne(controller, wish, options.isOnlyCheck, allowance) });
     }
   }
   return results;
 }
 
-async function growOne(controller: Controller, wish: GrowWish, isOnlyCheck: boolean): Promise<Refusal | null> {
+async function growOne(
+  controller: Controller,
+  wish: GrowWish,
+  isOnlyCheck: boolean,
+  allowance: MutationAllowance,
+): Promise<Refusal | null> {
   if (isOnlyCheck) return refusalOfGrowth(controller, wish);
   let refusal: Refusal | null = null;
   const fault = await controller.createPartitions((catalog) => {
     refusal = refusalOfGrowth(controller, wish);
     const topic = catalog.topicsByName.get(wish.name);
     if (refusal !== null || topic === undefined) return null;
-    return { topicId: topic.id, addCount: wish.count - topic.leaderEpochs.length };
+    const addCount = wish.count - topic.leaderEpochs.length;
+    refusal = allowance.admit(addCount);
+    return refusal === null ? { topicId: topic.id, addCount } : null;
   });
   if (refusal !== null) return refusal;
   if (fault === null) return null;

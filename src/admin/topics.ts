@@ -9,6 +9,7 @@ import type { Controller, TopicPlan } from '../cluster/controller.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import { problemOfOverrides } from '../config/topic-config.ts';
 import { errorCode } from '../protocol/errors.ts';
+import { type MutationAllowance, UNLIMITED } from './mutation-quotas.ts';
 import { problemOfAssignments, type ReplicaAssignment, refusalOfCount } from './partitions.ts';
 import { type Refusal, refusalOf, refuse } from './refusal.ts';
 import { collisionOf, flattened, problemOfTopicName } from './topic-names.ts';
@@ -36,12 +37,13 @@ type Planned =
 export async function createTopics(
   controller: Controller,
   wishes: readonly TopicWish[],
-  options: { readonly isOnlyCheck: boolean },
+  options: { readonly isOnlyCheck: boolean; readonly allowance?: MutationAllowance },
 ): Promise<TopicResult[]> {
   if (options.isOnlyCheck) return planAll(controller, wishes).map(checkedResult);
+  const allowance = options.allowance ?? UNLIMITED;
   let planned: readonly Planned[] = [];
   const outcomes = await controller.createTopics(() => {
-    planned = planAll(controller, wishes);
+    planned = planAll(controller, wishes).map((one) => admitted(one, allowance));
     return planned.flatMap((one) => ('plan' in one ? one.plan : []));
   });
   return planned.map((one) => {
@@ -55,6 +57,11 @@ export async function createTopics(
     const isNoRoom = refusal.errorCode === errorCode.POLICY_VIOLATION;
     return refused(one.name, isNoRoom ? refuse(errorCode.INVALID_PARTITIONS, refusal.message) : refusal);
   });
+}
+
+function admitted(one: Planned, allowance: MutationAllowance): Planned {
+  const refusal = 'plan' in one ? allowance.admit(one.plan.partitionCount) : null;
+  return refusal === null ? one : { name: one.name, refusal };
 }
 
 function refused(name: string, refusal: Refusal): TopicResult {
@@ -191,7 +198,11 @@ export interface DeleteResult {
 }
 
 /** One result a choice, in their order; what is named twice is answered once. Resolves when the folders are gone. */
-export async function deleteTopics(controller: Controller, choices: readonly TopicChoice[]): Promise<DeleteResult[]> {
+export async function deleteTopics(
+  controller: Controller,
+  choices: readonly TopicChoice[],
+  allowance: MutationAllowance = UNLIMITED,
+): Promise<DeleteResult[]> {
   const distinct = [...new Map(choices.map((choice) => [`${choice.name} ${choice.id}`, choice])).values()];
   if (!controller.config.values['delete.topic.enable']) {
     const refusal = refuse(errorCode.TOPIC_DELETION_DISABLED, 'delete.topic.enable is false on this broker');
@@ -199,7 +210,10 @@ export async function deleteTopics(controller: Controller, choices: readonly Top
   }
   let results: DeleteResult[] = [];
   await controller.deleteTopics((catalog) => {
-    results = chooseAll(catalog, choices, distinct);
+    results = chooseAll(catalog, choices, distinct).map((result) => {
+      if (result.topic === null || result.refusal !== null) return result;
+      return { ...result, refusal: allowance.admit(result.topic.leaderEpochs.length) };
+    });
     return results.flatMap(({ topic, refusal }) => (topic !== null && refusal === null ? topic.id : []));
   });
   return results;

@@ -161,6 +161,10 @@ export class ProduceApi implements DataApi {
   onWake(): void {}
 
   settle(front: FrontFace, exchange: Exchange): number {
+    if (exchange.meters !== null && exchange.throttleMs < 0) {
+      const { meters, frameLength, busyMs } = exchange;
+      exchange.throttleMs = front.throttle.produced(meters, frameLength, busyMs, front.nowMs);
+    }
     if (wantsNoAnswer(exchange)) return this.settleSilently(exchange);
     const cursor = this.cursor;
     const { bytes, view } = front.slab.memory;
@@ -174,7 +178,7 @@ export class ProduceApi implements DataApi {
     if (at < 0) return SETTLE_WAITS;
     this.writer.open(outbox.bytes, outbox.view, at, at + bytesMax, cursor, exchange.correlationId);
     for (let entry = 0; entry < exchange.entryCount; entry++) this.writeEntry(exchange, entry);
-    outbox.commit(connection, this.writer.close(0) - at);
+    outbox.commit(connection, this.writer.close(Math.max(0, exchange.throttleMs)) - at);
     return SETTLED;
   }
 

@@ -68,7 +68,7 @@ import {
   STATE_WANTED,
 } from './fetch-plan.ts';
 import { planFetch } from './fetch-request.ts';
-import { FetchSessions, revived } from './fetch-sessions.ts';
+import { FetchSessions, NO_SESSION, revived } from './fetch-sessions.ts';
 
 const ZSTD_SINCE = 10;
 const SESSION_IDS = 0x3fff_ffff;
@@ -90,6 +90,10 @@ export class FetchApi implements DataApi {
     if (!cursor.validate()) return BEGIN_BROKEN;
     const plan = this.planOf(exchange);
     planFetch(front, plan, cursor, this.sessionsOf(front), exchange.startedMs);
+    if (exchange.meters !== null) {
+      plan.bytesMax = Math.min(plan.bytesMax, front.throttle.fetchBytesMax(exchange.meters));
+      plan.bytesMin = Math.min(plan.bytesMin, plan.bytesMax);
+    }
     // All that is needed is in the plan: a parked fetch holds no receive memory.
     front.dropFrame(exchange);
     exchange.entryCount = plan.count;
@@ -154,7 +158,17 @@ export class FetchApi implements DataApi {
   }
 
   settle(front: FrontFace, exchange: Exchange): number {
-    return this.answer.settle(front, exchange, this.planOf(exchange));
+    const plan = this.planOf(exchange);
+    if (exchange.meters === null) return this.answer.settle(front, exchange, plan);
+    if (exchange.throttleMs < 0) {
+      const { meters, busyMs } = exchange;
+      exchange.throttleMs = front.throttle.fetched(meters, plan.takenBytes, busyMs, front.nowMs);
+    }
+    if (exchange.throttleMs === 0) return this.answer.settle(front, exchange, plan);
+    // Nothing is told of a session that the client has not heard of yet: it begins one when it comes back.
+    const session = plan.isIncremental ? plan.sessionId : NO_SESSION;
+    if (plan.session !== null && session === NO_SESSION) this.sessionsOf(front).close(plan.session);
+    return this.answer.settleThrottled(front, exchange, plan, session);
   }
 
   end(front: FrontFace, exchange: Exchange): void {

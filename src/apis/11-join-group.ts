@@ -27,7 +27,7 @@ export const joinGroupHandler = defineHandler({
     if (request.groupId === '') return refused(request, context, errorCode.INVALID_GROUP_ID);
     const { shard, errorCode: code } = services.groups.coordinator.shardOf(request.groupId);
     if (shard === null) return refused(request, context, code);
-    const answer = await services.groups.classic.join(shard, {
+    const answer = await services.groups.members.join(shard, {
       groupId: request.groupId,
       protocolType: request.protocolType,
       member: {

@@ -7,7 +7,7 @@ export const heartbeatHandler = defineHandler({
   api: heartbeat,
   access: [{ kind: 'guarded', resource: 'group', operation: 'read' }],
 
-  handle(request, { services }) {
+  async handle(request, { services }) {
     const { groupId, memberId, generationId, groupInstanceId: instanceId } = request;
     if (groupId === '') return { errorCode: errorCode.INVALID_GROUP_ID };
     const { shard, errorCode: code } = services.groups.coordinator.shardOf(groupId);
@@ -15,7 +15,8 @@ export const heartbeatHandler = defineHandler({
       // While the group loads its members are taken to be alive, so that they need not join again for it.
       return { errorCode: code === errorCode.COORDINATOR_LOAD_IN_PROGRESS ? errorCode.NONE : code };
     }
-    return { errorCode: services.groups.classic.heartbeat(shard, groupId, { memberId, instanceId, generationId }) };
+    const command = { memberId, instanceId, generationId };
+    return { errorCode: await services.groups.members.heartbeat(shard, groupId, command) };
   },
 
   refuse: (_request, refusal) => ({ errorCode: refusal.errorCode }),

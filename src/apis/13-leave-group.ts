@@ -12,7 +12,7 @@ export const leaveGroupHandler = defineHandler({
   api: leaveGroup,
   access: [{ kind: 'guarded', resource: 'group', operation: 'read' }],
 
-  handle(request, { apiVersion, services }) {
+  async handle(request, { apiVersion, services }) {
     const { groupId } = request;
     if (groupId === '') return { errorCode: errorCode.INVALID_GROUP_ID, members: [] };
     const found = services.groups.coordinator.shardOf(groupId);
@@ -21,7 +21,7 @@ export const leaveGroupHandler = defineHandler({
       apiVersion < MANY_SINCE
         ? [{ memberId: request.memberId, instanceId: null }]
         : request.members.map(({ memberId, groupInstanceId }) => ({ memberId, instanceId: groupInstanceId }));
-    const codes = services.groups.classic.leave(found.shard, groupId, { members });
+    const codes = await services.groups.members.leave(found.shard, groupId, { members });
     if (codes === null) return { errorCode: errorCode.UNKNOWN_MEMBER_ID, members: [] };
     if (apiVersion < MANY_SINCE) return { errorCode: codes[0] ?? errorCode.NONE, members: [] };
     return {

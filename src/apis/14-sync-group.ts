@@ -25,7 +25,7 @@ export const syncGroupHandler = defineHandler({
       const isLoading = code === errorCode.COORDINATOR_LOAD_IN_PROGRESS;
       return refusedSync(isLoading ? errorCode.REBALANCE_IN_PROGRESS : code);
     }
-    return await services.groups.classic.sync(shard, groupId, {
+    return await services.groups.members.sync(shard, groupId, {
       memberId: request.memberId,
       instanceId: request.groupInstanceId,
       generationId: request.generationId,

@@ -12,14 +12,18 @@ import { type ControlContext, defineHandler } from './define.ts';
 type Wish = ElementOf<RequestOf<typeof createTopics>['topics']>;
 type Answer = ElementOf<ResponseInputOf<typeof createTopics>['topics']>;
 
+const QUOTA_ERROR_SINCE = 6;
+
 export const createTopicsHandler = defineHandler({
   api: createTopics,
   access: [{ kind: 'guarded', resource: 'topic', operation: 'create' }],
 
   async handle(request, context) {
-    const { controller } = context.services;
-    const results = await createAll(controller, request.topics.map(wishOf), { isOnlyCheck: request.validateOnly });
-    return { topics: results.map((result) => answerOf(result, context)) };
+    const { controller, mutationQuotas } = context.services;
+    const allowance = mutationQuotas.allowanceOf(context.clientId, context.apiVersion >= QUOTA_ERROR_SINCE);
+    const options = { isOnlyCheck: request.validateOnly, allowance };
+    const results = await createAll(controller, request.topics.map(wishOf), options);
+    return { throttleTimeMs: allowance.throttleMs, topics: results.map((result) => answerOf(result, context)) };
   },
 
   refuse: (request, refusal) => ({

@@ -13,14 +13,16 @@ type Answer = ElementOf<ResponseInputOf<typeof deleteTopics>['responses']>;
 
 const IDS_SINCE = 6;
 const DELETION_DISABLED_SINCE = 3;
+const QUOTA_ERROR_SINCE = 5;
 
 export const deleteTopicsHandler = defineHandler({
   api: deleteTopics,
   access: [{ kind: 'guarded', resource: 'topic', operation: 'delete' }],
 
-  async handle(request, { apiVersion, services }) {
-    const results = await deleteAll(services.controller, choicesOf(request, apiVersion));
-    return { responses: results.map((result) => answerOf(result, apiVersion)) };
+  async handle(request, { apiVersion, clientId, services }) {
+    const allowance = services.mutationQuotas.allowanceOf(clientId, apiVersion >= QUOTA_ERROR_SINCE);
+    const results = await deleteAll(services.controller, choicesOf(request, apiVersion), allowance);
+    return { throttleTimeMs: allowance.throttleMs, responses: results.map((result) => answerOf(result, apiVersion)) };
   },
 
   refuse(request, refusal, { apiVersion }) {

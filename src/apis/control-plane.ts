@@ -6,16 +6,19 @@ import { AutoCreation } from '../admin/auto-creation.ts';
 import { type FeatureRange, featuresOf } from '../admin/features.ts';
 import { InternalTopics, OFFSETS_TOPIC } from '../admin/internal-topics.ts';
 import type { DataFolder } from '../admin/log-dirs.ts';
+import { MutationQuotas } from '../admin/mutation-quotas.ts';
 import type { Alarms } from '../base/alarms.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Controller } from '../cluster/controller.ts';
 import { CoordinatorLog } from '../cluster/coordinator-log.ts';
 import type { Address } from '../config/addresses.ts';
+import { CatalogTopics } from '../groups/catalog-topics.ts';
 import { createGroupServices, type GroupServices } from '../groups/group-services.ts';
 import type { Api } from '../protocol/api.ts';
 import type { Crc32c } from '../protocol/batch.ts';
 import { Registry } from '../protocol/registry.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
+import { consumerSettings } from './consumer-settings.ts';
 import { ControlDesk, controlHandlers } from './control-table.ts';
 import type { ControlServices } from './define.ts';
 import type { ProduceVerifier } from './produce-verifier.ts';
@@ -62,6 +65,7 @@ export class ControlPlane {
       ranges: registry.ranges,
       features: parts.features ?? featuresOf(registry.ranges),
       dataFolder: parts.dataFolder,
+      mutationQuotas: new MutationQuotas(controller, () => alarms.nowMs()),
       advertised: parts.advertised,
     };
     this.desk = new ControlDesk({
@@ -118,13 +122,25 @@ export class ControlPlane {
       }),
       uniqueText: () => uuidText(parts.randomBytes(16)),
       offsetMetadataLengthMax: () => values()['offset.metadata.max.bytes'],
-      topicIdOf: (name) => controller.catalog.topicsByName.get(name)?.id ?? null,
+      topics: new CatalogTopics(controller),
+      consumerSettingsOf: (groupId) => consumerSettings(controller, groupId),
+      newMemberId: () => memberId(parts.randomBytes),
     });
   }
 }
 
-/** As Java writes a random UUID. */
-function uuidText(bytes: Uint8Array): string {
-  const hex = Buffer.from(bytes).toString('hex');
+/** As Java writes a random UUID, with the bits that say that it is random. */
+function uuidText(random: Uint8Array): string {
+  const bytes = Buffer.from(random);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = bytes.toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}
+
+/** As Kafka writes a random UUID; tools take a leading hyphen for an option, so there is none. */
+function memberId(randomBytes: (count: number) => Uint8Array): string {
+  let id = '-';
+  while (id.startsWith('-')) id = Buffer.from(randomBytes(16)).toString('base64url');
+  return id;
 }

@@ -7,6 +7,7 @@ import type { AutoCreation } from '../admin/auto-creation.ts';
 import type { FeatureRange } from '../admin/features.ts';
 import type { InternalTopics } from '../admin/internal-topics.ts';
 import type { DataFolder } from '../admin/log-dirs.ts';
+import type { MutationQuotas } from '../admin/mutation-quotas.ts';
 import { type Refusal, refusalOf } from '../admin/refusal.ts';
 import { isFault } from '../base/fault.ts';
 import type { Controller } from '../cluster/controller.ts';
@@ -42,6 +43,7 @@ export interface ControlServices {
   readonly ranges: readonly VersionRange[];
   readonly features: readonly FeatureRange[];
   readonly dataFolder: DataFolder;
+  readonly mutationQuotas: MutationQuotas;
   /** Told to clients instead of the address they dialled, or null. */
   readonly advertised: Address | null;
 }

@@ -82,6 +82,20 @@ export class FetchAnswer {
     return SETTLED;
   }
 
+  /** No records and no news, only how long to wait. */
+  settleThrottled(front: FrontFace, exchange: Exchange, plan: FetchPlan, sessionId: number): number {
+    const connection = must(exchange.connection, 'a settled exchange has its connection');
+    const { outbox } = front;
+    const bytesMax = fetchResponseBytesMax(0, 0, 0, 0);
+    const at = outbox.open(connection, bytesMax);
+    if (at < 0) return SETTLE_WAITS;
+    const { version, correlationId, throttleMs } = exchange;
+    const end = at + bytesMax;
+    this.writer.open(outbox.bytes, outbox.view, at, end, version, correlationId, throttleMs, plan.error, sessionId, 0);
+    outbox.commit(connection, this.writer.close() - at);
+    return SETTLED;
+  }
+
   /** Decides the way of each partition, and how much memory all of them take. */
   private measure(front: FrontFace, exchange: Exchange, plan: FetchPlan): void {
     if (this.ways.length < plan.count) this.ways = new Uint8Array(plan.count * 2);

@@ -101,6 +101,9 @@ export class PartitionQueryApi<Request, ResponseInput> implements DataApi {
   settle(front: FrontFace, exchange: Exchange): number {
     const asked = this.askedBy(exchange);
     const connection = must(exchange.connection, 'a settled exchange has its connection');
+    if (exchange.meters !== null && exchange.throttleMs < 0) {
+      exchange.throttleMs = front.throttle.worked(exchange.meters, exchange.busyMs, front.nowMs);
+    }
     asked.response ??= this.encode(exchange, asked);
     if (asked.response.length > front.outbox.slab.bytesTotal) return SETTLE_CLOSES;
     const at = front.outbox.open(connection, asked.response.length);
@@ -159,7 +162,8 @@ export class PartitionQueryApi<Request, ResponseInput> implements DataApi {
 
   private encode(exchange: Exchange, asked: Asked<Request>): Uint8Array {
     this.writer.reset();
-    const answer = this.query.answerOf(asked.request, asked.questions);
+    const throttleTimeMs = Math.max(0, exchange.throttleMs);
+    const answer = { ...this.query.answerOf(asked.request, asked.questions), throttleTimeMs };
     encodeResponseFrame(this.query.api, exchange.version, exchange.correlationId, answer, this.writer);
     // A copy: the writer is reused before this answer may have left.
     return new Uint8Array(this.writer.written());

@@ -155,6 +155,7 @@ export class Controller {
       this.currentConfig = this.configOf(this.current);
       const problems = await this.openAll();
       this.isStarted = true;
+      this.tellObservers();
       return {
         notices: opened.notices,
         adoptedTopics: adoption.adoptedTopics,
@@ -352,6 +353,10 @@ export class Controller {
     if (isForAll) this.currentConfig = this.configOf(this.current);
     const changed = records.flatMap((record) => (record.kind === 'topic-configs' ? this.topicOf(record.id) : []));
     await this.configure(isForAll ? [...this.current.topicsByName.values()] : changed);
+    this.tellObservers();
+  }
+
+  private tellObservers(): void {
     for (const observer of this.observers) observer(this.current, this.currentConfig);
   }
 

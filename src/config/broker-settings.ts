@@ -111,10 +111,12 @@ export const ownBrokerSettings = {
     unit: 'connections',
   }),
   'max.connections': int(2_147_483_647, 'Most connections at one time; more are closed at once.', {
-    min: 1,
+    change: 'live',
+    min: 0,
     unit: 'connections',
   }),
   'max.connections.per.ip': int(2_147_483_647, 'Most connections from one address at one time.', {
+    change: 'live',
     min: 0,
     unit: 'connections',
   }),
@@ -176,6 +178,11 @@ export const ownBrokerSettings = {
     max: 32_767,
     unit: 'replicas',
   }),
+  'perfbroker.group.consumer.rebalance.heartbeat.interval.ms': int(
+    500,
+    'How often members of a consumer group are told to call while it rebalances, if that is more often than otherwise.',
+    { min: 1, unit: 'ms' },
+  ),
   'offsets.retention.minutes': int(
     10_080,
     'Committed offsets are forgotten so long after the group has lost its last member.',
@@ -244,6 +251,15 @@ export const ownBrokerSettings = {
     max: 64,
     unit: 'threads',
   }),
+
+  // ── quotas ──
+  'quota.window.num': int(11, 'Windows over which the rates of clients are measured.', { min: 1, unit: 'windows' }),
+  'quota.window.size.seconds': int(1, 'Length of such a window.', { min: 1, unit: 'seconds' }),
+  'controller.quota.window.num': int(11, 'Windows of mutations that a client may use up at once.', {
+    min: 1,
+    unit: 'windows',
+  }),
+  'controller.quota.window.size.seconds': int(1, 'Length of such a window.', { min: 1, unit: 'seconds' }),
 
   // ── groups ──
   ...groupBrokerSettings,

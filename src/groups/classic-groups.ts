@@ -6,6 +6,7 @@
  */
 import type { Alarm, Alarms } from '../base/alarms.ts';
 import { assert } from '../base/assert.ts';
+import type { StoredEntry } from '../cluster/coordinator-log.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { decodeStored } from '../protocol/stored-record.ts';
 import {
@@ -30,6 +31,7 @@ import {
   sync,
 } from './classic-sync.ts';
 import type { Group } from './group.ts';
+import type { ClassicDescription, ClassicSide } from './group-migration.ts';
 import { groupMetadataKey, groupMetadataValue, KIND_GROUP } from './group-records.ts';
 import type { GroupProtocol, GroupShard } from './group-shard.ts';
 
@@ -54,7 +56,7 @@ interface GroupAlarm {
   readonly alarm: Alarm;
 }
 
-export class ClassicGroups implements GroupProtocol {
+export class ClassicGroups implements GroupProtocol, ClassicSide {
   readonly kind = 'classic';
   readonly replays: GroupProtocol['replays'] = [[KIND_GROUP, (shard, key, value) => this.replay(shard, key, value)]];
   private readonly parts: ClassicGroupsParts;
@@ -139,6 +141,35 @@ export class ClassicGroups implements GroupProtocol {
     return group;
   }
 
+  // ── change of protocol ────────────────────────────────────────────────────────────────────────────────────────────
+
+  describe(group: ClassicGroup): ClassicDescription {
+    const { groupId, protocolType, protocolName, generation } = group;
+    return { groupId, protocolType, protocolName, generation, members: [...group.members.values()] };
+  }
+
+  retire(shard: GroupShard, group: ClassicGroup): void {
+    this.sendAway(group, errorCode.REBALANCE_IN_PROGRESS);
+    shard.forget(group);
+  }
+
+  adopt(shard: GroupShard, description: ClassicDescription, needsRebalance: boolean): readonly StoredEntry[] {
+    const group = new ClassicGroup(description.groupId, this.nowMs);
+    group.generation = description.generation;
+    for (const member of description.members) {
+      const added = group.add(member, description.protocolType, NO_TICKET);
+      added.assignment = member.assignment;
+      added.renewSession(this.nowMs);
+    }
+    group.protocolName = group.selectProtocol();
+    group.state = 'Stable';
+    group.learnTopics();
+    shard.groups.set(group.groupId, group);
+    const entry = group.toEntry();
+    this.perform(shard, group, needsRebalance ? prepare(group, this.parts.rules(), this.nowMs) : []);
+    return [entry];
+  }
+
   // ── load and loss of a shard ──────────────────────────────────────────────────────────────────────────────────────
 
   loaded(shard: GroupShard): void {
@@ -155,10 +186,15 @@ export class ClassicGroups implements GroupProtocol {
     for (const group of shard.groups.values()) {
       if (group.kind !== 'classic') continue;
       this.forget(group);
-      for (const { memberId, joinTicket, syncTicket } of group.members.values()) {
-        if (joinTicket !== NO_TICKET) this.answerJoin(joinTicket, refusedJoin(code, memberId));
-        if (syncTicket !== NO_TICKET) this.answerSync(syncTicket, refusedSync(code));
-      }
+      this.sendAway(group, code);
+    }
+  }
+
+  /** Whoever waits in the group is answered with the code. */
+  private sendAway(group: ClassicGroup, code: number): void {
+    for (const { memberId, joinTicket, syncTicket } of group.members.values()) {
+      if (joinTicket !== NO_TICKET) this.answerJoin(joinTicket, refusedJoin(code, memberId));
+      if (syncTicket !== NO_TICKET) this.answerSync(syncTicket, refusedSync(code));
     }
   }
 
@@ -205,7 +241,8 @@ export class ClassicGroups implements GroupProtocol {
   // ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private get nowMs(): number {
-    return this.parts.alarms.nowMs();
+    // Whole milliseconds: times are written down.
+    return Math.floor(this.parts.alarms.nowMs());
   }
 
   private takeTicket(): number {

@@ -28,6 +28,8 @@ export interface GroupCoordinatorParts {
   /** Tells of topics: an image at once, then changes. */
   readonly subscribe: (listener: (update: RouteUpdate) => void) => () => void;
   readonly protocols: readonly GroupProtocol[];
+  /** Topics have come, grown or gone. */
+  readonly onTopicsChanged: () => void;
   /** Offsets that nobody needs are kept this long. */
   readonly retentionMs: () => number;
   /** How often they are looked at. */
@@ -145,6 +147,7 @@ export class GroupCoordinator {
   }
 
   private take(update: RouteUpdate): void {
+    this.parts.onTopicsChanged();
     switch (update.kind) {
       case 'image': {
         const topic = update.topics.find(({ name }) => name === GROUPS_TOPIC);

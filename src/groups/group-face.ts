@@ -18,6 +18,12 @@ export interface CommitClaim {
   readonly apiVersion: number;
 }
 
+export interface CommittedPartition {
+  /** ZERO_UUID when it is not known. */
+  readonly topicId: string;
+  readonly partition: number;
+}
+
 export interface GroupFace {
   readonly kind: GroupKind;
   readonly groupId: string;
@@ -31,7 +37,7 @@ export interface GroupFace {
   readonly isExpirable: boolean;
   isSubscribedTo(topic: string): boolean;
   /** NONE, or the error code that the commit is refused with. */
-  checkCommit(claim: CommitClaim): number;
+  checkCommit(claim: CommitClaim, partitions: readonly CommittedPartition[]): number;
   /** NONE, or the error code of an OffsetFetch; null and -1: the asker is no member. */
   checkFetch(memberId: string | null, memberEpoch: number): number;
   /** NONE, or the error code of an OffsetDelete. */

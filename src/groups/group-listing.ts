@@ -33,7 +33,7 @@ export interface DescribedGroup {
   readonly members: readonly DescribedMember[];
 }
 
-const TYPE_NAMES = { classic: 'Classic', consumer: 'Consumer', share: 'Share' } satisfies Record<GroupKind, string>;
+const TYPE_NAMES = { classic: 'classic', consumer: 'consumer', share: 'share' } satisfies Record<GroupKind, string>;
 const NO_BYTES = new Uint8Array(0);
 
 /** While a shard loads nobody can say what is in it, so the client has to ask again. */
@@ -76,7 +76,7 @@ export function describeClassicGroup(coordinator: GroupCoordinator, groupId: str
       clientId: member.clientId,
       clientHost: member.clientHost,
       memberMetadata: isStable ? member.metadataFor(group.protocolName) : NO_BYTES,
-      memberAssignment: isStable ? member.assignment : NO_BYTES,
+      memberAssignment: member.assignment,
     })),
   };
 }

@@ -107,7 +107,7 @@ export class OffsetDesk implements GroupProtocol {
   /** Error codes in the order of the offsets; offsets stand or fall one by one, except where the group says no. */
   async commit(shard: GroupShard, wish: CommitWish): Promise<readonly number[]> {
     const { groupId, claim } = wish;
-    const checked = this.checkCommit(shard, groupId, claim);
+    const checked = this.checkCommit(shard, groupId, claim, wish.offsets);
     if (typeof checked === 'number') return wish.offsets.map(() => checked);
     if (checked.kind === 'classic') this.parts.classic.renewSession(checked, claim.memberId);
     const nowMs = this.parts.nowMs();
@@ -124,7 +124,7 @@ export class OffsetDesk implements GroupProtocol {
    */
   async commitInTransaction(shard: GroupShard, wish: TransactionalCommitWish): Promise<readonly number[]> {
     const { groupId, claim, producerId, producerEpoch } = wish;
-    const checked = this.checkCommit(shard, groupId, claim);
+    const checked = this.checkCommit(shard, groupId, claim, wish.offsets);
     if (typeof checked === 'number') return wish.offsets.map(() => checked);
     const plan = this.plan(groupId, wish.offsets, this.parts.nowMs(), -1);
     if (plan.entries.length === 0) return plan.codes;
@@ -222,7 +222,12 @@ export class OffsetDesk implements GroupProtocol {
   // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The group that takes the commit, or the error code. A consumer that only commits makes its group by that. */
-  private checkCommit(shard: GroupShard, groupId: string, claim: CommitClaim): Group | number {
+  private checkCommit(
+    shard: GroupShard,
+    groupId: string,
+    claim: CommitClaim,
+    offsets: readonly OffsetToCommit[],
+  ): Group | number {
     let group = shard.groups.get(groupId);
     if (group === undefined) {
       if (claim.generationOrEpoch >= 0) {
@@ -231,7 +236,7 @@ export class OffsetDesk implements GroupProtocol {
       }
       group = this.parts.classic.create(shard, groupId);
     }
-    const code = group.checkCommit(claim);
+    const code = group.checkCommit(claim, offsets);
     if (code === errorCode.NONE) return group;
     if (code !== errorCode.STALE_MEMBER_EPOCH) return code;
     if (claim.isTransactional) return errorCode.ILLEGAL_GENERATION;

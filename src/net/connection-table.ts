@@ -26,8 +26,9 @@ export class ConnectionTable {
   readonly open: Connection[] = [];
   readonly log: RateLimitedLog;
   private readonly transport: Transport;
-  private readonly limits: FrontLimits;
   private readonly listener: CloseListener;
+  private connectionsMax: number;
+  private connectionsPerAddressMax: number;
   private readonly bySocket: Connection[] = [];
   private readonly perAddress = new Map<string, number>();
   private nextId = 1;
@@ -36,13 +37,20 @@ export class ConnectionTable {
 
   constructor(transport: Transport, limits: FrontLimits, logger: Logger, listener: CloseListener) {
     this.transport = transport;
-    this.limits = limits;
+    this.connectionsMax = limits.connectionsMax;
+    this.connectionsPerAddressMax = limits.connectionsPerAddressMax;
     this.listener = listener;
     this.log = new RateLimitedLog(logger, { nowMs: () => this.nowMs }, LOG_PERIOD_MS);
   }
 
   at(socket: number): Connection {
     return must(this.bySocket[socket], 'a completion names a socket of this front');
+  }
+
+  /** Connections that are open stay, also beyond a lower limit. */
+  limit(connectionsMax: number, connectionsPerAddressMax: number): void {
+    this.connectionsMax = connectionsMax;
+    this.connectionsPerAddressMax = connectionsPerAddressMax;
   }
 
   /** When accepting is to go on; Infinity while it was not stopped. */
@@ -59,12 +67,12 @@ export class ConnectionTable {
     this.perAddress.set(connection.address, sameAddress + 1);
     connection.openIndex = this.open.length;
     this.open.push(connection);
-    if (this.open.length > this.limits.connectionsMax) {
-      const what = `closed ${connection.peer}: ${this.limits.connectionsMax} connections are open; raise max.connections`;
+    if (this.open.length > this.connectionsMax) {
+      const what = `closed ${connection.peer}: ${this.connectionsMax} connections are open; raise max.connections`;
       this.closeSaying(connection, 'connections-max', what);
       return null;
     }
-    if (sameAddress >= this.limits.connectionsPerAddressMax) {
+    if (sameAddress >= this.connectionsPerAddressMax) {
       const what = `closed ${connection.peer}: its address has ${sameAddress} connections open; raise max.connections.per.ip`;
       this.closeSaying(connection, 'connections-per-address-max', what);
       return null;

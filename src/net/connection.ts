@@ -8,6 +8,7 @@
  *   block ──── spans of exchanges ──── readAt ── partial frame ── fillAt ── armed receive ── blockEnd
  */
 import { assert } from '../base/assert.ts';
+import type { ClientMeters } from './client-meters.ts';
 
 export const CONNECTION_FREE = 0;
 export const CONNECTION_OPEN = 1;
@@ -59,6 +60,13 @@ export class Connection {
   /** A frame lies there that cannot be begun yet (lanes, exchanges or outbox are full). */
   isHeld = false;
 
+  /** Of the client id it used last; null: not looked up yet. */
+  meters: ClientMeters | null = null;
+  /** No request is begun until then; 0: not muted. */
+  mutedUntilMs = 0;
+  /** It came too fast: when its mute is over it is closed. */
+  isRefused = false;
+
   /** Exchanges in request order, oldest and latest by index; the pool keeps the order. */
   orderHead = -1;
   orderTail = -1;
@@ -103,6 +111,9 @@ export class Connection {
     this.blockBytesWanted = 0;
     this.isWaitingForMemory = false;
     this.isHeld = false;
+    this.meters = null;
+    this.mutedUntilMs = 0;
+    this.isRefused = false;
     this.isSending = false;
     this.outboxBytes = 0;
     this.isWaitingForOutbox = false;

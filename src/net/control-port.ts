@@ -16,6 +16,7 @@ import {
   CONTROL_CONNECTION,
   CONTROL_LENGTH,
   CONTROL_REPLY_AT,
+  CONTROL_REPLY_BUSY_NUMBER,
   CONTROL_REPLY_CLOSE,
   CONTROL_REPLY_FLAGS,
   CONTROL_REPLY_LENGTH,
@@ -66,6 +67,8 @@ export interface ControlPortParts {
   readonly onVerify: OnVerify;
   /** A handler failed; the connection is closed. */
   readonly onFailure: (error: unknown) => void;
+  /** For quotas on the share of main. */
+  readonly busyClock: () => number;
   readonly onConnectionClosed?: (connection: number) => void;
 }
 
@@ -83,6 +86,7 @@ interface Reply {
   readonly exchange: number;
   readonly bytes: Uint8Array;
   readonly flags: number;
+  readonly busyMs: number;
   sentBytes: number;
 }
 
@@ -142,7 +146,7 @@ export class ControlPort {
   /** A message for the front (a route update), in order with the replies before and after it. */
   post(message: unknown): void {
     this.parts.mail.post(message);
-    this.enqueue({ kind: 'post', exchange: -1, bytes: NO_BYTES, flags: 0, sentBytes: 0 });
+    this.enqueue({ kind: 'post', exchange: -1, bytes: NO_BYTES, flags: 0, busyMs: 0, sentBytes: 0 });
     this.write();
   }
 
@@ -151,7 +155,7 @@ export class ControlPort {
     const handled = client.tail.then(() => this.handle(client, exchange, frame));
     client.tail = handled.catch((error: unknown) => {
       this.parts.onFailure(error);
-      this.answer(client, exchange, null);
+      this.answer(client, exchange, null, 0);
     });
   }
 
@@ -173,13 +177,17 @@ export class ControlPort {
 
   private async handle(client: Client, exchange: number, frame: Uint8Array): Promise<void> {
     if (client.isGone) return;
-    this.answer(client, exchange, await this.parts.onRequest(frame, client.facts));
+    const begunMs = this.parts.busyClock();
+    const answering = this.parts.onRequest(frame, client.facts);
+    // What the request does before it waits for anything, which is nearly all of it.
+    const busyMs = this.parts.busyClock() - begunMs;
+    this.answer(client, exchange, await answering, busyMs);
   }
 
-  private answer(client: Client, exchange: number, bytes: Uint8Array | null): void {
+  private answer(client: Client, exchange: number, bytes: Uint8Array | null, busyMs: number): void {
     if (!client.unanswered.delete(exchange)) return;
     const flags = bytes === null ? CONTROL_REPLY_CLOSE : 0;
-    this.enqueue({ kind: 'reply', exchange, bytes: bytes ?? NO_BYTES, flags, sentBytes: 0 });
+    this.enqueue({ kind: 'reply', exchange, bytes: bytes ?? NO_BYTES, flags, busyMs, sentBytes: 0 });
     this.write();
   }
 
@@ -190,7 +198,7 @@ export class ControlPort {
     client.isGone = true;
     this.clients.delete(connection);
     for (const exchange of client.unanswered) {
-      this.enqueue({ kind: 'reply', exchange, bytes: NO_BYTES, flags: CONTROL_REPLY_CLOSE, sentBytes: 0 });
+      this.enqueue({ kind: 'reply', exchange, bytes: NO_BYTES, flags: CONTROL_REPLY_CLOSE, busyMs: 0, sentBytes: 0 });
     }
     client.unanswered.clear();
     this.parts.onConnectionClosed?.(connection);
@@ -243,6 +251,7 @@ export class ControlPort {
       words[to + SLOT_EXCHANGE] = reply.exchange;
       words[to + CONTROL_REPLY_AT] = at;
       words[to + CONTROL_REPLY_LENGTH] = length;
+      lane.outgoing.numbers[(to >> 1) + CONTROL_REPLY_BUSY_NUMBER] = reply.busyMs;
       words[to + CONTROL_REPLY_FLAGS] = isLast ? reply.flags : reply.flags | CONTROL_REPLY_MORE;
       if (isLast) return true;
     }

@@ -5,8 +5,10 @@
  */
 
 import { assert } from '../base/assert.ts';
+import { NEVER } from '../protocol/fields.ts';
 import {
   CONTROL_REPLY_AT,
+  CONTROL_REPLY_BUSY_NUMBER,
   CONTROL_REPLY_CLOSE,
   CONTROL_REPLY_FLAGS,
   CONTROL_REPLY_LENGTH,
@@ -21,16 +23,35 @@ import {
 } from '../zerocopy/layout.ts';
 import type { ControlLane } from './control-lane.ts';
 import type { Exchange, ExchangePool } from './exchange.ts';
+import { type FrontPost, isFrontPost } from './front-post.ts';
 import type { Outbox } from './outbox.ts';
 import type { Responder } from './responder.ts';
-import type { RouteUpdate } from './route-table.ts';
+import type { Throttle } from './throttle.ts';
 
 export interface ReplyListener {
   ready(exchange: Exchange): void;
   endExchange(exchange: Exchange): void;
-  takePost(update: RouteUpdate): void;
+  takePost(post: FrontPost): void;
   takeVerdict(exchange: Exchange, words: Int32Array, at: number, numbers: Float64Array, isLast: boolean): void;
 }
+
+export interface ControlRepliesParts {
+  readonly control: ControlLane;
+  /** By API key: the first flexible version, and the first whose answers begin with a throttle time. */
+  readonly flexibleSince: Int16Array;
+  readonly throttleSince: Int16Array;
+}
+
+export interface ReplyOwner {
+  readonly exchanges: ExchangePool;
+  readonly outbox: Outbox;
+  readonly throttle: Throttle;
+  readonly nowMs: number;
+}
+
+const API_VERSIONS = 18;
+/** Length prefix and correlation id. */
+const HEADER_BYTES = 8;
 
 export class ControlReplies {
   /** A piece lies in the lane for which there is no memory. */
@@ -39,12 +60,18 @@ export class ControlReplies {
   private readonly exchanges: ExchangePool;
   private readonly outbox: Outbox;
   private readonly responder: Responder;
+  private readonly owner: ReplyOwner;
+  private readonly flexibleSince: Int16Array;
+  private readonly throttleSince: Int16Array;
 
-  constructor(control: ControlLane, exchanges: ExchangePool, outbox: Outbox, responder: Responder) {
-    this.control = control;
-    this.exchanges = exchanges;
-    this.outbox = outbox;
+  constructor(parts: ControlRepliesParts, owner: ReplyOwner, responder: Responder) {
+    this.control = parts.control;
+    this.owner = owner;
+    this.exchanges = owner.exchanges;
+    this.outbox = owner.outbox;
     this.responder = responder;
+    this.flexibleSince = parts.flexibleSince;
+    this.throttleSince = parts.throttleSince;
   }
 
   take(listener: ReplyListener): boolean {
@@ -73,7 +100,7 @@ export class ControlReplies {
     }
     if (kind === RECEIPT_POST) {
       const message = this.control.takePost();
-      if (isRouteUpdate(message)) listener.takePost(message);
+      if (isFrontPost(message)) listener.takePost(message);
       return true;
     }
     assert(kind === RECEIPT_CONTROL, 'main answers, or announces a message');
@@ -81,6 +108,7 @@ export class ControlReplies {
     assert(!exchange.isData && exchange.pending === 1, 'main answers a control request once');
     const length = words[at + CONTROL_REPLY_LENGTH]!;
     const flags = words[at + CONTROL_REPLY_FLAGS]!;
+    exchange.busyMs = numbers[(at >> 1) + CONTROL_REPLY_BUSY_NUMBER]!;
     if (length > 0 && exchange.connection !== null && !this.copy(exchange, words[at + CONTROL_REPLY_AT]!, length))
       return false;
     this.control.freeReply(length);
@@ -98,6 +126,8 @@ export class ControlReplies {
     assert(connection !== null, 'only a reply that somebody waits for is copied');
     const part = outbox.copyAside(this.control.arena.bytes, from, length);
     if (part < 0) return false;
+    if (exchange.throttleMs < 0 && this.owner.throttle.isActive)
+      this.limit(exchange, outbox.parts.positionOf(part), length);
     if (connection.orderHead === exchange.index && exchange.replyHead < 0) {
       // Nothing is before it: the pieces of a long reply leave as they come, and need not fit into memory together.
       outbox.appendChain(connection, part, part);
@@ -109,10 +139,19 @@ export class ControlReplies {
     exchange.replyTail = part;
     return true;
   }
-}
 
-/** Other messages are for other roles of the same thread, or of a newer main; they are not the front's. */
-function isRouteUpdate(message: unknown): message is RouteUpdate {
-  if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
-  return message.kind === 'image' || message.kind === 'topic' || message.kind === 'topic-gone';
+  /** Main has put into the answer how long its own quotas make the client wait; that of this thread's may be longer. */
+  private limit(exchange: Exchange, at: number, length: number): void {
+    const { apiKey, version, meters, busyMs } = exchange;
+    const { throttle, nowMs } = this.owner;
+    const waitMs = meters === null ? 0 : throttle.worked(meters, busyMs, nowMs);
+    exchange.throttleMs = waitMs;
+    if (version < (this.throttleSince[apiKey] ?? NEVER)) return;
+    const isTagged = apiKey !== API_VERSIONS && version >= (this.flexibleSince[apiKey] ?? NEVER);
+    const fieldAt = at + HEADER_BYTES + (isTagged ? 1 : 0);
+    if (fieldAt + 4 > at + length) return;
+    const { view } = this.outbox;
+    exchange.throttleMs = Math.max(waitMs, view.getInt32(fieldAt));
+    view.setInt32(fieldAt, exchange.throttleMs);
+  }
 }

@@ -54,6 +54,7 @@ export class Dispatcher {
   /** False while the connection has to be answered, or read its answers, first. */
   canBegin(connection: Connection): boolean {
     const { limits, exchanges } = this.parts;
+    if (connection.mutedUntilMs > 0) return false;
     if (exchanges.latestOf(connection)?.state === EXCHANGE_STARTING) return false;
     if (connection.orderCount >= limits.exchangesPerConnectionMax) return false;
     if (connection.outboxBytes >= limits.outboxBytesPerConnectionMax) return false;
@@ -80,6 +81,7 @@ export class Dispatcher {
     exchange.bodyAt = header.bodyAt;
     exchange.startedMs = this.front.nowMs;
     this.parts.exchanges.append(connection, exchange);
+    if (this.front.throttle.isActive) this.identify(connection, exchange, bytes);
     if (!isWhole && this.header.apiKey !== API_VERSIONS) {
       this.refuse(connection, 'header', `its request (API key ${exchange.apiKey}) has a broken header`);
       return;
@@ -87,6 +89,13 @@ export class Dispatcher {
     const api = this.parts.dataApis[exchange.apiKey];
     if (api !== undefined) this.openData(connection, exchange, api);
     else this.openControl(connection, exchange);
+  }
+
+  private identify(connection: Connection, exchange: Exchange, bytes: Uint8Array): void {
+    const { clientIdAt, clientIdLength } = this.header;
+    // A broken header may name bytes behind the frame.
+    if (clientIdAt + clientIdLength > exchange.bodyEnd) return;
+    exchange.meters = this.front.throttle.metersOf(connection, bytes, clientIdAt, clientIdLength, this.front.nowMs);
   }
 
   /** Goes on with the exchange that held the connection; false when it is still stuck. */
@@ -147,7 +156,10 @@ export class Dispatcher {
       exchange.state = EXCHANGE_WORKING;
       return;
     }
+    const isTimed = exchange.meters !== null && exchange.meters.request !== null;
+    const begunMs = isTimed ? this.front.busyClock() : 0;
     const outcome = api.begin(this.front, exchange);
+    if (isTimed) exchange.busyMs += this.front.busyClock() - begunMs;
     if (outcome === BEGIN_WAITS) {
       this.hold(connection);
       return;

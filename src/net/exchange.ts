@@ -6,6 +6,7 @@
  *   free ─take→ begun by its API (pending jobs > 0) ─last receipt→ ready ─its turn in the connection's order→ settled, free
  */
 import { assert, must } from '../base/assert.ts';
+import type { ClientMeters } from './client-meters.ts';
 import type { Connection } from './connection.ts';
 
 /** Result words per partition entry: the meaning is the API's own. */
@@ -75,6 +76,12 @@ export class Exchange {
   replyTail = -1;
   replyIsComplete = false;
   closesAfter = false;
+  /** What limits the client; null: nothing does. */
+  meters: ClientMeters | null = null;
+  /** How long the client has to wait after the answer; -1: not decided yet. */
+  throttleMs = -1;
+  /** How long threads were busy with it, where that is limited. */
+  busyMs = 0;
 
   constructor(index: number) {
     this.index = index;
@@ -110,6 +117,9 @@ export class Exchange {
     this.replyTail = -1;
     this.replyIsComplete = false;
     this.closesAfter = false;
+    this.meters = null;
+    this.throttleMs = -1;
+    this.busyMs = 0;
     if (this.words.length > ENTRIES_KEPT * ENTRY_WORDS) {
       this.words = new Int32Array(ENTRIES_START * ENTRY_WORDS);
       this.numbers = new Float64Array(ENTRIES_START * ENTRY_NUMBERS);

@@ -10,6 +10,7 @@ import type { FrontLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { ParkedFetches } from './parked-fetches.ts';
 import type { RouteTable } from './route-table.ts';
+import type { Throttle } from './throttle.ts';
 import type { WorkerLanes } from './worker-lanes.ts';
 
 /** Of the disk, a front only reads small regions into its outbox. */
@@ -29,6 +30,9 @@ export interface FrontFace {
   readonly board: Board;
   readonly disk: RegionReader;
   readonly parked: ParkedFetches;
+  readonly throttle: Throttle;
+  /** A clock for how long this thread is busy; only read where that is limited. */
+  busyClock(): number;
   /** The request's bytes are not needed any more. */
   dropFrame(exchange: Exchange): void;
   /** Nothing is pending: the response is written as soon as the ones before it are. */

@@ -38,6 +38,7 @@ export interface FrontThreadData {
   readonly limits: FrontLimits;
   readonly controlVersions: ControlVersions;
   readonly flexibleSince: Int16Array;
+  readonly throttleSince: Int16Array;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }

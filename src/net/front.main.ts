@@ -68,9 +68,11 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
     dataApis: createDataTable(),
     controlVersions: data.controlVersions,
     flexibleSince: data.flexibleSince,
+    throttleSince: data.throttleSince,
     limits: data.limits,
     logger: createLogger({ level: data.logLevel, format: data.logFormat, thread: `front-${data.index}` }),
     nowMs: systemClock.nowMs(),
+    busyClock: () => performance.now(),
   });
   return { front, transport, bells, orders: new Int32Array(data.orders) };
 }

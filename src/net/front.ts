@@ -28,12 +28,14 @@ import type { DataApi } from './data-api.ts';
 import { type ControlVersions, Dispatcher } from './dispatcher.ts';
 import { EXCHANGE_READY, EXCHANGE_STARTING, EXCHANGE_WORKING, type Exchange, ExchangePool } from './exchange.ts';
 import type { FrontFace, RegionReader } from './front-face.ts';
+import { type FrontPost, isLimits, isQuotas } from './front-post.ts';
 import type { FrontLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import { ParkedFetches } from './parked-fetches.ts';
 import { Receiver } from './receiver.ts';
 import { Responder } from './responder.ts';
-import { RouteTable, type RouteUpdate } from './route-table.ts';
+import { RouteTable } from './route-table.ts';
+import { type MuteListener, Throttle } from './throttle.ts';
 import {
   DONE_ACCEPT,
   DONE_ACCEPT_FAILED,
@@ -60,9 +62,13 @@ export interface FrontParts {
   readonly controlVersions: ControlVersions;
   /** By API key, as the protocol's registry has it. */
   readonly flexibleSince: Int16Array;
+  /** By API key: the first version whose answers begin with a throttle time. */
+  readonly throttleSince: Int16Array;
   readonly limits: FrontLimits;
   readonly logger: Logger;
   readonly nowMs: number;
+  /** For quotas on the share of this thread. */
+  readonly busyClock: () => number;
 }
 
 const SCAN_PERIOD_MS = 250;
@@ -71,7 +77,7 @@ const RETRY_MS = 1;
 const PARTS_MAX = 1 << 20;
 const WATCHES_MAX = 1 << 20;
 
-export class Front implements FrontFace {
+export class Front implements FrontFace, MuteListener {
   readonly index: number;
   nowMs: number;
   readonly limits: FrontLimits;
@@ -84,6 +90,8 @@ export class Front implements FrontFace {
   readonly parked: ParkedFetches;
   readonly connections: ConnectionTable;
   readonly exchanges: ExchangePool;
+  readonly throttle = new Throttle();
+  readonly busyClock: () => number;
 
   private readonly dataApis: readonly (DataApi | undefined)[];
   private readonly transport: Transport;
@@ -98,6 +106,7 @@ export class Front implements FrontFace {
   constructor(parts: FrontParts) {
     this.index = parts.index;
     this.nowMs = parts.nowMs;
+    this.busyClock = parts.busyClock;
     this.limits = parts.limits;
     this.slab = parts.slab;
     this.board = parts.board;
@@ -115,7 +124,7 @@ export class Front implements FrontFace {
     const dispatcher = new Dispatcher({ ...parts, table: this.connections, exchanges: this.exchanges, onHeld }, this);
     this.receiver = new Receiver(parts.slab, parts.transport, parts.limits, this.connections, dispatcher);
     this.responder = new Responder(this, this.connections, this.receiver, dispatcher);
-    this.replies = new ControlReplies(parts.control, this.exchanges, this.outbox, this.responder);
+    this.replies = new ControlReplies(parts, this, this.responder);
     this.nextScanMs = parts.nowMs + SCAN_PERIOD_MS;
   }
 
@@ -128,6 +137,7 @@ export class Front implements FrontFace {
     if (this.replies.take(this)) this.didWork = true;
     this.wakeParked();
     if (this.retries.length > 0) this.retry();
+    if (nowMs >= this.throttle.nextDueMs) this.throttle.release(nowMs, this);
     if (nowMs >= this.nextScanMs) this.scan();
     if (this.receiver.hasWaiting && this.receiver.serveWaiting(nowMs)) this.didWork = true;
     this.responder.serve();
@@ -156,14 +166,22 @@ export class Front implements FrontFace {
     if (isWaitingForRoom || this.replies.isStuck || this.responder.hasHeld || this.receiver.hasWaiting) {
       return this.nowMs + RETRY_MS;
     }
-    let next = Math.min(this.parked.nextDueMs(), this.connections.acceptPauseEndsMs);
+    let next = Math.min(this.parked.nextDueMs(), this.connections.acceptPauseEndsMs, this.throttle.nextDueMs);
     if (this.connections.open.length > 0) next = Math.min(next, this.nextScanMs);
     return Math.max(next, this.nowMs);
   }
 
   /** Main posted something. */
-  takePost(update: RouteUpdate): void {
-    this.routes.apply(update);
+  takePost(post: FrontPost): void {
+    if (isQuotas(post)) this.throttle.take(post);
+    else if (isLimits(post)) this.connections.limit(post.connectionsMax, post.connectionsPerAddressMax);
+    else this.routes.apply(post);
+  }
+
+  /** A client has waited long enough: its next request may come. */
+  onUnmuted(connection: Connection): void {
+    if (connection.isRefused) this.connections.close(connection);
+    else this.responder.touch(connection);
   }
 
   // ── what data APIs ask for ────────────────────────────────────────────────────────────────────────────────────────
@@ -287,7 +305,15 @@ export class Front implements FrontFace {
 
   private accept(socket: number): void {
     const connection = this.connections.accept(socket);
-    if (connection !== null) this.receiver.rest(connection);
+    if (connection === null) return;
+    const waitMs = this.throttle.connected(connection.address, this.nowMs);
+    if (waitMs === 0) {
+      this.receiver.rest(connection);
+      return;
+    }
+    // Kept for a while, so that a client that connects again at once is slowed down as well.
+    connection.isRefused = true;
+    this.throttle.mute(connection, waitMs, this.nowMs);
   }
 
   private takeReceipts(worker: number): void {

@@ -145,6 +145,7 @@ export class Responder {
       assert(outcome === SETTLED, 'a response is settled, waits, or closes');
       this.outboxFullSinceMs = 0;
       exchanges.shift(connection);
+      if (head.throttleMs > 0) this.front.throttle.mute(connection, head.throttleMs, this.front.nowMs);
       if (head.closesAfter) connection.state = CONNECTION_ENDING;
       this.front.endExchange(head);
     }
@@ -152,11 +153,23 @@ export class Responder {
 
   private settle(connection: Connection, exchange: Exchange): number {
     if (!this.front.outbox.hasParts(PARTS_RESERVED)) return SETTLE_WAITS;
-    if (exchange.isData) return this.front.apiOf(exchange).settle(this.front, exchange);
+    if (exchange.isData) return this.settleData(exchange);
     // Nothing collected: its pieces have left already, or it only closes.
     if (exchange.replyHead < 0) return SETTLED;
     this.appendReply(connection, exchange);
     return SETTLED;
+  }
+
+  private settleData(exchange: Exchange): number {
+    const { front } = this;
+    const api = front.apiOf(exchange);
+    const { meters } = exchange;
+    if (meters === null || meters.request === null) return api.settle(front, exchange);
+    const begunMs = front.busyClock();
+    const outcome = api.settle(front, exchange);
+    // Too late for this answer: it counts for the next.
+    front.throttle.worked(meters, front.busyClock() - begunMs, front.nowMs);
+    return outcome;
   }
 
   private appendReply(connection: Connection, exchange: Exchange): void {

@@ -35,6 +35,7 @@ import type { ListenAddress } from './transport.ts';
 export interface RequestDesk {
   readonly ranges: readonly VersionRange[];
   readonly flexibleSince: Int16Array;
+  readonly throttleSince: Int16Array;
   /** The frame without its length prefix; the answer with it, null closes the connection. */
   answer(frame: Uint8Array, connection: ConnectionFacts): Promise<Uint8Array | null>;
   /** Whether a Produce may write into its transaction; `body` is read before the first wait. */
@@ -162,6 +163,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
     limits: limitsOf(parts.config.values, sizes),
     controlVersions: controlVersions(desk.ranges),
     flexibleSince: desk.flexibleSince,
+    throttleSince: desk.throttleSince,
     logLevel: parts.logLevel,
     logFormat: parts.logFormat,
   };
@@ -179,6 +181,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
     mail: new MessagePost(mail.port1),
     onRequest: (frame, connection) => desk.answer(frame, connection),
     onVerify: (body, version) => desk.verify(body, version),
+    busyClock: () => performance.now(),
     onFailure: (error) =>
       parts.logger.error(
         `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

@@ -2,7 +2,7 @@
  * One definition per API key: versions, request and response. Types, codecs, version checks and the ApiVersions answer
  * all derive from it. Knows nothing about handlers; `apis/` pairs these definitions with what the broker does.
  */
-import { type Decoded, type Field, type Fields, type Input, struct } from './fields.ts';
+import { type Decoded, type Field, type Fields, type Input, NEVER, struct } from './fields.ts';
 
 export interface Api<Request = unknown, RequestInput = unknown, Response = unknown, ResponseInput = unknown> {
   readonly key: number;
@@ -63,4 +63,10 @@ export function isFlexible(api: Pick<Api, 'flexibleSince'>, version: number): bo
 /** A client must be able to read the answer to ApiVersions before it knows the broker: no tagged fields in its header. */
 export function hasFlexibleResponseHeader(api: Pick<Api, 'key' | 'flexibleSince'>, version: number): boolean {
   return api.key !== API_VERSIONS_KEY && version >= api.flexibleSince;
+}
+
+/** The first version whose responses begin with the time a client has to wait; NEVER when they do not. */
+export function throttleSince(api: Pick<Api, 'response'>): number {
+  const [first] = api.response.members;
+  return first?.name === 'throttleTimeMs' ? first.shape.firstVersion : NEVER;
 }

@@ -304,6 +304,7 @@ function literalOf(shape: FieldShape, value: unknown): string {
   if (value === null) return 'null';
   if (shape.kind === 'array') return '[]';
   if (shape.kind === 'bytes' || shape.kind === 'records') return 'helpers.empty';
+  if (shape.kind === 'wideInt64') return `${value}n`;
   if (shape.kind !== 'struct') return JSON.stringify(value);
   const entries = shape.members.map(
     (member) => `${JSON.stringify(member.name)}: ${literalOf(member.shape, member.shape.defaultValue)}`,

@@ -12,6 +12,7 @@ export type FieldKind =
   | 'int32'
   | 'int64'
   | 'clampedInt64'
+  | 'wideInt64'
   | 'uint16'
   | 'uint32'
   | 'float64'
@@ -98,6 +99,8 @@ export const int32 = (): Plain<number> => leaf('int32', 0);
 export const int64 = (): Plain<number> => leaf('int64', 0);
 /** Like int64, but what does not fit into 53 bits is read as the nearest exact number: "as far as possible". */
 export const clampedInt64 = (): Plain<number> => leaf('clampedInt64', 0);
+/** All 64 bits, for what is no number (a hash): never on the data path. */
+export const wideInt64 = (): Plain<bigint> => leaf('wideInt64', 0n);
 export const uint16 = (): Plain<number> => leaf('uint16', 0);
 export const uint32 = (): Plain<number> => leaf('uint32', 0);
 export const float64 = (): Plain<number> => leaf('float64', 0);
@@ -178,6 +181,7 @@ export function bytesMin(shape: FieldShape, version: number, isFlexible: boolean
       return 4;
     case 'int64':
     case 'clampedInt64':
+    case 'wideInt64':
     case 'float64':
       return 8;
     case 'uuid':

@@ -69,6 +69,10 @@ export class Reader {
     return clampToSafe(this.#wide());
   }
 
+  wideInt64(): bigint {
+    return this.#view.getBigInt64(this.#take(8));
+  }
+
   boolean(): boolean {
     return this.#view.getInt8(this.#take(1)) !== 0;
   }

@@ -3,7 +3,7 @@
  * handler stays out, because clients take every advertised key at its word.
  */
 import { assert } from '../base/assert.ts';
-import type { Api } from './api.ts';
+import { type Api, throttleSince } from './api.ts';
 import { NEVER } from './fields.ts';
 
 export const API_KEYS_MAX = 128;
@@ -18,6 +18,8 @@ export class Registry {
   readonly #byKey: (Api | null)[] = new Array<Api | null>(API_KEYS_MAX).fill(null);
   /** By API key, for `RequestHeader`. */
   readonly flexibleSince: Int16Array = new Int16Array(API_KEYS_MAX).fill(NEVER);
+  /** By API key: the first version whose responses begin with the throttle time. */
+  readonly throttleSince: Int16Array = new Int16Array(API_KEYS_MAX).fill(NEVER);
   /** What ApiVersions answers, ordered by key. */
   readonly ranges: readonly VersionRange[];
 
@@ -27,6 +29,7 @@ export class Registry {
       assert(this.#byKey[api.key] === null, 'an API key is registered once');
       this.#byKey[api.key] = api;
       this.flexibleSince[api.key] = api.flexibleSince;
+      this.throttleSince[api.key] = throttleSince(api);
     }
     const ordered = [...apis].sort((one, other) => one.key - other.key);
     this.ranges = ordered.map(({ key, advertised }) => ({

@@ -71,6 +71,11 @@ export class Writer {
     this.int64(value);
   }
 
+  wideInt64(value: bigint): void {
+    const at = this.#take(8);
+    this.#view.setBigInt64(at, value);
+  }
+
   float64(value: number): void {
     const at = this.#take(8);
     this.#view.setFloat64(at, value);

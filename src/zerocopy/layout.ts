@@ -153,6 +153,8 @@ export const VERIFIED_MORE = 5;
 export const CONTROL_REPLY_AT = 4;
 export const CONTROL_REPLY_LENGTH = 5;
 export const CONTROL_REPLY_FLAGS = 6;
+/** Milliseconds that main was busy with the request; in every piece. */
+export const CONTROL_REPLY_BUSY_NUMBER = 4;
 /** More pieces of this reply follow. */
 export const CONTROL_REPLY_MORE = 1;
 /** Close the connection after (or, without bytes, instead of) this reply. */

@@ -106,8 +106,6 @@ const brokerDifferences = [
   'listeners PLAINTEXT://127.0.0.1:9092 not PLAINTEXT://:9092',
   'listeners needs a restart',
   'log.dirs ./data not null',
-  'max.connections needs a restart',
-  'max.connections.per.ip needs a restart',
   'node.id 1 not null',
   'num.recovery.threads.per.data.dir needs a restart',
   'producer.id.expiration.ms needs a restart',

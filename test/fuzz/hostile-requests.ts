@@ -94,6 +94,8 @@ export class HostileRequests {
       case 'int64':
       case 'clampedInt64':
         return random.nextBoolean() ? this.pick(INTEGERS) : this.pick(LARGE);
+      case 'wideInt64':
+        return BigInt(this.pick(LARGE));
       case 'uint16':
       case 'uint32':
       case 'float64':

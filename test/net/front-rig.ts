@@ -101,6 +101,7 @@ export class FrontRig {
       onRequest: options.onRequest ?? (() => Promise.resolve(null)),
       onVerify: options.onVerify ?? (() => Promise.resolve({ error: 0, refusals: [] })),
       onFailure: (error) => this.failures.push(error),
+      busyClock: () => 0,
     });
     const lane = new ControlLane(
       frontEnd(controlMemory, bell()),
@@ -132,6 +133,8 @@ export class FrontRig {
       limits: this.limits,
       logger: this.logger(),
       nowMs: this.nowMs,
+      busyClock: () => 0,
+      throttleSince: new Int16Array(128).fill(0x7fff),
     });
     this.post({ kind: 'image', version: this.takeVersion(), topics: [] });
   }

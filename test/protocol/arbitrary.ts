@@ -31,6 +31,8 @@ function presentValue(shape: FieldShape, version: number, isComplete: boolean): 
     case 'int64':
     case 'clampedInt64':
       return fc.oneof(fc.maxSafeInteger(), fc.constantFrom(-1, 0, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER));
+    case 'wideInt64':
+      return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
     case 'float64':
       return fc.double({ noNaN: true });
     case 'boolean':

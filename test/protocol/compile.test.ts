@@ -23,6 +23,7 @@ import {
   uint32,
   until,
   uuid,
+  wideInt64,
   withDefault,
 } from '../../src/protocol/fields.ts';
 import { Reader } from '../../src/protocol/reader.ts';
@@ -44,6 +45,7 @@ const everything = defineApi({
     unsigned: uint16(),
     wide: uint32(),
     fraction: float64(),
+    widest: wideInt64(),
     newcomer: since(1, withDefault(int64(), -1)),
     veteran: until(1, string()),
     precious: since(2, notIgnorable(withDefault(boolean(), true))),
@@ -64,6 +66,7 @@ const everything = defineApi({
     ),
     late: since(3, tagged(2, array(struct({ host: string(), port: withDefault(int32(), -1) })))),
     long: since(2, tagged(0, bytes())),
+    hash: since(2, tagged(3, withDefault(wideInt64(), 0n))),
     spot: since(2, tagged(5, struct({ x: withDefault(int32(), -1), y: withDefault(int32(), -1) }))),
     perhaps: since(2, tagged(130, withDefault(nullable(struct({ id: uuid() })), null))),
   },

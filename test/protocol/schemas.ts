@@ -23,6 +23,8 @@ import { createPartitions } from '../../src/protocol/schemas/37-create-partition
 import { deleteGroups } from '../../src/protocol/schemas/42-delete-groups.ts';
 import { offsetDelete } from '../../src/protocol/schemas/47-offset-delete.ts';
 import { describeCluster } from '../../src/protocol/schemas/60-describe-cluster.ts';
+import { consumerGroupHeartbeat } from '../../src/protocol/schemas/68-consumer-group-heartbeat.ts';
+import { consumerGroupDescribe } from '../../src/protocol/schemas/69-consumer-group-describe.ts';
 import { describeTopicPartitions } from '../../src/protocol/schemas/75-describe-topic-partitions.ts';
 
 export const everyApi: readonly Api[] = [
@@ -50,4 +52,6 @@ export const everyApi: readonly Api[] = [
   listGroups,
   deleteGroups,
   offsetDelete,
+  consumerGroupHeartbeat,
+  consumerGroupDescribe,
 ];

@@ -11,6 +11,7 @@
  */
 import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'vitest';
+import { connectionLimitsOf, quotaImageOf } from '../../src/admin/front-terms.ts';
 import { ControlPlane } from '../../src/apis/control-plane.ts';
 import type { ControlDesk } from '../../src/apis/control-table.ts';
 import { createDataTable } from '../../src/apis/data-table.ts';
@@ -99,6 +100,9 @@ export class BrokerInOneThread {
   readonly recoding: { readonly post: WorkerPost; readonly request: RecodeRequest }[] = [];
   isBackgroundWorking = true;
   isAideWorking = true;
+  /** How long every measured piece of work takes, as the roles see it. */
+  busyStepMs = 0;
+  private busyMs = 0;
   report: StartReport | null = null;
   private readonly config: BrokerConfig;
   private readonly aide: DiskAide;
@@ -127,6 +131,10 @@ export class BrokerInOneThread {
     });
     broker.report = await broker.driven(starting);
     broker.controller.subscribe((update) => broker.port.post(update));
+    broker.controller.observeSettings((catalog, config) => {
+      broker.port.post(quotaImageOf(catalog, config));
+      broker.port.post(connectionLimitsOf(config));
+    });
     await broker.driven(broker.plane.start());
     await broker.settle();
     return broker;
@@ -396,6 +404,7 @@ export class BrokerInOneThread {
         desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } }),
       onVerify: (body, version) => this.plane.verifier.verify(body, version),
       onFailure: (error) => this.failures.push(error),
+      busyClock: () => this.readBusyClock(),
     });
     const lane = new ControlLane(
       frontEnd(memory, bell()),
@@ -428,10 +437,17 @@ export class BrokerInOneThread {
       dataApis: createDataTable(),
       controlVersions,
       flexibleSince: desk.registry.flexibleSince,
+      throttleSince: desk.registry.throttleSince,
       limits: { ...FRONT_LIMITS, requestBytesMax: this.slab.bytesTotal / 2, exchangesMax: 4096, ...limits },
       logger: this.logger,
       nowMs: this.nowMs,
+      busyClock: () => this.readBusyClock(),
     });
+  }
+
+  private readBusyClock(): number {
+    this.busyMs += this.busyStepMs;
+    return this.busyMs;
   }
 
   private recodeOne(): boolean {

@@ -139,6 +139,9 @@ function encodeValue(member: Member, value: unknown, layout: Layout, writer: Wri
     case 'uuid':
       writer.uuid(String(value));
       break;
+    case 'wideInt64':
+      writer.wideInt64(typeof value === 'bigint' ? value : 0n);
+      break;
     case 'boolean':
       writer.boolean(value === true);
       break;

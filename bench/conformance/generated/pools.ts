@@ -330,6 +330,7 @@ export const kindEdges: Readonly<Record<FieldKind, readonly unknown[]>> = {
   int32: [...small.edge, ...small.wrong],
   int64: [0, 1, -1, -2, Number.MAX_SAFE_INTEGER],
   clampedInt64: [0, 1, -1, -2, Number.MAX_SAFE_INTEGER],
+  wideInt64: [0n, 1n, -1n],
   uint16: [0, 1, 65535],
   uint32: [0, 1, 4294967295],
   float64: [0, 1, -1, 0.5],

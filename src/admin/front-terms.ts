@@ -1,0 +1,23 @@
+/** What fronts are told of settings and quotas when they change; read by the broker, which posts it. */
+import type { Catalog } from '../cluster/catalog.ts';
+import type { BrokerConfig } from '../config/broker-config.ts';
+import type { ConnectionLimits } from '../net/front-post.ts';
+import { FRONT_LIMITS } from '../net/limits.ts';
+import type { QuotaImage } from '../net/quota-table.ts';
+
+export function quotaImageOf(catalog: Catalog, { values }: BrokerConfig): QuotaImage {
+  return {
+    kind: 'quotas',
+    rows: [...catalog.clientQuotas.values()],
+    windowCount: values['quota.window.num'],
+    windowMs: values['quota.window.size.seconds'] * 1000,
+  };
+}
+
+export function connectionLimitsOf({ values }: BrokerConfig): ConnectionLimits {
+  return {
+    kind: 'limits',
+    connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax),
+    connectionsPerAddressMax: Math.min(values['max.connections.per.ip'], FRONT_LIMITS.connectionsPerAddressMax),
+  };
+}

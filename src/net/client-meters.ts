@@ -1,0 +1,30 @@
+/** What the throttle measures of a client: the bounds that hold for it, each with the rate that all have who share it. */
+import type { RateWindow } from './rate-window.ts';
+
+/** One bound and the rate that all who share it have. */
+export class Meter {
+  bound: number;
+  readonly rate: RateWindow;
+
+  constructor(bound: number, rate: RateWindow) {
+    this.bound = bound;
+    this.rate = rate;
+  }
+}
+
+/** What limits one client id of one user. */
+export class ClientMeters {
+  readonly epoch: number;
+  readonly clientId: Uint8Array | null;
+  readonly produce: Meter | null;
+  readonly fetch: Meter | null;
+  readonly request: Meter | null;
+
+  constructor(epoch: number, clientId: Uint8Array | null, parts: Pick<ClientMeters, 'produce' | 'fetch' | 'request'>) {
+    this.epoch = epoch;
+    this.clientId = clientId;
+    this.produce = parts.produce;
+    this.fetch = parts.fetch;
+    this.request = parts.request;
+  }
+}

@@ -1,0 +1,27 @@
+/** What main posts to a front: changes of routes, of quotas, and of limits on connections. Plain data. */
+import type { QuotaImage } from './quota-table.ts';
+import type { RouteUpdate } from './route-table.ts';
+
+/** `max.connections` and `max.connections.per.ip`, which change while the broker runs. */
+export interface ConnectionLimits {
+  readonly kind: 'limits';
+  readonly connectionsMax: number;
+  readonly connectionsPerAddressMax: number;
+}
+
+export type FrontPost = RouteUpdate | QuotaImage | ConnectionLimits;
+
+const kinds: ReadonlySet<unknown> = new Set(['image', 'topic', 'topic-gone', 'quotas', 'limits']);
+
+/** Other messages are for other roles of the same thread, or of a newer main; they are not the front's. */
+export function isFrontPost(message: unknown): message is FrontPost {
+  return typeof message === 'object' && message !== null && 'kind' in message && kinds.has(message.kind);
+}
+
+export function isQuotas(post: FrontPost): post is QuotaImage {
+  return post.kind === 'quotas';
+}
+
+export function isLimits(post: FrontPost): post is ConnectionLimits {
+  return post.kind === 'limits';
+}

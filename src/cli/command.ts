@@ -54,6 +54,8 @@ export interface CommandDefinition<Table extends OptionTable> {
   readonly options: Table;
   readonly positional: PositionalSpec | null;
   readonly examples: readonly string[];
+  /** Means nothing without arguments: bare it shows how it is used. */
+  readonly needsArguments: boolean;
   /** The exit code. Throws Fault with a sentence for people. */
   run(input: CommandInput<OptionValues<Table>>): Promise<number>;
 }

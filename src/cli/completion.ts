@@ -8,6 +8,7 @@ const shells = ['bash', 'zsh', 'fish'];
 export function completionOf(load: () => Promise<Command[]>): Command {
   return defineCommand({
     words: 'completion',
+    needsArguments: true,
     summary: 'Print a completion script for bash, zsh or fish.',
     positional: { name: 'SHELL', doc: 'bash, zsh or fish.', isRequired: true, isMany: false },
     options: {},

@@ -22,6 +22,7 @@ interface ResourceChoice {
 
 export const configGet = defineCommand({
   words: 'config get',
+  needsArguments: true,
   summary: 'Show settings of a topic, a group or a broker.',
   positional: { name: 'KEY', doc: 'Only these settings.', isRequired: false, isMany: true },
   options: {
@@ -73,6 +74,7 @@ export const configGet = defineCommand({
 
 export const configSet = defineCommand({
   words: 'config set',
+  needsArguments: true,
   summary: 'Change settings of a topic, a group or brokers, at once.',
   positional: {
     name: 'KEY=VALUE',

@@ -64,6 +64,7 @@ const consumeOptions = {
 
 export const consume = defineCommand({
   words: 'consume',
+  needsArguments: true,
   summary: 'Print records of topics as they come.',
   positional: { name: 'TOPIC', doc: 'The topic; --topic does the same.', isRequired: false, isMany: false },
   options: consumeOptions,

@@ -14,6 +14,7 @@ const types = ['classic', 'consumer', 'share'] as const;
 
 export const groupList = defineCommand({
   words: 'group list',
+  needsArguments: false,
   summary: 'List groups.',
   positional: null,
   options: {
@@ -49,6 +50,7 @@ export const groupList = defineCommand({
 
 export const groupDescribe = defineCommand({
   words: 'group describe',
+  needsArguments: true,
   summary: 'Show state, offsets, lag and members of groups.',
   positional: groupName,
   options: {
@@ -88,6 +90,7 @@ export const groupDescribe = defineCommand({
 
 export const groupDelete = defineCommand({
   words: 'group delete',
+  needsArguments: true,
   summary: 'Delete groups without members, with all their offsets.',
   positional: groupName,
   options: {

@@ -44,6 +44,7 @@ const waysOptions = {
 
 export const groupReset = defineCommand({
   words: 'group reset',
+  needsArguments: true,
   summary: 'Move the offsets of a group without members.',
   positional: { name: 'GROUP', doc: 'The group; --group does the same.', isRequired: false, isMany: true },
   options: {

@@ -39,6 +39,7 @@ const PROBLEMS_SHOWN_MAX = 20;
 
 export const logDump = defineCommand({
   words: 'log dump',
+  needsArguments: true,
   summary: 'Show and verify the batches, records and indexes of segment files.',
   positional: { name: 'FILE', doc: 'A file of a partition, or its folder.', isRequired: true, isMany: true },
   options: {

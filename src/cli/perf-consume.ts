@@ -9,6 +9,7 @@ const POLL_MS = 500;
 
 export const perfConsume = defineCommand({
   words: 'perf consume',
+  needsArguments: true,
   summary: 'Measure how fast records can be read.',
   positional: null,
   options: {

@@ -19,6 +19,7 @@ const TIMED_EVERY = 16;
 
 export const perfProduce = defineCommand({
   words: 'perf produce',
+  needsArguments: true,
   summary: 'Measure how fast records can be written.',
   positional: null,
   options: {

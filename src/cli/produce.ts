@@ -15,6 +15,7 @@ const TAB = '\t';
 
 export const produce = defineCommand({
   words: 'produce',
+  needsArguments: true,
   summary: 'Write lines from standard input, or a file, as records.',
   positional: { name: 'TOPIC', doc: 'The topic; --topic does the same.', isRequired: false, isMany: false },
   options: {

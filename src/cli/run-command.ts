@@ -30,7 +30,7 @@ export async function runCommand(argv: readonly string[], terminal: Terminal): P
 }
 
 async function runOne(command: Command, argv: readonly string[], terminal: Terminal): Promise<number> {
-  if (argv.length === 0 && needsArguments(command)) {
+  if (argv.length === 0 && command.needsArguments) {
     terminal.warn(renderUsage(command));
     return 1;
   }
@@ -40,12 +40,6 @@ async function runOne(command: Command, argv: readonly string[], terminal: Termi
     return 0;
   }
   return command.run({ options, positionals, terminal });
-}
-
-function needsArguments(command: Command): boolean {
-  return (
-    command.positional?.isRequired === true || Object.values(command.options).some((spec) => spec.isRequired === true)
-  );
 }
 
 async function showWhatThereIs(argv: readonly string[], terminal: Terminal): Promise<number> {

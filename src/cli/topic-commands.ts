@@ -17,6 +17,7 @@ const configOption = {
 
 export const topicCreate = defineCommand({
   words: 'topic create',
+  needsArguments: true,
   summary: 'Create topics.',
   positional: topicName,
   options: {
@@ -81,6 +82,7 @@ export const topicCreate = defineCommand({
 
 export const topicList = defineCommand({
   words: 'topic list',
+  needsArguments: false,
   summary: 'List topics.',
   positional: null,
   options: {
@@ -126,6 +128,7 @@ export const topicList = defineCommand({
 
 export const topicDescribe = defineCommand({
   words: 'topic describe',
+  needsArguments: false,
   summary: 'Show partitions, offsets and changed settings of topics.',
   positional: topicName,
   options: { ...brokerOptions, ...jsonOption, ...topicOption },
@@ -173,6 +176,7 @@ export const topicDescribe = defineCommand({
 
 export const topicAlter = defineCommand({
   words: 'topic alter',
+  needsArguments: true,
   summary: 'Add partitions to topics, change their settings.',
   positional: topicName,
   options: {
@@ -211,6 +215,7 @@ export const topicAlter = defineCommand({
 
 export const topicDelete = defineCommand({
   words: 'topic delete',
+  needsArguments: true,
   summary: 'Delete topics with all their records.',
   positional: topicName,
   options: {

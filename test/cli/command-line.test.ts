@@ -6,6 +6,7 @@ import { renderUsage } from '../../src/cli/usage.ts';
 
 const sample = defineCommand({
   words: 'topic create',
+  needsArguments: true,
   summary: 'Makes a topic.',
   positional: { name: 'NAME', doc: 'Its name.', isRequired: false, isMany: false },
   options: {

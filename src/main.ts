@@ -1,20 +1,29 @@
 #!/usr/bin/env node
-/** The process: command line → settings → broker → signals. What goes wrong becomes one sentence and exit code 1. */
+/**
+ * The process: a console command, or command line → settings → broker → signals. What goes wrong becomes one sentence and
+ * exit code 1. Commands and the broker are loaded when they are wanted, so that a command is there in a blink.
+ */
 import { readFileSync } from 'node:fs';
 import { Fault, isFault } from './base/fault.ts';
-import { Broker, type BrokerFacts } from './broker.ts';
-import { readBrokerArguments } from './cli/broker-arguments.ts';
-import { renderHelp } from './cli/help.ts';
-import { renderStartScreen } from './cli/start-screen.ts';
+import type { Broker, BrokerFacts } from './broker.ts';
+import { isCommand, runCommand } from './cli/run-command.ts';
+import type { StartFacts } from './cli/start-screen.ts';
+import { processTerminal } from './cli/terminal.ts';
 import type { BrokerConfig } from './config/broker-config.ts';
-import { loadBrokerConfig } from './config/load.ts';
 
 /** A stop that takes longer than this is given up: the data is in the page cache, and recovery knows how to go on. */
 const STOP_WAIT_MS = 10_000;
 
 async function main(): Promise<void> {
-  const given = readBrokerArguments(process.argv.slice(2));
+  const words = process.argv.slice(2);
+  if (isCommand(words)) {
+    process.exitCode = await runCommand(words, processTerminal());
+    return;
+  }
+  const { readBrokerArguments } = await import('./cli/broker-arguments.ts');
+  const given = readBrokerArguments(words);
   if (given.kind === 'help') {
+    const { renderHelp } = await import('./cli/help.ts');
     process.stdout.write(renderHelp());
     return;
   }
@@ -28,10 +37,13 @@ async function main(): Promise<void> {
     return;
   }
   const file = given.configPath === null ? null : { path: given.configPath, content: readConfig(given.configPath) };
+  const { loadBrokerConfig } = await import('./config/load.ts');
   const config = loadBrokerConfig({ flags: given.flags, sets: given.sets, environment: process.env, file });
+  const { Broker } = await import('./broker.ts');
   const broker = new Broker({ config, logLevel: 'info', logFormat: 'text' });
   stopOnSignals(broker);
   const facts = await broker.start();
+  const { renderStartScreen } = await import('./cli/start-screen.ts');
   process.stdout.write(`${renderStartScreen(screenFacts(facts, config), process.stdout.isTTY === true)}\n`);
 }
 
@@ -54,7 +66,7 @@ function stopOnSignals(broker: Broker): void {
   process.on('SIGINT', stop);
 }
 
-function screenFacts(facts: BrokerFacts, config: BrokerConfig): Parameters<typeof renderStartScreen>[0] {
+function screenFacts(facts: BrokerFacts, config: BrokerConfig): StartFacts {
   const { values } = config;
   return {
     version: version(),

@@ -12,7 +12,8 @@ export function renderHelp(): string {
   return [
     'perfbroker - a log broker that speaks the Kafka protocol',
     '',
-    'Usage: perfbroker [flags]',
+    'Usage: perfbroker [flags]              run a broker',
+    '       perfbroker COMMAND [options]     topics, records, groups, settings: see perfbroker help',
     '',
     ...sorted(rows),
     row('-c, --config FILE', 'Read settings from a .properties file, such as a server.properties of Kafka.'),

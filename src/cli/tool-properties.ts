@@ -1,0 +1,31 @@
+/**
+ * The `--property KEY=VALUE` pairs of Apache Kafka's console tools, and settings in .properties files: read into a map,
+ * with a sentence where a pair is none.
+ */
+import { readFileSync } from 'node:fs';
+import { Fault } from '../base/fault.ts';
+import { parseProperties } from '../config/properties-file.ts';
+
+export function propertiesOf(option: string, pairs: readonly string[]): Map<string, string> {
+  const properties = new Map<string, string>();
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    if (at <= 0) throw new Fault('PB_BAD_SETTING', `${option} ${pair} is not KEY=VALUE`);
+    properties.set(pair.slice(0, at).trim(), pair.slice(at + 1));
+  }
+  return properties;
+}
+
+export function propertiesFrom(path: string): Map<string, string> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new Fault('PB_BAD_SETTING', `${path} cannot be read; check the path and its rights`, { cause });
+  }
+  return new Map(parseProperties(text).map(({ key, value }) => [key, value]));
+}
+
+export function isTrue(properties: ReadonlyMap<string, string>, key: string): boolean {
+  return properties.get(key)?.trim().toLowerCase() === 'true';
+}

@@ -205,7 +205,8 @@ export class ClassicGroups implements GroupProtocol {
   // ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private get nowMs(): number {
-    return this.parts.alarms.nowMs();
+    // Whole milliseconds: times are written down.
+    return Math.floor(this.parts.alarms.nowMs());
   }
 
   private takeTicket(): number {

@@ -28,7 +28,7 @@ export function createGroupServices(parts: GroupServicesParts): GroupServices {
   const classic = new ClassicGroups({ alarms, rules: parts.classicRules, uniqueText: parts.uniqueText });
   const offsets = new OffsetDesk({
     classic,
-    nowMs: () => alarms.nowMs(),
+    nowMs: () => Math.floor(alarms.nowMs()),
     metadataLengthMax: parts.offsetMetadataLengthMax,
     topicIdOf: parts.topicIdOf,
   });

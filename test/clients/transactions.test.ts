@@ -2,11 +2,15 @@
  * Transactions as other people's clients do them: Kafka's Java client (version 2: the epoch grows with every transaction),
  * librdkafka and kafkajs (the time before), and the tool with which people look at transactions and end hanging ones.
  */
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { expect, it } from 'vitest';
-import { projectRoot } from './broker-process.ts';
-import { clientsCache, describeForeign, runProgram } from './foreign-client.ts';
+import { crc32c } from '../../src/client/checksum.ts';
+import { BatchBuilder } from '../../src/protocol/batch-builder.ts';
+import { BrokerProcess, projectRoot } from './broker-process.ts';
+import { clientsCache, describeForeign, describeInstalled, runProgram } from './foreign-client.ts';
 import { javaClassPath, javaFolder } from './kafka-process.ts';
 import { makeTopic, type ServerUnderTest } from './server-under-test.ts';
 
@@ -14,6 +18,7 @@ const PARTITIONS = 3;
 const TRANSACTIONS = 20;
 const RECORDS = 50;
 const MS_MAX = 180_000;
+const DAY_MS = 86_400_000;
 const counts = [String(PARTITIONS), String(TRANSACTIONS), String(RECORDS)];
 
 function lastLine(said: string): unknown {
@@ -53,6 +58,43 @@ describeForeign('transactions of the Java client', [join(javaFolder, 'lib')], (s
     MS_MAX,
   );
 });
+
+describeInstalled('a hanging transaction', [join(javaFolder, 'lib')], () => {
+  it(
+    'is found and aborted with the tool',
+    async () => {
+      const dataFolder = mkdtempSync(join(tmpdir(), 'perfbroker-hanging-'));
+      let broker = await BrokerProcess.start({ dataFolder });
+      try {
+        await makeTopic(broker, 'orders', 1);
+        await broker.kill();
+        // Nobody can write one: a batch of a transaction that no coordinator knows is put into the file.
+        appendFileSync(join(dataFolder, 'orders-0', '00000000000000000000.log'), strayBatch());
+        broker = await BrokerProcess.start({ dataFolder });
+        const found = await tool(broker, 'find-hanging', '--broker-id', '1');
+        expect(found).toMatch(/orders\s+0\s+4711\s+2\s+-1\s+0\s/);
+        await tool(broker, 'abort', '--topic', 'orders', '--partition', '0', '--start-offset', '0');
+        const again = await tool(broker, 'find-hanging', '--broker-id', '1');
+        expect(again.trim().split('\n')).toHaveLength(1);
+      } finally {
+        await broker.dispose();
+        rmSync(dataFolder, { recursive: true, force: true });
+      }
+    },
+    MS_MAX,
+  );
+});
+
+function strayBatch(): Uint8Array {
+  const builder = new BatchBuilder(crc32c, {
+    producerId: 4711,
+    producerEpoch: 2,
+    baseSequence: 0,
+    isTransactional: true,
+  });
+  builder.add({ key: null, value: Buffer.from('stray'), timestamp: Date.now() - DAY_MS });
+  return builder.build({ leaderEpoch: 0 });
+}
 
 const python = join(clientsCache, 'python', 'bin', 'python');
 

@@ -1,11 +1,12 @@
 /** Behaviours 50 to 54: what transactional producers can rely on, and how they are told that they are not the one any more. */
 import { describe, expect, test } from 'vitest';
+import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
 import { writeTxnMarkers } from '../../src/protocol/schemas/27-write-txn-markers.ts';
 import { describeProducers } from '../../src/protocol/schemas/61-describe-producers.ts';
 import { describeTransactions } from '../../src/protocol/schemas/65-describe-transactions.ts';
 import { listTransactions } from '../../src/protocol/schemas/66-list-transactions.ts';
 import type { SimulatedClient } from '../support/simulated-client.ts';
-import { batchOf, createTopic, fetchFrom, recordsIn } from '../support/simulated-deeds.ts';
+import { batchOf, createTopic, fetchFrom, produceTo, recordsIn, type Topic } from '../support/simulated-deeds.ts';
 import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { restart, startRig } from './behaviour-rig.ts';
 
@@ -20,6 +21,8 @@ const PRODUCER_FENCED = 90;
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 const TRANSACTION_ABORTABLE = 120;
 const INVALID_REGULAR_EXPRESSION = 128;
+const UNSTABLE_OFFSET_COMMIT = 88;
+const KAFKA_STORAGE_ERROR = 56;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
 
 const sets = ['transaction.state.log.num.partitions=2', 'offsets.topic.num.partitions=2'];
@@ -30,6 +33,14 @@ async function committed(client: SimulatedClient, topic: { name: string; id: str
   const aborted = new Set((fetched.abortedTransactions ?? []).map(({ producerId }) => producerId));
   expect(aborted.size).toBeLessThan(2);
   return fetched.lastStableOffset;
+}
+
+async function offsetOfGroup(client: SimulatedClient, topic: Topic, requireStable = false) {
+  const topics = [{ name: topic.name, partitionIndexes: [0] }];
+  const groups = [{ groupId: 'readers', topics }];
+  const answer = await client.ask(offsetFetch, 8, { groupId: '', topics: [], groups, requireStable });
+  const [partition] = answer.groups[0]?.topics?.[0]?.partitions ?? [];
+  return { committedOffset: partition?.committedOffset, errorCode: partition?.errorCode };
 }
 
 describe('behaviour 50: InitProducerId', () => {
@@ -108,7 +119,75 @@ describe('behaviour 51: AddPartitionsToTxn', () => {
   });
 });
 
+describe('behaviour 52: TxnOffsetCommit', () => {
+  test.each(versions)(
+    'offsets are visible when their transaction commits, and dropped when it does not (version %i)',
+    async (version) => {
+      const { client } = await startRig({ sets });
+      const topic = await createTopic(client, 'orders');
+      const producer = await TransactionalProducer.begin(client, 'transfer', version);
+      await producer.findGroup('readers');
+      expect(await producer.commitOffset('readers', topic, 7, { isAdded: version === 1 })).toBe(0);
+      expect(await offsetOfGroup(client, topic)).toMatchObject({ committedOffset: -1, errorCode: 0 });
+      expect(await offsetOfGroup(client, topic, true)).toMatchObject({ errorCode: UNSTABLE_OFFSET_COMMIT });
+      expect(await producer.end(true)).toBe(0);
+      expect(await offsetOfGroup(client, topic, true)).toMatchObject({ committedOffset: 7, errorCode: 0 });
+      expect(await producer.commitOffset('readers', topic, 9, { isAdded: version === 1 })).toBe(0);
+      expect(await producer.end(false)).toBe(0);
+      expect(await offsetOfGroup(client, topic, true)).toMatchObject({ committedOffset: 7, errorCode: 0 });
+    },
+  );
+
+  test('members are checked, and the group has to be part of the transaction', async () => {
+    const { client } = await startRig({ sets });
+    const topic = await createTopic(client, 'orders');
+    const producer = await TransactionalProducer.begin(client, 'transfer', 1);
+    await producer.findGroup('readers');
+    expect(await producer.commitOffset('readers', topic, 7)).toBe(INVALID_TXN_STATE);
+    expect(await producer.commitOffset('readers', topic, 7, { isAdded: true })).toBe(0);
+    const stranger = { memberId: 'nobody', generationId: 4 };
+    expect(await producer.commitOffset('readers', topic, 7, stranger)).not.toBe(0);
+    expect(await producer.commitOffset('readers', { name: 'nowhere', id: '' }, 7)).toBe(UNKNOWN_TOPIC_OR_PARTITION);
+    const late = await TransactionalProducer.begin(client, 'other', 2);
+    late.producerEpoch = -1;
+    expect(await late.commitOffset('readers', topic, 7)).toBe(INVALID_PRODUCER_EPOCH);
+  });
+
+  test.each(versions)('after kill -9 they still wait for their transaction (version %i)', async (version) => {
+    const rig = await startRig({ sets });
+    const topic = await createTopic(rig.client, 'orders');
+    const producer = await TransactionalProducer.begin(rig.client, 'transfer', version);
+    await producer.findGroup('readers');
+    expect(await producer.commitOffset('readers', topic, 7, { isAdded: version === 1 })).toBe(0);
+    const { client } = await restart(rig, 'kill', { sets });
+    producer.client = client;
+    expect(await offsetOfGroup(client, topic, true)).toMatchObject({ errorCode: UNSTABLE_OFFSET_COMMIT });
+    expect(await producer.end(true)).toBe(0);
+    expect(await offsetOfGroup(client, topic, true)).toMatchObject({ committedOffset: 7, errorCode: 0 });
+  });
+});
+
 describe('behaviour 53: EndTxn', () => {
+  test('is answered before its markers are written; until they are, the next step is CONCURRENT_TRANSACTIONS', async () => {
+    const { broker, client, world } = await startRig({ sets });
+    const topic = await createTopic(client, 'orders');
+    const producer = await TransactionalProducer.begin(client, 'transfer', 1);
+    await producer.enter(topic);
+    expect((await producer.send(topic)).errorCode).toBe(0);
+    // The disk is full for a moment: the partition takes nothing, no marker either.
+    world.disk.failNext('write', 'ENOSPC');
+    expect((await produceTo(client, topic, batchOf())).errorCode).toBe(KAFKA_STORAGE_ERROR);
+    expect(await producer.end(true)).toBe(0);
+    expect(await producer.end(true)).toBe(CONCURRENT_TRANSACTIONS);
+    expect(await producer.end(false)).toBe(INVALID_TXN_STATE);
+    expect(await producer.add(topic, [0])).toEqual([CONCURRENT_TRANSACTIONS]);
+    expect(await producer.init()).toBe(CONCURRENT_TRANSACTIONS);
+    expect(await committed(client, topic)).toBe(0);
+    await broker.pass(5000, 100);
+    expect(await committed(client, topic)).toBe(2);
+    expect(await producer.add(topic, [0])).toEqual([0]);
+  });
+
   test.each(versions)('commits what was written, and aborts it (version %i)', async (version) => {
     const { client } = await startRig({ sets });
     const topic = await createTopic(client, 'orders', { partitions: 2 });

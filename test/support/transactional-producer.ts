@@ -7,7 +7,9 @@ import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
 import { initProducerId } from '../../src/protocol/schemas/22-init-producer-id.ts';
 import { addPartitionsToTxn } from '../../src/protocol/schemas/24-add-partitions-to-txn.ts';
+import { addOffsetsToTxn } from '../../src/protocol/schemas/25-add-offsets-to-txn.ts';
 import { endTxn } from '../../src/protocol/schemas/26-end-txn.ts';
+import { txnOffsetCommit } from '../../src/protocol/schemas/28-txn-offset-commit.ts';
 import type { SimulatedClient } from './simulated-client.ts';
 import {
   type BatchWish,
@@ -110,6 +112,31 @@ export class TransactionalProducer {
     if (this.version === 2) return;
     const codes = await this.add(topic, [partition]);
     if (codes[0] !== 0) throw new Error(`${topic.name}-${partition} was not added: ${codes[0]}`);
+  }
+
+  /** Has the topic of groups made. */
+  async findGroup(groupId: string): Promise<void> {
+    await this.client.ask(findCoordinator, 4, { keyType: 0, coordinatorKeys: [groupId] });
+  }
+
+  /** Offsets of partition 0 as part of the transaction; with `isAdded` AddOffsetsToTxn comes before. */
+  async commitOffset(
+    groupId: string,
+    topic: Topic,
+    committedOffset: number,
+    wish: { readonly isAdded?: boolean; readonly memberId?: string; readonly generationId?: number } = {},
+  ): Promise<number> {
+    const { transactionalId, producerId, producerEpoch } = this;
+    const identity = { transactionalId, producerId, producerEpoch, groupId };
+    if (wish.isAdded === true) {
+      const added = await this.client.ask(addOffsetsToTxn, 3, identity);
+      if (added.errorCode !== 0) return added.errorCode;
+    }
+    const partitions = [{ partitionIndex: 0, committedOffset, committedMetadata: '' }];
+    const { isAdded: _isAdded, ...member } = wish;
+    const request = { ...identity, ...member, topics: [{ name: topic.name, partitions }] };
+    const version = this.version === 2 ? 5 : 3;
+    return onlyPartition(await this.client.ask(txnOffsetCommit, version, request)).errorCode;
   }
 
   async end(isCommit: boolean, version: number = END_VERSIONS[this.version]): Promise<number> {

@@ -3,6 +3,7 @@
  * on Apache Kafka with the same expectations. A scenario that only one of them fulfils accuses one of the two.
  */
 import { randomUUID } from 'node:crypto';
+import type { Duplex } from 'node:stream';
 import { expect } from 'vitest';
 import {
   AnswerError,
@@ -445,7 +446,7 @@ const moreGroups: Scenario[] = [
 
 // ── transactions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const transactions: Scenario[] = [
+export const transactionScenarios: readonly Scenario[] = [
   {
     name: 'shows committed transactions only to readers of committed records',
     async run(client) {
@@ -710,6 +711,34 @@ const administering: Scenario[] = [
   },
 ];
 
+const closing: Scenario[] = [
+  {
+    name: 'leaves no connection open behind it, and says so to whoever goes on',
+    async run(client, address) {
+      const topic = await newTopic(client, 1);
+      const sockets: Duplex[] = [];
+      const dial: Dial = async (place, timeoutMs) => {
+        const socket = await dialTcp(place, timeoutMs);
+        sockets.push(socket);
+        return socket;
+      };
+      const own = createClient({ brokers: address, dial });
+      const producer = own.producer();
+      const waiting = producer.send({ topic, value: 'sent by closing' });
+      const consumer = own.consumer({ ...EARLIEST, groupId: `group-${randomUUID()}` });
+      consumer.subscribe([topic]);
+      await consumer.poll({ timeoutMs: POLL_MS });
+      await own.admin().cluster.describe();
+      await own.close();
+      expect(await waiting).toMatchObject({ offset: 0 });
+      expect(sockets.length).toBeGreaterThan(3);
+      expect(sockets.map((socket) => socket.destroyed)).toEqual(sockets.map(() => true));
+      await expect(producer.send({ topic, value: '' })).rejects.toMatchObject({ code: 'PB_CLOSED' });
+      await expect(consumer.poll()).rejects.toMatchObject({ code: 'PB_CLOSED' });
+    },
+  },
+];
+
 const limiting: Scenario[] = [
   {
     name: 'sets, describes and removes quotas',
@@ -734,7 +763,8 @@ export const scenarios: readonly Scenario[] = [
   ...reading,
   ...inGroups,
   ...moreGroups,
-  ...transactions,
+  ...transactionScenarios,
   ...administering,
   ...limiting,
+  ...closing,
 ];

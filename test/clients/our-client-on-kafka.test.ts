@@ -4,9 +4,11 @@
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, it } from 'vitest';
-import { runScenario, type Scenario, scenarios, transactionScenarios } from './client-scenarios.ts';
+import { scenarios } from './client-scenarios.ts';
 import { describeInstalled } from './foreign-client.ts';
 import { javaFolder, KafkaProcess } from './kafka-process.ts';
+import { runScenario, type Scenario } from './scenarios/scenario.ts';
+import { transactionScenarios } from './scenarios/transactions.ts';
 
 const NEEDS = [join(javaFolder, 'lib')];
 const QUICK_HEARTBEATS = {

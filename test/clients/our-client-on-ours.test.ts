@@ -1,7 +1,8 @@
 /** Our client against our broker: the scenarios that `our-client-on-kafka.test.ts` runs on Apache Kafka. */
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { BrokerProcess } from './broker-process.ts';
-import { runScenario, scenarios } from './client-scenarios.ts';
+import { scenarios } from './client-scenarios.ts';
+import { runScenario } from './scenarios/scenario.ts';
 
 describe('our client on our broker', () => {
   let broker: BrokerProcess | null = null;

@@ -21,7 +21,7 @@ export function backoffMs(attempt: number, options: BackoffOptions = {}, random:
   const first = options.retryBackoffMs ?? BACKOFF_MS;
   const limit = Math.max(first, options.retryBackoffMaxMs ?? BACKOFF_MAX_MS);
   const waitMs = Math.min(limit, first * 2 ** Math.min(attempt, DOUBLINGS_MAX));
-  return waitMs * (1 - JITTER + 2 * JITTER * random());
+  return Math.round(waitMs * (1 - JITTER + 2 * JITTER * random()));
 }
 
 /** Ends early, without an error, when the signal fires. */

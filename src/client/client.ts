@@ -58,10 +58,14 @@ export function createClient(options: ClientOptions): Client {
 
 const CLIENT_ID = 'perfbroker-client';
 
+interface Closable {
+  close(): Promise<void>;
+}
+
 export class Client {
   readonly #options: ClientOptions;
   readonly #brokers: readonly Address[];
-  readonly #open = new Set<{ close(): Promise<void> }>();
+  readonly #open = new Set<Closable>();
 
   constructor(options: ClientOptions) {
     const { brokers } = options;
@@ -74,19 +78,20 @@ export class Client {
 
   producer(options: ProducerOptions = {}): RecordProducer {
     const view = this.#view({ allowAutoTopicCreation: options.allowAutoTopicCreation ?? true });
-    return this.#keep(new RecordProducer(view, new CoordinatorFinder(view), options));
+    return this.#keep(new RecordProducer(view, new CoordinatorFinder(view), options), view);
   }
 
   consumer(options: ConsumerOptions = {}): RecordConsumer {
     const view = this.#view({ allowAutoTopicCreation: options.allowAutoTopicCreation ?? true });
-    return this.#keep(new RecordConsumer(view, new CoordinatorFinder(view), options));
+    return this.#keep(new RecordConsumer(view, new CoordinatorFinder(view), options), view);
   }
 
   admin(options: AdminOptions = {}): Admin {
-    return this.#keep(new Admin(this.#view({ allowAutoTopicCreation: false }), options));
+    const view = this.#view({ allowAutoTopicCreation: false });
+    return this.#keep(new Admin(view, options), view);
   }
 
-  /** Closes whatever it gave out and is not closed yet: producers first, so that what they hold is sent. */
+  /** Closes whatever it gave out and is not closed yet: producers send what they hold, consumers leave their groups. */
   async close(): Promise<void> {
     const open = [...this.#open];
     this.#open.clear();
@@ -106,8 +111,10 @@ export class Client {
     });
   }
 
-  #keep<T extends { close(): Promise<void> }>(one: T): T {
+  /** Remembers what is to be closed with the client, and nothing that was closed before. */
+  #keep<T extends Closable>(one: T, view: ClusterView): T {
     this.#open.add(one);
+    view.whenClosed(() => this.#open.delete(one));
     return one;
   }
 }

@@ -69,6 +69,7 @@ export class ClusterView {
   readonly #topics = new Map<string, TopicView>();
   readonly #names = new Map<string, string>();
   readonly #connections = new Map<string, Promise<Connection>>();
+  readonly #listeners: (() => void)[] = [];
   #controllerId = -1;
   #clusterId: string | null = null;
   #isClosed = false;
@@ -206,8 +207,13 @@ export class ClusterView {
     return [...this.#topics.keys()];
   }
 
+  whenClosed(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
+    for (const listener of this.#listeners.splice(0)) listener();
     const opened = await Promise.allSettled(this.#connections.values());
     this.#connections.clear();
     for (const result of opened) if (result.status === 'fulfilled') result.value.close();

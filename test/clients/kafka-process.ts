@@ -29,14 +29,19 @@ export class KafkaProcess {
     this.dataFolder = join(folder, 'data');
   }
 
-  static async start(settings: Readonly<Record<string, string>> = {}): Promise<KafkaProcess> {
+  /** `features` are levels that the cluster begins with, instead of the newest: `transaction.version=1`. */
+  static async start(
+    settings: Readonly<Record<string, string>> = {},
+    features: readonly string[] = [],
+  ): Promise<KafkaProcess> {
     if (!existsSync(join(javaFolder, 'lib'))) throw new Error('run node test/clients/install.mjs first');
     const folder = mkdtempSync(join(tmpdir(), 'perfbroker-kafka-'));
     const port = await freePort();
     mkdirSync(join(folder, 'data'));
     const file = join(folder, 'server.properties');
     writeFileSync(file, serverProperties(port, await freePort(), join(folder, 'data'), settings));
-    execFileSync('java', ['-cp', javaClassPath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', file], {
+    const format = ['format', '-t', CLUSTER_ID, '-c', file, ...features.flatMap((feature) => ['--feature', feature])];
+    execFileSync('java', ['-cp', javaClassPath, 'kafka.tools.StorageTool', ...format], {
       stdio: 'ignore',
       timeout: START_MS_MAX,
     });

@@ -20,7 +20,7 @@ export interface MemberSubscription {
 }
 
 const VERSION = 3;
-const ASSIGNMENT_VERSION = 0;
+
 const MESSAGE_BYTES_MAX = 16 << 20;
 const TOPIC_BYTES_MIN = 6;
 
@@ -51,7 +51,7 @@ export function decodeSubscription(bytes: Uint8Array): MemberSubscription {
 
 export function encodeAssignment(partitions: readonly TopicPartition[]): Uint8Array {
   const writer = new Writer(MESSAGE_BYTES_MAX);
-  writer.int16(ASSIGNMENT_VERSION);
+  writer.int16(VERSION);
   writePartitions(writer, partitions);
   writer.bytes(null, false);
   return new Uint8Array(writer.written());

@@ -6,7 +6,7 @@
 import { Fault } from '../../base/fault.ts';
 import { errorCode } from '../../protocol/errors.ts';
 import { errorCodeOf } from '../answer-error.ts';
-import { pause } from '../backoff.ts';
+import { pause, within } from '../backoff.ts';
 import type { CoordinatorFinder } from '../coordinator-finder.ts';
 import {
   type CommittedOffset,
@@ -230,16 +230,17 @@ export class RecordConsumer {
     return identity;
   }
 
-  /** Commits what is done with, if it commits by itself, leaves the group and closes the connections. */
-  async close(): Promise<void> {
+  /** Commits what is done with, if it commits by itself, leaves the group for up to `timeoutMs`, and closes the connections. */
+  async close(timeoutMs: number = CLOSE_MS): Promise<void> {
     if (this.#isClosed) return;
     this.#finishHandedOut();
     this.#isClosed = true;
     this.#fetcher.stop();
     this.#wake();
     try {
-      if (this.#member !== null) await this.#member.leave();
-      else if (this.#settings.autoCommit) await this.#commit(this.#table.uncommitted());
+      if (this.#member !== null) await within(this.#member.leave(), timeoutMs, 'leaving the group');
+      else if (this.#settings.autoCommit)
+        await within(this.#commit(this.#table.uncommitted()), timeoutMs, 'committing');
     } finally {
       this.#table.clear();
       await this.#cluster.close();
@@ -439,3 +440,4 @@ export class RecordConsumer {
 }
 
 const FAILURES_MAX = 15;
+const CLOSE_MS = 30_000;

@@ -49,7 +49,8 @@ export class Dispatcher {
   readonly #settings: ProducerSettings;
   readonly #gate: SendingGate;
   readonly #events: DispatcherEvents;
-  readonly #queues = new Map<string, PartitionQueue>();
+  /** By topic, then by partition: looked up for every record, so without building a text for it. */
+  readonly #queues = new Map<string, PartitionQueue[]>();
   readonly #active = new Set<PartitionQueue>();
   readonly #lanes = new Map<number, BrokerLane>();
   readonly #learning = new Set<string>();
@@ -67,17 +68,20 @@ export class Dispatcher {
   }
 
   queueOf(topic: string, partition: number): PartitionQueue {
-    const place = placeOf(topic, partition);
-    let queue = this.#queues.get(place);
-    if (queue === undefined) {
-      queue = new PartitionQueue(topic, partition, {
-        lingerMs: this.#settings.lingerMs,
-        batchBytes: this.#settings.batchBytes,
-        inFlightMax: this.#gate.isNumbered ? this.#settings.inFlightMax : Number.POSITIVE_INFINITY,
-      });
-      this.#queues.set(place, queue);
-    }
-    return queue;
+    const known = this.#queues.get(topic);
+    const queue = known?.[partition];
+    if (queue !== undefined) return queue;
+    const made = new PartitionQueue(topic, partition, {
+      lingerMs: this.#settings.lingerMs,
+      batchBytes: this.#settings.batchBytes,
+      inFlightMax: this.#gate.isNumbered ? this.#settings.inFlightMax : Number.POSITIVE_INFINITY,
+    });
+    if (known === undefined) {
+      const ofTopic: PartitionQueue[] = [];
+      ofTopic[partition] = made;
+      this.#queues.set(topic, ofTopic);
+    } else known[partition] = made;
+    return made;
   }
 
   /** Records were added to a queue; `isReady` when a batch of it need not wait any longer. */

@@ -28,6 +28,8 @@ export interface RecoveryArgs {
   readonly writtenOffset: number;
   readonly indexIntervalBytes: number;
   readonly isCompacted: boolean;
+  /** Up to there it was compacted at some time, whatever its settings say now. */
+  readonly cleanedOffset: number;
   /** Flush what was found, for logs whose acknowledgements promise the device. */
   readonly isSynced: boolean;
   readonly nowMs: number;
@@ -75,7 +77,6 @@ class Recovery {
   }
 
   run(): RecoveryReport {
-    const { args } = this;
     let isFirstScan = true;
     for (let index = 0; index < this.segments.length; index++) {
       const segment = this.segments[index]!;
@@ -91,7 +92,7 @@ class Recovery {
       const isWhole = this.scanSegment(segment, position, this.vouched, true);
       // Where one segment does not end where the next begins, writes were lost in between and what follows is no
       // continuation; only compaction leaves such gaps.
-      const isFollowed = this.endOffset === upper || (args.isCompacted && this.endOffset < upper);
+      const isFollowed = this.endOffset === upper || (this.mayHaveGap(upper) && this.endOffset < upper);
       if (!isWhole || (index + 1 < this.segments.length && !isFollowed)) {
         this.removeBehind(index);
         break;
@@ -109,6 +110,10 @@ class Recovery {
       bytesCut: this.bytesCut,
       segmentsRemoved: this.segmentsRemoved,
     };
+  }
+
+  private mayHaveGap(upper: number): boolean {
+    return this.args.isCompacted || upper <= this.args.cleanedOffset;
   }
 
   /** A snapshot is written after the batches it knows of: under the same boot it vouches for them. */

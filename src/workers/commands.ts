@@ -23,6 +23,8 @@ export interface PartitionOpening {
   readonly logStartOffset: number;
   /** Bytes up to this offset were written under the boot that still runs; -1 when nobody vouches for that. */
   readonly writtenOffset: number;
+  /** Up to there the log was compacted. */
+  readonly cleanedOffset: number;
 }
 
 export type WorkerCommand =
@@ -57,6 +59,7 @@ export interface PartitionReport {
   readonly high: number;
   readonly end: number;
   readonly sizeBytes: number;
+  readonly cleanedOffset: number;
   /** Closed well: everything is on the device and written down. */
   readonly isClean: boolean;
 }

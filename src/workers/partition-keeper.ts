@@ -254,6 +254,7 @@ function rowOf(partition: OwnedPartition): PartitionReport {
     high: marks.high,
     end: marks.end,
     sizeBytes: log.totalBytes,
+    cleanedOffset: log.cleaning.cleanedOffset,
     isClean: false,
   };
 }

@@ -59,6 +59,7 @@ const row = (slot: number, more: Partial<PartitionReport> = {}): PartitionReport
   high: 30,
   end: 40,
   sizeBytes: 0,
+  cleanedOffset: 0,
   isClean: true,
   ...more,
 });

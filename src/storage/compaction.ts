@@ -85,6 +85,8 @@ export interface CleaningHelp {
 }
 
 const ABORTED_MAX = 1_000_000;
+/** Every source costs the worker some renames, in one turn. */
+const GROUP_SEGMENTS_MAX = 64;
 
 /** Throws Fault when the log cannot be read. */
 export function buildMap(tools: StorageTools, plan: CleaningPlan, wishes: MapWishes, help: CleaningHelp): MapBuilt {
@@ -156,6 +158,8 @@ export interface GroupTask {
   readonly map: SharedArrayBuffer;
   /** As the group before left it. */
   readonly transactions: TransactionsState;
+  /** What must stay free on the disk while the old segments and the new one lie side by side. */
+  readonly reserveBytes: number;
 }
 
 /** Throws Fault, with nothing left behind, when the log cannot be read or the disk refuses. */
@@ -164,6 +168,7 @@ export function cleanGroup(tools: StorageTools, task: GroupTask, help: CleaningH
   const [first] = group;
   const last = group.at(-1);
   if (first === undefined || last === undefined) throw new RangeError('a group has segments');
+  checkRoom(tools, task);
   const transactions = new CleanedTransactions(task.transactions);
   transactions.expect(abortedIn(tools, plan, first.baseOffset, last.upperOffset));
   const cleaner = new BatchCleaner({
@@ -207,6 +212,17 @@ export function cleanGroup(tools: StorageTools, task: GroupTask, help: CleaningH
   return { sources: group, sizeBytes: cleaned.sizeBytes, hasAborted, transactions: transactions.state };
 }
 
+function checkRoom(tools: StorageTools, { plan, group, reserveBytes }: GroupTask): void {
+  let bytes = reserveBytes;
+  for (const segment of group) bytes += segment.sizeBytes;
+  const freeBytes = tools.disk.freeBytes(plan.folder);
+  if (freeBytes >= bytes) return;
+  throw new Fault(
+    'PB_DISK_FULL',
+    `compacting needs ${bytes} free bytes, the reserve included, and there are ${freeBytes}; free some space`,
+  );
+}
+
 /** Neighbours go together as long as they fit into one segment, its indexes and its offsets. */
 function groupsOf(plan: CleaningPlan, endOffset: number): PlannedSegment[][] {
   const bytesMax = Math.min(plan.segmentBytesMax, SEGMENT_BYTES_MAX);
@@ -219,6 +235,7 @@ function groupsOf(plan: CleaningPlan, endOffset: number): PlannedSegment[][] {
     const first = group[0];
     const fits =
       first !== undefined &&
+      group.length < GROUP_SEGMENTS_MAX &&
       bytes + segment.sizeBytes <= bytesMax &&
       indexBytes + segment.indexBytes <= plan.indexBytesMax &&
       segment.upperOffset - 1 - first.baseOffset <= RELATIVE_OFFSET_MAX;

@@ -63,6 +63,7 @@ class Recovery {
   private endOffset = 0;
   private bytesCut = 0;
   private segmentsRemoved = 0;
+  private readonly abortedAnew: Segment[] = [];
 
   constructor(tools: StorageTools, args: RecoveryArgs) {
     this.tools = tools;
@@ -179,6 +180,7 @@ class Recovery {
     }
     if (!isBegun) this.resetBehind(segment, from, this.endOffset, isReplayed);
     if (scan.isDamaged) this.cut(segment, scan.position, size);
+    if (isReplayed && segment.aborted.hasFile) this.abortedAnew.push(segment);
     segment.seal();
     tools.files.unpin(segment.log);
     return !scan.isDamaged;
@@ -244,10 +246,12 @@ class Recovery {
     // Were a cut lost with the power, batches of before would stand behind those written after it. What a killed process
     // leaves torn was never whole, so there the flush can be spared.
     const isSynced = args.isSynced || (this.bytesCut > 0 && args.writtenOffset < 0);
+    // Whoever vouches for the batches vouches for these: the next recovery may not replay so far back.
+    for (const { aborted } of this.abortedAnew) tools.disk.sync(tools.files.use(aborted.file.handle));
     for (const segment of this.segments) {
       if (isSynced) tools.disk.sync(tools.files.use(segment.log));
       segment.close(false);
     }
-    if (isSynced || this.segmentsRemoved > 0) tools.disk.syncFolder(args.folder);
+    if (isSynced || this.segmentsRemoved > 0 || this.abortedAnew.length > 0) tools.disk.syncFolder(args.folder);
   }
 }

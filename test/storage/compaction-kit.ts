@@ -70,7 +70,7 @@ export function compact(tools: StorageTools, pool: StorageTools, log: Log, wishe
   for (const [index, group] of built.groups.entries()) {
     const cleaned = cleanGroup(
       pool,
-      { plan, group, map: built.map, transactions: structuredClone(transactions) },
+      { plan, group, map: built.map, transactions: structuredClone(transactions), reserveBytes: 0 },
       HELP,
     );
     transactions = cleaned.transactions;

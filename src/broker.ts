@@ -36,7 +36,9 @@ import { NodeDisk } from './storage/node-disk.ts';
 import { BackgroundPool } from './workers/background-pool.ts';
 import { type BrokerSizes, brokerSizes } from './workers/broker-sizes.ts';
 import { Checkpoints } from './workers/checkpoints.ts';
+import { cleanerBudgetOf, cleanerSettingsOf } from './workers/cleaner-settings.ts';
 import { FileRemoval } from './workers/file-removal.ts';
+import { LogCleaner } from './workers/log-cleaner.ts';
 import { type StartedWorkers, startWorkers } from './workers/start-workers.ts';
 import { WorkerHost } from './workers/worker-host.ts';
 import { createCrc32c } from './zerocopy/crc32c.ts';
@@ -72,6 +74,7 @@ interface Running {
   readonly workers: StartedWorkers;
   readonly fronts: readonly StartedFront[];
   readonly checkpoints: Checkpoints;
+  readonly cleaner: LogCleaner;
   readonly background: BackgroundPool;
   readonly facts: BrokerFacts;
 }
@@ -153,11 +156,7 @@ export class Broker {
   private async startAll(io: ChosenIo): Promise<Running> {
     const { config } = this.parts;
     const sizes = brokerSizes(config.values);
-    const background = new BackgroundPool({
-      threadsMax: config.values['num.recovery.threads.per.data.dir'],
-      usesNative: io.usesNative,
-      logLevel: this.parts.logLevel,
-    });
+    const background = this.backgroundOf(io);
     const onDeath = (cause: Error): void => this.fail(cause);
     const workers = this.startWorkers(io, sizes, background, onDeath);
     this.workers = workers;
@@ -192,6 +191,7 @@ export class Broker {
       keepTold(front, opened.controller);
       front.openDoors();
       const checkpoints = this.startCheckpoints(opened.host, workers);
+      const cleaner = this.startCleaner(opened.controller, workers, background);
       const facts = this.factsOf(io, sizes, bound, addresses, opened);
       return {
         controller: opened.controller,
@@ -201,6 +201,7 @@ export class Broker {
         workers,
         fronts,
         checkpoints,
+        cleaner,
         background,
         facts,
       };
@@ -208,6 +209,16 @@ export class Broker {
       await Promise.all([front.terminate(), workers.terminate(), background.close()]);
       throw error;
     }
+  }
+
+  private backgroundOf(io: ChosenIo): BackgroundPool {
+    const { values } = this.parts.config;
+    return new BackgroundPool({
+      threadsMax: values['num.recovery.threads.per.data.dir'],
+      cleanerThreads: values['log.cleaner.threads'],
+      usesNative: io.usesNative,
+      logLevel: this.parts.logLevel,
+    });
   }
 
   private startWorkers(
@@ -260,6 +271,25 @@ export class Broker {
     const report = await controller.start({ found, wasUnclean: !isClean && found.length > 0, clusterId: null });
     for (const problem of report.problems) this.logger.error(problem);
     return { controller, host, report, isClean };
+  }
+
+  private startCleaner(controller: Controller, workers: StartedWorkers, background: BackgroundPool): LogCleaner {
+    const cleaner = new LogCleaner({
+      posts: workers.posts,
+      work: background.cleaning(() => cleanerBudgetOf(controller.config.values)),
+      settings: () => cleanerSettingsOf(controller.config.values),
+      randomBytes: (count) => randomBytes(count),
+      logger: this.logger,
+    });
+    cleaner.start();
+    return cleaner;
+  }
+
+  /** Tasks are ended where they stand, so that a stop waits for no compaction. */
+  private async stopCleaner({ cleaner, background }: Running): Promise<void> {
+    const stopped = cleaner.stop();
+    await background.endCleaning();
+    await stopped;
   }
 
   private startCheckpoints(host: WorkerHost, workers: StartedWorkers): Checkpoints {
@@ -331,6 +361,7 @@ export class Broker {
     const running = this.running;
     if (running === null) return this.stopWhileStarting();
     running.checkpoints.stop();
+    await this.stopCleaner(running);
     running.plane.release();
     await Promise.all(running.fronts.map((front) => front.stop()));
     running.alarms.stop();

@@ -7,6 +7,7 @@ import { groupBrokerSettings } from './group-settings.ts';
 import {
   type AnySetting,
   boolean,
+  double,
   int,
   list,
   long,
@@ -241,6 +242,34 @@ export const ownBrokerSettings = {
   'log.retention.check.interval.ms': long(300_000, 'How often segments are looked at for deletion.', {
     min: 1,
     unit: 'ms',
+  }),
+  'log.cleaner.enable': boolean(true, 'Compact topics whose cleanup.policy says so.'),
+  'log.cleaner.threads': int(1, 'Logs compacted at one time.', { min: 1, max: 64, unit: 'threads' }),
+  'log.cleaner.dedupe.buffer.size': long(134_217_728, 'Memory of a compaction for the keys it has seen.', {
+    min: 1024,
+    max: 4_294_967_296,
+    unit: 'bytes',
+    change: 'live',
+  }),
+  'log.cleaner.io.buffer.load.factor': double(0.9, 'Up to which part the memory for keys is filled.', {
+    min: 0.1,
+    max: 0.95,
+    change: 'live',
+  }),
+  'log.cleaner.io.max.bytes.per.second': double(
+    1.7976931348623157e308,
+    'Most bytes a second that a compaction reads and writes.',
+    { min: 1, unit: 'bytes', change: 'live' },
+  ),
+  'perfbroker.cleaner.cpu.share': double(0.5, 'Most of one processor core that a compaction takes.', {
+    min: 0.01,
+    max: 1,
+    change: 'live',
+  }),
+  'log.cleaner.backoff.ms': long(15_000, 'How often logs are looked at that may be worth compacting.', {
+    min: 0,
+    unit: 'ms',
+    change: 'live',
   }),
   'log.flush.offset.checkpoint.interval.ms': int(60_000, 'How often recovery points are written down.', {
     min: 0,

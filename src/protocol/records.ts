@@ -43,6 +43,9 @@ export class RecordCursor {
   offset = -1;
   timestamp = -1;
   recordAt = 0;
+  /** Its first byte behind its length, and what follows timestamp and offset. */
+  bodyAt = 0;
+  fieldsAt = 0;
   recordEnd = 0;
   keyAt = 0;
   keyLength = -1;
@@ -54,6 +57,8 @@ export class RecordCursor {
   private at = 0;
   private end = 0;
   private left = 0;
+  private firstAt = 0;
+  private count = 0;
   private baseOffset = 0;
   private baseTimestamp = 0;
   private fixedTimestamp = -1;
@@ -78,11 +83,19 @@ export class RecordCursor {
       this.at = 0;
       this.end = inflated.length;
     }
-    this.left = batchCount(view, at);
+    this.firstAt = this.at;
+    this.count = batchCount(view, at);
+    this.left = this.count;
     this.baseOffset = batchBaseOffset(view, at);
     this.baseTimestamp = batchBaseTimestamp(view, at);
     this.hasFixedTimestamp = batchIsLogAppendTime(view, at);
     this.fixedTimestamp = batchMaxTimestamp(view, at);
+  }
+
+  /** Before the first record of the opened batch again. */
+  rewind(): void {
+    this.at = this.firstAt;
+    this.left = this.count;
   }
 
   /** Goes to the next record; false behind the last one. */
@@ -91,12 +104,14 @@ export class RecordCursor {
     this.left--;
     this.recordAt = this.at;
     const length = this.length(this.end);
+    this.bodyAt = this.at;
     this.recordEnd = this.at + length;
     if (length === 0) throw damaged('a record is empty');
     this.at++;
     const delta = this.varlong();
     this.timestamp = this.hasFixedTimestamp ? this.fixedTimestamp : this.baseTimestamp + delta;
     this.offset = this.baseOffset + this.varint();
+    this.fieldsAt = this.at;
     this.keyLength = this.nullableLength(this.recordEnd);
     this.keyAt = this.at;
     if (this.keyLength > 0) this.at += this.keyLength;

@@ -9,6 +9,7 @@
 import { assert } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
 import { readInt64, writeInt64 } from '../protocol/batch.ts';
+import type { AbortedTransaction } from './cleaned-transactions.ts';
 import { EntryFile } from './entry-file.ts';
 import type { FileHandle } from './file-cache.ts';
 import type { StorageTools } from './storage-tools.ts';
@@ -113,6 +114,30 @@ export class AbortedIndex {
       if (stableOffset >= upTo) return true;
     }
     return false;
+  }
+
+  /** As `collect`, whole entries into an array of so many at most: for compaction, which sees a log's all. */
+  list(from: number, upTo: number, into: AbortedTransaction[], countMax: number): boolean {
+    for (let index = 0; index < this.file.count && into.length < countMax; index++) {
+      if (!this.file.seek(index)) return false;
+      const { view, at } = this.file;
+      const firstOffset = readInt64(view, at + FIRST_AT);
+      const lastOffset = readInt64(view, at + LAST_AT);
+      const stableOffset = readInt64(view, at + STABLE_AT);
+      if (lastOffset >= from && firstOffset < upTo)
+        into.push({ producerId: readInt64(view, at + PRODUCER_AT), firstOffset, lastOffset, stableOffset });
+      if (stableOffset >= upTo) return true;
+    }
+    return false;
+  }
+
+  /** The first offset of all transactions in it; Infinity without any. */
+  get earliestOffset(): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < this.file.count && this.file.seek(index); index++) {
+      earliest = Math.min(earliest, readInt64(this.file.view, this.file.at + FIRST_AT));
+    }
+    return earliest;
   }
 
   /** Drops transactions whose marker lies at the offset or behind it. */

@@ -13,6 +13,7 @@ import { isTopicName, partitionFolderName } from './file-names.ts';
 export const RECOVERY_POINTS_FILE = 'recovery-point-offset-checkpoint';
 export const LOG_STARTS_FILE = 'log-start-offset-checkpoint';
 export const HIGH_WATERMARKS_FILE = 'replication-offset-checkpoint';
+export const CLEANED_FILE = 'cleaner-offset-checkpoint';
 export const WRITTEN_FILE = 'written-checkpoint';
 
 const VERSION = '0';

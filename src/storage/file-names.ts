@@ -22,6 +22,10 @@ export const TEMPORARY_SUFFIX = '.tmp';
 export const DELETED_ENDING = '.deleted';
 /** Added to the names of a segment that compaction writes. */
 export const CLEANED_ENDING = '.cleaned';
+/** Added to them once it is whole, while it takes the place of others. */
+export const SWAP_ENDING = '.swap';
+/** The files of a segment that a compaction writes, in the order in which they are renamed: the batches last. */
+export const SWAP_SUFFIXES: readonly string[] = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, ABORTED_SUFFIX, LOG_SUFFIX];
 /** Endings of files that a stopped process may leave behind and that no log is made of. */
 export const LEFTOVER_SUFFIXES: readonly string[] = [DELETED_ENDING, CLEANED_ENDING, TEMPORARY_SUFFIX];
 

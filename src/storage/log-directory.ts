@@ -12,6 +12,7 @@ import { dirname } from 'node:path';
 import { Fault, isFault } from '../base/fault.ts';
 import {
   type CheckpointRow,
+  CLEANED_FILE,
   HIGH_WATERMARKS_FILE,
   LOG_STARTS_FILE,
   RECOVERY_POINTS_FILE,
@@ -43,6 +44,8 @@ export interface PartitionVouchers {
   readonly logStartOffset: number;
   /** -1 when the machine was started again since, or nothing was noted. */
   readonly writtenOffset: number;
+  /** Up to there the log was compacted. */
+  readonly cleanedOffset: number;
 }
 
 export interface PartitionCheckpoint {
@@ -52,6 +55,7 @@ export interface PartitionCheckpoint {
   readonly logStart: number;
   readonly high: number;
   readonly end: number;
+  readonly cleanedOffset: number;
 }
 
 export class LogDirectory {
@@ -59,6 +63,7 @@ export class LogDirectory {
   private readonly disk: Disk;
   private recoveryPoints = new Map<string, number>();
   private logStarts = new Map<string, number>();
+  private cleanedOffsets = new Map<string, number>();
   private writtenOffsets = new Map<string, number>();
 
   constructor(disk: Disk, root: string) {
@@ -84,6 +89,7 @@ export class LogDirectory {
     }
     this.recoveryPoints = readCheckpoint(this.disk, this.path(RECOVERY_POINTS_FILE));
     this.logStarts = readCheckpoint(this.disk, this.path(LOG_STARTS_FILE));
+    this.cleanedOffsets = readCheckpoint(this.disk, this.path(CLEANED_FILE));
     const written = readWritten(this.disk, this.path(WRITTEN_FILE));
     if (written !== null && bootId !== null && written.bootId === bootId) this.writtenOffsets = written.offsets;
   }
@@ -108,6 +114,7 @@ export class LogDirectory {
       recoveryPoint: this.recoveryPoints.get(name) ?? 0,
       logStartOffset: this.logStarts.get(name) ?? 0,
       writtenOffset: this.writtenOffsets.get(name) ?? -1,
+      cleanedOffset: this.cleanedOffsets.get(name) ?? 0,
     };
   }
 
@@ -115,6 +122,7 @@ export class LogDirectory {
   saveCheckpoints(rows: readonly PartitionCheckpoint[]): void {
     this.save(RECOVERY_POINTS_FILE, rows, (row) => row.recoveryPoint);
     this.saveLogStarts(rows);
+    this.saveCleaned(rows);
     this.save(HIGH_WATERMARKS_FILE, rows, (row) => row.high);
   }
 
@@ -122,6 +130,12 @@ export class LogDirectory {
   saveLogStarts(rows: readonly PartitionCheckpoint[]): void {
     const moved = rows.filter((row) => row.logStart > 0);
     this.save(LOG_STARTS_FILE, moved, (row) => row.logStart);
+  }
+
+  /** How far logs are compacted: after each compaction, so that the next begins where it ended. */
+  saveCleaned(rows: readonly PartitionCheckpoint[]): void {
+    const cleaned = rows.filter((row) => row.cleanedOffset > 0);
+    this.save(CLEANED_FILE, cleaned, (row) => row.cleanedOffset);
   }
 
   /** How far logs are written under this boot, so that a killed process costs no scan. */

@@ -34,6 +34,8 @@ export interface OpenLogParts {
   readonly logStartOffset: number;
   /** See `recovery`; -1 when nobody vouches. */
   readonly writtenOffset: number;
+  /** Up to there it was compacted; 0 when nobody says. */
+  readonly cleanedOffset: number;
   readonly nowMs: number;
 }
 
@@ -76,6 +78,7 @@ export function openLog(parts: OpenLogParts): Log {
     start,
     end,
     recoveryPoint,
+    cleanedOffset: parts.cleanedOffset,
   });
   log.beginEpoch(Math.max(parts.leaderEpoch, epochs.latest, 0));
   log.syncNames();
@@ -90,6 +93,7 @@ function recover(parts: OpenLogParts, recoveryPoint: number, writtenOffset: numb
     writtenOffset,
     indexIntervalBytes: parts.settings.indexIntervalBytes,
     isCompacted: parts.settings.isCompacted,
+    cleanedOffset: parts.cleanedOffset,
     isSynced: parts.settings.isSyncedBeforeAck,
     nowMs: parts.nowMs,
   }).recoveryPoint;

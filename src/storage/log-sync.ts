@@ -11,7 +11,7 @@ import type { StorageTools } from './storage-tools.ts';
 
 /** Files one flush covers at most; what is left over is due again at once. */
 export const SYNC_FDS_MAX = 16;
-const FILES_OF_SEGMENT = 3;
+const FILES_OF_SEGMENT = 4;
 
 export class LogSync {
   readonly fds = new Int32Array(SYNC_FDS_MAX);
@@ -46,6 +46,8 @@ export class LogSync {
         break;
       }
       this.hold(segment.log);
+      // No hint that could be made anew: batches vouched for are not replayed.
+      if (segment.aborted.hasFile) this.hold(segment.aborted.file.handle);
       if (segment !== this.list.active) {
         this.hold(segment.offsets.file.handle);
         this.hold(segment.times.file.handle);

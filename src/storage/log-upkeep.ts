@@ -5,6 +5,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { EpochHistory } from './epoch-history.ts';
+import type { LogCleaning } from './log-cleaning.ts';
 import type { LogSettings } from './log-settings.ts';
 import type { Reader } from './reader.ts';
 import { expiredCount } from './retention.ts';
@@ -19,6 +20,7 @@ export interface LogUpkeepParts {
   readonly marks: Watermarks;
   readonly reader: Reader;
   readonly epochs: EpochHistory;
+  readonly cleaning: LogCleaning;
   readonly settings: LogSettings;
   /** Goes on in a new segment; false when that failed. */
   readonly roll: (nowMs: number) => boolean;
@@ -47,7 +49,9 @@ export class LogUpkeep {
 
   /** Lets go of expired segments, so many at most; returns how many went. Throws Fault. */
   enforceRetention(nowMs: number, countMax: number): number {
-    const { list, marks } = this.parts;
+    const { list, marks, cleaning } = this.parts;
+    // The segments are being compacted: what of them has expired goes afterwards.
+    if (cleaning.isUnderWay) return 0;
     let count = Math.min(countMax, expiredCount(list, marks, this.settings, nowMs));
     // The older ones first: the room they leave may be what the new segment needs.
     if (count === list.items.length && count > 1) count -= 1;

@@ -27,6 +27,7 @@ import { type Appended, BatchIntake } from './batch-intake.ts';
 import type { EpochEnd, EpochHistory } from './epoch-history.ts';
 import { FlushPolicy } from './flush-policy.ts';
 import { LedgerSnapshots } from './ledger-snapshots.ts';
+import { LogCleaning } from './log-cleaning.ts';
 import type { LogSettings } from './log-settings.ts';
 import { LogSync } from './log-sync.ts';
 import { LogUpkeep } from './log-upkeep.ts';
@@ -64,6 +65,8 @@ export interface LogParts {
   readonly start: number;
   readonly end: number;
   readonly recoveryPoint: number;
+  /** Up to there it was compacted. */
+  readonly cleanedOffset: number;
 }
 
 export class Log {
@@ -83,6 +86,7 @@ export class Log {
   readonly sync: LogSync;
   /** The old end: retention and a moved start. */
   readonly upkeep: LogUpkeep;
+  readonly cleaning: LogCleaning;
   leaderEpoch = 0;
   /** Bytes appended since the log was opened. */
   bytesAppended = 0;
@@ -121,7 +125,9 @@ export class Log {
     this.sync = new LogSync(parts.tools, parts.list, Math.min(parts.recoveryPoint, parts.end));
     this.snapshots = new LedgerSnapshots(parts.tools, parts.list, parts.ledger);
     this.segmentRoll = new SegmentRoll(parts.partitionName);
+    this.cleaning = new LogCleaning({ ...parts, marks: this.watermarks, reader: this.reader });
     this.upkeep = new LogUpkeep({
+      cleaning: this.cleaning,
       list: parts.list,
       marks: this.watermarks,
       reader: this.reader,
@@ -168,6 +174,7 @@ export class Log {
     this.settings = settings;
     this.policy.configure(settings);
     this.upkeep.settings = settings;
+    this.cleaning.settings = settings;
     this.syncNames();
     this.advance(this.watermarks.end);
   }
@@ -350,6 +357,7 @@ export class Log {
     const isLoaded = loadLedger(this.tools, this.folder, this.list.items, end, this.ledger, nowMs);
     assert(isLoaded, 'what was kept can be read');
     this.sync.cutTo(end);
+    this.cleaning.cutTo(end);
     this.nextOffset = end;
     const start = Math.min(marks.start, end);
     marks.set(start, start, start, end);
@@ -420,6 +428,23 @@ export class Log {
     return !this.appender.isFull || this.flushWrites() >= 0;
   }
 
+  /** The disk has failed in a way that only a restart can tell the outcome of. */
+  breakDown(): void {
+    if (this.poison === 0) this.fail(-EIO);
+  }
+
+  /** A file was made behind an acknowledged batch. */
+  private hasSyncedNames(): boolean {
+    try {
+      this.syncNames();
+      return true;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.fail(-EIO);
+      return false;
+    }
+  }
+
   private refuseFullDisk(): number {
     this.appended.reason = REASON_DISK_FULL;
     return KAFKA_STORAGE_ERROR;
@@ -429,10 +454,12 @@ export class Log {
     for (const ended of this.endedTransactions) {
       if (!ended.isAborted) continue;
       const index = this.list.active.aborted;
+      const isNew = !index.hasFile;
       const error = index.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
       // The marker is in the log, so recovery will rebuild the entry; readers must not see the log without it. On a full
       // disk they find it in memory.
       if (error < 0 && error !== -ENOSPC) return this.fail(error);
+      if (isNew && index.hasFile && !this.hasSyncedNames()) return this.poison;
     }
     this.endedTransactions.length = 0;
     return 0;

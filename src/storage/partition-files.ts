@@ -13,10 +13,12 @@ import {
   TIME_INDEX_SUFFIX,
 } from './file-names.ts';
 import { Segment } from './segment.ts';
+import { finishSwaps } from './segment-swap.ts';
 import type { StorageTools } from './storage-tools.ts';
 
 /** Segments of a folder by base offset; sweeps. Throws Fault. */
 export function listSegments(tools: StorageTools, folder: string, nowMs: number): Segment[] {
+  finishSwaps(tools, folder);
   const names = tools.disk.list(folder);
   const bases = names.map((name) => offsetOfName(name, LOG_SUFFIX)).filter((base) => base >= 0);
   bases.sort((left, right) => left - right);

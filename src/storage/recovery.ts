@@ -28,6 +28,8 @@ export interface RecoveryArgs {
   readonly writtenOffset: number;
   readonly indexIntervalBytes: number;
   readonly isCompacted: boolean;
+  /** Up to there it was compacted at some time, whatever its settings say now. */
+  readonly cleanedOffset: number;
   /** Flush what was found, for logs whose acknowledgements promise the device. */
   readonly isSynced: boolean;
   readonly nowMs: number;
@@ -61,6 +63,7 @@ class Recovery {
   private endOffset = 0;
   private bytesCut = 0;
   private segmentsRemoved = 0;
+  private readonly abortedAnew: Segment[] = [];
 
   constructor(tools: StorageTools, args: RecoveryArgs) {
     this.tools = tools;
@@ -75,7 +78,6 @@ class Recovery {
   }
 
   run(): RecoveryReport {
-    const { args } = this;
     let isFirstScan = true;
     for (let index = 0; index < this.segments.length; index++) {
       const segment = this.segments[index]!;
@@ -91,7 +93,7 @@ class Recovery {
       const isWhole = this.scanSegment(segment, position, this.vouched, true);
       // Where one segment does not end where the next begins, writes were lost in between and what follows is no
       // continuation; only compaction leaves such gaps.
-      const isFollowed = this.endOffset === upper || (args.isCompacted && this.endOffset < upper);
+      const isFollowed = this.endOffset === upper || (this.mayHaveGap(upper) && this.endOffset < upper);
       if (!isWhole || (index + 1 < this.segments.length && !isFollowed)) {
         this.removeBehind(index);
         break;
@@ -109,6 +111,10 @@ class Recovery {
       bytesCut: this.bytesCut,
       segmentsRemoved: this.segmentsRemoved,
     };
+  }
+
+  private mayHaveGap(upper: number): boolean {
+    return this.args.isCompacted || upper <= this.args.cleanedOffset;
   }
 
   /** A snapshot is written after the batches it knows of: under the same boot it vouches for them. */
@@ -174,6 +180,7 @@ class Recovery {
     }
     if (!isBegun) this.resetBehind(segment, from, this.endOffset, isReplayed);
     if (scan.isDamaged) this.cut(segment, scan.position, size);
+    if (isReplayed && segment.aborted.hasFile) this.abortedAnew.push(segment);
     segment.seal();
     tools.files.unpin(segment.log);
     return !scan.isDamaged;
@@ -239,10 +246,12 @@ class Recovery {
     // Were a cut lost with the power, batches of before would stand behind those written after it. What a killed process
     // leaves torn was never whole, so there the flush can be spared.
     const isSynced = args.isSynced || (this.bytesCut > 0 && args.writtenOffset < 0);
+    // Whoever vouches for the batches vouches for these: the next recovery may not replay so far back.
+    for (const { aborted } of this.abortedAnew) tools.disk.sync(tools.files.use(aborted.file.handle));
     for (const segment of this.segments) {
       if (isSynced) tools.disk.sync(tools.files.use(segment.log));
       segment.close(false);
     }
-    if (isSynced || this.segmentsRemoved > 0) tools.disk.syncFolder(args.folder);
+    if (isSynced || this.segmentsRemoved > 0 || this.abortedAnew.length > 0) tools.disk.syncFolder(args.folder);
   }
 }

@@ -99,6 +99,24 @@ export class SegmentList {
     }
   }
 
+  /** Segments, none of them active or unflushed, make room for the one that compaction made of them. Throws Fault. */
+  retireForSwap(index: number, count: number, delayMs: number): void {
+    assert(index + count < this.items.length, 'the active segment is not compacted');
+    const first = this.items[index]!;
+    for (let step = 0; step < count; step++) {
+      const segment = this.items[index + step]!;
+      assert(!segment.isUnsynced, 'what is compacted was flushed');
+      segment.retireForSwap(delayMs, segment === first);
+    }
+    this.items.splice(index, count);
+  }
+
+  insert(index: number, segment: Segment): void {
+    const next = this.items[index];
+    assert(next === undefined || segment.baseOffset < next.baseOffset, 'segments lie in the order of their offsets');
+    this.items.splice(index, 0, segment);
+  }
+
   /**
    * Cuts off the batch that holds the offset and all behind it; returns the next offset. When nothing from `start` on is
    * left, the log starts anew, at its start or at the offset if that is earlier.

@@ -17,6 +17,8 @@ import {
   LOG_SUFFIX,
   offsetName,
   SEGMENT_SUFFIXES,
+  SNAPSHOT_SUFFIX,
+  SWAP_SUFFIXES,
   TIME_INDEX_SUFFIX,
 } from './file-names.ts';
 import { OFFSET_ENTRY_BYTES, OffsetIndex } from './offset-index.ts';
@@ -37,7 +39,9 @@ export class Segment {
   /** Its log let go of it; the descriptor goes when the last lease comes back. */
   isClosed = false;
   private readonly tools: StorageTools;
+  readonly folder: string;
   private readonly pathStem: string;
+  private readonly ending: string;
   private readonly createdMs: number;
   private offsetIndex: OffsetIndex | null = null;
   private timeIndex: TimeIndex | null = null;
@@ -47,18 +51,35 @@ export class Segment {
   private maxTimestampOffsetNow = UNKNOWN;
   private firstTimestampNow = UNKNOWN;
 
-  constructor(tools: StorageTools, folder: string, baseOffset: number, sizeBytes: number, createdMs: number) {
+  /** `ending` is added to the names of all its files. */
+  constructor(
+    tools: StorageTools,
+    folder: string,
+    baseOffset: number,
+    sizeBytes: number,
+    createdMs: number,
+    ending = '',
+  ) {
     this.tools = tools;
+    this.folder = folder;
+    this.ending = ending;
     this.baseOffset = baseOffset;
     this.sizeBytes = sizeBytes;
     this.createdMs = createdMs;
     this.pathStem = `${folder}/${offsetName(baseOffset)}`;
-    this.log = new FileHandle(this.pathStem + LOG_SUFFIX);
+    this.log = new FileHandle(this.path(LOG_SUFFIX));
   }
 
   /** Makes the files of an empty segment. Throws Fault, with nothing left behind. */
-  static create(tools: StorageTools, folder: string, baseOffset: number, reserveBytes: number, nowMs: number): Segment {
-    const segment = new Segment(tools, folder, baseOffset, 0, nowMs);
+  static create(
+    tools: StorageTools,
+    folder: string,
+    baseOffset: number,
+    reserveBytes: number,
+    nowMs: number,
+    ending = '',
+  ): Segment {
+    const segment = new Segment(tools, folder, baseOffset, 0, nowMs, ending);
     try {
       segment.makeFiles(reserveBytes);
     } catch (error) {
@@ -74,8 +95,8 @@ export class Segment {
     const fd = tools.files.create(this.log);
     tools.disk.truncate(fd, 0);
     if (reserveBytes > 0) tools.disk.reserve(fd, 0, reserveBytes);
-    const offsets = new FileHandle(this.pathStem + INDEX_SUFFIX);
-    const times = new FileHandle(this.pathStem + TIME_INDEX_SUFFIX);
+    const offsets = new FileHandle(this.path(INDEX_SUFFIX));
+    const times = new FileHandle(this.path(TIME_INDEX_SUFFIX));
     this.offsetIndex = new OffsetIndex(tools, offsets, baseOffset, 0);
     this.timeIndex = new TimeIndex(tools, times, baseOffset, 0);
     tools.disk.truncate(tools.files.create(offsets), 0);
@@ -90,7 +111,7 @@ export class Segment {
     this.close(false);
     for (const suffix of [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX]) {
       try {
-        if (disk.stat(this.pathStem + suffix) !== null) disk.remove(this.pathStem + suffix);
+        if (disk.stat(this.path(suffix)) !== null) disk.remove(this.path(suffix));
       } catch (error) {
         if (!isFault(error)) throw error;
         this.tools.logger.warn(error.message);
@@ -100,7 +121,7 @@ export class Segment {
 
   get offsets(): OffsetIndex {
     if (this.offsetIndex === null) {
-      const handle = new FileHandle(this.pathStem + INDEX_SUFFIX);
+      const handle = new FileHandle(this.path(INDEX_SUFFIX));
       const index = new OffsetIndex(
         this.tools,
         handle,
@@ -120,7 +141,7 @@ export class Segment {
 
   get times(): TimeIndex {
     if (this.timeIndex === null) {
-      const handle = new FileHandle(this.pathStem + TIME_INDEX_SUFFIX);
+      const handle = new FileHandle(this.path(TIME_INDEX_SUFFIX));
       const index = new TimeIndex(this.tools, handle, this.baseOffset, this.openIndexFile(handle, TIME_ENTRY_BYTES));
       index.trimZeros();
       if (!index.readLast()) {
@@ -135,7 +156,7 @@ export class Segment {
 
   get aborted(): AbortedIndex {
     if (this.abortedIndex === null) {
-      const handle = new FileHandle(this.pathStem + ABORTED_SUFFIX);
+      const handle = new FileHandle(this.path(ABORTED_SUFFIX));
       const stat = this.tools.disk.stat(handle.path);
       this.abortedIndex = new AbortedIndex(this.tools, handle, stat === null ? -1 : stat.sizeBytes);
     }
@@ -157,6 +178,20 @@ export class Segment {
   get newestMs(): number {
     if (this.maxTimestamp >= 0) return this.maxTimestamp;
     return this.tools.disk.stat(this.log.path)?.modifiedMs ?? this.createdMs;
+  }
+
+  /** The largest timestamp of its first batch; NO_TIMESTAMP without one. */
+  get firstTimestamp(): number {
+    if (this.sizeBytes === 0) return NO_TIMESTAMP;
+    if (this.firstTimestampNow === UNKNOWN) this.readFirstTimestamp();
+    return this.firstTimestampNow;
+  }
+
+  /** Bytes of the larger of its index files, which is not opened for that. */
+  get indexBytes(): number {
+    if (this.offsetIndex !== null)
+      return Math.max(this.offsetIndex.file.sizeBytes, this.timeIndex?.file.sizeBytes ?? 0);
+    return this.tools.disk.stat(this.path(INDEX_SUFFIX))?.sizeBytes ?? 0;
   }
 
   /** Age that counts for rolling: by record time when there is a record with one, else by the clock. */
@@ -261,17 +296,29 @@ export class Segment {
     // The batches first: index files without their log are swept away when the folder is opened the next time.
     const disk = this.tools.disk;
     for (const suffix of SEGMENT_SUFFIXES) {
-      const path = this.pathStem + suffix;
+      const path = this.path(suffix);
       if (suffix === LOG_SUFFIX || disk.stat(path) !== null) disk.remove(path);
     }
   }
 
   /** Takes the files out of the log under another name; they go when nobody reads them any more. Throws Fault. */
   retire(delayMs: number): void {
+    this.renameAway(SEGMENT_SUFFIXES, delayMs);
+  }
+
+  /**
+   * The same where a compacted segment takes its place. The batches go last: as long as they are there, index files of
+   * this name are theirs and not the new segment's. The producers' snapshot stays good for a segment of the same name.
+   */
+  retireForSwap(delayMs: number, keepsSnapshot: boolean): void {
+    this.renameAway([...(keepsSnapshot ? [] : [SNAPSHOT_SUFFIX]), ...SWAP_SUFFIXES], delayMs);
+  }
+
+  private renameAway(suffixes: readonly string[], delayMs: number): void {
     const { disk, removed } = this.tools;
     const paths: string[] = [];
-    for (const suffix of SEGMENT_SUFFIXES) {
-      const path = this.pathStem + suffix;
+    for (const suffix of suffixes) {
+      const path = this.path(suffix);
       try {
         if (suffix !== LOG_SUFFIX && disk.stat(path) === null) continue;
         disk.rename(path, path + DELETED_ENDING);
@@ -307,6 +354,10 @@ export class Segment {
         this.maxTimestampOffsetNow = walk.lastOffset;
       }
     }
+  }
+
+  private path(suffix: string): string {
+    return this.pathStem + suffix + this.ending;
   }
 
   private walkTo(offset: number, from: number): number {

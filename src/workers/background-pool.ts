@@ -1,14 +1,20 @@
 /**
- * The background pool: recovery scans and the re-encoding of large batches, outside of every role's turn. Piscina is
+ * The background pool: recovery scans, the re-encoding of large batches and compaction, outside of every role's turn. Piscina is
  * loaded at the first task, since most runs of a broker never need one and start-up should not pay for it.
  */
 import type { Piscina } from 'piscina';
+import { Fault } from '../base/fault.ts';
 import type { LogLevel } from '../base/logger.ts';
+import type { GroupCleaned, MapBuilt } from '../storage/compaction.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
-import type { RecodeTask, RecoverTask } from './background-tasks.ts';
+import type { CleanGroupTask, MapTask, RecodeTask, RecoverTask, TaskOutcome } from './background-tasks.ts';
+import type { CleanerBudget } from './cleaner-pace.ts';
+import type { CleaningWork } from './log-cleaner.ts';
 
 export interface BackgroundPoolParts {
   readonly threadsMax: number;
+  /** log.cleaner.threads */
+  readonly cleanerThreads: number;
   readonly usesNative: boolean;
   readonly logLevel: LogLevel;
 }
@@ -18,6 +24,7 @@ const IDLE_MS = 5000;
 export class BackgroundPool {
   private readonly parts: BackgroundPoolParts;
   private pool: Promise<Piscina> | null = null;
+  private cleaningPool: Promise<Piscina> | null = null;
 
   constructor(parts: BackgroundPoolParts) {
     this.parts = parts;
@@ -36,18 +43,48 @@ export class BackgroundPool {
     });
   }
 
+  /** How a compaction's work is done, within the budget of the moment. */
+  cleaning(budget: () => CleanerBudget): CleaningWork {
+    const { usesNative, logLevel } = this.parts;
+    return {
+      buildMap: async (plan, wishes) => {
+        const task: MapTask = { plan, wishes, budget: budget(), usesNative, logLevel };
+        const pool = await this.loadCleaning();
+        return resultOf<MapBuilt>(await pool.run(task, { name: 'buildOffsetMap' }));
+      },
+      cleanGroup: async (group) => {
+        const task: CleanGroupTask = { group, budget: budget(), usesNative, logLevel };
+        const pool = await this.loadCleaning();
+        return resultOf<GroupCleaned>(await pool.run(task, { name: 'cleanSegments' }));
+      },
+    };
+  }
+
+  /** Ends compactions, at whatever point; what they have written is swept away at the next start. */
+  async endCleaning(): Promise<void> {
+    if (this.cleaningPool !== null) await (await this.cleaningPool).destroy();
+    this.cleaningPool = null;
+  }
+
   async close(): Promise<void> {
+    await this.endCleaning();
     if (this.pool === null) return;
     await (await this.pool).destroy();
     this.pool = null;
   }
 
   private load(): Promise<Piscina> {
-    this.pool ??= this.create();
+    this.pool ??= this.create(this.parts.threadsMax);
     return this.pool;
   }
 
-  private async create(): Promise<Piscina> {
+  /** Threads of their own: their priority is low for good, and what clients wait for must not stand behind them. */
+  private loadCleaning(): Promise<Piscina> {
+    this.cleaningPool ??= this.create(this.parts.cleanerThreads);
+    return this.cleaningPool;
+  }
+
+  private async create(maxThreads: number): Promise<Piscina> {
     const { Piscina } = await import('piscina');
     return new Piscina({
       filename: new URL(
@@ -55,8 +92,13 @@ export class BackgroundPool {
         import.meta.url,
       ).href,
       minThreads: 0,
-      maxThreads: this.parts.threadsMax,
+      maxThreads,
       idleTimeout: IDLE_MS,
     });
   }
+}
+
+function resultOf<T>(outcome: TaskOutcome<T>): T {
+  if (outcome.kind === 'done') return outcome.result;
+  throw new Fault(outcome.code, outcome.message);
 }

@@ -1,12 +1,35 @@
 /** What the background pool is asked to do, in values that can be posted to its threads. */
+import type { FaultCode } from '../base/fault.ts';
 import type { LogLevel } from '../base/logger.ts';
+import type { CleaningPlan, GroupTask, MapWishes } from '../storage/compaction.ts';
 import type { RecoveryArgs } from '../storage/recovery.ts';
+import type { CleanerBudget } from './cleaner-pace.ts';
 
 export interface RecoverTask {
   readonly args: RecoveryArgs;
   readonly usesNative: boolean;
   readonly logLevel: LogLevel;
 }
+
+export interface MapTask {
+  readonly plan: CleaningPlan;
+  readonly wishes: MapWishes;
+  readonly budget: CleanerBudget;
+  readonly usesNative: boolean;
+  readonly logLevel: LogLevel;
+}
+
+export interface CleanGroupTask {
+  readonly group: GroupTask;
+  readonly budget: CleanerBudget;
+  readonly usesNative: boolean;
+  readonly logLevel: LogLevel;
+}
+
+/** An error that crosses threads keeps its message, not its code. */
+export type TaskOutcome<T> =
+  | { readonly kind: 'done'; readonly result: T }
+  | { readonly kind: 'fault'; readonly code: FaultCode; readonly message: string };
 
 export interface RecodeTask {
   readonly batch: Uint8Array;

@@ -29,6 +29,7 @@ export class Checkpoints {
   private deviceDueMs = 0;
   private lastWritten = '';
   private lastStarts = '';
+  private lastCleaned = '';
 
   constructor(parts: CheckpointsParts) {
     this.parts = parts;
@@ -74,9 +75,13 @@ export class Checkpoints {
     const starts = reports.map((report) => `${report.slot}:${report.logStart}`).join();
     const hasMoved = starts !== this.lastStarts;
     this.lastStarts = starts;
+    const cleaned = reports.map((report) => `${report.slot}:${report.cleanedOffset}`).join();
+    const isCleaned = cleaned !== this.lastCleaned;
+    this.lastCleaned = cleaned;
     const nowMs = Date.now();
     if (nowMs < this.deviceDueMs) {
       if (hasMoved) directory.saveLogStarts(rows);
+      if (isCleaned) directory.saveCleaned(rows);
       return;
     }
     this.deviceDueMs = nowMs + everyMs;
@@ -88,8 +93,9 @@ export class Checkpoints {
     for (const report of reports) {
       const placed = this.parts.host.open.get(report.slot);
       if (placed === undefined) continue;
-      const { recoveryPoint, logStart, high, end } = report;
-      rows.push({ topic: placed.topic, partition: placed.partition, recoveryPoint, logStart, high, end });
+      const { recoveryPoint, logStart, high, end, cleanedOffset } = report;
+      const { topic, partition } = placed;
+      rows.push({ topic, partition, recoveryPoint, logStart, high, end, cleanedOffset });
     }
     return rows;
   }

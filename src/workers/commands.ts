@@ -2,6 +2,8 @@
  * What main tells a partition worker, and what comes back: objects through the mailbox, a handful a second at most.
  * Several partitions travel in one command, so that starting with thousands of them costs a few messages.
  */
+import type { CleaningPlan, GroupCleaned } from '../storage/compaction.ts';
+import type { Cleanable } from '../storage/log-cleaning.ts';
 import type { LogSettings } from '../storage/log-settings.ts';
 import type { ProducerFacts } from '../storage/producer-entry.ts';
 
@@ -23,6 +25,8 @@ export interface PartitionOpening {
   readonly logStartOffset: number;
   /** Bytes up to this offset were written under the boot that still runs; -1 when nobody vouches for that. */
   readonly writtenOffset: number;
+  /** Up to there the log was compacted. */
+  readonly cleanedOffset: number;
 }
 
 export type WorkerCommand =
@@ -33,7 +37,34 @@ export type WorkerCommand =
   | { readonly kind: 'report'; readonly id: number }
   | { readonly kind: 'producers'; readonly id: number; readonly slot: number }
   | { readonly kind: 'stop'; readonly id: number }
+  | CleaningCommand
   | { readonly kind: 'recoded'; readonly ticket: number; readonly bytes: Uint8Array | null };
+
+/** Compaction: see `log-cleaner`. */
+export type CleaningCommand =
+  | { readonly kind: 'cleanables'; readonly id: number }
+  | { readonly kind: 'begin-cleaning'; readonly id: number; readonly slot: number }
+  | {
+      readonly kind: 'swap-cleaned';
+      readonly id: number;
+      readonly slot: number;
+      readonly partitionName: string;
+      readonly cleaned: GroupCleaned;
+    }
+  | {
+      readonly kind: 'end-cleaning';
+      readonly id: number;
+      readonly slot: number;
+      readonly partitionName: string;
+      /** -1: given up. */
+      readonly endOffset: number;
+    };
+
+export interface CleanableLog extends Cleanable {
+  readonly slot: number;
+  readonly partitionName: string;
+  readonly dirtyRatioMin: number;
+}
 
 /** Everything before the offset shall go; -1 is the high watermark. */
 export interface StartWish {
@@ -57,6 +88,7 @@ export interface PartitionReport {
   readonly high: number;
   readonly end: number;
   readonly sizeBytes: number;
+  readonly cleanedOffset: number;
   /** Closed well: everything is on the device and written down. */
   readonly isClean: boolean;
 }
@@ -74,6 +106,9 @@ export type WorkerReply =
   | { readonly kind: 'starts-moved'; readonly id: number; readonly rows: readonly StartMoved[] }
   /** Null: the partition is not here. */
   | { readonly kind: 'producers'; readonly id: number; readonly producers: readonly ProducerFacts[] | null }
+  | { readonly kind: 'cleanables'; readonly id: number; readonly rows: readonly CleanableLog[] }
+  | { readonly kind: 'cleaning-plan'; readonly id: number; readonly plan: CleaningPlan | null }
+  | { readonly kind: 'swapped'; readonly id: number; readonly isDone: boolean }
   | { readonly kind: 'report'; readonly id: number; readonly rows: readonly PartitionReport[] }
   | {
       readonly kind: 'recode';

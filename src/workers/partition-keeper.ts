@@ -21,6 +21,7 @@ import type {
   WorkerReply,
 } from './commands.ts';
 import type { Housekeeping } from './housekeeping.ts';
+import type { LogCleanings } from './log-cleanings.ts';
 import type { Mailbox } from './mailbox.ts';
 import { OwnedPartition, type PartitionTable } from './partition-table.ts';
 import type { Receipts } from './receipts.ts';
@@ -34,6 +35,7 @@ export interface PartitionKeeperParts {
   readonly board: Board;
   readonly gate: AckGate;
   readonly housekeeping: Housekeeping;
+  readonly cleanings: LogCleanings;
   readonly recoder: Recoder;
   readonly receipts: readonly Receipts[];
   readonly logger: Logger;
@@ -114,6 +116,12 @@ export class PartitionKeeper {
       }
       case 'stop':
         this.stopId = command.id;
+        break;
+      case 'cleanables':
+      case 'begin-cleaning':
+      case 'swap-cleaned':
+      case 'end-cleaning':
+        this.parts.cleanings.handle(command, nowMs);
         break;
       case 'recoded':
         this.parts.recoder.finished(command.ticket, command.bytes);
@@ -254,6 +262,7 @@ function rowOf(partition: OwnedPartition): PartitionReport {
     high: marks.high,
     end: marks.end,
     sizeBytes: log.totalBytes,
+    cleanedOffset: log.cleaning.cleanedOffset,
     isClean: false,
   };
 }

@@ -11,6 +11,7 @@ import { AckGate } from './ack-gate.ts';
 import type { WorkerReply } from './commands.ts';
 import { Housekeeping, type HousekeepingSettings } from './housekeeping.ts';
 import type { LaneEnd } from './lane.ts';
+import { LogCleanings } from './log-cleanings.ts';
 import { LogFlushes } from './log-flushes.ts';
 import { LogReads } from './log-reads.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -77,6 +78,7 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
     board,
     gate,
     housekeeping,
+    cleanings: new LogCleanings({ table, reply, logger }),
     recoder,
     receipts,
     logger,

@@ -38,7 +38,7 @@ export interface WorkerHostParts {
   readonly uniqueHex: () => string;
 }
 
-const NO_VOUCHERS: PartitionVouchers = { recoveryPoint: 0, logStartOffset: 0, writtenOffset: -1 };
+const NO_VOUCHERS: PartitionVouchers = { recoveryPoint: 0, logStartOffset: 0, writtenOffset: -1, cleanedOffset: 0 };
 const OPEN_WAIT_MS = 600_000;
 const CLOSE_WAIT_MS = 30_000;
 const CONFIGURE_WAIT_MS = 30_000;
@@ -164,6 +164,7 @@ export class WorkerHost {
       recoveryPoint: vouchers.recoveryPoint,
       logStartOffset: vouchers.logStartOffset,
       writtenOffset: -1,
+      cleanedOffset: vouchers.cleanedOffset,
     };
     if (partition.isNew || isClean) return opening;
     try {
@@ -174,6 +175,7 @@ export class WorkerHost {
         writtenOffset: vouchers.writtenOffset,
         indexIntervalBytes: settings.indexIntervalBytes,
         isCompacted: settings.isCompacted,
+        cleanedOffset: vouchers.cleanedOffset,
         isSynced: settings.isSyncedBeforeAck,
         nowMs: Date.now(),
       });

@@ -4,9 +4,11 @@
  */
 import { must } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
+import type { CleaningPlan, GroupCleaned } from '../storage/compaction.ts';
 import type { LogSettings } from '../storage/log-settings.ts';
 import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type {
+  CleanableLog,
   PartitionOpening,
   PartitionOutcome,
   PartitionReport,
@@ -61,6 +63,37 @@ export class WorkerPost {
     const reply = await this.ask((id) => ({ kind: 'producers', id, slot }), 'for the producers of a partition', waitMs);
     if (reply.kind === 'producers') return reply.producers;
     throw new Fault('PB_THREAD', `a worker answered "${reply.kind}" where producers were due`);
+  }
+
+  async cleanables(waitMs: number): Promise<readonly CleanableLog[]> {
+    const reply = await this.ask((id) => ({ kind: 'cleanables', id }), 'what is worth compacting', waitMs);
+    if (reply.kind === 'cleanables') return reply.rows;
+    throw new Fault('PB_THREAD', `a worker answered "${reply.kind}" where dirty logs were due`);
+  }
+
+  /** Null: there is nothing to compact any more. */
+  async beginCleaning(slot: number, waitMs: number): Promise<CleaningPlan | null> {
+    const reply = await this.ask((id) => ({ kind: 'begin-cleaning', id, slot }), 'to plan a compaction', waitMs);
+    if (reply.kind === 'cleaning-plan') return reply.plan;
+    throw new Fault('PB_THREAD', `a worker answered "${reply.kind}" where a plan was due`);
+  }
+
+  /** False: the segments are no longer what the compacted one was made of. */
+  async swapCleaned(slot: number, partitionName: string, cleaned: GroupCleaned, waitMs: number): Promise<boolean> {
+    const reply = await this.ask(
+      (id) => ({ kind: 'swap-cleaned', id, slot, partitionName, cleaned }),
+      'to put a compacted segment in place',
+      waitMs,
+    );
+    return reply.kind === 'swapped' && reply.isDone;
+  }
+
+  async endCleaning(slot: number, partitionName: string, endOffset: number, waitMs: number): Promise<void> {
+    await this.ask(
+      (id) => ({ kind: 'end-cleaning', id, slot, partitionName, endOffset }),
+      'to end a compaction',
+      waitMs,
+    );
   }
 
   async report(waitMs: number): Promise<readonly PartitionReport[]> {

@@ -18,18 +18,28 @@ function codeOf(action: () => unknown): string {
 }
 
 describe('a data folder', () => {
-  const row = { topic: 'orders', partition: 0, recoveryPoint: 5, logStart: 2, high: 8, end: 9 };
+  const row = { topic: 'orders', partition: 0, recoveryPoint: 5, logStart: 2, high: 8, end: 9, cleanedOffset: 4 };
 
   it('hands the checkpoints of the last run on, written offsets only under the same boot', () => {
     const disk = new FakeDisk();
     const first = new LogDirectory(disk, 'data');
     first.open('boot-1');
-    expect(first.vouchersOf('orders', 0)).toEqual({ recoveryPoint: 0, logStartOffset: 0, writtenOffset: -1 });
+    expect(first.vouchersOf('orders', 0)).toEqual({
+      recoveryPoint: 0,
+      logStartOffset: 0,
+      writtenOffset: -1,
+      cleanedOffset: 0,
+    });
     first.saveCheckpoints([row]);
     first.saveWritten('boot-1', [row]);
     const second = new LogDirectory(disk, 'data');
     second.open('boot-1');
-    expect(second.vouchersOf('orders', 0)).toEqual({ recoveryPoint: 5, logStartOffset: 2, writtenOffset: 9 });
+    expect(second.vouchersOf('orders', 0)).toEqual({
+      recoveryPoint: 5,
+      logStartOffset: 2,
+      writtenOffset: 9,
+      cleanedOffset: 4,
+    });
     const third = new LogDirectory(disk, 'data');
     third.open('boot-2');
     expect(third.vouchersOf('orders', 0).writtenOffset).toBe(-1);

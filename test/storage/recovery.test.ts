@@ -12,6 +12,7 @@ const ARGS = {
   writtenOffset: -1,
   indexIntervalBytes: 200,
   isCompacted: false,
+  cleanedOffset: 0,
   isSynced: false,
   nowMs: NOW_MS,
 };

@@ -51,6 +51,7 @@ export function open(tools: StorageTools, parts: Partial<OpenLogParts> = {}): Lo
     recoveryPoint: 0,
     logStartOffset: 0,
     writtenOffset: -1,
+    cleanedOffset: 0,
     nowMs: NOW_MS,
     ...parts,
   });

@@ -33,13 +33,16 @@ import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
 import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
+import { buildMap, type CleaningHelp, cleanGroup } from '../../src/storage/compaction.ts';
 import { findPartitions } from '../../src/storage/found-folders.ts';
 import { LogDirectory, type PartitionCheckpoint } from '../../src/storage/log-directory.ts';
 import { recoverPartition } from '../../src/storage/recovery.ts';
 import { StorageTools } from '../../src/storage/storage-tools.ts';
+import { cleanerSettingsOf } from '../../src/workers/cleaner-settings.ts';
 import type { PartitionReport, WorkerReply } from '../../src/workers/commands.ts';
 import { DiskAide } from '../../src/workers/disk-aide.ts';
 import { createLaneMemory, frontEnd, type LaneEnd, workerEnd } from '../../src/workers/lane.ts';
+import { LogCleaner } from '../../src/workers/log-cleaner.ts';
 import { Mailbox, MailSender } from '../../src/workers/mailbox.ts';
 import { PartitionPort } from '../../src/workers/partition-port.ts';
 import { type AssembledWorker, assembleWorker } from '../../src/workers/worker-assembly.ts';
@@ -119,6 +122,7 @@ export class BrokerInOneThread {
   private readonly channels: MessageChannel[] = [];
   private readonly host: WorkerHost;
   private readonly controller: Controller;
+  private readonly cleaner: LogCleaner;
   private readonly logger: Logger;
 
   static async start(world: SimulatedWorld, options: BrokerOptions = {}): Promise<BrokerInOneThread> {
@@ -159,6 +163,7 @@ export class BrokerInOneThread {
     const aideLanes: LaneEnd[] = [];
     for (let index = 0; index < workers; index++) this.addWorker(index, options, lanes, aideLanes);
     this.aide = new DiskAide(aideLanes, disk);
+    this.cleaner = this.createCleaner();
     this.host = this.createHost();
     this.controller = new Controller({
       store: world.store,
@@ -274,6 +279,13 @@ export class BrokerInOneThread {
     return done;
   }
 
+  /** As main does every so often: compacts the dirtiest log until none is worth it. Returns how many it took. */
+  async compactLogs(): Promise<number> {
+    let count = 0;
+    while (await this.driven(this.cleaner.pass())) count += 1;
+    return count;
+  }
+
   /** As main does every few seconds: how far the logs are written, and how far flushed. */
   async writeCheckpoints(): Promise<void> {
     const reports = await this.driven(Promise.all(this.posts.map((post) => post.report(REPORT_WAIT_MS))));
@@ -352,6 +364,23 @@ export class BrokerInOneThread {
         },
       }),
     );
+  }
+
+  private createCleaner(): LogCleaner {
+    const { disk } = this.world;
+    const parts = { disk, crc: crc32cInTypeScript, logger: this.logger, filesOpenMax: FILES_OPEN_MAX };
+    const tools = new StorageTools(parts);
+    const help: CleaningHelp = { pace: () => {}, memoryOf: (bytes) => ({ ...batchMemoryOver(bytes), address: 0 }) };
+    return new LogCleaner({
+      posts: this.posts,
+      work: {
+        buildMap: (plan, wishes) => Promise.resolve(buildMap(tools, plan, wishes, help)),
+        cleanGroup: (task) => Promise.resolve(cleanGroup(tools, structuredClone(task), help)),
+      },
+      settings: () => cleanerSettingsOf(this.controller.config.values),
+      randomBytes: (count) => this.world.randomBytes(count),
+      logger: this.logger,
+    });
   }
 
   private createHost(): WorkerHost {

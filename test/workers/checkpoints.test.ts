@@ -59,6 +59,7 @@ const row = (slot: number, more: Partial<PartitionReport> = {}): PartitionReport
   high: 30,
   end: 40,
   sizeBytes: 0,
+  cleanedOffset: 0,
   isClean: true,
   ...more,
 });
@@ -69,7 +70,12 @@ describe('checkpoints', () => {
     rows.push(row(0), row(1, { end: 50, recoveryPoint: 20 }));
     checkpoints.start();
     await vi.advanceTimersByTimeAsync(3500);
-    expect(reread('boot').vouchersOf('orders', 0)).toEqual({ recoveryPoint: 10, logStartOffset: 2, writtenOffset: 40 });
+    expect(reread('boot').vouchersOf('orders', 0)).toEqual({
+      recoveryPoint: 10,
+      logStartOffset: 2,
+      writtenOffset: 40,
+      cleanedOffset: 0,
+    });
     expect(reread('another').vouchersOf('orders', 0).writtenOffset).toBe(-1);
     rows.splice(0, 2, row(0, { end: 80, recoveryPoint: 70 }), row(1, { end: 50, recoveryPoint: 20 }));
     await vi.advanceTimersByTimeAsync(3000);

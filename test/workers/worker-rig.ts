@@ -168,6 +168,7 @@ export class WorkerRig {
       recoveryPoint: 0,
       logStartOffset: 0,
       writtenOffset: -1,
+      cleanedOffset: 0,
       ...more,
     };
     this.command((id) => ({ kind: 'open', id, partitions: [opening] }));

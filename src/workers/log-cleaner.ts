@@ -1,0 +1,162 @@
+/**
+ * Compaction as a whole, on main: asks the workers which logs are dirty, takes the dirtiest, has its offset map and its
+ * segments made in the background, and has the owner put each segment in place. One log at a time for each of
+ * `log.cleaner.threads`. The workers go on serving the log meanwhile; nothing here touches a file.
+ *
+ *   a log is taken when its dirty share is above min.cleanable.dirty.ratio, or a record in it waits for longer than
+ *   max.compaction.lag.ms; of several the one with the largest share
+ */
+import { type Fault, type FaultCode, isFault } from '../base/fault.ts';
+import type { Logger } from '../base/logger.ts';
+import { NO_TRANSACTIONS, type TransactionsState } from '../storage/cleaned-transactions.ts';
+import type { CleaningPlan, GroupCleaned, GroupTask, MapBuilt, MapWishes } from '../storage/compaction.ts';
+import type { CleanableLog } from './commands.ts';
+import type { WorkerPost } from './worker-post.ts';
+
+/** Where the work is done: the background pool, or the test itself. They throw Fault. */
+export interface CleaningWork {
+  buildMap(plan: CleaningPlan, wishes: MapWishes): Promise<MapBuilt>;
+  cleanGroup(task: GroupTask): Promise<GroupCleaned>;
+}
+
+/** From the broker's settings as they are at the moment. */
+export interface CleanerSettings {
+  readonly isEnabled: boolean;
+  readonly threads: number;
+  readonly mapBytesMax: number;
+  readonly loadFactor: number;
+  readonly backoffMs: number;
+  /** Stays free on the disk whatever compaction writes. */
+  readonly reserveBytes: number;
+}
+
+export interface LogCleanerParts {
+  readonly posts: readonly WorkerPost[];
+  readonly work: CleaningWork;
+  readonly settings: () => CleanerSettings;
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly logger: Logger;
+}
+
+interface Candidate extends CleanableLog {
+  readonly post: WorkerPost;
+}
+
+const ANSWER_WAIT_MS = 30_000;
+/** What does not pass by itself: the log is left alone until the broker is started again. */
+const LASTING: readonly FaultCode[] = ['PB_DATA_DAMAGED', 'PB_PROTOCOL', 'PB_LIMIT'];
+
+export class LogCleaner {
+  private readonly parts: LogCleanerParts;
+  private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly underWay = new Set<Promise<void>>();
+  private readonly uncleanable = new Set<string>();
+  private isStopping = false;
+
+  constructor(parts: LogCleanerParts) {
+    this.parts = parts;
+  }
+
+  start(): void {
+    const { threads, backoffMs } = this.parts.settings();
+    for (let index = 0; index < threads; index++) this.schedule(backoffMs);
+  }
+
+  /** What is under way is given up; the caller ends the background tasks. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    for (const timer of this.timers) clearTimeout(timer);
+    await Promise.all(this.underWay);
+  }
+
+  /** Compacts the dirtiest log. False when none is worth it. */
+  async pass(): Promise<boolean> {
+    const chosen = this.choose(await this.candidates());
+    if (chosen === null) return false;
+    const plan = await chosen.post.beginCleaning(chosen.slot, ANSWER_WAIT_MS);
+    if (plan === null) return false;
+    const { partitionName } = plan;
+    let endOffset = -1;
+    try {
+      endOffset = await this.clean(chosen, plan);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.complain(partitionName, error);
+      return false;
+    } finally {
+      await chosen.post.endCleaning(chosen.slot, partitionName, endOffset, ANSWER_WAIT_MS);
+    }
+    return endOffset >= 0;
+  }
+
+  private schedule(delayMs: number): void {
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      const run = this.passes().finally(() => this.underWay.delete(run));
+      this.underWay.add(run);
+    }, delayMs);
+    timer.unref();
+    this.timers.add(timer);
+  }
+
+  private async passes(): Promise<void> {
+    const { logger, settings } = this.parts;
+    try {
+      while (!this.isStopping && settings().isEnabled && (await this.pass()));
+    } catch (error) {
+      if (!this.isStopping) logger.warn(`compaction stopped short: ${String(error)}`);
+    }
+    if (!this.isStopping) this.schedule(settings().backoffMs);
+  }
+
+  /** Returns up to where the log is compacted now; -1 when its segments changed meanwhile. */
+  private async clean(chosen: Candidate, plan: CleaningPlan): Promise<number> {
+    const { work, settings, randomBytes, logger } = this.parts;
+    const { mapBytesMax, loadFactor, reserveBytes } = settings();
+    const built = await work.buildMap(plan, { bytesMax: mapBytesMax, loadFactor, secret: randomBytes(16) });
+    let transactions: TransactionsState = NO_TRANSACTIONS;
+    let before = 0;
+    let after = 0;
+    for (const group of built.groups) {
+      if (this.isStopping) return -1;
+      const cleaned: GroupCleaned = await work.cleanGroup({ plan, group, map: built.map, transactions, reserveBytes });
+      transactions = cleaned.transactions;
+      if (!(await chosen.post.swapCleaned(chosen.slot, plan.partitionName, cleaned, ANSWER_WAIT_MS))) return -1;
+      for (const { sizeBytes } of group) before += sizeBytes;
+      after += cleaned.sizeBytes;
+    }
+    logger.info(`${plan.partitionName} was compacted up to offset ${built.endOffset}: ${before} bytes became ${after}`);
+    return built.endOffset;
+  }
+
+  private async candidates(): Promise<Candidate[]> {
+    const { posts } = this.parts;
+    const rows = await Promise.all(posts.map((post) => post.cleanables(ANSWER_WAIT_MS)));
+    return rows.flatMap((ofPost, index) => {
+      const post = posts[index];
+      return post === undefined ? [] : ofPost.map((row) => ({ ...row, post }));
+    });
+  }
+
+  private choose(candidates: readonly Candidate[]): Candidate | null {
+    let best: Candidate | null = null;
+    for (const candidate of candidates) {
+      if (this.uncleanable.has(candidate.partitionName)) continue;
+      const isWorthIt = candidate.isOverdue || dirtyRatio(candidate) > candidate.dirtyRatioMin;
+      if (isWorthIt && (best === null || dirtyRatio(candidate) > dirtyRatio(best))) best = candidate;
+    }
+    return best;
+  }
+
+  private complain(partitionName: string, fault: Fault): void {
+    if (this.isStopping) return;
+    const isLasting = LASTING.includes(fault.code);
+    if (isLasting) this.uncleanable.add(partitionName);
+    const outlook = isLasting ? 'it stays uncompacted until the next start' : 'it is tried again';
+    this.parts.logger.warn(`${partitionName} could not be compacted, ${outlook}: ${fault.message}`);
+  }
+}
+
+function dirtyRatio({ cleanBytes, dirtyBytes }: CleanableLog): number {
+  return dirtyBytes / (cleanBytes + dirtyBytes);
+}

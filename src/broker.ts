@@ -426,6 +426,10 @@ class OpeningDesk implements RequestDesk {
   verify(body: Uint8Array, version: number): Promise<ProduceVerdict> {
     return must(this.plane, 'the doors open after the desk').verifier.verify(body, version);
   }
+
+  connectionClosed(connection: number): void {
+    this.plane?.connectionClosed(connection);
+  }
 }
 
 export interface EmbeddedBrokerOptions {

@@ -3,7 +3,9 @@
  * 3, many from version 4 on, share partitions from version 6 on. A single node keeps everything itself, once the topic for
  * it is there: the first question has it made.
  */
+import { SHARE_STATE_TOPIC } from '../admin/internal-topics.ts';
 import { type Refusal, refuse } from '../admin/refusal.ts';
+import { must } from '../base/assert.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import {
@@ -12,6 +14,7 @@ import {
   KEY_TYPE_SHARE,
   KEY_TYPE_TRANSACTION,
 } from '../protocol/schemas/10-find-coordinator.ts';
+import { parseShareKey } from '../shares/share-key.ts';
 import { addressFor, type ControlContext, defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof findCoordinator>;
@@ -35,8 +38,7 @@ export const findCoordinatorHandler = defineHandler({
   async handle(request, context) {
     const refusal = refusalOfType(request.keyType, context.apiVersion);
     if (refusal !== null) return refused(request, context, refusal);
-    const ready = readyByType[request.keyType];
-    if (ready === undefined) return refused(request, context, notYet);
+    const ready = must(readyByType[request.keyType], 'every known type of coordinator is here');
     const keys = context.apiVersion < MANY_KEYS_SINCE ? [request.key] : request.coordinatorKeys;
     const answers = await Promise.all(keys.map(async (key) => answerOf(key, await ready(key, context), context)));
     return shape(answers, context);
@@ -56,6 +58,11 @@ const readyByType: { readonly [keyType: number]: Ready | undefined } = {
       ? null
       : refuse(code, 'the coordinator of transactions is not available yet; try again');
   },
+  [KEY_TYPE_SHARE]: async (key, { services }) => {
+    if (parseShareKey(key) === null) return refuse(errorCode.INVALID_REQUEST, '');
+    await services.internalTopics.ensure(SHARE_STATE_TOPIC);
+    return null;
+  },
 };
 
 function refusalOfType(keyType: number, apiVersion: number): Refusal | null {
@@ -66,8 +73,6 @@ function refusalOfType(keyType: number, apiVersion: number): Refusal | null {
     `coordinators of the type ${keyType} are not known in version ${apiVersion}`,
   );
 }
-
-const notYet = refuse(errorCode.COORDINATOR_NOT_AVAILABLE, 'this broker does not have share groups yet');
 
 function answerOf(key: string, refusal: Refusal | null, context: ControlContext): Answer {
   if (refusal !== null) {

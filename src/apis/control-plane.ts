@@ -22,6 +22,7 @@ import { consumerSettings } from './consumer-settings.ts';
 import { ControlDesk, controlHandlers } from './control-table.ts';
 import type { ControlServices } from './define.ts';
 import type { ProduceVerifier } from './produce-verifier.ts';
+import { ShareServices } from './share-services.ts';
 import { composeTransactions } from './transaction-plane.ts';
 
 export interface ControlPlaneParts {
@@ -52,7 +53,12 @@ export class ControlPlane {
     const { controller, log, alarms } = parts;
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...parts.dataApis]);
     const internalTopics = new InternalTopics(controller);
-    const groups = this.groupsOf(parts, internalTopics);
+    const shares: ShareServices = new ShareServices({
+      ...parts,
+      internalTopics,
+      coordinator: () => groups.coordinator,
+    });
+    const groups = this.groupsOf(parts, internalTopics, shares);
     const transactions = composeTransactions({ ...parts, internalTopics, groups: groups.coordinator });
     this.verifier = transactions.verifier;
     this.services = {
@@ -62,6 +68,7 @@ export class ControlPlane {
       groups,
       transactions: transactions.coordinator,
       transactionMarkers: transactions.markers,
+      shares,
       ranges: registry.ranges,
       features: parts.features ?? featuresOf(registry.ranges),
       dataFolder: parts.dataFolder,
@@ -80,11 +87,18 @@ export class ControlPlane {
   start(): Promise<void> {
     this.services.groups.coordinator.start();
     this.services.transactions.start();
+    this.services.shares.start();
     return Promise.resolve();
+  }
+
+  /** A client is gone. */
+  connectionClosed(connection: number): void {
+    this.services.shares.sessions.closeConnection(connection);
   }
 
   /** The broker is about to stop: who waits for others (members of a group for each other) is sent away. */
   release(): void {
+    this.services.shares.stop();
     this.services.groups.coordinator.stop();
     this.services.transactions.stop();
   }
@@ -94,7 +108,7 @@ export class ControlPlane {
     return Promise.resolve();
   }
 
-  private groupsOf(parts: ControlPlaneParts, internalTopics: InternalTopics): GroupServices {
+  private groupsOf(parts: ControlPlaneParts, internalTopics: InternalTopics, shares: ShareServices): GroupServices {
     const { controller, alarms } = parts;
     const values = () => controller.config.values;
     return createGroupServices({
@@ -125,6 +139,7 @@ export class ControlPlane {
       topics: new CatalogTopics(controller),
       consumerSettingsOf: (groupId) => consumerSettings(controller, groupId),
       newMemberId: () => memberId(parts.randomBytes),
+      moreProtocols: [shares.groups],
     });
   }
 }

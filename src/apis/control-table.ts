@@ -19,6 +19,7 @@ import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.t
 import { adminHandlers } from './admin-table.ts';
 import type { ConnectionFacts, ControlContext, ControlHandler, ControlServices } from './define.ts';
 import { groupHandlers } from './group-table.ts';
+import { shareHandlers } from './share-table.ts';
 import { transactionHandlers } from './transaction-table.ts';
 
 export const controlHandlers: readonly ControlHandler[] = [
@@ -29,6 +30,7 @@ export const controlHandlers: readonly ControlHandler[] = [
   ...adminHandlers,
   ...groupHandlers,
   ...transactionHandlers,
+  ...shareHandlers,
 ];
 
 export interface ControlDeskParts {

@@ -21,6 +21,7 @@ import type { VersionRange } from '../protocol/registry.ts';
 import { Writer } from '../protocol/writer.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { MarkerWriter } from '../transactions/transaction-markers.ts';
+import type { ShareServices } from './share-services.ts';
 
 export interface ConnectionFacts {
   /** Small number, unique while the connection lives. */
@@ -37,6 +38,7 @@ export interface ControlServices {
   readonly autoCreation: AutoCreation;
   readonly internalTopics: InternalTopics;
   readonly groups: GroupServices;
+  readonly shares: ShareServices;
   readonly transactions: TransactionCoordinator;
   readonly transactionMarkers: MarkerWriter;
   /** What ApiVersions answers: all APIs of the broker, also those the fronts answer themselves. */

@@ -237,6 +237,11 @@ export const ownBrokerSettings = {
       unit: 'replicas',
     },
   ),
+  'share.coordinator.snapshot.update.records.per.snapshot': int(
+    500,
+    'Changes of a share partition that are written one by one before its whole state is written again.',
+    { min: 0, max: 500, unit: 'records', change: 'live' },
+  ),
 
   // ── housekeeping of the data folder ──
   'log.retention.check.interval.ms': long(300_000, 'How often segments are looked at for deletion.', {

@@ -8,6 +8,7 @@ import { ClassicGroups } from './classic-groups.ts';
 import type { ClassicRules } from './classic-rebalance.ts';
 import { ConsumerGroups } from './consumer-groups.ts';
 import { GroupCoordinator, type GroupCoordinatorParts } from './coordinator.ts';
+import type { GroupProtocol } from './group-shard.ts';
 import type { ConsumerGroupSettings } from './group-world.ts';
 import { MemberDesk } from './member-desk.ts';
 import { OffsetDesk } from './offset-desk.ts';
@@ -21,6 +22,8 @@ export interface GroupServicesParts extends Omit<GroupCoordinatorParts, 'protoco
   readonly consumerSettingsOf: (groupId: string) => ConsumerGroupSettings;
   /** An id for a member of a consumer group. */
   readonly newMemberId: () => string;
+  /** Protocols that are built elsewhere. */
+  readonly moreProtocols: readonly GroupProtocol[];
 }
 
 export interface GroupServices {
@@ -52,7 +55,7 @@ export function createGroupServices(parts: GroupServicesParts): GroupServices {
   // In the order in which they learn of a loaded shard: the desk makes groups for offsets that have none.
   const coordinator = new GroupCoordinator({
     ...parts,
-    protocols: [classic, consumer, offsets],
+    protocols: [classic, consumer, ...parts.moreProtocols, offsets],
     onTopicsChanged: () => {
       topics.changed();
       consumer.topicsChanged();

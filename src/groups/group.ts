@@ -4,5 +4,6 @@
  */
 import type { ClassicGroup } from './classic-group.ts';
 import type { ConsumerGroup } from './consumer-group.ts';
+import type { ShareGroup } from './share-group.ts';
 
-export type Group = ClassicGroup | ConsumerGroup;
+export type Group = ClassicGroup | ConsumerGroup | ShareGroup;

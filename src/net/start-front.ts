@@ -40,6 +40,8 @@ export interface RequestDesk {
   answer(frame: Uint8Array, connection: ConnectionFacts): Promise<Uint8Array | null>;
   /** Whether a Produce may write into its transaction; `body` is read before the first wait. */
   verify(body: Uint8Array, version: number): Promise<ProduceVerdict>;
+  /** It will ask nothing more. */
+  connectionClosed(connection: number): void;
 }
 
 export interface StartFrontParts {
@@ -182,6 +184,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
     onRequest: (frame, connection) => desk.answer(frame, connection),
     onVerify: (body, version) => desk.verify(body, version),
     busyClock: () => performance.now(),
+    onConnectionClosed: (connection) => desk.connectionClosed(connection),
     onFailure: (error) =>
       parts.logger.error(
         `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

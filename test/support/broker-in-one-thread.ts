@@ -434,6 +434,7 @@ export class BrokerInOneThread {
       onVerify: (body, version) => this.plane.verifier.verify(body, version),
       onFailure: (error) => this.failures.push(error),
       busyClock: () => this.readBusyClock(),
+      onConnectionClosed: (connection) => this.plane.connectionClosed(connection),
     });
     const lane = new ControlLane(
       frontEnd(memory, bell()),

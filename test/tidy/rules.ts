@@ -26,6 +26,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   cluster: 6,
   security: 6,
   groups: 7,
+  shares: 7,
   transactions: 7,
   admin: 7,
   apis: 8,

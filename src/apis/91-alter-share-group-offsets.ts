@@ -1,0 +1,76 @@
+/**
+ * AlterShareGroupOffsets, version 0 (KIP-932): sets where a share group without members starts. The group is made if it is
+ * not there. Partitions that do not exist are refused one by one.
+ */
+import { GroupRefusal } from '../groups/group-refusal.ts';
+import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
+import { errorCode } from '../protocol/errors.ts';
+import { ZERO_UUID } from '../protocol/fields.ts';
+import { alterShareGroupOffsets } from '../protocol/schemas/91-alter-share-group-offsets.ts';
+import { defineHandler } from './define.ts';
+import type { ShareServices } from './share-services.ts';
+
+type Wish = ElementOf<RequestOf<typeof alterShareGroupOffsets>['topics']>;
+type Response = ResponseInputOf<typeof alterShareGroupOffsets>;
+
+const UNKNOWN = {
+  errorCode: errorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  errorMessage: 'there is no such partition',
+};
+
+export const alterShareGroupOffsetsHandler = defineHandler({
+  api: alterShareGroupOffsets,
+  access: [
+    { kind: 'guarded', resource: 'group', operation: 'read' },
+    { kind: 'guarded', resource: 'topic', operation: 'read' },
+  ],
+
+  async handle(request, { services }): Promise<Response> {
+    const { shares } = services;
+    try {
+      await shares.groups.alterOffsets(
+        request.groupId,
+        request.topics.flatMap((wish) => startsOf(wish, shares)),
+      );
+      return { errorCode: errorCode.NONE, responses: request.topics.map((wish) => answerOf(wish, shares)) };
+    } catch (error) {
+      if (!(error instanceof GroupRefusal)) throw error;
+      return failed(error.errorCode, error.message);
+    }
+  },
+
+  refuse: (_request, refusal) => failed(refusal.errorCode, refusal.message),
+});
+
+function isThere({ topicName }: Wish, partition: number, { topics }: ShareServices): boolean {
+  const topicId = topics.idOf(topicName);
+  return topicId !== null && partition >= 0 && partition < topics.partitionCountOf(topicId);
+}
+
+function startsOf(wish: Wish, shares: ShareServices) {
+  const topicId = shares.topics.idOf(wish.topicName) ?? ZERO_UUID;
+  return wish.partitions
+    .filter(({ partitionIndex }) => isThere(wish, partitionIndex, shares))
+    .map(({ partitionIndex, startOffset }) => ({
+      topicId,
+      name: wish.topicName,
+      partition: partitionIndex,
+      // Below zero means: where the group's settings say.
+      startOffset: Math.max(-1, startOffset),
+    }));
+}
+
+function answerOf(wish: Wish, shares: ShareServices): ElementOf<Response['responses']> {
+  return {
+    topicName: wish.topicName,
+    topicId: shares.topics.idOf(wish.topicName) ?? ZERO_UUID,
+    partitions: wish.partitions.map(({ partitionIndex }) => ({
+      partitionIndex,
+      ...(isThere(wish, partitionIndex, shares) ? { errorCode: errorCode.NONE } : UNKNOWN),
+    })),
+  };
+}
+
+function failed(code: number, message: string): Response {
+  return { errorCode: code, errorMessage: message === '' ? null : message, responses: [] };
+}

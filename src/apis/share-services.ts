@@ -1,0 +1,179 @@
+/**
+ * Share groups put together: who is in them (`groups/`), what they have of records (`shares/`), and the catalog and the
+ * partitions' data beneath both. Built by the control plane; handlers use what is in here.
+ */
+import { type InternalTopics, SHARE_STATE_TOPIC } from '../admin/internal-topics.ts';
+import type { Alarms } from '../base/alarms.ts';
+import { must } from '../base/assert.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Controller } from '../cluster/controller.ts';
+import { CoordinatorLog } from '../cluster/coordinator-log.ts';
+import { groupValues } from '../config/group-config.ts';
+import type { GroupValues } from '../config/group-settings.ts';
+import { CatalogTopics } from '../groups/catalog-topics.ts';
+import type { GroupCoordinator } from '../groups/coordinator.ts';
+import { ShareGroups } from '../groups/share-groups.ts';
+import type { ShareTopics } from '../groups/share-heartbeat.ts';
+import type { Crc32c } from '../protocol/batch.ts';
+import { LivePartitions } from '../shares/live-partitions.ts';
+import { ShareDelivery } from '../shares/share-delivery.ts';
+import type { ShareKey } from '../shares/share-key.ts';
+import { ShareSessions } from '../shares/share-sessions.ts';
+import { type ShareSettings, shareSettings } from '../shares/share-settings.ts';
+import { ShareStateStore } from '../shares/share-state-store.ts';
+import type { PartitionPort } from '../workers/partition-port.ts';
+
+export interface ShareServicesParts {
+  readonly controller: Controller;
+  readonly port: PartitionPort;
+  readonly crc32c: Crc32c;
+  readonly alarms: Alarms;
+  readonly internalTopics: InternalTopics;
+  readonly log: Logger;
+  /** Built after this, and with it. */
+  readonly coordinator: () => GroupCoordinator;
+}
+
+export interface ShareSummary {
+  readonly startOffset: number;
+  readonly leaderEpoch: number;
+  /** -1: not known. */
+  readonly lag: number;
+}
+
+export class ShareServices {
+  readonly groups: ShareGroups;
+  readonly delivery: ShareDelivery;
+  readonly sessions: ShareSessions;
+  readonly topics: ShareTopics;
+  private readonly parts: ShareServicesParts;
+  private readonly store: ShareStateStore;
+  private readonly partitions: LivePartitions;
+  private readonly valuesOfGroups = new Map<string, CachedValues>();
+  private unsubscribe: (() => void) | null = null;
+
+  constructor(parts: ShareServicesParts) {
+    const { controller, port, alarms, log } = parts;
+    const warn = (message: string): void => log.warn(message);
+    const settingsOf = (groupId: string): ShareSettings => this.settingsOf(groupId);
+    this.parts = parts;
+    this.topics = new CatalogTopics(controller);
+    this.store = createStore(parts);
+    const placeOf = (topicId: string, partition: number) => controller.placesOf(topicId)[partition] ?? null;
+    this.partitions = new LivePartitions({ store: this.store, port, placeOf, settingsOf, alarms, warn });
+    this.delivery = new ShareDelivery({ partitions: this.partitions, port, alarms, warn });
+    this.sessions = new ShareSessions(
+      () => controller.config.values['group.share.max.share.sessions'],
+      ({ groupId, memberId }) => {
+        void this.delivery.release(groupId, memberId).then(() => {
+          if (!this.sessions.hasGroup(groupId)) this.partitions.close(groupId);
+        });
+      },
+    );
+    this.groups = new ShareGroups({
+      alarms,
+      topics: this.topics,
+      rulesOf: (groupId) => rulesOf(this.valuesOf(groupId), controller),
+      states: {
+        begin: async (states) => {
+          for (const state of states) this.partitions.close(state.groupId, [state]);
+          await this.store.begin(states.map((state) => ({ ...state, key: keyOf(state) })));
+        },
+        forget: async (groupId, gone) => {
+          const keys = gone.map((one) => ({ groupId, ...one }));
+          this.partitions.close(groupId, keys);
+          await this.store.forget(keys);
+        },
+      },
+      shardOf: (groupId) => parts.coordinator().shardOf(groupId),
+      warn,
+    });
+  }
+
+  start(): void {
+    this.unsubscribe = this.parts.controller.subscribe((update) => {
+      if (update.kind !== 'topic-gone') return;
+      this.partitions.closeTopic(Buffer.from(update.id).toString('base64url'));
+      for (const shard of this.parts.coordinator().shards) this.groups.topicGone(shard);
+    });
+  }
+
+  /** Fetches that wait are answered. */
+  stop(): void {
+    this.unsubscribe?.();
+    this.sessions.closeAll();
+  }
+
+  settingsOf(groupId: string): ShareSettings {
+    return this.cachedOf(groupId).settings;
+  }
+
+  /** Null: the group has not begun with the partition. Throws Fault. */
+  async summaryOf(key: ShareKey): Promise<ShareSummary | null> {
+    const state = await this.store.read(key);
+    if (state === null) return null;
+    const { startOffset, leaderEpoch, deliveryCompleteCount } = state;
+    const place = this.parts.controller.placesOf(key.topicId)[key.partition];
+    if (startOffset === -1 || place === undefined) return { startOffset, leaderEpoch, lag: -1 };
+    const lag = this.parts.port.board.high(place.slot) - startOffset - Math.max(0, deliveryCompleteCount);
+    return { startOffset, leaderEpoch, lag: Math.max(0, lag) };
+  }
+
+  private valuesOf(groupId: string): GroupValues {
+    return this.cachedOf(groupId).values;
+  }
+
+  /** Settings are asked for at every step of a fetch, and change once in a while. */
+  private cachedOf(groupId: string): CachedValues {
+    const { catalog, config } = this.parts.controller;
+    const overrides = catalog.groupConfigs.get(groupId);
+    // Groups without settings of their own share one entry.
+    const name = overrides === undefined ? '' : groupId;
+    const known = this.valuesOfGroups.get(name);
+    if (known !== undefined && known.overrides === overrides && known.config === config) return known;
+    const values = groupValues(overrides ?? {}, config);
+    const cached = { overrides, config, values, settings: shareSettings(values) };
+    if (this.valuesOfGroups.size >= CACHED_GROUPS_MAX) this.valuesOfGroups.clear();
+    this.valuesOfGroups.set(name, cached);
+    return cached;
+  }
+}
+
+interface CachedValues {
+  readonly overrides: { readonly [key: string]: string } | undefined;
+  readonly config: Controller['config'];
+  readonly values: GroupValues;
+  readonly settings: ShareSettings;
+}
+
+const CACHED_GROUPS_MAX = 1000;
+
+function keyOf({ groupId, topicId, partition }: ShareKey): ShareKey {
+  return { groupId, topicId, partition };
+}
+
+function rulesOf(values: GroupValues, controller: Controller) {
+  return {
+    sessionMs: values['share.session.timeout.ms'],
+    heartbeatMs: values['share.heartbeat.interval.ms'],
+    assignmentIntervalMs: values['share.assignment.interval.ms'],
+    sizeMax: controller.config.values['group.share.max.size'],
+  };
+}
+
+function createStore({ controller, port, crc32c, alarms, internalTopics, log }: ShareServicesParts): ShareStateStore {
+  const nowMs = (): number => Math.floor(alarms.nowMs());
+  return new ShareStateStore({
+    ensureTopic: () => internalTopics.ensure(SHARE_STATE_TOPIC),
+    openLog: (partition) => {
+      const place = must(
+        controller.placeOf(SHARE_STATE_TOPIC, partition),
+        'a partition of the state topic has a place',
+      );
+      return new CoordinatorLog({ port, place, name: `${SHARE_STATE_TOPIC}-${partition}`, crc32c, nowMs });
+    },
+    updatesPerSnapshot: () => controller.config.values['share.coordinator.snapshot.update.records.per.snapshot'],
+    nowMs,
+    warn: (message) => log.warn(message),
+  });
+}

@@ -1,0 +1,151 @@
+/**
+ * A share partition in use: the state machine together with its log, its stored state and its timer. Opened when a member
+ * fetches from it for the first time, dropped with the last session of its group, or when its state could not be written
+ * (`isGone`): then whoever comes next opens it anew from what was written.
+ *
+ * A change is in memory at once and answered when it is stored. Only one fetch at a time reads for acquiring, so that
+ * two do not read the same bytes in vain.
+ */
+import type { Alarm, Alarms } from '../base/alarms.ts';
+import { Fault, isFault } from '../base/fault.ts';
+import { errorCode } from '../protocol/errors.ts';
+import type { PartitionPort, PortPlace } from '../workers/partition-port.ts';
+import type { ShareKey } from './share-key.ts';
+import { shareKeyText } from './share-key.ts';
+import { SharePartition } from './share-partition.ts';
+import type { ShareSettings, ShareSettingsOf } from './share-settings.ts';
+import { START_UNKNOWN } from './share-state.ts';
+import type { ShareStateStore } from './share-state-store.ts';
+
+export interface LivePartitionParts {
+  readonly store: ShareStateStore;
+  readonly port: Pick<PartitionPort, 'read' | 'findOffset' | 'watch' | 'board'>;
+  readonly placeOf: (topicId: string, partition: number) => PortPlace | null;
+  readonly settingsOf: ShareSettingsOf;
+  readonly alarms: Alarms;
+  readonly warn: (message: string) => void;
+}
+
+export type Opened =
+  | { readonly kind: 'live'; readonly live: LivePartition }
+  | { readonly kind: 'refused'; readonly error: number };
+
+export class LivePartition {
+  readonly key: ShareKey;
+  readonly place: PortPlace;
+  readonly machine: SharePartition;
+  isGone = false;
+  /** A fetch reads for acquiring. */
+  isReading = false;
+  private readonly parts: LivePartitionParts;
+  private readonly waiting = new Set<() => void>();
+  private alarm: Alarm | null = null;
+  private alarmMs = Number.POSITIVE_INFINITY;
+  private readonly unwatch: () => void;
+
+  private constructor(parts: LivePartitionParts, key: ShareKey, place: PortPlace, machine: SharePartition) {
+    this.parts = parts;
+    this.key = key;
+    this.place = place;
+    this.machine = machine;
+    this.unwatch = parts.port.watch(place.slot, () => this.wake());
+  }
+
+  static async open(parts: LivePartitionParts, key: ShareKey): Promise<Opened> {
+    const state = await parts.store.read(key);
+    const place = parts.placeOf(key.topicId, key.partition);
+    if (place === null) return { kind: 'refused', error: errorCode.UNKNOWN_TOPIC_OR_PARTITION };
+    // The group has not begun with it: nobody was told to fetch this. Kafka has no better code for that either.
+    if (state === null) return { kind: 'refused', error: errorCode.UNKNOWN_SERVER_ERROR };
+    const isNew = state.startOffset === START_UNKNOWN;
+    const start = isNew ? await firstOffset(parts, key, place) : state.startOffset;
+    const machine = new SharePartition(start, isNew ? [] : state.stateBatches);
+    const live = new LivePartition(parts, key, place, machine);
+    machine.moveStart(parts.port.board.logStart(place.slot));
+    // Where "latest" was must not depend on when the broker is started again.
+    if (isNew) await live.write({ startOffset: machine.startOffset, deliveryCompleteCount: 0, stateBatches: [] });
+    return { kind: 'live', live };
+  }
+
+  get settings(): ShareSettings {
+    return this.parts.settingsOf(this.key.groupId);
+  }
+
+  /** Where readers of this group must stop. */
+  get readableEnd(): number {
+    const { board } = this.parts.port;
+    return this.settings.isCommitted ? board.stable(this.place.slot) : board.high(this.place.slot);
+  }
+
+  /** `listener` is called when there may be something to acquire; it must not throw. */
+  wait(listener: () => void): void {
+    this.waiting.add(listener);
+  }
+
+  unwait(listener: () => void): void {
+    this.waiting.delete(listener);
+  }
+
+  wake(except: (() => void) | null = null): void {
+    for (const listener of [...this.waiting]) if (listener !== except) listener();
+  }
+
+  /** After every change of the machine: resolves when it is stored. Throws Fault when that failed; then this is gone. */
+  async store(): Promise<void> {
+    const change = this.machine.takeChanges();
+    this.arm();
+    if (change === null) return;
+    this.wake();
+    await this.write(change);
+  }
+
+  end(): void {
+    this.isGone = true;
+    this.alarm?.cancel();
+    this.unwatch();
+    this.wake();
+  }
+
+  private async write(change: Parameters<ShareStateStore['write']>[1]): Promise<void> {
+    try {
+      const epoch = this.parts.port.board.epoch(this.place.slot);
+      if (await this.parts.store.write(this.key, change, Math.max(0, epoch))) return;
+    } catch (error) {
+      this.end();
+      throw error;
+    }
+    this.end();
+    throw new Fault('PB_LOG_LOST', `the group has given up ${shareKeyText(this.key)}`);
+  }
+
+  /** One alarm for the lock that ends first; one set too early does no harm. */
+  private arm(): void {
+    const dueMs = this.machine.nextDueMs;
+    if (dueMs >= this.alarmMs || this.isGone) return;
+    this.alarm?.cancel();
+    this.alarmMs = dueMs;
+    this.alarm = this.parts.alarms.set(dueMs, () => this.ring());
+  }
+
+  private ring(): void {
+    this.alarm = null;
+    this.alarmMs = Number.POSITIVE_INFINITY;
+    this.machine.expire(this.settings, this.parts.alarms.nowMs());
+    this.store().catch((error: unknown) => {
+      if (!isFault(error)) throw error;
+      this.parts.warn(`locks of ${shareKeyText(this.key)} ran out, which could not be stored: ${error.message}`);
+    });
+  }
+}
+
+async function firstOffset(parts: LivePartitionParts, key: ShareKey, place: PortPlace): Promise<number> {
+  const { board } = parts.port;
+  const { reset } = parts.settingsOf(key.groupId);
+  if (reset.kind === 'earliest') return board.logStart(place.slot);
+  if (reset.kind === 'latest') return board.high(place.slot);
+  const fromMs = Math.max(0, Math.floor(parts.alarms.nowMs()) - reset.durationMs);
+  const found = await parts.port.findOffset(place, fromMs, { isCommitted: false });
+  if (found.error !== errorCode.NONE)
+    throw new Fault('PB_DISK_ERROR', `${shareKeyText(key)} cannot be searched by time`);
+  return found.offset < 0 ? board.high(place.slot) : found.offset;
+}

@@ -72,7 +72,7 @@ export function pause(ms: number): Promise<void> {
 function watcherOf(port: number): Promise<Watcher> {
   let watcher = watchers.get(port);
   if (watcher === undefined) {
-    watcher = WireConnection.open(port).then((connection) => new Watcher(connection));
+    watcher = WireConnection.open(port).then((connection) => new Watcher(connection, port));
     watchers.set(port, watcher);
   }
   return watcher;
@@ -80,10 +80,12 @@ function watcherOf(port: number): Promise<Watcher> {
 
 class Watcher {
   readonly #connection: WireConnection;
+  readonly #port: number;
   #tail: Promise<unknown> = Promise.resolve();
 
-  constructor(connection: WireConnection) {
+  constructor(connection: WireConnection, port: number) {
     this.#connection = connection;
+    this.#port = port;
   }
 
   close(): void {
@@ -95,7 +97,7 @@ class Watcher {
       if ((await this.#isThere(name, partitionsMin)) === isThere) return;
       await pause(POLL_MS);
     }
-    throw new Error(`topic ${name} did not become ${isThere ? 'visible' : 'invisible'}`);
+    throw new Error(`topic ${name} did not become ${isThere ? 'visible' : 'invisible'} on port ${this.#port}`);
   }
 
   async remove(prefix: string): Promise<void> {

@@ -28,7 +28,7 @@ export interface RunOptions {
 
 /** Names of one run do not meet those of an earlier one on a broker that runs on. */
 const runMark = Date.now().toString(36).slice(-6);
-const SESSIONS_AT_ONCE = 5;
+const SESSIONS_AT_ONCE = 4;
 const CONFIRMED_MAX = 60;
 const SHRINK_TRIALS_MAX = 40;
 
@@ -41,6 +41,7 @@ export async function runConformance(peers: Pick<Peers, 'kafka' | 'perfbroker'>,
     const scripts = wanted.flatMap((script) => asScript(script, offered) ?? []);
     tally.scriptsLeftOut = wanted.length - scripts.length;
     await inParallel(scripts, SESSIONS_AT_ONCE, async (script, index) => {
+      if (process.env['PB_TRACE'] !== undefined) options.say(`begins ${script.name}`);
       tally.takeScripted(await compareScript(peers, script, `s${index}x${runMark}-`, options.known));
     });
     options.say(`scripted: ${tally.scriptedExchanges} exchanges, ${tally.differenceCount} differences`);

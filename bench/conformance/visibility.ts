@@ -63,7 +63,11 @@ export async function removeTopics(port: number, prefix: string): Promise<void> 
 }
 
 export async function forgetWatchers(): Promise<void> {
-  for (const watcher of watchers.values()) (await watcher).close();
+  for (const watcher of watchers.values())
+    await watcher.then(
+      (one) => one.close(),
+      () => {},
+    );
   watchers.clear();
 }
 
@@ -71,9 +75,9 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function watcherOf(port: number): Promise<Watcher> {
+async function watcherOf(port: number): Promise<Watcher> {
   let watcher = watchers.get(port);
-  if (watcher === undefined) {
+  if (watcher === undefined || (await watcher).isClosed) {
     watcher = WireConnection.open(port).then((connection) => new Watcher(connection, port));
     watchers.set(port, watcher);
   }
@@ -88,6 +92,10 @@ class Watcher {
   constructor(connection: WireConnection, port: number) {
     this.#connection = connection;
     this.#port = port;
+  }
+
+  get isClosed(): boolean {
+    return this.#connection.isClosed;
   }
 
   close(): void {

@@ -85,7 +85,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   'retention.bytes': ['-1', '-2', '5', '1.5'],
   'retention.ms': ['-1', '-2', '604800000', '9223372036854775808', ' 5 '],
   'segment.bytes': ['1048576', '1048575', '14', '2147483647', '-1'],
-  'segment.index.bytes': ['4', '3', '10485760'],
+  'segment.index.bytes': ['1024', '3', '10485760'],
   'segment.jitter.ms': ['0', '-1', '1000'],
   'segment.ms': ['1', '0', '604800000'],
   'unclean.leader.election.enable': ['true', 'no'],

@@ -27,6 +27,7 @@ export function printReport(tally: Tally, seed: number, isWhole: boolean): numbe
     for (const row of tally.unmet())
       say(`not met: docs/compatibility.md:${row.line} ${row.api} ${row.field}: ${row.why}`);
   }
+  if (tally.scriptsLeftOut > 0) say(`${tally.scriptsLeftOut} scripts ask for an API that one broker does not offer`);
   const { scriptedExchanges, generatedExchanges, differenceCount } = tally;
   say(
     `seed ${seed}: ${scriptedExchanges} scripted and ${generatedExchanges} generated exchanges, ${differenceCount} differences`,

@@ -10,6 +10,7 @@ import type { KnownDifference } from './known-differences.ts';
 import type { Peers } from './peers.ts';
 import { loadSchemas } from './schemas.ts';
 import { scripted } from './scripted/all.ts';
+import { asScript } from './scripted/rows.ts';
 import { Session } from './session.ts';
 import { keyOf, Tally } from './tally.ts';
 import { warmUp } from './warm-up.ts';
@@ -25,7 +26,9 @@ export interface RunOptions {
   readonly say: (line: string) => void;
 }
 
-const SESSIONS_AT_ONCE = 5;
+/** Names of one run do not meet those of an earlier one on a broker that runs on. */
+const runMark = Date.now().toString(36).slice(-6);
+const SESSIONS_AT_ONCE = 4;
 const CONFIRMED_MAX = 60;
 const SHRINK_TRIALS_MAX = 40;
 
@@ -34,9 +37,12 @@ export async function runConformance(peers: Pick<Peers, 'kafka' | 'perfbroker'>,
   const offered = await offeredByBoth(peers);
   const tally = new Tally(offered, options.known);
   if (options.withScripted) {
-    const scripts = scripted.filter(({ name }) => options.only === null || name.startsWith(options.only));
+    const wanted = scripted.filter(({ name }) => options.only === null || name.startsWith(options.only));
+    const scripts = wanted.flatMap((script) => asScript(script, offered) ?? []);
+    tally.scriptsLeftOut = wanted.length - scripts.length;
     await inParallel(scripts, SESSIONS_AT_ONCE, async (script, index) => {
-      tally.takeScripted(await compareScript(peers, script, `s${index}-`, options.known));
+      if (process.env['PB_TRACE'] !== undefined) options.say(`begins ${script.name}`);
+      tally.takeScripted(await compareScript(peers, script, `s${index}x${runMark}-`, options.known));
     });
     options.say(`scripted: ${tally.scriptedExchanges} exchanges, ${tally.differenceCount} differences`);
   }
@@ -117,7 +123,7 @@ class GeneratedRun {
       goesOn: false,
       run: (session) => runPlan(plan, session, skipped),
     };
-    return compareScript(this.#peers, script, `r${this.#runs++}-`, this.#options.known);
+    return compareScript(this.#peers, script, `r${this.#runs++}x${runMark}-`, this.#options.known);
   }
 
   async #repeat(index: number): Promise<void> {

@@ -26,6 +26,8 @@ export interface ConfirmedDifference {
 
 export class Tally {
   scriptedExchanges = 0;
+  /** They need an API that one of the brokers does not have. */
+  scriptsLeftOut = 0;
   generatedExchanges = 0;
   dismissed = 0;
   readonly dismissedExamples: string[] = [];
@@ -138,7 +140,7 @@ export class Tally {
 /** What makes two differences the same difference: names of sessions and whole lists are left out. */
 export function keyOf(finding: Finding): string {
   if (finding.field.endsWith('.length')) return `${finding.api} ${finding.field}`;
-  const plain = (text: string) => text.replaceAll(/[rs]\d+-/g, '').slice(0, KEY_CHARACTERS_MAX);
+  const plain = (text: string) => text.replaceAll(/[rs]\d+x\w{6}-/g, '').slice(0, KEY_CHARACTERS_MAX);
   return `${finding.api} ${finding.field} ${plain(finding.kafka)} ${plain(finding.perfbroker)}`;
 }
 

@@ -21,11 +21,13 @@ const CREATE_PARTITIONS = 37;
 const SETTINGS_KEYS = new Set([33, 44, 49, 51, 57]);
 const SETTINGS_MS = 25;
 const POLL_MS = 3;
+const POLL_MS_MAX = 50;
 const ATTEMPTS_MAX = 1000;
 const CREATION_ATTEMPTS_MAX = 100;
 const UNKNOWN_TOPIC = 3;
 const LEADER_NOT_AVAILABLE = 5;
-const ANSWER_MS_MAX = 10_000;
+const ANSWER_MS_MAX = 60_000;
+const DELETION_MS_MAX = 10_000;
 const LATEST = -1;
 /** One for each broker: who asks when things are visible is not part of a script. */
 const watchers = new Map<number, Promise<Watcher>>();
@@ -61,7 +63,11 @@ export async function removeTopics(port: number, prefix: string): Promise<void> 
 }
 
 export async function forgetWatchers(): Promise<void> {
-  for (const watcher of watchers.values()) (await watcher).close();
+  for (const watcher of watchers.values())
+    await watcher.then(
+      (one) => one.close(),
+      () => {},
+    );
   watchers.clear();
 }
 
@@ -69,10 +75,10 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function watcherOf(port: number): Promise<Watcher> {
+async function watcherOf(port: number): Promise<Watcher> {
   let watcher = watchers.get(port);
-  if (watcher === undefined) {
-    watcher = WireConnection.open(port).then((connection) => new Watcher(connection));
+  if (watcher === undefined || (await watcher).isClosed) {
+    watcher = WireConnection.open(port).then((connection) => new Watcher(connection, port));
     watchers.set(port, watcher);
   }
   return watcher;
@@ -80,10 +86,16 @@ function watcherOf(port: number): Promise<Watcher> {
 
 class Watcher {
   readonly #connection: WireConnection;
+  readonly #port: number;
   #tail: Promise<unknown> = Promise.resolve();
 
-  constructor(connection: WireConnection) {
+  constructor(connection: WireConnection, port: number) {
     this.#connection = connection;
+    this.#port = port;
+  }
+
+  get isClosed(): boolean {
+    return this.#connection.isClosed;
   }
 
   close(): void {
@@ -93,15 +105,15 @@ class Watcher {
   async until(name: string, isThere: boolean, partitionsMin: number, attemptsMax = ATTEMPTS_MAX): Promise<void> {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       if ((await this.#isThere(name, partitionsMin)) === isThere) return;
-      await pause(POLL_MS);
+      await pause(Math.min(POLL_MS + attempt, POLL_MS_MAX));
     }
-    throw new Error(`topic ${name} did not become ${isThere ? 'visible' : 'invisible'}`);
+    throw new Error(`topic ${name} did not become ${isThere ? 'visible' : 'invisible'} on port ${this.#port}`);
   }
 
   async remove(prefix: string): Promise<void> {
     const known = await this.#ask(metadata, 4, { topics: null, allowAutoTopicCreation: false });
     const names = known.topics.flatMap(({ name }) => (name?.startsWith(prefix) === true ? [name] : []));
-    if (names.length > 0) await this.#ask(deleteTopics, 4, { topicNames: names, timeoutMs: ANSWER_MS_MAX });
+    if (names.length > 0) await this.#ask(deleteTopics, 4, { topicNames: names, timeoutMs: DELETION_MS_MAX });
   }
 
   async #isThere(name: string, partitionsMin: number): Promise<boolean> {

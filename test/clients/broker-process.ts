@@ -116,7 +116,7 @@ export class BrokerProcess {
 
   /** Stops the broker and removes its data folder if it made it. A broker that ended by itself has much to explain. */
   async dispose(): Promise<void> {
-    const endedWith = this.#child.exitCode;
+    const endedWith = this.#child.exitCode ?? this.#child.signalCode;
     await this.stop();
     if (this.#ownsFolder) rmSync(this.dataFolder, { recursive: true, force: true });
     if (endedWith !== null && endedWith !== 0) {

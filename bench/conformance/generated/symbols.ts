@@ -37,6 +37,17 @@ export class Named {
   }
 }
 
+/** Something that a script took from an earlier answer under a name of its own. */
+export class Saved {
+  readonly name: string;
+  readonly fallback: unknown;
+
+  constructor(name: string, fallback: unknown) {
+    this.name = name;
+    this.fallback = fallback;
+  }
+}
+
 export class Batch {
   readonly template: BatchTemplate;
 
@@ -58,6 +69,7 @@ const learnedFields: Readonly<Record<string, Learned>> = {
 export class Memory {
   readonly #prefix: string;
   readonly #values = new Map<Learned, unknown[]>();
+  readonly #saved = new Map<string, unknown>();
 
   constructor(prefix: string) {
     this.#prefix = prefix;
@@ -78,7 +90,12 @@ export class Memory {
     }
   }
 
+  save(name: string, value: unknown): void {
+    this.#saved.set(name, value);
+  }
+
   resolve(template: unknown): unknown {
+    if (template instanceof Saved) return this.#saved.get(template.name) ?? template.fallback;
     if (template instanceof Named) return this.#prefix + template.word;
     if (template instanceof Learn) return this.#learned(template);
     if (template instanceof Batch) return buildBatch(template.template, (inner) => this.resolve(inner));

@@ -53,9 +53,19 @@ class Play {
     else if (choice < 15) this.beat(actor);
     else if (choice === 15) this.leave(actor);
     else if (choice === 16) this.forget(actor);
+    else if (choice === 17) await this.cooperate();
     else await this.rig.pass(this.random.nextInt(3000));
     await settle();
     this.check();
+  }
+
+  /** What well-behaved clients do: all join, then all sync, often enough to arrive. */
+  private async cooperate(): Promise<void> {
+    for (let round = 0; round < 3; round++) {
+      for (const actor of this.actors) this.join(actor);
+      await this.rig.pass(600);
+    }
+    for (const actor of this.actors) this.sync(actor);
   }
 
   /** A client that begins anew, or whose answers are lost. */

@@ -14,6 +14,17 @@ export function memoryOf(pid: number): MemoryFigures {
   return { residentBytes: kibibytes(status, 'VmRSS'), anonymousBytes: kibibytes(status, 'RssAnon') };
 }
 
+/** Processor time of all threads of a process so far. The clock of /proc ticks 100 times a second. */
+export function cpuSecondsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[USER_TICKS]) + Number(fields[SYSTEM_TICKS])) / TICKS_PER_SECOND;
+}
+
+const USER_TICKS = 11;
+const SYSTEM_TICKS = 12;
+const TICKS_PER_SECOND = 100;
+
 function kibibytes(status: string, name: string): number {
   const found = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status);
   return Number(found?.[1] ?? 0) * KIBIBYTE;

@@ -61,6 +61,8 @@ function installPython(folder) {
   ]);
 }
 
+const javaPrograms = ['RoundTrip', 'GroupRun'];
+
 function installJava(folder) {
   const lib = join(folder, 'lib');
   const classes = join(folder, 'classes');
@@ -73,7 +75,13 @@ function installJava(folder) {
     'dependency:copy-dependencies',
     `-DoutputDirectory=${lib}`,
   ]);
-  run('javac', ['-cp', join(lib, '*'), '-d', classes, join(here, 'java', 'RoundTrip.java')]);
+  run('javac', [
+    '-cp',
+    join(lib, '*'),
+    '-d',
+    classes,
+    ...javaPrograms.map((name) => join(here, 'java', `${name}.java`)),
+  ]);
 }
 
 function installGo(folder) {
@@ -87,7 +95,7 @@ function installNewestNode(folder) {
 
 step('kcat', [], installKcat);
 step('python', ['python/requirements.txt'], installPython);
-step('java', ['java/pom.xml', 'java/RoundTrip.java'], installJava);
+step('java', ['java/pom.xml', ...javaPrograms.map((name) => `java/${name}.java`)], installJava);
 step('go', ['go/go.mod', 'go/main.go'], installGo);
 step('newest-node', ['platformatic/package.json'], installNewestNode);
 if (failures.length > 0) {

@@ -2,7 +2,7 @@
 // into .cache/clients (and kcat into the system). What is already there is left alone. A toolchain that this machine lacks is
 // named and skipped; the exit code is then 1, so that CI notices. Run by .ci/run, or by hand: `node test/clients/install.mjs`.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -61,7 +61,9 @@ function installPython(folder) {
   ]);
 }
 
-const javaPrograms = ['java/RoundTrip.java', 'java/ShareScenes.java'];
+const javaPrograms = readdirSync(join(here, 'java'))
+  .filter((name) => name.endsWith('.java'))
+  .map((name) => `java/${name}`);
 
 function installJava(folder) {
   const lib = join(folder, 'lib');

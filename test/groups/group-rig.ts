@@ -5,8 +5,10 @@
 import { Alarms } from '../../src/base/alarms.ts';
 import { Fault } from '../../src/base/fault.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { Catalog } from '../../src/cluster/catalog.ts';
 import type { LogProducer, LogReplay, StoredEntry } from '../../src/cluster/coordinator-log.ts';
 import type { RouteUpdate } from '../../src/cluster/route-image.ts';
+import { CatalogTopics } from '../../src/groups/catalog-topics.ts';
 import { createGroupServices, type GroupServices } from '../../src/groups/group-services.ts';
 import type { GroupLog, GroupShard } from '../../src/groups/group-shard.ts';
 
@@ -115,7 +117,12 @@ export async function groupRig(
     }),
     uniqueText: () => String(unique++),
     offsetMetadataLengthMax: () => 100,
-    topicIdOf: (name) => options.topicIds?.get(name) ?? null,
+    topics: new CatalogTopics({ catalog: catalogOf(options.topicIds ?? new Map()) }),
+    consumerSettingsOf: () => {
+      throw new Error('these groups are classic');
+    },
+    newMemberId: () => String(unique++),
+    moreProtocols: [],
   });
   services.coordinator.start();
   await settle();
@@ -148,6 +155,12 @@ export async function groupRig(
     },
     tell: (update) => listener(update),
   };
+}
+
+function catalogOf(topicIds: ReadonlyMap<string, string>): Catalog {
+  return Catalog.empty.with(
+    Array.from(topicIds, ([name, id]) => ({ kind: 'topic', name, id, configs: {}, leaderEpochs: [0] }) as const),
+  );
 }
 
 function imageOf(count: number): RouteUpdate {

@@ -74,6 +74,21 @@ export class ProducerEntry {
     this.lastTimestamp = timestamp;
   }
 
+  /** How many batches are remembered; `remembered` gives them, 0 being the oldest. */
+  get rememberedCount(): number {
+    return this.batchCount;
+  }
+
+  remembered(index: number): RememberedBatch {
+    const at = (this.newest - this.batchCount + 1 + index + BATCHES_REMEMBERED) % BATCHES_REMEMBERED;
+    return {
+      lastSequence: this.lastSequences[at]!,
+      delta: this.deltas[at]!,
+      lastOffset: this.lastOffsets[at]!,
+      timestamp: this.timestamps[at]!,
+    };
+  }
+
   /** Index of the remembered batch with exactly these sequences, -1 when there is none. */
   find(baseSequence: number, lastSequence: number): number {
     for (let back = 0; back < this.batchCount; back++) {
@@ -95,6 +110,13 @@ export class ProducerEntry {
   follows(baseSequence: number): boolean {
     return baseSequence === sequenceAfter(this.lastSequence, 1);
   }
+}
+
+export interface RememberedBatch {
+  readonly lastSequence: number;
+  readonly delta: number;
+  readonly lastOffset: number;
+  readonly timestamp: number;
 }
 
 /** What people are told of a producer in one log. */

@@ -6,13 +6,14 @@
  *     version (int16) │ crc-32c of what follows (uint32) │ count (int32) │ entries of 46 bytes:
  *     producer id (8) epoch (2) last sequence (4) last offset (8) delta (4) timestamp (8) coordinator epoch (4) open since (8)
  *
- * Only the last batch of a producer is kept: after a restart only that one is recognised when it is sent again.
+ * Kafka keeps the last batch of a producer. Here each of its remembered batches has an entry, oldest first, so that after a
+ * restart all of them are recognised when they are sent again; Kafka reads the same file and goes by the last entry of an id.
  */
 import { readInt64, writeInt64 } from '../protocol/batch.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { Disk } from './disk.ts';
 import { offsetName, SNAPSHOT_SUFFIX } from './file-names.ts';
-import { ProducerEntry } from './producer-entry.ts';
+import { ProducerEntry, type RememberedBatch } from './producer-entry.ts';
 import type { ProducerLedger } from './producer-ledger.ts';
 import { writeSmallFile } from './small-file.ts';
 import type { Crc, StorageTools } from './storage-tools.ts';
@@ -22,6 +23,8 @@ const CRC_AT = 2;
 const COUNT_AT = 6;
 const ENTRIES_AT = 10;
 const ENTRY_BYTES = 46;
+/** No transaction is open. */
+const NOT_OPEN = -1;
 
 export function snapshotPath(folder: string, offset: number): string {
   return `${folder}/${offsetName(offset)}${SNAPSHOT_SUFFIX}`;
@@ -33,25 +36,42 @@ export function saveSnapshot(tools: StorageTools, folder: string, offset: number
 }
 
 export function encodeSnapshot(disk: Disk, crc: Crc, ledger: ProducerLedger): Uint8Array {
-  const bytes = ENTRIES_AT + ledger.count * ENTRY_BYTES;
+  let count = 0;
+  for (const entry of ledger.values()) count += Math.max(1, entry.rememberedCount);
+  const bytes = ENTRIES_AT + count * ENTRY_BYTES;
   const memory = disk.allocate(bytes);
   const view = memory.view;
   view.setInt16(0, VERSION);
-  view.setInt32(COUNT_AT, ledger.count);
+  view.setInt32(COUNT_AT, count);
   let at = ENTRIES_AT;
   for (const entry of ledger.values()) {
-    writeInt64(view, at, entry.id);
-    view.setInt16(at + 8, entry.epoch);
-    view.setInt32(at + 10, entry.lastSequence);
-    writeInt64(view, at + 14, entry.lastOffset);
-    view.setInt32(at + 22, entry.lastDelta);
-    writeInt64(view, at + 26, entry.lastTimestamp);
-    view.setInt32(at + 34, entry.coordinatorEpoch);
-    writeInt64(view, at + 38, entry.openFirstOffset);
+    for (let index = 0; index < entry.rememberedCount - 1; index++) {
+      encodeEntry(view, at, entry, entry.remembered(index), NOT_OPEN);
+      at += ENTRY_BYTES;
+    }
+    const { lastSequence, lastDelta: delta, lastOffset, lastTimestamp: timestamp } = entry;
+    encodeEntry(view, at, entry, { lastSequence, delta, lastOffset, timestamp }, entry.openFirstOffset);
     at += ENTRY_BYTES;
   }
   view.setUint32(CRC_AT, crc(memory, COUNT_AT, bytes - COUNT_AT) >>> 0);
   return memory.bytes.subarray(0, bytes);
+}
+
+function encodeEntry(
+  view: DataView,
+  at: number,
+  entry: ProducerEntry,
+  batch: RememberedBatch,
+  openSince: number,
+): void {
+  writeInt64(view, at, entry.id);
+  view.setInt16(at + 8, entry.epoch);
+  view.setInt32(at + 10, batch.lastSequence);
+  writeInt64(view, at + 14, batch.lastOffset);
+  view.setInt32(at + 22, batch.delta);
+  writeInt64(view, at + 26, batch.timestamp);
+  view.setInt32(at + 34, entry.coordinatorEpoch);
+  writeInt64(view, at + 38, openSince);
 }
 
 /** Fills the ledger; false (and nothing filled) when there is no such file or it is damaged. */
@@ -81,19 +101,26 @@ export function decodeSnapshot(
   const count = view.getInt32(COUNT_AT);
   if (count < 0 || length !== ENTRIES_AT + count * ENTRY_BYTES) return false;
   if (crc(memory, COUNT_AT, length - COUNT_AT) >>> 0 !== view.getUint32(CRC_AT)) return false;
+  let entry: ProducerEntry | null = null;
   for (let at = ENTRIES_AT; at < length; at += ENTRY_BYTES) {
-    const entry = new ProducerEntry(readInt64(view, at));
-    entry.setEpoch(view.getInt16(at + 8));
-    const lastOffset = readInt64(view, at + 14);
-    const timestamp = readInt64(view, at + 26);
-    if (lastOffset >= 0) entry.push(view.getInt32(at + 10), view.getInt32(at + 22), lastOffset, timestamp);
-    entry.lastTimestamp = timestamp;
-    entry.coordinatorEpoch = view.getInt32(at + 34);
-    const openFirstOffset = readInt64(view, at + 38);
-    entry.openFirstOffset = openFirstOffset >= 0 ? openFirstOffset : -1;
+    const id = readInt64(view, at);
+    if (entry?.id !== id) entry = new ProducerEntry(id);
+    decodeEntry(view, at, entry);
     // Record time may lie years back (a copied topic), so it cannot tell when a producer was seen: loading counts as that.
     entry.lastSeenMs = nowMs;
-    ledger.load(entry);
+    const isLastOfId = at + ENTRY_BYTES >= length || readInt64(view, at + ENTRY_BYTES) !== id;
+    if (isLastOfId) ledger.load(entry);
   }
   return true;
+}
+
+function decodeEntry(view: DataView, at: number, entry: ProducerEntry): void {
+  entry.setEpoch(view.getInt16(at + 8));
+  const lastOffset = readInt64(view, at + 14);
+  const timestamp = readInt64(view, at + 26);
+  if (lastOffset >= 0) entry.push(view.getInt32(at + 10), view.getInt32(at + 22), lastOffset, timestamp);
+  entry.lastTimestamp = timestamp;
+  entry.coordinatorEpoch = view.getInt32(at + 34);
+  const openFirstOffset = readInt64(view, at + 38);
+  entry.openFirstOffset = openFirstOffset >= 0 ? openFirstOffset : NOT_OPEN;
 }

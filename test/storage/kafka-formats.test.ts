@@ -121,6 +121,27 @@ describe('a producer snapshot', () => {
     expect(stored).toBe(crc(inMemory(bytes.slice(6)), 0, bytes.length - 6) >>> 0);
   });
 
+  it('has an entry for each batch that is remembered, the last one last, so that all are recognised again', () => {
+    const disk = new FakeDisk();
+    const ledger = new ProducerLedger();
+    for (let batch = 0; batch < 7; batch++)
+      ledger.record(258, 3, batch * 10, batch * 10, batch * 10 + 9, NOW_MS + batch, batch >= 5, NOW_MS);
+    ledger.record(259, 0, 0, 70, 70, NOW_MS, false, NOW_MS);
+    const bytes = encodeSnapshot(disk, crc, ledger).slice();
+    const view = new DataView(bytes.buffer);
+    expect(view.getInt32(6)).toBe(6);
+    const column = (at: number) => [0, 1, 2, 3, 4, 5].map((row) => Number(view.getBigInt64(10 + row * 46 + at)));
+    expect(column(0)).toEqual([258, 258, 258, 258, 258, 259]);
+    expect(column(14)).toEqual([29, 39, 49, 59, 69, 70]);
+    expect(column(38)).toEqual([-1, -1, -1, -1, 50, -1]);
+    const loaded = new ProducerLedger();
+    expect(decodeSnapshot(inMemory(bytes), bytes.length, crc, loaded, NOW_MS)).toBe(true);
+    const entry = loaded.find(258);
+    expect(entry).toMatchObject({ epoch: 3, lastSequence: 69, lastOffset: 69, openFirstOffset: 50 });
+    const found = [1, 2, 3, 4, 5, 6].map((batch) => entry?.find(batch * 10, batch * 10 + 9) ?? -1);
+    expect(found.map((index) => (index < 0 ? -1 : entry?.baseOffsetAt(index)))).toEqual([-1, 20, 30, 40, 50, 60]);
+  });
+
   it('is read back as it was, and not at all when a bit is wrong', () => {
     const disk = new FakeDisk();
     const ledger = new ProducerLedger();

@@ -341,9 +341,9 @@ export class ClassicMember implements GroupMember {
     throw error;
   }
 
+  /** What must not wait behind a join that the broker holds back. */
   #ask<T>(ask: (connection: Connection) => Promise<T>): Promise<T> {
-    const options = { ...this.#retryOptions(this.#settings.apiTimeoutMs), purpose: 'group' as const };
-    return this.#coordinators.ask('group', this.#groupId, options, ask);
+    return this.#coordinators.ask('group', this.#groupId, this.#retryOptions(this.#settings.apiTimeoutMs), ask);
   }
 
   #retryOptions(ms: number): { deadlineMs: number; retryBackoffMs: number; retryBackoffMaxMs: number } {

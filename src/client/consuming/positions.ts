@@ -62,8 +62,7 @@ export class Positions {
     const group = this.#identity();
     if (group === null || partitions.length === 0) return [];
     // Offsets that an open transaction may still change are waited for.
-    const options = { ...this.#retryOptions(), purpose: 'group' as const };
-    return this.#coordinators.ask('group', group.groupId, options, (connection) =>
+    return this.#coordinators.ask('group', group.groupId, this.#retryOptions(), (connection) =>
       fetchOffsets(connection, { group: { ...group, memberId: '' }, partitions, isStable: true }),
     );
   }

@@ -359,7 +359,8 @@ export class RecordConsumer {
     const { groupId } = this.groupIdentity();
     const { apiTimeoutMs, retryBackoffMs, retryBackoffMaxMs } = this.#settings;
     const deadlineMs = Date.now() + apiTimeoutMs;
-    const options = { deadlineMs, retryBackoffMs, retryBackoffMaxMs, purpose: 'group' as const };
+    // Not on the group's connection: a join that waits there would hold the commit up.
+    const options = { deadlineMs, retryBackoffMs, retryBackoffMaxMs };
     for (;;) {
       try {
         await this.#coordinators.ask('group', groupId, options, (connection) =>

@@ -157,7 +157,11 @@ export class Dispatcher {
     if (queue.identity !== identity) {
       // What was sent under the old identity is settled under it, unless its sequence is broken anyway.
       if (queue.inFlight.length > 0) return false;
+      if (queue.needsNewEpoch) {
+        for (const batch of queue.takeUncertain()) this.#lose(queue, batch, uncertain(batch));
+      }
       if (!queue.hasNumbered || queue.needsNewEpoch) queue.adopt(identity);
+      if (queue.waiting.length === 0) return false;
     }
     return gate.isOpenFor(queue.topic, queue.partition);
   }
@@ -269,12 +273,15 @@ export class Dispatcher {
     else this.#loseForGood(queue, batch, error);
   }
 
-  /** A sequence is refused behind one that failed, which then goes first; else the sequence itself is broken. */
+  /**
+   * A sequence is refused behind one that failed, which then goes first; else the sequence itself is broken. What may be
+   * stored already is then lost rather than stored twice.
+   */
   #settleRefused(queue: PartitionQueue, batch: ProducerBatch, error: AnswerError, nowMs: number): void {
     const isBehindAnother = queue.hasOlder(batch) || queue.needsNewEpoch;
     if (!isBehindAnother) {
-      if (this.#gate.isTransactional) {
-        this.#loseForGood(queue, batch, error);
+      if (this.#gate.isTransactional || batch.isFateUnknown) {
+        this.#loseForGood(queue, batch, batch.isFateUnknown ? uncertain(batch) : error);
         return;
       }
       this.#gate.batchLost(queue.identity, error);
@@ -289,6 +296,7 @@ export class Dispatcher {
       return;
     }
     this.#cluster.forget(batch.topic);
+    batch.isFateUnknown = true;
     this.#retry(queue, batch, failure, nowMs);
   }
 
@@ -355,6 +363,13 @@ const NO_OUTCOME: PartitionOutcome = {
   baseOffset: -1,
   logAppendTimeMs: -1,
 };
+
+function uncertain(batch: ProducerBatch): AnswerError {
+  const what = `${batch.count} records for ${placeOf(batch.topic, batch.partition)}`;
+  const why =
+    'the answer was lost, and the broker cannot tell any more whether they are stored; look before sending them again';
+  return new AnswerError(errorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, what, why);
+}
 
 function late(batch: ProducerBatch, deliveryTimeoutMs: number, cause: unknown): Fault {
   const why = cause instanceof Error ? `; the last try: ${cause.message}` : '';

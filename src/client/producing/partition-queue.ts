@@ -145,6 +145,13 @@ export class PartitionQueue {
     return expired;
   }
 
+  /** Takes out what must not be sent under other numbers, because it may be stored already. */
+  takeUncertain(): ProducerBatch[] {
+    const uncertain = this.waiting.filter((batch) => batch.isFateUnknown && batch.sequence !== NO_SEQUENCE);
+    for (const batch of uncertain) this.waiting.splice(this.waiting.indexOf(batch), 1);
+    return uncertain;
+  }
+
   takeAllWaiting(): ProducerBatch[] {
     return this.waiting.splice(0);
   }

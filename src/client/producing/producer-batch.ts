@@ -67,6 +67,8 @@ export class ProducerBatch {
   attempts = 0;
   /** Somebody flushes: do not linger. */
   isUrgent = false;
+  /** It was sent and the answer was lost: under other numbers it might be stored twice. */
+  isFateUnknown = false;
   /** Bytes of the buffer that are given back when the batch ends. */
   reservedBytes = 0;
   sequence = NO_SEQUENCE;
@@ -145,6 +147,7 @@ export class ProducerBatch {
     for (const part of [first, second]) {
       part.isUrgent = true;
       part.attempts = this.attempts;
+      part.isFateUnknown = this.isFateUnknown;
     }
     let partsLeft = 2;
     const endWhole = (): void => {

@@ -110,6 +110,20 @@ it('goes on in a new epoch from sequence 0 when a batch was lost, as soon as not
   expect(batchCrcHolds(memoryOver(bytes), 0, bytes.length, crc32c)).toBe(true);
 });
 
+it('takes out what may be stored already before others get new numbers', () => {
+  const one = queueWith('a', 'b', 'c');
+  const [a, b] = [one.take(SEAL), one.take(SEAL)];
+  one.land(a);
+  one.land(b);
+  a.isFateUnknown = true;
+  one.putBack(a, 0);
+  one.putBack(b, 0);
+  one.needsNewEpoch = true;
+  expect(one.takeUncertain()).toEqual([a]);
+  one.adopt({ producerId: 7, producerEpoch: 3 });
+  expect([one.take(SEAL).sequence, one.take(SEAL).sequence]).toEqual([0, 1]);
+});
+
 it('splits a batch in place, its parts sharing its numbers, and tells those who wait for its records', () => {
   const one = queue({ ...SETTINGS, batchBytes: 10_000 });
   const offsets: number[] = [];

@@ -75,6 +75,50 @@ export const transactionScenarios: readonly Scenario[] = [
     },
   })),
   {
+    name: 'aborts a transaction that lost a record, and goes on with the next one',
+    async run(client) {
+      const topic = await newTopic(client, 2, { 'max.message.bytes': '2000' });
+      const producer = client.producer({ transactionalId: `tx-${randomUUID()}`, lingerMs: 0 });
+      await producer.initTransactions();
+      producer.beginTransaction();
+      await producer.send({ topic, partition: 0, value: 'lost with it' });
+      const refused = await producer
+        .send({ topic, partition: 0, value: 'x'.repeat(9000) })
+        .catch((error: unknown) => error);
+      expect(errorCodeOf(refused)).toBe(errorCode.MESSAGE_TOO_LARGE);
+      expect(errorCodeOf(await producer.commitTransaction().catch((error: unknown) => error))).toBe(
+        errorCode.TRANSACTION_ABORTABLE,
+      );
+      await producer.abortTransaction();
+      for (const value of ['one', 'two']) {
+        await producer.inTransaction(async () => {
+          await Promise.all([0, 1].map((partition) => producer.send({ topic, partition, value })));
+        });
+      }
+      const reader = client.consumer({ isolation: 'read_committed' });
+      reader.assign(places(topic, 2).map((one) => ({ ...one, offset: 0 })));
+      expect(texts(await read(reader, 4))).toEqual(['one', 'one', 'two', 'two']);
+    },
+  },
+  {
+    name: 'takes a transaction back when the work in it fails, and tells the error of the work',
+    async run(client) {
+      const topic = await newTopic(client, 1);
+      const producer = client.producer({ transactionalId: `tx-${randomUUID()}` });
+      await producer.initTransactions();
+      const work = producer.inTransaction(async () => {
+        await producer.send({ topic, value: 'not this' });
+        throw new Error('the work failed');
+      });
+      await expect(work).rejects.toThrow('the work failed');
+      expect(() => producer.offer({ topic, value: 'outside' })).toThrow('no transaction is open');
+      await producer.inTransaction(() => producer.send({ topic, value: 'this' }));
+      const reader = client.consumer({ isolation: 'read_committed' });
+      reader.assign([{ topic, partition: 0, offset: 0 }]);
+      expect(texts(await read(reader, 1))).toEqual(['this']);
+    },
+  },
+  {
     name: 'fences a producer whose transactional id another one took',
     async run(client) {
       const topic = await newTopic(client, 1);

@@ -9,6 +9,9 @@ it.each([
   ['polygenelubricants', -2147483648, 0],
   ['Ω≈ç', 1172744, 44],
   ['', 0, 0],
+  ['hello', 99162322, 22],
+  ['connect-cluster', 1440343063, 13],
+  ['😀', 1772899, 49],
 ])('gives %s the hash and the partition that Java and Kafka give it', (text, hash, partition) => {
   expect(javaHash(text)).toBe(hash);
   expect(javaHashPartition(text, 50)).toBe(partition);

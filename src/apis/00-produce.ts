@@ -191,9 +191,10 @@ export class ProduceApi implements DataApi {
     const slot = topic.slotOf(cursor.partition);
     if (slot === NO_PARTITION) return errorCode.UNKNOWN_TOPIC_OR_PARTITION;
     if (slot < 0) return errorCode.NOT_LEADER_OR_FOLLOWER;
+    if (topic.isInternal) return errorCode.INVALID_TOPIC_EXCEPTION;
     if (cursor.recordsLength <= 0) return errorCode.INVALID_RECORD;
     const isWithoutId = cursor.transactionalIdLength < 0 && isTransactional(view, cursor);
-    return isWithoutId ? errorCode.INVALID_TXN_STATE : 0;
+    return isWithoutId ? errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED : 0;
   }
 
   /** What main allowed goes to its workers once more. False: a lane is full, the rest waits. */

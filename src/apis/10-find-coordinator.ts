@@ -80,7 +80,9 @@ function answerOf(key: string, refusal: Refusal | null, context: ControlContext)
   }
   const { host, port } = addressFor(context);
   const nodeId = context.services.controller.config.values['node.id'];
-  return { key, nodeId, host, port, errorCode: errorCode.NONE, errorMessage: null };
+  // Old clients are told the name of the code, which for none is this.
+  const errorMessage = context.apiVersion < MANY_KEYS_SINCE ? 'NONE' : '';
+  return { key, nodeId, host, port, errorCode: errorCode.NONE, errorMessage };
 }
 
 function refused(request: Request, context: ControlContext, refusal: Refusal): Response {

@@ -20,7 +20,7 @@ export const initProducerIdHandler = defineHandler({
 
   async handle(request, { apiVersion, services }) {
     const { transactionalId, producerId, producerEpoch } = request;
-    if ((producerId === -1) !== (producerEpoch === -1)) return { errorCode: errorCode.INVALID_REQUEST };
+    if ((producerId === -1) !== (producerEpoch === -1)) return refused(errorCode.INVALID_REQUEST);
     if (transactionalId === null) {
       const fresh = await services.controller.allocateProducerId();
       return { errorCode: errorCode.NONE, producerId: fresh, producerEpoch: 0 };
@@ -29,8 +29,12 @@ export const initProducerIdHandler = defineHandler({
     return { ...answer, errorCode: fencedUntil(FENCED_SINCE, apiVersion, answer.error) };
   },
 
-  refuse: (_request, refusal) => ({ errorCode: refusal.errorCode }),
+  refuse: (_request, refusal) => refused(refusal.errorCode),
 });
+
+function refused(code: number) {
+  return { errorCode: code, producerId: -1, producerEpoch: -1 };
+}
 
 function initOf(request: RequestOf<typeof initProducerId>, transactionalId: string) {
   const { producerId, producerEpoch, transactionTimeoutMs } = request;

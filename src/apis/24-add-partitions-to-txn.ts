@@ -88,7 +88,9 @@ async function judgeOf(wish: Wish, services: ControlServices, apiVersion: number
 }
 
 function answerOf({ topics }: Wish, judge: Judge, apiVersion: number): Topics {
-  return topics.map(({ name, partitions }) => ({
+  // As in Kafka: a topic without partitions is not answered.
+  const asked = topics.filter(({ partitions }) => partitions.length > 0);
+  return asked.map(({ name, partitions }) => ({
     name,
     resultsByPartition: partitions.map((partitionIndex) => {
       const error = judge(name, partitionIndex);

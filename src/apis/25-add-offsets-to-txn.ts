@@ -18,7 +18,6 @@ export const addOffsetsToTxnHandler = defineHandler({
   ],
 
   async handle({ transactionalId, producerId, producerEpoch, groupId }, { apiVersion, services }) {
-    if (groupId === '') return { errorCode: errorCode.INVALID_GROUP_ID };
     await services.internalTopics.ensure(OFFSETS_TOPIC);
     const partition = services.groups.coordinator.partitionOf(groupId);
     if (partition < 0) return { errorCode: errorCode.COORDINATOR_NOT_AVAILABLE };

@@ -16,7 +16,12 @@ export const writeTxnMarkersHandler = defineHandler({
 
   async handle(request, { services }) {
     const markers = [];
-    for (const marker of request.markers) markers.push(await write(marker, services));
+    for (const marker of request.markers) {
+      // As in Kafka: what goes into no partition is not answered.
+      if (marker.topics.some(({ partitionIndexes }) => partitionIndexes.length > 0)) {
+        markers.push(await write(marker, services));
+      }
+    }
     return { markers };
   },
 

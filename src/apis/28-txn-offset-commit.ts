@@ -4,8 +4,7 @@
  * itself; older clients sent AddOffsetsToTxn before.
  */
 import { OFFSETS_TOPIC } from '../admin/internal-topics.ts';
-import type { GroupShard } from '../groups/group-shard.ts';
-import type { OffsetToCommit } from '../groups/offset-desk.ts';
+import type { OffsetToCommit, TransactionalCommitWish } from '../groups/offset-desk.ts';
 import type { RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
@@ -17,6 +16,7 @@ type Request = RequestOf<typeof txnOffsetCommit>;
 type Response = ResponseInputOf<typeof txnOffsetCommit>;
 
 const ADDING_SINCE = 5;
+const NOT_THERE = -1;
 
 export const txnOffsetCommitHandler = defineHandler({
   api: txnOffsetCommit,
@@ -27,11 +27,21 @@ export const txnOffsetCommitHandler = defineHandler({
   ],
 
   async handle(request, context) {
+    const { offsets, places } = planOf(request, context);
+    // A code of its own for what does not exist, one for all where the rest is refused as a whole.
+    const answerWith = (codeOf: (place: number) => number): Response =>
+      answer(request, (topic, partition) => {
+        const place = places[topic]?.[partition] ?? NOT_THERE;
+        return place === NOT_THERE ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : codeOf(place);
+      });
+    if (offsets.length === 0) return answerWith(() => errorCode.NONE);
     const error = await admit(request, context);
-    if (error !== errorCode.NONE) return answer(request, () => errorCodeForGroups(error));
+    if (error !== errorCode.NONE) return answerWith(() => errorCodeForGroups(error));
     const found = context.services.groups.coordinator.shardOf(request.groupId);
-    if (found.shard === null) return answer(request, () => found.errorCode);
-    return await commit(request, found.shard, context);
+    if (found.shard === null) return answerWith(() => found.errorCode);
+    const wish = { ...wishOf(request, context), offsets };
+    const codes = await context.services.groups.offsets.commitInTransaction(found.shard, wish);
+    return answerWith((place) => codes[place] ?? errorCode.UNKNOWN_SERVER_ERROR);
   },
 
   refuse: (request, refusal) => answer(request, () => refusal.errorCode),
@@ -58,18 +68,19 @@ function errorCodeForGroups(error: number): number {
   return error === errorCode.PRODUCER_FENCED ? errorCode.INVALID_PRODUCER_EPOCH : error;
 }
 
-/** Offsets of what does not exist are refused one by one; the rest is committed. */
-async function commit(
-  request: Request,
-  shard: GroupShard,
-  { services, apiVersion }: ControlContext,
-): Promise<Response> {
-  const { groupId, memberId, groupInstanceId, generationId, producerId, producerEpoch } = request;
+interface Plan {
+  readonly offsets: readonly OffsetToCommit[];
+  /** By topic and partition of the request: the place in `offsets`, or NOT_THERE. */
+  readonly places: readonly (readonly number[])[];
+}
+
+/** Only what exists can have been read. */
+function planOf(request: Request, { services }: ControlContext): Plan {
   const offsets: OffsetToCommit[] = [];
   const places = request.topics.map(({ name, partitions }) =>
     partitions.map((partition) => {
       const { partitionIndex } = partition;
-      if (services.controller.placeOf(name, partitionIndex) === null) return -1;
+      if (services.controller.placeOf(name, partitionIndex) === null) return NOT_THERE;
       const wish = {
         topic: name,
         topicId: services.controller.catalog.topicsByName.get(name)?.id ?? ZERO_UUID,
@@ -81,6 +92,11 @@ async function commit(
       return offsets.push(wish) - 1;
     }),
   );
+  return { offsets, places };
+}
+
+function wishOf(request: Request, { apiVersion }: ControlContext): Omit<TransactionalCommitWish, 'offsets'> {
+  const { groupId, memberId, groupInstanceId, generationId, producerId, producerEpoch } = request;
   const claim = {
     memberId,
     instanceId: groupInstanceId,
@@ -88,12 +104,7 @@ async function commit(
     isTransactional: true,
     apiVersion,
   };
-  const wish = { groupId, producerId, producerEpoch, claim, offsets };
-  const codes = await services.groups.offsets.commitInTransaction(shard, wish);
-  return answer(
-    request,
-    (topic, partition) => codes[places[topic]?.[partition] ?? -1] ?? errorCode.UNKNOWN_TOPIC_OR_PARTITION,
-  );
+  return { groupId, producerId, producerEpoch, claim };
 }
 
 /** The code of a partition is asked by its place in the request. */

@@ -2,8 +2,9 @@
  * DescribeProducers, version 0: what the logs of partitions know of producers: epochs, last sequences, and since which
  * offset a transaction is open. How hanging transactions are found (`kafka-transactions.sh find-hanging`).
  */
+import { problemOfTopicName } from '../admin/topic-names.ts';
 import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
-import { errorCode } from '../protocol/errors.ts';
+import { errorCode, errorMessage } from '../protocol/errors.ts';
 import { describeProducers } from '../protocol/schemas/61-describe-producers.ts';
 import { type ControlServices, defineHandler } from './define.ts';
 
@@ -39,7 +40,9 @@ export const describeProducersHandler = defineHandler({
 async function describe(topic: string, partitionIndex: number, { controller }: ControlServices): Promise<Partition> {
   const producers = await controller.describeProducers(topic, partitionIndex);
   if (producers === null) {
-    return { partitionIndex, errorCode: errorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: null, activeProducers: [] };
+    const isName = problemOfTopicName(topic) === null;
+    const code = isName ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.INVALID_TOPIC_EXCEPTION;
+    return { partitionIndex, errorCode: code, errorMessage: errorMessage(code), activeProducers: [] };
   }
   return {
     partitionIndex,

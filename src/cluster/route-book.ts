@@ -3,7 +3,7 @@
  * by the controller.
  */
 import { must } from '../base/assert.ts';
-import type { CatalogTopic } from './catalog.ts';
+import { type CatalogTopic, isInternalTopic } from './catalog.ts';
 import type { HostedPartition } from './partition-host.ts';
 import type { Place } from './placement.ts';
 import type { RouteTopic, RouteUpdate } from './route-image.ts';
@@ -44,7 +44,8 @@ export class RouteBook {
       const leaderEpoch = must(topic.leaderEpochs[partition], 'every placed partition has a leader epoch');
       return { slot, worker, leaderEpoch };
     });
-    const route = { name: topic.name, id: topicIdBytes(topic.id), partitions };
+    const isInternal = isInternalTopic(topic.name);
+    const route = { name: topic.name, id: topicIdBytes(topic.id), partitions, isInternal };
     this.topics.set(topic.id, route);
     this.tell({ kind: 'topic', version: ++this.version, topic: route });
   }

@@ -14,6 +14,8 @@ export interface RouteTopic {
   readonly id: Uint8Array;
   /** Index is the partition's number. */
   readonly partitions: readonly RoutePartition[];
+  /** The broker keeps things of its own there: clients may read, not write. Left out: no. */
+  readonly isInternal?: boolean;
 }
 
 export type RouteUpdate =

@@ -7,12 +7,12 @@
  */
 import type { Alarm, Alarms } from '../base/alarms.ts';
 import { isFault } from '../base/fault.ts';
+import { javaHashPartition } from '../base/java-hash.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Place } from '../cluster/placement.ts';
 import type { RouteTopic, RouteUpdate } from '../cluster/route-image.ts';
 import { errorCode } from '../protocol/errors.ts';
 import type { Group } from './group.ts';
-import { groupPartition } from './group-partition.ts';
 import { expire, forgetTopic } from './group-removal.ts';
 import { type GroupLog, type GroupProtocol, GroupShard, type Replay } from './group-shard.ts';
 
@@ -101,7 +101,7 @@ export class GroupCoordinator {
   /** Partition of the topic that keeps the group; -1 when there is no topic. */
   partitionOf(groupId: string): number {
     const count = this.shardList.length;
-    return count === 0 ? -1 : groupPartition(groupId, count);
+    return count === 0 ? -1 : javaHashPartition(groupId, count);
   }
 
   shardOf(groupId: string): ShardFound {

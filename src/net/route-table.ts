@@ -20,6 +20,8 @@ export interface RouteTopic {
   readonly id: Uint8Array;
   /** Index is the partition's number. */
   readonly partitions: readonly RoutePartition[];
+  /** The broker keeps things of its own there: clients may read, not write. Left out: no. */
+  readonly isInternal?: boolean;
 }
 
 export type RouteUpdate =
@@ -32,6 +34,7 @@ export class Topic {
   readonly id: Uint8Array;
   readonly nameHash: number;
   readonly idHash: number;
+  readonly isInternal: boolean;
   slots: Int32Array;
   workers: Int32Array;
   isLive = true;
@@ -42,6 +45,7 @@ export class Topic {
     this.id = Uint8Array.from(route.id);
     this.nameHash = hashBytes(this.name, 0, this.name.length);
     this.idHash = hashBytes(this.id, 0, ID_BYTES);
+    this.isInternal = route.isInternal ?? false;
     this.slots = slotsOf(route);
     this.workers = workersOf(route);
   }

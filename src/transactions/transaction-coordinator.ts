@@ -68,7 +68,9 @@ export interface TransactionAnswer {
 
 /** A new transaction waits for the markers of the one before it this long, before the client is told to come again. */
 const SETTLE_WAIT_MS = 100;
+/** What clients can make the broker remember: about half a gigabyte. Ids that rest for long are forgotten. */
 const IDS_MAX = 1_000_000;
+const ID_CHARACTERS_MAX = 128 << 20;
 
 export class TransactionCoordinator {
   private readonly parts: CoordinatorParts;
@@ -113,7 +115,7 @@ export class TransactionCoordinator {
       return identityRefused(errorCode.INVALID_TRANSACTION_TIMEOUT);
     }
     const { error, transaction } = await this.step(transactionalId, (current, freshProducerId, nowMs) => {
-      if (current === null && this.idCount >= IDS_MAX) return { kind: 'refuse', error: errorCode.POLICY_VIOLATION };
+      if (current === null && this.isFull) return { kind: 'refuse', error: errorCode.POLICY_VIOLATION };
       return decideInit(current, { transactionalId, timeoutMs, expected, freshProducerId }, nowMs);
     });
     if (error !== errorCode.NONE || transaction === null) return identityRefused(error);
@@ -225,8 +227,14 @@ export class TransactionCoordinator {
     return Math.floor(this.parts.alarms.nowMs());
   }
 
-  private get idCount(): number {
-    return this.shards.reduce((total, shard) => total + shard.held.size, 0);
+  private get isFull(): boolean {
+    let ids = 0;
+    let characters = 0;
+    for (const shard of this.shards) {
+      ids += shard.held.size;
+      characters += shard.idCharacters;
+    }
+    return ids >= IDS_MAX || characters >= ID_CHARACTERS_MAX;
   }
 
   private openShards(): void {

@@ -43,6 +43,8 @@ const RELOAD_MS = 1000;
 export class TransactionShard {
   readonly held = new Map<string, HeldTransaction>();
   isReady = false;
+  /** Characters of the ids held: they come from clients, and nothing else here is as long as a client likes. */
+  idCharacters = 0;
   private readonly parts: ShardParts;
   private log: CoordinatorLog;
   private isStopped = false;
@@ -55,7 +57,7 @@ export class TransactionShard {
   /** Reads the log; tries again later when it cannot be read. */
   async load(): Promise<void> {
     try {
-      this.held.clear();
+      this.clear();
       await this.log.load({
         entry: (key, value) => this.replay(key, value),
         marker: () => {},
@@ -96,14 +98,25 @@ export class TransactionShard {
   /** The id is forgotten. */
   remove(transactionalId: string): Promise<void> {
     assert(this.isReady, 'a shard is changed when it is read');
-    this.held.delete(transactionalId);
+    this.drop(transactionalId);
     return this.write(transactionalId, null);
   }
 
   private enter(transaction: Transaction): HeldTransaction {
+    const { transactionalId } = transaction;
     const held: HeldTransaction = { transaction, durable: Promise.resolve(), finishing: null };
-    this.held.set(transaction.transactionalId, held);
+    if (!this.held.has(transactionalId)) this.idCharacters += transactionalId.length;
+    this.held.set(transactionalId, held);
     return held;
+  }
+
+  private drop(transactionalId: string): void {
+    if (this.held.delete(transactionalId)) this.idCharacters -= transactionalId.length;
+  }
+
+  private clear(): void {
+    this.held.clear();
+    this.idCharacters = 0;
   }
 
   private write(transactionalId: string, value: Uint8Array | null): Promise<void> {
@@ -134,7 +147,7 @@ export class TransactionShard {
   private lose(log: CoordinatorLog): void {
     if (this.log !== log || this.isStopped) return;
     this.isReady = false;
-    this.held.clear();
+    this.clear();
     this.parts.logger.warn(`${this.parts.name} could not be written; its transactions are read anew`);
     this.reloadLater();
   }
@@ -151,7 +164,7 @@ export class TransactionShard {
   private replay(key: Uint8Array, value: Uint8Array | null): void {
     const transactionalId = decodeKey(key);
     if (transactionalId === null) return;
-    if (value === null) this.held.delete(transactionalId);
+    if (value === null) this.drop(transactionalId);
     else this.enter(decodeValue(transactionalId, value));
   }
 }

@@ -29,6 +29,7 @@ const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 const INVALID_PRODUCER_EPOCH = 47;
 const INVALID_TXN_STATE = 48;
 const TRANSACTION_ABORTABLE = 120;
+const TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53;
 const NOT_ENOUGH_REPLICAS = 19;
 const UNSUPPORTED_COMPRESSION_TYPE = 76;
 const INVALID_RECORD = 87;
@@ -438,11 +439,11 @@ describe('behaviour 20: batches of transactions', () => {
     expect(await fetchFrom(client, topic, 0)).toMatchObject({ highWatermark: 0, lastStableOffset: 0 });
   });
 
-  test('are INVALID_TXN_STATE when their request names no transaction, and wait when nobody coordinates it', async () => {
+  test('are not allowed when their request names no transaction, and wait when nobody coordinates it', async () => {
     const { client } = await startRig();
     const topic = await createTopic(client, 'orders');
     const records = batchOf({ producerId: 9, producerEpoch: 0, baseSequence: 0, isTransactional: true });
-    expect((await produceTo(client, topic, records)).errorCode).toBe(INVALID_TXN_STATE);
+    expect((await produceTo(client, topic, records)).errorCode).toBe(TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     const request = { ...produceRequest(topic, [{ partition: 0, records }]), transactionalId: 'transfer' };
     const answer = await client.ask(produce, 9, request);
     expect(answer.topics[0]?.partitions[0]?.errorCode).toBe(NOT_ENOUGH_REPLICAS);

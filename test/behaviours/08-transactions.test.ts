@@ -23,6 +23,9 @@ const TRANSACTION_ABORTABLE = 120;
 const INVALID_REGULAR_EXPRESSION = 128;
 const UNSTABLE_OFFSET_COMMIT = 88;
 const KAFKA_STORAGE_ERROR = 56;
+const COORDINATOR_LOAD_IN_PROGRESS = 14;
+const COORDINATOR_NOT_AVAILABLE = 15;
+const INVALID_TOPIC_EXCEPTION = 17;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
 
 const sets = ['transaction.state.log.num.partitions=2', 'offsets.topic.num.partitions=2'];
@@ -377,6 +380,28 @@ describe('behaviour 54: transactions that take too long', () => {
     expect((await producer.send(topic)).errorCode).toBe(INVALID_PRODUCER_EPOCH);
     expect(await producer.end(true)).toBe(PRODUCER_FENCED);
   });
+});
+
+test('when the log of transactions cannot be written, it is read anew, and the producer comes again', async () => {
+  const { broker, client, world } = await startRig({ sets });
+  const topic = await createTopic(client, 'orders');
+  const producer = await TransactionalProducer.begin(client, 'transfer', 2);
+  await producer.send(topic);
+  world.disk.failNext('write', 'ENOSPC');
+  expect(await producer.end(true)).toBe(COORDINATOR_NOT_AVAILABLE);
+  expect(await producer.end(true)).toBe(COORDINATOR_LOAD_IN_PROGRESS);
+  expect(await committed(client, topic)).toBe(0);
+  await broker.pass(5000, 100);
+  expect(await producer.end(true)).toBe(0);
+  expect(producer.producerEpoch).toBe(1);
+  expect(await committed(client, topic)).toBe(2);
+});
+
+test('clients do not write into the topics of coordinators', async () => {
+  const { client } = await startRig({ sets });
+  await TransactionalProducer.begin(client, 'transfer', 2);
+  const answer = await produceTo(client, { name: '__transaction_state', id: '' }, batchOf());
+  expect(answer.errorCode).toBe(INVALID_TOPIC_EXCEPTION);
 });
 
 test.each(versions)('after kill -9 an open transaction is open, and can be committed (version %i)', async (version) => {

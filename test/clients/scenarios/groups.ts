@@ -92,6 +92,41 @@ export const moreGroups: Scenario[] = [
       expect(consumer.assignment().map(({ topic }) => topic)).not.toContain(`${prefix}-x`);
     },
   })),
+  ...(['classic', 'consumer'] as const).map((groupProtocol) => ({
+    name: `subscribes to a pattern, matched against whole names (${groupProtocol})`,
+    async run(client: Client) {
+      const prefix = `pattern-${randomUUID()}`;
+      const admin = client.admin();
+      for (const name of ['a', 'ab', 'b'])
+        await admin.createTopic({ name: `${prefix}-${name}`, partitions: 1, replicationFactor: 1 });
+      const consumer = client.consumer({ ...EARLIEST, groupProtocol, groupId: `group-${randomUUID()}` });
+      consumer.subscribe({ pattern: `${prefix}-[ab]` });
+      await pollUntil([consumer], () => consumer.assignment().length === 2);
+      const topics = consumer.assignment().map(({ topic }) => topic);
+      expect(topics.sort()).toEqual([`${prefix}-a`, `${prefix}-b`]);
+    },
+  })),
+  {
+    name: 'keeps the place of a static member of a broker-assigned group while it is away',
+    async run(client) {
+      const topic = await newTopic(client, 4);
+      const groupId = `group-${randomUUID()}`;
+      const join = (groupInstanceId: string): RecordConsumer => {
+        const consumer = client.consumer({ ...EARLIEST, groupId, groupInstanceId, groupProtocol: 'consumer' });
+        consumer.subscribe([topic]);
+        return consumer;
+      };
+      const one = join('one');
+      const two = join('two');
+      await pollUntil([one, two], () => isSplit([one, two], 4));
+      const held = one.assignment();
+      await one.close();
+      const again = join('one');
+      await pollUntil([again, two], () => again.assignment().length === 2);
+      expect(again.assignment()).toEqual(held);
+      expect(two.assignment()).toHaveLength(2);
+    },
+  },
   {
     name: 'gives a static member its partitions back without a rebalance',
     async run(client) {

@@ -127,6 +127,30 @@ export const moreGroups: Scenario[] = [
       expect(two.assignment()).toHaveLength(2);
     },
   },
+  ...(['classic', 'consumer'] as const).map((groupProtocol) => ({
+    name: `loses its partitions when the program does not poll, and joins again when it does (${groupProtocol})`,
+    async run(client: Client) {
+      const topic = await newTopic(client, 2);
+      const groupId = `group-${randomUUID()}`;
+      const lost: number[] = [];
+      const slow = client.consumer({
+        ...EARLIEST,
+        groupId,
+        groupProtocol,
+        pollIntervalMsMax: 400,
+        onLost: (partitions) => {
+          lost.push(partitions.length);
+        },
+      });
+      slow.subscribe([topic]);
+      await pollUntil([slow], () => slow.assignment().length === 2);
+      const other = client.consumer({ ...EARLIEST, groupId, groupProtocol });
+      other.subscribe([topic]);
+      await pollUntil([other], () => other.assignment().length === 2);
+      await pollUntil([slow, other], () => isSplit([slow, other], 2));
+      expect(lost).toEqual([2]);
+    },
+  })),
   {
     name: 'gives a static member its partitions back without a rebalance',
     async run(client) {

@@ -82,6 +82,8 @@ function installJava(folder) {
 
 function installGo(folder) {
   run('go', ['build', '-o', join(folder, 'round-trip'), '.'], { cwd: join(here, 'go') });
+  run('go', ['build', '-o', join(folder, 'scenarios-franz'), './franz'], { cwd: join(here, 'go') });
+  run('go', ['build', '-o', join(folder, 'scenarios-sarama'), './sarama'], { cwd: join(here, 'go') });
 }
 
 function installNewestNode(folder) {
@@ -92,7 +94,7 @@ function installNewestNode(folder) {
 step('kcat', [], installKcat);
 step('python', ['python/requirements.txt'], installPython);
 step('java', ['java/pom.xml', ...javaPrograms], installJava);
-step('go', ['go/go.mod', 'go/main.go'], installGo);
+step('go', ['go/go.mod', 'go/main.go', 'go/franz/main.go', 'go/sarama/main.go', 'go/scenario/scenario.go'], installGo);
 step('newest-node', ['platformatic/package.json'], installNewestNode);
 if (failures.length > 0) {
   process.stdout.write(`not installed: ${failures.join(', ')}\n`);

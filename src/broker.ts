@@ -215,7 +215,6 @@ export class Broker {
     const { values } = this.parts.config;
     return new BackgroundPool({
       threadsMax: values['num.recovery.threads.per.data.dir'],
-      cleanerThreads: values['log.cleaner.threads'],
       usesNative: io.usesNative,
       logLevel: this.parts.logLevel,
     });

@@ -82,6 +82,39 @@ export function writeProduceFrames(file: string, plan: ProducePlan): ProduceFram
   return { file, batchBytes: batch.length, recordsPerBatch: count, frameBytes: frame.length, headBytes, tailBytes };
 }
 
+/** Frames of one partition, each with a batch of its own, every record of all of them under another key. */
+export function writeKeyedFrames(
+  file: string,
+  topic: string,
+  batchBytes: number,
+  recordBytes: number,
+  count: number,
+): ProduceFrames {
+  const frames: Uint8Array[] = [];
+  let key = 0;
+  let records = 0;
+  for (let index = 0; index < count; index++) {
+    const builder = new BatchBuilder(crc32c, {});
+    for (records = 0; records === 0 || builder.sizeBytes + recordBytes <= batchBytes; records++) {
+      const value = recordValue(key, recordBytes);
+      builder.add({ key: Buffer.from(`key-${key}`), value, timestamp: Date.now() });
+      key++;
+    }
+    const batch = builder.build();
+    frames.push(
+      frameOf(produce, PRODUCE_VERSION, index, {
+        transactionalId: null,
+        acks: -1,
+        timeoutMs: REQUEST_TIMEOUT_MS,
+        topics: [{ name: topic, partitions: [{ partitionIndex: 0, records: batch }] }],
+      }),
+    );
+  }
+  writeFileSync(file, Buffer.concat(frames));
+  const frameBytes = frames[0]?.length ?? 0;
+  return { file, batchBytes, recordsPerBatch: records, frameBytes, headBytes: 0, tailBytes: 0 };
+}
+
 /** The batch inside the first frame of a file that was written. */
 export function readBatchOf(frames: ProduceFrames): Uint8Array {
   return readFileSync(frames.file).subarray(frames.headBytes, frames.headBytes + frames.batchBytes);

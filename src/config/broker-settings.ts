@@ -250,7 +250,12 @@ export const ownBrokerSettings = {
     unit: 'ms',
   }),
   'log.cleaner.enable': boolean(true, 'Compact topics whose cleanup.policy says so.'),
-  'log.cleaner.threads': int(1, 'Logs compacted at one time.', { min: 1, max: 64, unit: 'threads' }),
+  'log.cleaner.threads': int(1, 'Logs compacted at one time.', {
+    min: 1,
+    max: 64,
+    unit: 'threads',
+    change: 'live',
+  }),
   'log.cleaner.dedupe.buffer.size': long(134_217_728, 'Memory of a compaction for the keys it has seen.', {
     min: 1024,
     max: 4_294_967_296,

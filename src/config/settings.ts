@@ -160,9 +160,14 @@ export function parseValue(key: string, setting: AnySetting, text: string, where
 /** Value to the text that DescribeConfigs and the documents show; null when it is not set. */
 export function formatValue(value: SettingValue): string | null {
   if (value === null) return null;
-  if (typeof value === 'number') return value === FOREVER ? FOREVER_TEXT : String(value);
+  if (typeof value === 'number') return value === FOREVER ? FOREVER_TEXT : formatNumber(value);
   if (typeof value === 'object') return value.join(',');
   return String(value);
+}
+
+/** Large and small numbers as Java writes them: 1.7E308. */
+function formatNumber(value: number): string {
+  return String(value).replace(/e\+?/, 'E');
 }
 
 /** "at least 1", "between 1 and 9", "one of a, b" or '' when everything of the type will do. */

@@ -321,8 +321,9 @@ export class Segment {
       const path = this.path(suffix);
       try {
         if (suffix !== LOG_SUFFIX && disk.stat(path) === null) continue;
-        disk.rename(path, path + DELETED_ENDING);
-        paths.push(path + DELETED_ENDING);
+        const away = this.awayName(path);
+        disk.rename(path, away);
+        paths.push(away);
       } catch (error) {
         // Without its log an index is nothing, and is swept away when the folder is opened the next time.
         if (!isFault(error) || suffix === LOG_SUFFIX) throw error;
@@ -330,6 +331,13 @@ export class Segment {
     }
     removed.add(this.log, paths, delayMs);
     this.close(false);
+  }
+
+  /** Not one that is taken, by an older segment of that name: to take its place would free its blocks here and now. */
+  private awayName(path: string): string {
+    let away = path + DELETED_ENDING;
+    for (let count = 1; this.tools.disk.stat(away) !== null; count++) away = `${path}.${count}${DELETED_ENDING}`;
+    return away;
   }
 
   /** Whether the time index knows the largest timestamp; if not it is told. For recovery, when index files may be gone. */

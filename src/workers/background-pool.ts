@@ -13,13 +13,13 @@ import type { CleaningWork } from './log-cleaner.ts';
 
 export interface BackgroundPoolParts {
   readonly threadsMax: number;
-  /** log.cleaner.threads */
-  readonly cleanerThreads: number;
   readonly usesNative: boolean;
   readonly logLevel: LogLevel;
 }
 
 const IDLE_MS = 5000;
+/** As many as are used: the setting log.cleaner.threads says how many tasks there are at once. */
+const CLEANING_THREADS_MAX = 64;
 
 export class BackgroundPool {
   private readonly parts: BackgroundPoolParts;
@@ -80,7 +80,7 @@ export class BackgroundPool {
 
   /** Threads of their own: their priority is low for good, and what clients wait for must not stand behind them. */
   private loadCleaning(): Promise<Piscina> {
-    this.cleaningPool ??= this.create(this.parts.cleanerThreads);
+    this.cleaningPool ??= this.create(CLEANING_THREADS_MAX);
     return this.cleaningPool;
   }
 

@@ -43,12 +43,14 @@ interface Candidate extends CleanableLog {
 }
 
 const ANSWER_WAIT_MS = 30_000;
+/** A look costs the workers a little. */
+const BACKOFF_MS_MIN = 100;
 /** What does not pass by itself: the log is left alone until the broker is started again. */
 const LASTING: readonly FaultCode[] = ['PB_DATA_DAMAGED', 'PB_PROTOCOL', 'PB_LIMIT'];
 
 export class LogCleaner {
   private readonly parts: LogCleanerParts;
-  private readonly timers = new Set<NodeJS.Timeout>();
+  private timer: NodeJS.Timeout | null = null;
   private readonly underWay = new Set<Promise<void>>();
   private readonly uncleanable = new Set<string>();
   private isStopping = false;
@@ -58,14 +60,21 @@ export class LogCleaner {
   }
 
   start(): void {
-    const { threads, backoffMs } = this.parts.settings();
-    for (let index = 0; index < threads; index++) this.schedule(backoffMs);
+    this.timer = setTimeout(
+      () => {
+        const { threads, isEnabled } = this.parts.settings();
+        while (isEnabled && this.underWay.size < threads) this.begin();
+        this.start();
+      },
+      Math.max(BACKOFF_MS_MIN, this.parts.settings().backoffMs),
+    );
+    this.timer.unref();
   }
 
   /** What is under way is given up; the caller ends the background tasks. */
   async stop(): Promise<void> {
     this.isStopping = true;
-    for (const timer of this.timers) clearTimeout(timer);
+    if (this.timer !== null) clearTimeout(this.timer);
     await Promise.all(this.underWay);
   }
 
@@ -89,14 +98,9 @@ export class LogCleaner {
     return endOffset >= 0;
   }
 
-  private schedule(delayMs: number): void {
-    const timer = setTimeout(() => {
-      this.timers.delete(timer);
-      const run = this.passes().finally(() => this.underWay.delete(run));
-      this.underWay.add(run);
-    }, delayMs);
-    timer.unref();
-    this.timers.add(timer);
+  private begin(): void {
+    const run = this.passes().finally(() => this.underWay.delete(run));
+    this.underWay.add(run);
   }
 
   private async passes(): Promise<void> {
@@ -106,7 +110,6 @@ export class LogCleaner {
     } catch (error) {
       if (!this.isStopping) logger.warn(`compaction stopped short: ${String(error)}`);
     }
-    if (!this.isStopping) this.schedule(settings().backoffMs);
   }
 
   /** Returns up to where the log is compacted now; -1 when its segments changed meanwhile. */

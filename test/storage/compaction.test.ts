@@ -359,6 +359,19 @@ describe('the segments of a compacted log', () => {
     expect(rig.tools.removed.takeDue(NOW_MS, 100, false).length).toBeGreaterThan(0);
   });
 
+  it('leave under names that are free: those of an older compaction may still wait to be removed', () => {
+    const rig = fresh({ fileDeleteDelayMs: 1_000_000 });
+    for (let round = 0; round < 3; round++) {
+      put(rig, entries([one('a', `${round}`)]));
+      close(rig);
+      run(rig);
+    }
+    const left = rig.disk.list(FOLDER).filter((name) => name.endsWith('.log.deleted') || name.endsWith('.2.deleted'));
+    expect(left).toContain('00000000000000000000.log.deleted');
+    expect(left).toContain('00000000000000000000.log.2.deleted');
+    expect(rig.tools.removed.takeDue(NOW_MS, 100, true).filter((path) => path.includes('0.log.'))).toHaveLength(3);
+  });
+
   it('may lose all their records; offsets go on behind them', () => {
     const rig = fresh();
     put(rig, entries([one('a', '1')]));

@@ -141,7 +141,7 @@ function refusalOfBroker(next: ConfigTexts, changed: readonly string[]): Refusal
     const setting = settingIn(brokerSettings, key);
     if (setting === null) {
       return refuse(
-        errorCode.INVALID_CONFIG,
+        errorCode.INVALID_REQUEST,
         `there is no broker setting '${key}'; see docs/settings.md for the names`,
       );
     }

@@ -50,6 +50,13 @@ export function entityOf(parts: readonly EntityPart[]): QuotaEntity {
   return Object.fromEntries(parts.map(({ entityType, entityName }) => [entityType, entityName]));
 }
 
+/** In the order in which Kafka tells them. */
+export function entityParts(entity: QuotaEntity): EntityPart[] {
+  const known = [ENTITY_CLIENT, ENTITY_USER, ENTITY_IP].filter((type) => type in entity);
+  const others = Object.keys(entity).filter((type) => !known.includes(type));
+  return [...known, ...others].map((entityType) => ({ entityType, entityName: entity[entityType] ?? null }));
+}
+
 /** One entry a distinct entity, in their order; null: it is done (or could be). */
 export function changeQuotas(
   controller: Controller,

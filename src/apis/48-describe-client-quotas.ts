@@ -1,5 +1,5 @@
 /** DescribeClientQuotas, versions 0 to 1: the quotas that a filter of users, client ids and addresses means. */
-import { findQuotas } from '../admin/quotas.ts';
+import { entityParts, findQuotas } from '../admin/quotas.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { describeClientQuotas } from '../protocol/schemas/48-describe-client-quotas.ts';
 import { defineHandler } from './define.ts';
@@ -12,7 +12,7 @@ export const describeClientQuotasHandler = defineHandler({
     const found = findQuotas(services.controller.catalog, request.components, request.strict);
     if ('errorCode' in found) return { errorCode: found.errorCode, errorMessage: found.message, entries: null };
     const entries = found.map(({ entity, values }) => ({
-      entity: Object.entries(entity).map(([entityType, entityName]) => ({ entityType, entityName })),
+      entity: entityParts(entity),
       values: Object.entries(values).map(([key, value]) => ({ key, value })),
     }));
     return { errorCode: errorCode.NONE, errorMessage: '', entries };

@@ -1,5 +1,5 @@
 /** AlterClientQuotas, versions 0 to 1: sets and removes quotas; entities stand or fall one by one. */
-import { changeQuotas, entityOf } from '../admin/quotas.ts';
+import { changeQuotas, entityOf, entityParts } from '../admin/quotas.ts';
 import type { Refusal } from '../admin/refusal.ts';
 import type { QuotaEntity } from '../cluster/catalog-records.ts';
 import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
@@ -26,6 +26,6 @@ function entryOf(entity: QuotaEntity, refusal: Refusal | null): Entry {
   return {
     errorCode: refusal?.errorCode ?? errorCode.NONE,
     errorMessage: refusal?.message ?? null,
-    entity: Object.entries(entity).map(([entityType, entityName]) => ({ entityType, entityName })),
+    entity: entityParts(entity),
   };
 }

@@ -152,7 +152,7 @@ export class Controller {
       const records = this.current.toRecords();
       await this.parts.store.replaceAll(records);
       this.recordsWritten = records.length;
-      this.currentConfig = this.configOf(this.current);
+      this.takeConfig();
       const problems = await this.openAll();
       this.isStarted = true;
       this.tellObservers();
@@ -343,14 +343,17 @@ export class Controller {
     await this.commit(topics.map((topic) => ({ kind: 'topic-removed', id: topic.id })));
   }
 
-  private configOf(catalog: Catalog): BrokerConfig {
-    return this.parts.config.withDynamic({ broker: catalog.brokerConfigs, cluster: catalog.clusterConfigs });
+  /** The settings given at the start, under those that clients have set since. */
+  private takeConfig(): void {
+    const { brokerConfigs: broker, clusterConfigs: cluster } = this.current;
+    this.currentConfig = this.parts.config.withDynamic({ broker, cluster });
+    this.parts.host.takeConfig(this.currentConfig);
   }
 
   private async enforce(records: readonly CatalogRecord[]): Promise<void> {
     if (records.length === 0) return;
     const isForAll = records.some(({ kind }) => kind === 'broker-configs' || kind === 'cluster-configs');
-    if (isForAll) this.currentConfig = this.configOf(this.current);
+    if (isForAll) this.takeConfig();
     const changed = records.flatMap((record) => (record.kind === 'topic-configs' ? this.topicOf(record.id) : []));
     await this.configure(isForAll ? [...this.current.topicsByName.values()] : changed);
     this.tellObservers();

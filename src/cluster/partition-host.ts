@@ -1,4 +1,5 @@
 /** The port from the controller to the threads that own partitions. Its body lives at the roof, over the workers' mailboxes. */
+import type { BrokerConfig } from '../config/broker-config.ts';
 import type { TopicValues } from '../config/topic-settings.ts';
 import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type { Place } from './placement.ts';
@@ -32,6 +33,8 @@ export interface StartOutcome {
 }
 
 export interface PartitionHost {
+  /** What logs take from the broker's settings; holds for partitions opened or configured from then on. */
+  takeConfig(config: BrokerConfig): void;
   /** Resolves when every partition is open or has failed; one outcome each, in any order. */
   openPartitions(partitions: readonly PartitionToOpen[]): Promise<readonly OpenOutcome[]>;
   /**

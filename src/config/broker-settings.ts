@@ -144,6 +144,7 @@ export const ownBrokerSettings = {
     86_400_000,
     'Forget what an idempotent producer wrote after this long without a batch.',
     {
+      change: 'live',
       min: 1,
       unit: 'ms',
     },

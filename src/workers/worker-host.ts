@@ -3,6 +3,7 @@
  * stop it has their folders put in order first, several side by side in the background pool. The controller uses it
  * through its own port, which this class fits; it knows topics only as names.
  */
+import type { BrokerConfig } from '../config/broker-config.ts';
 import type { TopicValues } from '../config/topic-settings.ts';
 import { partitionFolderName } from '../storage/file-names.ts';
 import type { LogDirectory, PartitionVouchers } from '../storage/log-directory.ts';
@@ -50,9 +51,15 @@ export class WorkerHost {
   readonly open = new Map<number, PlacedPartition>();
   bytesScanned = 0;
   private readonly parts: WorkerHostParts;
+  private settings: BrokerLogSettings;
 
   constructor(parts: WorkerHostParts) {
     this.parts = parts;
+    this.settings = parts.settings;
+  }
+
+  takeConfig({ values }: BrokerConfig): void {
+    this.settings = { ...this.settings, producerExpiryMs: values['producer.id.expiration.ms'] };
   }
 
   async openPartitions(partitions: readonly PartitionToStart[]): Promise<readonly PartitionOutcome[]> {
@@ -110,7 +117,7 @@ export class WorkerHost {
   ): Promise<void> {
     await Promise.all(
       partitions.map(({ worker, slot, values }) =>
-        this.postOf(worker).configure(slot, logSettingsOf(values, this.parts.settings), CONFIGURE_WAIT_MS),
+        this.postOf(worker).configure(slot, logSettingsOf(values, this.settings), CONFIGURE_WAIT_MS),
       ),
     );
   }
@@ -147,7 +154,7 @@ export class WorkerHost {
   /** A sentence instead, when the folder could not be put in order. */
   private async openingOf(partition: PartitionToStart): Promise<PartitionOpening | string> {
     const { directory, isClean } = this.parts;
-    const settings = logSettingsOf(partition.values, this.parts.settings);
+    const settings = logSettingsOf(partition.values, this.settings);
     const name = partitionFolderName(partition.topic, partition.partition);
     const folder = directory.pathOf(partition.topic, partition.partition);
     const vouchers = partition.isNew ? NO_VOUCHERS : directory.vouchersOf(partition.topic, partition.partition);

@@ -103,12 +103,12 @@ describeInstalled('settings beside Apache Kafka', [join(clientsCache, 'java', 'l
 
 const brokerDifferences = [
   'advertised.listeners  not null',
+  'group.initial.rebalance.delay.ms 0 not 3000',
   'listeners PLAINTEXT://127.0.0.1:9092 not PLAINTEXT://:9092',
   'listeners needs a restart',
   'log.dirs ./data not null',
   'node.id 1 not null',
   'num.recovery.threads.per.data.dir needs a restart',
-  'producer.id.expiration.ms needs a restart',
   'socket.listen.backlog.size 1024 not 50',
   'socket.send.buffer.bytes 131072 not 102400',
 ];

@@ -144,6 +144,8 @@ describe('the controller', () => {
     await write({ kind: 'broker-configs', configs: { 'message.max.bytes': '88' } });
     expect(host.open.get(0)?.values['max.message.bytes']).toBe(88);
     expect(controller.config.entry('message.max.bytes').source).toBe('dynamic');
+    await write({ kind: 'broker-configs', configs: { 'producer.id.expiration.ms': '99' } });
+    expect(host.config?.values['producer.id.expiration.ms']).toBe(99);
   });
 
   it('keeps settings of all kinds and quotas over a restart, and tells observers of each change', async () => {

@@ -10,6 +10,7 @@ import type {
   PartitionToOpen,
   StartOutcome,
 } from '../../src/cluster/partition-host.ts';
+import type { BrokerConfig } from '../../src/config/broker-config.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 import type { ProducerFacts } from '../../src/storage/producer-entry.ts';
 
@@ -43,6 +44,12 @@ export class RememberingHost implements PartitionHost {
   readonly open = new Map<number, PartitionToOpen>();
   readonly removed: string[] = [];
   problem: string | null = null;
+
+  config: BrokerConfig | null = null;
+
+  takeConfig(config: BrokerConfig): void {
+    this.config = config;
+  }
 
   openPartitions(partitions: readonly PartitionToOpen[]): Promise<readonly OpenOutcome[]> {
     return Promise.resolve(

@@ -131,7 +131,7 @@ function planOne(controller: Controller, wish: TopicWish): Planned {
 /** Null for a name a new topic can have. */
 export function refusalOfName(name: string, catalog: Catalog): Refusal | null {
   if (catalog.topicsByName.has(name)) {
-    return refuse(errorCode.TOPIC_ALREADY_EXISTS, `the topic '${name}' exists`);
+    return refuse(errorCode.TOPIC_ALREADY_EXISTS, `the topic '${name}' already exists`);
   }
   const problem = problemOfTopicName(name);
   if (problem !== null) return refuse(errorCode.INVALID_TOPIC_EXCEPTION, problem);

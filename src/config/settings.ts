@@ -160,7 +160,8 @@ export function parseValue(key: string, setting: AnySetting, text: string, where
 /** Value to the text that DescribeConfigs and the documents show; null when it is not set. */
 export function formatValue(value: SettingValue): string | null {
   if (value === null) return null;
-  if (typeof value === 'number') return value === FOREVER ? FOREVER_TEXT : String(value);
+  // Exponents as Java writes them, so that tools show what they show for Kafka.
+  if (typeof value === 'number') return value === FOREVER ? FOREVER_TEXT : String(value).replace(/e\+?/, 'E');
   if (typeof value === 'object') return value.join(',');
   return String(value);
 }

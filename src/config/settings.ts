@@ -125,7 +125,7 @@ export type ReadValue =
 /** Text to value, checked against the bounds. Never throws. */
 export function readValue(key: string, setting: AnySetting, text: string): ReadValue {
   const trimmed = text.trim();
-  if (setting.refused !== null && setting.refused.test.test(trimmed)) {
+  if (setting.refused?.test.test(trimmed) === true) {
     return {
       isGood: false,
       problem: `${key}=${shown(setting, trimmed)} cannot be honoured: ${setting.refused.because}`,

@@ -13,15 +13,17 @@ import { Fault, isFault } from '../base/fault.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import { topicValues } from '../config/topic-config.ts';
 import type { ProducerFacts } from '../storage/producer-entry.ts';
-import { type FoundFolder, type LeftoverFolder, planAdoption } from './adoption.ts';
+import { type LeftoverFolder, planAdoption } from './adoption.ts';
 import { Catalog, type CatalogTopic } from './catalog.ts';
 import type { CatalogRecord } from './catalog-records.ts';
 import type { MetadataStore } from './metadata-store.ts';
 import type { PartitionHost, PartitionToOpen } from './partition-host.ts';
 import { type Place, Placement } from './placement.ts';
-import { ADOPTED_PRODUCER_IDS_FROM, PRODUCER_ID_BLOCK, ProducerIds } from './producer-ids.ts';
+import { PRODUCER_ID_BLOCK, ProducerIds } from './producer-ids.ts';
 import { RouteBook, type RouteListener } from './route-book.ts';
 import { SerialSection } from './serial-section.ts';
+import { type SettingsObserver, SettingsObservers } from './settings-observers.ts';
+import { type StartOptions, startRecords } from './start-records.ts';
 import { newTopicId } from './topic-id.ts';
 
 export interface ControllerParts {
@@ -33,15 +35,6 @@ export interface ControllerParts {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Slots of the board; left out, as many as there can be. */
   readonly slotsMax?: number;
-}
-
-export interface StartOptions {
-  /** Partition folders found on disk. */
-  readonly found: readonly FoundFolder[];
-  /** The last stop was not clean: leader epochs grow, so that no follower or client trusts the lost tail. */
-  readonly wasUnclean: boolean;
-  /** The id in an adopted folder's meta.properties, or null. */
-  readonly clusterId: string | null;
 }
 
 export interface StartReport {
@@ -65,8 +58,6 @@ export interface TopicOutcome {
   readonly fault: Fault | null;
 }
 
-export type SettingsObserver = (catalog: Catalog, config: BrokerConfig) => void;
-
 export interface PartitionsPlan {
   readonly topicId: string;
   readonly addCount: number;
@@ -82,7 +73,7 @@ export class Controller {
   private currentConfig: BrokerConfig;
   private isStarted = false;
   private recordsWritten = 0;
-  private readonly observers = new Set<SettingsObserver>();
+  private readonly observers = new SettingsObservers();
 
   constructor(parts: ControllerParts) {
     this.parts = parts;
@@ -147,15 +138,14 @@ export class Controller {
       const opened = await this.parts.store.open();
       this.current = Catalog.empty.with(opened.records);
       const adoption = planAdoption(this.current, options.found, this.parts.randomBytes);
-      const isFirst = this.current.clusterId === '';
-      this.current = this.current.with(this.startRecords(options, adoption.records, isFirst));
+      this.current = this.current.with(startRecords(this.current, options, adoption.records, this.parts.randomBytes));
       const records = this.current.toRecords();
       await this.parts.store.replaceAll(records);
       this.recordsWritten = records.length;
       this.takeConfig();
       const problems = await this.openAll();
       this.isStarted = true;
-      this.tellObservers();
+      this.observers.tell(this.current, this.currentConfig);
       return {
         notices: opened.notices,
         adoptedTopics: adoption.adoptedTopics,
@@ -245,11 +235,7 @@ export class Controller {
 
   /** Called at once, and after each change of settings or quotas; the returned function ends it. */
   observeSettings(observer: SettingsObserver): () => void {
-    this.observers.add(observer);
-    observer(this.current, this.currentConfig);
-    return () => {
-      this.observers.delete(observer);
-    };
+    return this.observers.add(observer, this.current, this.currentConfig);
   }
 
   async allocateProducerId(): Promise<number> {
@@ -288,28 +274,6 @@ export class Controller {
       this.placement.give(places, this.parts.nowMs());
       throw error;
     }
-  }
-
-  private startRecords(
-    options: StartOptions,
-    adopted: readonly CatalogRecord[],
-    isFirst: boolean,
-  ): readonly CatalogRecord[] {
-    const records: CatalogRecord[] = [];
-    if (isFirst) {
-      records.push({ kind: 'cluster', clusterId: options.clusterId ?? newTopicId(this.parts.randomBytes) });
-    }
-    records.push(...adopted);
-    if (adopted.length > 0 && this.current.nextProducerId < ADOPTED_PRODUCER_IDS_FROM) {
-      records.push({ kind: 'producer-ids', next: ADOPTED_PRODUCER_IDS_FROM });
-    }
-    if (options.wasUnclean) records.push({ kind: 'leader-epochs-bumped' });
-    const foundIds = new Set(options.found.map((folder) => folder.topicId));
-    for (const id of this.current.leaving) {
-      if (!foundIds.has(id)) records.push({ kind: 'topic-removed', id });
-    }
-    records.push({ kind: 'boot', brokerEpoch: this.current.brokerEpoch + 1 });
-    return records;
   }
 
   private async openAll(): Promise<string[]> {
@@ -356,11 +320,7 @@ export class Controller {
     if (isForAll) this.takeConfig();
     const changed = records.flatMap((record) => (record.kind === 'topic-configs' ? this.topicOf(record.id) : []));
     await this.configure(isForAll ? [...this.current.topicsByName.values()] : changed);
-    this.tellObservers();
-  }
-
-  private tellObservers(): void {
-    for (const observer of this.observers) observer(this.current, this.currentConfig);
+    this.observers.tell(this.current, this.currentConfig);
   }
 
   private async configure(topics: readonly CatalogTopic[]): Promise<void> {

@@ -49,7 +49,7 @@ export interface Setting<T extends SettingValue> {
   /** Other keys that mean the same setting. */
   readonly aliases: readonly string[];
   /** Values that are well-formed but that this broker can never honour, with the reason. */
-  readonly refused: { readonly text: string; readonly because: string } | null;
+  readonly refused: { readonly test: RegExp; readonly because: string } | null;
   /** The value can be null (not set). */
   readonly isOptional: boolean;
 }
@@ -125,7 +125,7 @@ export type ReadValue =
 /** Text to value, checked against the bounds. Never throws. */
 export function readValue(key: string, setting: AnySetting, text: string): ReadValue {
   const trimmed = text.trim();
-  if (setting.refused !== null && trimmed.toLowerCase() === setting.refused.text) {
+  if (setting.refused?.test.test(trimmed) === true) {
     return {
       isGood: false,
       problem: `${key}=${shown(setting, trimmed)} cannot be honoured: ${setting.refused.because}`,

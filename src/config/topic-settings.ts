@@ -15,8 +15,12 @@ const bytes = { ...topic, unit: 'bytes' } as const;
 const ms = { ...topic, unit: 'ms' } as const;
 
 const noTiering = {
-  text: 'true',
+  test: /^true$/i,
   because: 'this broker has no tiered storage; leave the setting out or set it to false',
+};
+const oneLz4Level = {
+  test: /^\+?([1-8]|1[0-7])$/,
+  because: 'the LZ4 codec of this broker has one level; leave the setting out or set it to 9',
 };
 const throttledReplicas = { test: /^(\*|\d+:\d+)$/, says: "'*' or partition:broker pairs such as 0:1" };
 
@@ -29,7 +33,12 @@ export const topicSettings = {
     ...topic,
     choices: ['-1', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
   }),
-  'compression.lz4.level': int(9, 'Level used when compression.type is lz4.', { ...topic, min: 1, max: 17 }),
+  'compression.lz4.level': int(9, 'Level used when compression.type is lz4; the codec has only this one.', {
+    ...topic,
+    min: 1,
+    max: 17,
+    refused: oneLz4Level,
+  }),
   'compression.type': string(
     'producer',
     "How batches are stored: 'producer' keeps them as they came, any other value re-compresses them.",

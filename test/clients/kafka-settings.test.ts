@@ -95,7 +95,9 @@ describeInstalled('settings beside Apache Kafka', [join(clientsCache, 'java', 'l
       expect([name, row.configType]).toEqual([name, their.configType]);
       const fallback = (one: Row) => one.synonyms.findLast(({ source }) => source === 5)?.value ?? null;
       if (fallback(row) !== fallback(their)) differences.push(`${name} ${fallback(row)} not ${fallback(their)}`);
-      if (row.readOnly !== their.readOnly) differences.push(`${name} needs a restart`);
+      if (row.readOnly !== their.readOnly) {
+        differences.push(`${name} ${row.readOnly ? 'needs a restart' : 'changes at run time'}`);
+      }
     }
     expect(differences.sort()).toEqual(brokerDifferences);
   });
@@ -106,6 +108,7 @@ const brokerDifferences = [
   'group.initial.rebalance.delay.ms 0 not 3000',
   'listeners PLAINTEXT://127.0.0.1:9092 not PLAINTEXT://:9092',
   'listeners needs a restart',
+  'log.cleaner.threads needs a restart',
   'log.dirs ./data not null',
   'node.id 1 not null',
   'num.recovery.threads.per.data.dir needs a restart',

@@ -1,7 +1,7 @@
 /** Stand-ins for the ports of the controller: a store in memory, a host that remembers. */
 import { Fault } from '../../src/base/fault.ts';
 import type { CatalogRecord } from '../../src/cluster/catalog-records.ts';
-import { Controller, type StartOptions } from '../../src/cluster/controller.ts';
+import { Controller } from '../../src/cluster/controller.ts';
 import type { MetadataStore, OpenedMetadata } from '../../src/cluster/metadata-store.ts';
 import type {
   HostedPartition,
@@ -10,6 +10,7 @@ import type {
   PartitionToOpen,
   StartOutcome,
 } from '../../src/cluster/partition-host.ts';
+import type { StartOptions } from '../../src/cluster/start-records.ts';
 import type { BrokerConfig } from '../../src/config/broker-config.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 import type { ProducerFacts } from '../../src/storage/producer-entry.ts';

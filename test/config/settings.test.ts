@@ -27,6 +27,9 @@ describe('a setting', () => {
   it('refuses with a reason what this broker can never honour', () => {
     expect(problem('remote.storage.enable', 'true')).toContain('no tiered storage');
     expect(problem('remote.storage.enable', 'false')).toBe('');
+    expect(problem('compression.lz4.level', '12')).toContain('one level');
+    expect(problem('compression.lz4.level', '9')).toBe('');
+    expect(problem('compression.lz4.level', '18')).toContain('between 1 and 17');
   });
 
   it('takes the largest 64-bit number for no limit, and writes it back so', () => {

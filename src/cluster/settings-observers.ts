@@ -1,0 +1,22 @@
+/** Who wants to know of every change of settings or quotas. Owned by the controller. */
+import type { BrokerConfig } from '../config/broker-config.ts';
+import type { Catalog } from './catalog.ts';
+
+export type SettingsObserver = (catalog: Catalog, config: BrokerConfig) => void;
+
+export class SettingsObservers {
+  private readonly observers = new Set<SettingsObserver>();
+
+  /** The observer is told at once how things are; the returned function ends it. */
+  add(observer: SettingsObserver, catalog: Catalog, config: BrokerConfig): () => void {
+    this.observers.add(observer);
+    observer(catalog, config);
+    return () => {
+      this.observers.delete(observer);
+    };
+  }
+
+  tell(catalog: Catalog, config: BrokerConfig): void {
+    for (const observer of this.observers) observer(catalog, config);
+  }
+}

@@ -24,10 +24,17 @@ export const offsetCommitHandler = defineHandler({
   async handle(request, context) {
     const { groupId } = request;
     const { coordinator, offsets } = context.services.groups;
-    const { shard, errorCode: code } = coordinator.shardOf(groupId);
-    if (shard === null) return answerAll(request, code);
     const wished: OffsetToCommit[] = [];
-    const answers = request.topics.map((topic) => planTopic(topic, context, wished));
+    const answers = request.topics.flatMap((topic) => planTopic(topic, context, wished) ?? []);
+    // Nothing that could be committed: the group is not asked, nor does it come into being.
+    if (wished.length === 0) return answerEach(answers, []);
+    const { shard, errorCode: code } = coordinator.shardOf(groupId);
+    if (shard === null) {
+      return answerEach(
+        answers,
+        wished.map(() => code),
+      );
+    }
     const codes = await offsets.commit(shard, {
       groupId,
       claim: {
@@ -40,16 +47,7 @@ export const offsetCommitHandler = defineHandler({
       retentionMs: request.retentionTimeMs,
       offsets: wished,
     });
-    return {
-      topics: answers.map(({ name, topicId, partitions }) => ({
-        name,
-        topicId,
-        partitions: partitions.map(({ partitionIndex, refusal, place }) => ({
-          partitionIndex,
-          errorCode: place < 0 ? refusal : (codes[place] ?? errorCode.UNKNOWN_SERVER_ERROR),
-        })),
-      })),
-    };
+    return answerEach(answers, codes);
   },
 
   refuse: (request, refusal) => answerAll(request, refusal.errorCode),
@@ -68,11 +66,19 @@ interface PlannedTopic {
   readonly partitions: readonly PlannedPartition[];
 }
 
-/** Only what exists can be read, so only that can have been read. */
-function planTopic(topic: Topic, { apiVersion, services }: ControlContext, wished: OffsetToCommit[]): PlannedTopic {
+/**
+ * Only what exists can be read, so only that can have been read. Null: a topic without partitions, which is not answered,
+ * unless it is refused (as Kafka does it).
+ */
+function planTopic(
+  topic: Topic,
+  { apiVersion, services }: ControlContext,
+  wished: OffsetToCommit[],
+): PlannedTopic | null {
   const { topicsByName, topicsById } = services.controller.catalog;
   const hasId = apiVersion >= IDS_SINCE;
   const known = hasId ? topicsById.get(topic.topicId) : topicsByName.get(topic.name);
+  if (known !== undefined && topic.partitions.length === 0) return null;
   const partitions = topic.partitions.map((partition): PlannedPartition => {
     const { partitionIndex } = partition;
     const isThere = known !== undefined && partitionIndex >= 0 && partitionIndex < known.leaderEpochs.length;
@@ -93,6 +99,19 @@ function planTopic(topic: Topic, { apiVersion, services }: ControlContext, wishe
     return { partitionIndex, place: place - 1, refusal: errorCode.NONE };
   });
   return { name: topic.name, topicId: topic.topicId, partitions };
+}
+
+function answerEach(topics: readonly PlannedTopic[], codes: readonly number[]): Response {
+  return {
+    topics: topics.map(({ name, topicId, partitions }) => ({
+      name,
+      topicId,
+      partitions: partitions.map(({ partitionIndex, refusal, place }) => ({
+        partitionIndex,
+        errorCode: place < 0 ? refusal : (codes[place] ?? errorCode.UNKNOWN_SERVER_ERROR),
+      })),
+    })),
+  };
 }
 
 function answerAll(request: Request, code: number): Response {

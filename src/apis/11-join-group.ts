@@ -55,8 +55,9 @@ function distinct(protocols: Request['protocols']): readonly ClassicProtocol[] {
   return protocols.filter(({ name }) => !names.has(name) && names.add(name));
 }
 
+/** An empty name is no name: that is '' in versions without null, and null in the others. */
 function nameFor({ apiVersion }: ControlContext, name: string | null): string | null {
-  return apiVersion < NULL_PROTOCOL_SINCE ? (name ?? '') : name;
+  return apiVersion < NULL_PROTOCOL_SINCE ? (name ?? '') : name === '' ? null : name;
 }
 
 function refused(request: Request, context: ControlContext, code: number): Response {

@@ -22,14 +22,16 @@ export const leaveGroupHandler = defineHandler({
         ? [{ memberId: request.memberId, instanceId: null }]
         : request.members.map(({ memberId, groupInstanceId }) => ({ memberId, instanceId: groupInstanceId }));
     const codes = await services.groups.members.leave(found.shard, groupId, { members });
-    if (codes === null) return { errorCode: errorCode.UNKNOWN_MEMBER_ID, members: [] };
-    if (apiVersion < MANY_SINCE) return { errorCode: codes[0] ?? errorCode.NONE, members: [] };
+    // Nobody is a member of a group that is not there.
+    const codeOf = (index: number): number =>
+      codes === null ? errorCode.UNKNOWN_MEMBER_ID : (codes[index] ?? errorCode.NONE);
+    if (apiVersion < MANY_SINCE) return { errorCode: codeOf(0), members: [] };
     return {
       errorCode: errorCode.NONE,
       members: members.map(({ memberId, instanceId }, index) => ({
         memberId,
         groupInstanceId: instanceId,
-        errorCode: codes[index] ?? errorCode.NONE,
+        errorCode: codeOf(index),
       })),
     };
   },

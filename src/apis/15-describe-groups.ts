@@ -16,7 +16,6 @@ export const describeGroupsHandler = defineHandler({
   access: [{ kind: 'guarded', resource: 'group', operation: 'describe' }],
 
   handle(request, { apiVersion, services }) {
-    const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
     return {
       groups: request.groups.map((groupId) => {
         const group = describeClassicGroup(services.groups.coordinator, groupId);
@@ -27,7 +26,8 @@ export const describeGroupsHandler = defineHandler({
           groupId,
           errorCode: told,
           errorMessage: told === errorCode.GROUP_ID_NOT_FOUND ? `Group ${groupId} not found.` : null,
-          authorizedOperations,
+          authorizedOperations:
+            request.includeAuthorizedOperations && told === errorCode.NONE ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED,
         };
       }),
     };

@@ -13,12 +13,14 @@
  * dead group is not in its shard.
  */
 import { assert } from '../base/assert.ts';
+import { javaHash } from '../base/java-hash.ts';
 import type { StoredEntry } from '../cluster/coordinator-log.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ClassicMember, type ClassicProtocol, type MemberDescription, NO_TICKET } from './classic-member.ts';
 import type { CommittedOffset } from './committed-offsets.ts';
 import { CONSUMER_PROTOCOL_TYPE, subscribedTopics } from './consumer-protocol.ts';
 import type { CommitClaim, GroupFace } from './group-face.ts';
+
 import { groupEntry, groupTombstone } from './group-records.ts';
 
 export type ClassicState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable';
@@ -205,14 +207,16 @@ export class ClassicGroup implements GroupFace {
     const candidates = new Set<string>();
     for (const [name, count] of this.support) if (count === this.members.size) candidates.add(name);
     const votes = new Map<string, number>();
-    let winner: string | null = null;
     for (const member of this.members.values()) {
       const choice = member.vote(candidates);
       assert(choice !== null, 'all members of a group support one of its protocols');
       const count = (votes.get(choice) ?? 0) + 1;
       votes.set(choice, count);
     }
-    for (const [name, count] of votes) if (winner === null || count > (votes.get(winner) ?? 0)) winner = name;
+    let winner: string | null = null;
+    for (const name of [...votes.keys()].sort((one, other) => bucketOf(one) - bucketOf(other))) {
+      if (winner === null || (votes.get(name) ?? 0) > (votes.get(winner) ?? 0)) winner = name;
+    }
     return winner;
   }
 
@@ -278,3 +282,14 @@ export class ClassicGroup implements GroupFace {
     }
   }
 }
+
+/**
+ * Where a small hash map of Java keeps a name. Kafka counts votes in one and takes the first of the most voted, so this is
+ * how a group whose members disagree gets the same protocol here as there.
+ */
+function bucketOf(name: string): number {
+  const hash = javaHash(name);
+  return (hash ^ (hash >>> 16)) & BUCKET_MASK;
+}
+
+const BUCKET_MASK = 15;

@@ -62,6 +62,7 @@ export class ClassicGroups implements GroupProtocol, ClassicSide {
   private readonly parts: ClassicGroupsParts;
   private readonly joins = new Map<number, (answer: JoinAnswer) => void>();
   private readonly syncs = new Map<number, (answer: SyncAnswer) => void>();
+  private readonly ticking = new Set<ClassicGroup>();
   private readonly groupAlarms = new Map<ClassicGroup, GroupAlarm>();
   private nextTicket = 0;
 
@@ -286,7 +287,15 @@ export class ClassicGroups implements GroupProtocol, ClassicSide {
 
   private setAlarm(shard: GroupShard, group: ClassicGroup): void {
     if (shard.groups.get(group.groupId) !== group) return;
-    const dueMs = group.nextDeadlineMs;
+    let dueMs = group.nextDeadlineMs;
+    // A timeout of 0 is over at once. Once, so that nothing can go round here.
+    if (dueMs <= this.nowMs && !this.ticking.has(group)) {
+      this.ticking.add(group);
+      this.perform(shard, group, tick(group, this.parts.rules(), this.nowMs));
+      this.ticking.delete(group);
+      dueMs = group.nextDeadlineMs;
+    }
+    if (shard.groups.get(group.groupId) !== group) return;
     const known = this.groupAlarms.get(group);
     if (known !== undefined && known.dueMs <= dueMs) return;
     known?.alarm.cancel();

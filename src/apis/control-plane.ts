@@ -98,14 +98,14 @@ export class ControlPlane {
 
   /** The broker is about to stop: who waits for others (members of a group for each other) is sent away. */
   release(): void {
-    this.services.shares.stop();
+    this.services.shares.release();
     this.services.groups.coordinator.stop();
     this.services.transactions.stop();
   }
 
   /** No request comes any more; what coordinators are writing is written when this resolves. */
-  stop(): Promise<void> {
-    return Promise.resolve();
+  async stop(): Promise<void> {
+    await this.services.shares.stop();
   }
 
   private groupsOf(parts: ControlPlaneParts, internalTopics: InternalTopics, shares: ShareServices): GroupServices {

@@ -11,7 +11,6 @@ import { CoordinatorLog } from '../cluster/coordinator-log.ts';
 import type { Place } from '../cluster/placement.ts';
 import { groupValues } from '../config/group-config.ts';
 import type { GroupValues } from '../config/group-settings.ts';
-import { CatalogTopics } from '../groups/catalog-topics.ts';
 import type { GroupCoordinator } from '../groups/coordinator.ts';
 import { ShareGroups } from '../groups/share-groups.ts';
 import type { ShareTopics } from '../groups/share-heartbeat.ts';
@@ -31,6 +30,7 @@ export interface ShareServicesParts {
   readonly alarms: Alarms;
   readonly internalTopics: InternalTopics;
   readonly log: Logger;
+  readonly topics: ShareTopics;
   /** Built after this, and with it. */
   readonly coordinator: () => GroupCoordinator;
 }
@@ -59,7 +59,7 @@ export class ShareServices {
     const warn = (message: string): void => log.warn(message);
     const settingsOf = (groupId: string): ShareSettings => this.settingsOf(groupId);
     this.parts = parts;
-    this.topics = new CatalogTopics(controller);
+    this.topics = parts.topics;
     this.store = createStore(parts);
     const placeOf = (topicId: string, partition: number) => controller.placesOf(topicId)[partition] ?? null;
     this.partitions = new LivePartitions({ store: this.store, port, placeOf, settingsOf, alarms, warn });

@@ -116,11 +116,11 @@ export class ShareGroups implements GroupProtocol {
     const { groupId, memberId } = command;
     const rules = this.parts.rulesOf(groupId);
     if (command.memberEpoch < 0) return { ...(await this.leave(groupId, memberId)), heartbeatMs: 0 };
-    const world = this.worldOf(rules);
-    checkShareSpeaker(this.groupFor(command, this.shardFor(groupId)), command, world);
+    checkShareSpeaker(this.groupFor(command, this.shardFor(groupId)), command, this.worldOf(rules));
     const topicsVersion = await this.beginMissing(command);
     const shard = this.shardFor(groupId);
     const group = this.groupFor(command, shard);
+    const world = this.worldOf(rules);
     checkShareSpeaker(group, command, world);
     const outcome = shareHeartbeat(group, command, world);
     shard.groups.set(groupId, group);

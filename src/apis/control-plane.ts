@@ -53,12 +53,14 @@ export class ControlPlane {
     const { controller, log, alarms } = parts;
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...parts.dataApis]);
     const internalTopics = new InternalTopics(controller);
+    const topics = new CatalogTopics(controller);
     const shares: ShareServices = new ShareServices({
       ...parts,
       internalTopics,
+      topics,
       coordinator: () => groups.coordinator,
     });
-    const groups = this.groupsOf(parts, internalTopics, shares);
+    const groups = this.groupsOf(parts, internalTopics, topics, shares);
     const transactions = composeTransactions({ ...parts, internalTopics, groups: groups.coordinator });
     this.verifier = transactions.verifier;
     this.services = {
@@ -98,17 +100,22 @@ export class ControlPlane {
 
   /** The broker is about to stop: who waits for others (members of a group for each other) is sent away. */
   release(): void {
-    this.services.shares.stop();
+    this.services.shares.release();
     this.services.groups.coordinator.stop();
     this.services.transactions.stop();
   }
 
   /** No request comes any more; what coordinators are writing is written when this resolves. */
-  stop(): Promise<void> {
-    return Promise.resolve();
+  async stop(): Promise<void> {
+    await this.services.shares.stop();
   }
 
-  private groupsOf(parts: ControlPlaneParts, internalTopics: InternalTopics, shares: ShareServices): GroupServices {
+  private groupsOf(
+    parts: ControlPlaneParts,
+    internalTopics: InternalTopics,
+    topics: CatalogTopics,
+    shares: ShareServices,
+  ): GroupServices {
     const { controller, alarms } = parts;
     const values = () => controller.config.values;
     return createGroupServices({
@@ -136,7 +143,7 @@ export class ControlPlane {
       }),
       uniqueText: () => uuidText(parts.randomBytes(16)),
       offsetMetadataLengthMax: () => values()['offset.metadata.max.bytes'],
-      topics: new CatalogTopics(controller),
+      topics,
       consumerSettingsOf: (groupId) => consumerSettings(controller, groupId),
       newMemberId: () => memberId(parts.randomBytes),
       moreProtocols: [shares.groups],

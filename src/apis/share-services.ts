@@ -8,9 +8,9 @@ import { must } from '../base/assert.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Controller } from '../cluster/controller.ts';
 import { CoordinatorLog } from '../cluster/coordinator-log.ts';
+import type { Place } from '../cluster/placement.ts';
 import { groupValues } from '../config/group-config.ts';
 import type { GroupValues } from '../config/group-settings.ts';
-import { CatalogTopics } from '../groups/catalog-topics.ts';
 import type { GroupCoordinator } from '../groups/coordinator.ts';
 import { ShareGroups } from '../groups/share-groups.ts';
 import type { ShareTopics } from '../groups/share-heartbeat.ts';
@@ -18,7 +18,7 @@ import type { Crc32c } from '../protocol/batch.ts';
 import { LivePartitions } from '../shares/live-partitions.ts';
 import { ShareDelivery } from '../shares/share-delivery.ts';
 import type { ShareKey } from '../shares/share-key.ts';
-import { ShareSessions } from '../shares/share-sessions.ts';
+import { type ShareSession, ShareSessions } from '../shares/share-sessions.ts';
 import { type ShareSettings, shareSettings } from '../shares/share-settings.ts';
 import { ShareStateStore } from '../shares/share-state-store.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
@@ -30,6 +30,7 @@ export interface ShareServicesParts {
   readonly alarms: Alarms;
   readonly internalTopics: InternalTopics;
   readonly log: Logger;
+  readonly topics: ShareTopics;
   /** Built after this, and with it. */
   readonly coordinator: () => GroupCoordinator;
 }
@@ -50,6 +51,7 @@ export class ShareServices {
   private readonly store: ShareStateStore;
   private readonly partitions: LivePartitions;
   private readonly valuesOfGroups = new Map<string, CachedValues>();
+  private readonly ending = new Set<Promise<void>>();
   private unsubscribe: (() => void) | null = null;
 
   constructor(parts: ShareServicesParts) {
@@ -57,18 +59,14 @@ export class ShareServices {
     const warn = (message: string): void => log.warn(message);
     const settingsOf = (groupId: string): ShareSettings => this.settingsOf(groupId);
     this.parts = parts;
-    this.topics = new CatalogTopics(controller);
+    this.topics = parts.topics;
     this.store = createStore(parts);
     const placeOf = (topicId: string, partition: number) => controller.placesOf(topicId)[partition] ?? null;
     this.partitions = new LivePartitions({ store: this.store, port, placeOf, settingsOf, alarms, warn });
     this.delivery = new ShareDelivery({ partitions: this.partitions, port, alarms, warn });
     this.sessions = new ShareSessions(
       () => controller.config.values['group.share.max.share.sessions'],
-      ({ groupId, memberId }) => {
-        void this.delivery.release(groupId, memberId).then(() => {
-          if (!this.sessions.hasGroup(groupId)) this.partitions.close(groupId);
-        });
-      },
+      (session) => this.endOf(session),
     );
     this.groups = new ShareGroups({
       alarms,
@@ -99,9 +97,14 @@ export class ShareServices {
   }
 
   /** Fetches that wait are answered. */
-  stop(): void {
+  release(): void {
     this.unsubscribe?.();
     this.sessions.closeAll();
+  }
+
+  /** What members held is stored as free when this resolves. */
+  async stop(): Promise<void> {
+    await Promise.all(this.ending);
   }
 
   settingsOf(groupId: string): ShareSettings {
@@ -117,6 +120,15 @@ export class ShareServices {
     if (startOffset === -1 || place === undefined) return { startOffset, leaderEpoch, lag: -1 };
     const lag = this.parts.port.board.high(place.slot) - startOffset - Math.max(0, deliveryCompleteCount);
     return { startOffset, leaderEpoch, lag: Math.max(0, lag) };
+  }
+
+  /** What the member holds is free again; a group without sessions needs nothing in memory. */
+  private endOf({ groupId, memberId }: ShareSession): void {
+    const ending = this.delivery.release(groupId, memberId).then(() => {
+      if (!this.sessions.hasGroup(groupId)) this.partitions.close(groupId);
+      this.ending.delete(ending);
+    });
+    this.ending.add(ending);
   }
 
   private valuesOf(groupId: string): GroupValues {
@@ -163,14 +175,17 @@ function rulesOf(values: GroupValues, controller: Controller) {
 
 function createStore({ controller, port, crc32c, alarms, internalTopics, log }: ShareServicesParts): ShareStateStore {
   const nowMs = (): number => Math.floor(alarms.nowMs());
+  const placeOf = (partition: number): Place =>
+    must(controller.placeOf(SHARE_STATE_TOPIC, partition), 'a partition of the state topic has a place');
   return new ShareStateStore({
     ensureTopic: () => internalTopics.ensure(SHARE_STATE_TOPIC),
     openLog: (partition) => {
-      const place = must(
-        controller.placeOf(SHARE_STATE_TOPIC, partition),
-        'a partition of the state topic has a place',
-      );
-      return new CoordinatorLog({ port, place, name: `${SHARE_STATE_TOPIC}-${partition}`, crc32c, nowMs });
+      const name = `${SHARE_STATE_TOPIC}-${partition}`;
+      return new CoordinatorLog({ port, place: placeOf(partition), name, crc32c, nowMs });
+    },
+    endOf: (partition) => port.board.end(placeOf(partition).slot),
+    deleteBefore: async (partition, offset) => {
+      await controller.host.moveStarts([{ ...placeOf(partition), offset }]);
     },
     updatesPerSnapshot: () => controller.config.values['share.coordinator.snapshot.update.records.per.snapshot'],
     nowMs,

@@ -48,6 +48,8 @@ export class ShareGroup implements GroupFace {
   assignmentEpoch = 1;
   /** When the target was made. */
   assignmentMs = 0;
+  /** Not recorded: the topics and the partitions for which the group has begun with everything, and its hash was made. */
+  known: { readonly topicsVersion: number; readonly begun: BegunTopics } | null = null;
   /** Not recorded: when members were last heard of. */
   readonly deadlines = new Map<string, number>();
 

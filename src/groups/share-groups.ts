@@ -15,8 +15,10 @@ import type { GroupProtocol, GroupShard } from './group-shard.ts';
 import { ShareGroup, withBegun } from './share-group.ts';
 import type { ShareGroupRecord } from './share-group-record.ts';
 import {
+  bringsTopics,
   checkShareHeartbeat,
   checkShareSpeaker,
+  knowsTopics,
   type PartitionToBegin,
   partitionsToBegin,
   removal,
@@ -114,15 +116,16 @@ export class ShareGroups implements GroupProtocol {
     const { groupId, memberId } = command;
     const rules = this.parts.rulesOf(groupId);
     if (command.memberEpoch < 0) return { ...(await this.leave(groupId, memberId)), heartbeatMs: 0 };
-    const world = this.worldOf(rules);
-    checkShareSpeaker(this.groupFor(command, this.shardFor(groupId)), command, world);
-    await this.beginMissing(command);
+    checkShareSpeaker(this.groupFor(command, this.shardFor(groupId)), command, this.worldOf(rules));
+    const topicsVersion = await this.beginMissing(command);
     const shard = this.shardFor(groupId);
     const group = this.groupFor(command, shard);
+    const world = this.worldOf(rules);
     checkShareSpeaker(group, command, world);
     const outcome = shareHeartbeat(group, command, world);
     shard.groups.set(groupId, group);
     for (const record of outcome.records) group.apply(record);
+    group.known = topicsVersion === null ? null : { topicsVersion, begun: group.begun };
     group.deadlines.set(memberId, this.nowMs + rules.sessionMs);
     this.setAlarm(shard, group);
     await this.write(shard, group, outcome.records);
@@ -256,23 +259,28 @@ export class ShareGroups implements GroupProtocol {
     return answer;
   }
 
-  /** Members do without what cannot be begun with, until the next time. */
-  private async beginMissing(command: ShareHeartbeat): Promise<void> {
+  /** The version of the topics with which the group has begun; null: members do without some of it until the next time. */
+  private async beginMissing(command: ShareHeartbeat): Promise<number | null> {
     const { groupId } = command;
+    const { topics } = this.parts;
+    const group = this.groupFor(command, this.shardFor(groupId));
+    const { version } = topics;
+    if (knowsTopics(group, topics) && !bringsTopics(group, command)) return version;
     const missing = (): PartitionToBegin[] =>
-      partitionsToBegin(this.groupFor(command, this.shardFor(groupId)), command.topicNames, this.parts.topics);
-    if (missing().length === 0) return;
-    await this.oneAfterAnother(groupId, async () => {
-      const wanted = missing();
-      if (wanted.length === 0) return;
-      try {
-        const starts = wanted.map((one) => ({ ...one, startOffset: START_AS_CONFIGURED }));
-        await this.begin(groupId, starts, () => this.find(groupId));
-      } catch (error) {
-        if (!isFault(error)) throw error;
-        this.parts.warn(`the share group ${groupId} cannot begin with ${wanted.length} partitions: ${error.message}`);
-      }
-    });
+      partitionsToBegin(this.groupFor(command, this.shardFor(groupId)), command.topicNames, topics);
+    if (missing().length > 0) await this.oneAfterAnother(groupId, () => this.tryBegin(groupId, missing()));
+    return topics.version === version && missing().length === 0 ? version : null;
+  }
+
+  private async tryBegin(groupId: string, wanted: readonly PartitionToBegin[]): Promise<void> {
+    if (wanted.length === 0) return;
+    try {
+      const starts = wanted.map((one) => ({ ...one, startOffset: START_AS_CONFIGURED }));
+      await this.begin(groupId, starts, () => this.find(groupId));
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.parts.warn(`the share group ${groupId} cannot begin with ${wanted.length} partitions: ${error.message}`);
+    }
   }
 
   /** Lays states out, then records that the group has them. Applied and written at once, so that records keep their order. */

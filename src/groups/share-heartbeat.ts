@@ -46,7 +46,7 @@ export interface ShareOutcome {
 }
 
 /** What share groups want to know of topics. */
-export type ShareTopics = Pick<TopicView, 'idOf' | 'nameOf' | 'partitionCountOf'>;
+export type ShareTopics = Pick<TopicView, 'version' | 'idOf' | 'nameOf' | 'partitionCountOf'>;
 
 export interface ShareWorld {
   readonly topics: ShareTopics;
@@ -98,6 +98,17 @@ export function partitionsToBegin(
   return partitions;
 }
 
+/** Nothing came to topics, or to what the group has begun with, since it looked last: most heartbeats end early by it. */
+export function knowsTopics({ known, begun }: ShareGroup, topics: ShareTopics): boolean {
+  return known !== null && known.topicsVersion === topics.version && known.begun === begun;
+}
+
+/** Whether the member reads something that it did not read before. */
+export function bringsTopics(group: ShareGroup, { memberId, topicNames }: ShareHeartbeat): boolean {
+  const before = group.members.get(memberId)?.metadata.topicNames ?? [];
+  return topicNames?.some((name) => !before.includes(name)) ?? false;
+}
+
 /** Throws GroupRefusal when the member may not speak, or not so. */
 export function checkShareSpeaker(group: ShareGroup, command: ShareHeartbeat, world: ShareWorld): void {
   speakerOf(group, command, world);
@@ -114,7 +125,8 @@ export function shareHeartbeat(group: ShareGroup, command: ShareHeartbeat, world
   let member: ShareMember = { ...before, metadata };
   const members = new Map(group.members).set(member.id, member);
 
-  const metadataHash = hashOf(group, members.values(), world.topics);
+  const isKnown = !hasNewTopics && knowsTopics(group, world.topics);
+  const metadataHash = isKnown ? group.metadataHash : hashOf(group, members.values(), world.topics);
   const needsEpoch = hasNewTopics || metadataHash !== group.metadataHash;
   const epoch = needsEpoch ? group.epoch + 1 : group.epoch;
   if (needsEpoch) records.push({ kind: 'group', value: { epoch, metadataHash } });

@@ -12,7 +12,7 @@ import { errorCode } from '../protocol/errors.ts';
 import type { PartitionPort, PortPlace } from '../workers/partition-port.ts';
 import type { ShareKey } from './share-key.ts';
 import { shareKeyText } from './share-key.ts';
-import { SharePartition } from './share-partition.ts';
+import { SharePartition, type StateBatch } from './share-partition.ts';
 import type { ShareSettings, ShareSettingsOf } from './share-settings.ts';
 import { START_UNKNOWN } from './share-state.ts';
 import type { ShareStateStore } from './share-state-store.ts';
@@ -57,9 +57,15 @@ export class LivePartition {
     if (place === null) return { kind: 'refused', error: errorCode.UNKNOWN_TOPIC_OR_PARTITION };
     // The group has not begun with it: nobody was told to fetch this. Kafka has no better code for that either.
     if (state === null) return { kind: 'refused', error: errorCode.UNKNOWN_SERVER_ERROR };
+    const end = parts.port.board.end(place.slot);
+    if (state.startOffset > end) {
+      // The log lost its tail (a power cut without flushes): what comes next has offsets that were done with.
+      await parts.store.begin([{ key, stateEpoch: state.stateEpoch, startOffset: end }]);
+      return await LivePartition.open(parts, key);
+    }
     const isNew = state.startOffset === START_UNKNOWN;
     const start = isNew ? await firstOffset(parts, key, place) : state.startOffset;
-    const machine = new SharePartition(start, isNew ? [] : state.stateBatches);
+    const machine = new SharePartition(start, isNew ? [] : before(end, state.stateBatches));
     const live = new LivePartition(parts, key, place, machine);
     machine.moveStart(parts.port.board.logStart(place.slot));
     // Where "latest" was must not depend on when the broker is started again.
@@ -136,6 +142,13 @@ export class LivePartition {
       this.parts.warn(`locks of ${shareKeyText(this.key)} ran out, which could not be stored: ${error.message}`);
     });
   }
+}
+
+/** Of a log that ends there. */
+function before(end: number, batches: readonly StateBatch[]): StateBatch[] {
+  return batches
+    .filter(({ firstOffset }) => firstOffset < end)
+    .map((batch) => (batch.lastOffset < end ? batch : { ...batch, lastOffset: end - 1 }));
 }
 
 async function firstOffset(parts: LivePartitionParts, key: ShareKey, place: PortPlace): Promise<number> {

@@ -52,8 +52,8 @@ export interface Acknowledged {
   readonly message: string | null;
 }
 
-/** One answer holds no more, except where a single batch is larger; more comes with the next. */
-const ANSWER_BYTES_MAX = 8 << 20;
+/** One answer holds no more, except where a single batch is larger; more comes with the next. Answers lie in main's memory. */
+const ANSWER_BYTES_MAX = 1 << 20;
 /** Reads that find nothing but markers and aborted records go on at once, but not for ever. */
 const LOOKS_MAX = 64;
 const NO_BYTES = new Uint8Array(0);

@@ -9,6 +9,8 @@
 export const EPOCH_OPENS = 0;
 export const EPOCH_ENDS = -1;
 const EPOCH_MAX = 2_147_483_647;
+/** In all sessions: about 100 MB. */
+const PARTITIONS_MAX = 500_000;
 
 export interface TopicPartition {
   /** base64url. */
@@ -47,6 +49,8 @@ export class ShareSessions {
   private readonly sessionsMax: () => number;
   private readonly byMember = new Map<string, ShareSession>();
   private readonly byConnection = new Map<number, Set<ShareSession>>();
+  /** Of all sessions. */
+  private partitionCount = 0;
   /** How many a group has. */
   private readonly byGroup = new Map<string, number>();
   private readonly onEnd: (session: ShareSession) => void;
@@ -70,8 +74,11 @@ export class ShareSessions {
     if (session === undefined) return { kind: 'refused', problem: 'not-found' };
     if (epoch === EPOCH_ENDS) return { kind: 'last', session };
     if (epoch !== session.nextEpoch) return { kind: 'refused', problem: 'bad-epoch' };
+    if (this.partitionCount + request.added.length > PARTITIONS_MAX) return { kind: 'refused', problem: 'too-many' };
+    const before = session.partitions.size;
     for (const one of request.added) session.partitions.set(partitionName(one), one);
     for (const one of request.forgotten) session.partitions.delete(partitionName(one));
+    this.partitionCount += session.partitions.size - before;
     session.nextEpoch = epochAfter(epoch);
     return { kind: 'open', session };
   }
@@ -92,7 +99,8 @@ export class ShareSessions {
   private open(request: SessionRequest, name: string): SessionAnswer {
     const before = this.byMember.get(name);
     if (before !== undefined) this.end(before);
-    if (this.byMember.size >= this.sessionsMax()) return { kind: 'refused', problem: 'too-many' };
+    const isTooMuch = this.partitionCount + request.added.length > PARTITIONS_MAX;
+    if (isTooMuch || this.byMember.size >= this.sessionsMax()) return { kind: 'refused', problem: 'too-many' };
     const session: ShareSession = {
       groupId: request.groupId,
       memberId: request.memberId,
@@ -102,6 +110,7 @@ export class ShareSessions {
       isOver: false,
     };
     this.byMember.set(name, session);
+    this.partitionCount += session.partitions.size;
     this.byGroup.set(session.groupId, (this.byGroup.get(session.groupId) ?? 0) + 1);
     const siblings = this.byConnection.get(session.connection);
     if (siblings === undefined) this.byConnection.set(session.connection, new Set([session]));
@@ -114,6 +123,7 @@ export class ShareSessions {
     if (session.isOver) return;
     session.isOver = true;
     this.byMember.delete(nameOf(session.groupId, session.memberId));
+    this.partitionCount -= session.partitions.size;
     const siblings = this.byConnection.get(session.connection);
     siblings?.delete(session);
     if (siblings?.size === 0) this.byConnection.delete(session.connection);

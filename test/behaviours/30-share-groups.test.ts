@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { listGroups } from '../../src/protocol/schemas/16-list-groups.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
 import { deleteRecords } from '../../src/protocol/schemas/21-delete-records.ts';
+import { createPartitions } from '../../src/protocol/schemas/37-create-partitions.ts';
 import { deleteGroups } from '../../src/protocol/schemas/42-delete-groups.ts';
 import { shareGroupDescribe } from '../../src/protocol/schemas/77-share-group-describe.ts';
 import { alterShareGroupOffsets } from '../../src/protocol/schemas/91-alter-share-group-offsets.ts';
@@ -37,6 +38,20 @@ async function begin(count: number, group = 'g') {
   return { rig, topic, member, settle: settleOf(rig) };
 }
 
+/** The end of a transaction, as its coordinator writes it. */
+function control(producerId: number, isCommit: boolean): Uint8Array {
+  return batchOf({
+    producerId,
+    producerEpoch: 0,
+    isTransactional: true,
+    isControl: true,
+    // Version 0, type 0 for an abort and 1 for a commit.
+    keys: [`\0\0\0${isCommit ? '\x01' : '\0'}`],
+    valueBytes: 6,
+    fill: 0,
+  });
+}
+
 describe('membership', () => {
   test('behaviour 49: FindCoordinator knows share partitions from version 6 on, by group, topic id and partition', async () => {
     const { client } = await startRig();
@@ -65,6 +80,28 @@ describe('membership', () => {
     const told = await beatShare(client, 'g', 'a', joined.memberEpoch, null);
     expect(told.memberEpoch).toBe(second.memberEpoch);
     expect(told.assignment?.topicPartitions[0]?.partitions).toHaveLength(1);
+  });
+
+  test('a member is told of topics that come and of partitions that are added', async () => {
+    const rig = await startRig();
+    const { client, broker } = rig;
+    await createTopic(client, 'work');
+    await findGroup(client, 'g');
+    let epoch = (await beatShare(client, 'g', 'a', 0, ['work', 'later'])).memberEpoch;
+    const told = async () => {
+      await broker.pass(1000, 500);
+      const answer = await beatShare(client, 'g', 'a', epoch, null);
+      epoch = answer.memberEpoch;
+      return answer.assignment?.topicPartitions.map(({ partitions }) => partitions.length).sort() ?? null;
+    };
+    expect(await told()).toBeNull();
+    await createTopic(client, 'later', { partitions: 3 });
+    expect(await told()).toEqual([1, 3]);
+    await client.ask(createPartitions, 3, { topics: [{ name: 'work', count: 2, assignments: null }], timeoutMs: 1000 });
+    expect(await told()).toEqual([2, 3]);
+    expect(await told()).toBeNull();
+    await client.ask(deleteTopics, 6, { topics: [{ name: 'later' }], timeoutMs: 1000 });
+    expect(await told()).toEqual([2]);
   });
 
   test('heartbeats that make no sense are refused with the code that Kafka gives', async () => {
@@ -274,6 +311,31 @@ describe('delivery', () => {
     expect((await member.fetch(settle))[0]?.acquired).toEqual([[8, 9, 1]]);
     expect(await member.settle([[0, 4, ACCEPT]])).toBe(0);
     expect(await shareOffset(rig.client, 'g', topic)).toMatchObject({ start: 8 });
+  });
+
+  test('with read_committed, aborted records and open transactions are not seen', async () => {
+    const { rig, topic, settle } = await begin(1, 'all');
+    const inTransaction = { producerId: 7, producerEpoch: 0, isTransactional: true };
+    await rig.broker.appendAsBroker('work', 0, batchOf({ count: 2, ...inTransaction, baseSequence: 0 }));
+    await rig.broker.appendAsBroker('work', 0, control(7, false));
+    await produceTo(rig.client, topic, batchOf({ count: 1 }));
+    await rig.broker.appendAsBroker('work', 0, batchOf({ count: 1, ...inTransaction, baseSequence: 2 }));
+    await setGroupConfig(rig.client, 'committed', 'share.isolation.level', 'read_committed');
+    const careful = await joinShare(rig.broker.connect(), 'committed', 'c', topic);
+    expect((await careful.fetch(settle))[0]?.acquired).toEqual([
+      [0, 0, 1],
+      [4, 4, 1],
+    ]);
+    careful.sendFetch({ maxWaitMs: 10_000 });
+    await settle();
+    expect(careful.client.hasAnswer).toBe(false);
+    await rig.broker.appendAsBroker('work', 0, control(7, true));
+    expect(gotOf(careful.receive())[0]?.acquired).toEqual([[5, 5, 1]]);
+    const careless = new ShareMember(rig.broker.connect(), 'all', 'member-b', topic);
+    expect((await careless.fetch(settle))[0]?.acquired).toEqual([
+      [0, 2, 1],
+      [4, 5, 1],
+    ]);
   });
 
   test('a topic that is deleted under a session is answered as unknown', async () => {

@@ -24,6 +24,11 @@ const SETTINGS = [
   'group.share.record.lock.duration.ms=3000',
 ];
 
+interface StoredLine {
+  readonly key: { readonly type: number; readonly data: { readonly groupId: string } };
+  readonly value: unknown;
+}
+
 type Deliveries = { readonly [value: string]: readonly number[] };
 
 describeInstalled("Kafka's share consumer", [classFile], () => {
@@ -48,6 +53,24 @@ describeInstalled("Kafka's share consumer", [classFile], () => {
   async function tool(...options: string[]): Promise<string> {
     const main = 'org.apache.kafka.tools.consumer.group.ShareGroupCommand';
     return await java(main, '--bootstrap-server', broker.address, ...options);
+  }
+
+  /** All records of an internal topic, as one of Kafka's formatters prints them. */
+  async function formatted(topic: string, formatter: string): Promise<StoredLine[]> {
+    const main = 'org.apache.kafka.tools.consumer.ConsoleConsumer';
+    const options = [
+      '--bootstrap-server',
+      broker.address,
+      '--topic',
+      topic,
+      '--from-beginning',
+      '--timeout-ms',
+      '5000',
+    ];
+    const said = await java(main, ...options, '--formatter', `org.apache.kafka.tools.consumer.${formatter}`);
+    const text = said.slice(said.indexOf('{')).trim();
+    const lines: StoredLine[] = JSON.parse(`[${text.replaceAll(/\}\s*\{"key"/g, '},{"key"')}]`);
+    return lines;
   }
 
   async function makeTopic(name: string, partitions: number): Promise<void> {
@@ -111,6 +134,24 @@ describeInstalled("Kafka's share consumer", [classFile], () => {
       broker = await BrokerProcess.start({ dataFolder, port: broker.port, arguments: SETTINGS });
       const rest = deliveriesIn(await scene('rest', topic, group));
       expect(Object.keys(rest).map(Number)).toEqual(Array.from({ length: 50 }, (_, index) => 2 * index + 1));
+    },
+    SCENE_MS_MAX,
+  );
+
+  it(
+    "Kafka's formatters read what is kept",
+    async () => {
+      await makeTopic('kept', 1);
+      await scene('fates', 'kept', 'g-kept');
+      const state = await formatted('__share_group_state', 'group.share.ShareGroupStateMessageFormatter');
+      const last = state.filter(({ key }) => key.data.groupId === 'g-kept').at(-1);
+      expect(last).toMatchObject({
+        key: { type: 1 },
+        value: { version: 0, data: { startOffset: 10, stateBatches: [] } },
+      });
+      const group = await formatted('__consumer_offsets', 'ShareGroupMessageFormatter');
+      const kinds = new Set(group.filter(({ key }) => key.data.groupId === 'g-kept').map(({ key }) => key.type));
+      expect([...kinds].sort()).toEqual([10, 11, 12, 13, 14, 15]);
     },
     SCENE_MS_MAX,
   );

@@ -18,6 +18,7 @@ import { storedKind } from '../../src/protocol/stored-record.ts';
 const T = 'AAAAAAAAAAAAAAAAAAAAAA';
 
 class Topics implements ShareTopics {
+  readonly version = 0;
   counts = new Map([['t', 2]]);
   idOf(name: string): string | null {
     return this.counts.has(name) ? T : null;

@@ -14,11 +14,18 @@ class Shelf {
   readonly entries: StoredEntry[] = [];
   loads = 0;
   mustFail = false;
+  /** Everything before it was deleted. */
+  start = 0;
 
   open(updatesPerSnapshot = 3): ShareStateStore {
     return new ShareStateStore({
       ensureTopic: () => Promise.resolve(1),
       openLog: () => this.openLog(),
+      endOf: () => this.entries.length,
+      deleteBefore: (_partition, offset) => {
+        this.start = offset;
+        return Promise.resolve();
+      },
       updatesPerSnapshot: () => updatesPerSnapshot,
       nowMs: () => 1,
       warn: () => {},
@@ -31,6 +38,7 @@ class Shelf {
       load: (replay: LogReplay) => {
         this.loads += 1;
         for (const [offset, entry] of this.entries.entries()) {
+          if (offset < this.start) continue;
           replay.entry(entry.key, entry.value, { offset, timestampMs: 1, producer: null });
         }
         return Promise.resolve();
@@ -126,6 +134,23 @@ describe('the store of share states', () => {
     shelf.mustFail = false;
     expect(await stateOf(store)).toEqual({ start: 5, epoch: 1, batches: [] });
     expect(shelf.loads).toBe(2);
+  });
+
+  it('deletes what snapshots have made needless, and keeps every state', async () => {
+    const shelf = new Shelf();
+    const store = shelf.open(500);
+    const keys = [0, 1, 2].map((partition) => ({ ...key, partition }));
+    await store.begin([...keys, key].map((one) => ({ key: one, stateEpoch: 1, startOffset: 0 })));
+    await store.write(key, change(1, [5, 9, 2, 1]), 0);
+    for (let offset = 1; offset <= 5100; offset++) {
+      const write = store.write(keys[offset % 3]!, change(offset, [offset + 3, offset + 3, 2, 1]), 0);
+      if (offset % 50 === 0) await write;
+    }
+    expect(shelf.start).toBeGreaterThan(4000);
+    const again = shelf.open();
+    for (const one of [...keys, key]) {
+      expect((await again.read(one))?.asSnapshot()).toEqual((await store.read(one))?.asSnapshot());
+    }
   });
 
   it('passes over records that it cannot read', async () => {

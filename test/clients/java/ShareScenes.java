@@ -121,7 +121,8 @@ public final class ShareScenes {
       int quiet = 0;
       long deadline = System.currentTimeMillis() + DEADLINE_MS;
       while (quiet < QUIET_POLLS && System.currentTimeMillis() < deadline) {
-        quiet++;
+        // Joining may take a while; silence counts from the first record on.
+        if (!deliveries.isEmpty()) quiet++;
         for (ConsumerRecord<String, String> record : consumer.poll(POLL)) {
           quiet = 0;
           int value = Integer.parseInt(record.value());

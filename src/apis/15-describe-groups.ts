@@ -27,7 +27,7 @@ export const describeGroupsHandler = defineHandler({
           groupId,
           errorCode: told,
           errorMessage: told === errorCode.GROUP_ID_NOT_FOUND ? `Group ${groupId} not found.` : null,
-          authorizedOperations,
+          authorizedOperations: told === errorCode.NONE ? authorizedOperations : OPERATIONS_NOT_ASKED,
         };
       }),
     };

@@ -182,7 +182,7 @@ export const ownBrokerSettings = {
   }),
   'perfbroker.group.consumer.rebalance.heartbeat.interval.ms': int(
     500,
-    'How often members of a consumer group are told to call while it rebalances, if that is more often than otherwise.',
+    'How often members of a consumer group are told to call while it rebalances and shortly after, if that is more often.',
     { min: 1, unit: 'ms' },
   ),
   'offsets.retention.minutes': int(

@@ -156,7 +156,8 @@ function decodeMember(bytes: Uint8Array): MemberMetadata {
     topicPattern: value.subscribedTopicRegex ?? '',
     rebalanceTimeoutMs: value.rebalanceTimeoutMs,
     assignorName: value.serverAssignor,
-    classic: value.classicMemberMetadata,
+    // Records from before there were such members leave it out, and it decodes to an empty one.
+    classic: value.classicMemberMetadata?.supportedProtocols.length === 0 ? null : value.classicMemberMetadata,
   };
 }
 

@@ -81,7 +81,8 @@ export const memberMetadataValue = defineStored({
             supportedProtocols: array(struct({ name: string(), metadata: bytes() })),
           }),
         ),
-        null,
+        // Kafka's default is an empty one: only null that is written says that there is none.
+        { sessionTimeoutMs: 0, supportedProtocols: [] },
       ),
     ),
   },

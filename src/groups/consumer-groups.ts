@@ -189,10 +189,15 @@ export class ConsumerGroups implements GroupProtocol {
     return { topics, newId, settings: settingsOf(groupId), nowMs: this.nowMs };
   }
 
-  /** While a group is on its way to a new assignment its members are to come back soon. */
+  /**
+   * While a group is on its way to a new assignment its members are to come back soon; and for a while after, because who
+   * joins is seldom alone: the first of many has everything at once and would else not hear of the others for long.
+   */
   private intervalOf(group: ConsumerGroup | null, settings: ConsumerGroupSettings): number {
     const { heartbeatIntervalMs, unsettledHeartbeatIntervalMs } = settings;
-    if (group === null || group.stateName === 'Stable') return heartbeatIntervalMs;
+    if (group === null) return heartbeatIntervalMs;
+    const isYoung = this.nowMs - group.assignmentTimestampMs < heartbeatIntervalMs;
+    if (group.stateName === 'Stable' && !isYoung) return heartbeatIntervalMs;
     return Math.min(heartbeatIntervalMs, unsettledHeartbeatIntervalMs);
   }
 

@@ -7,7 +7,7 @@ export type MigrationPolicy = 'disabled' | 'upgrade' | 'downgrade' | 'bidirectio
 export interface ConsumerGroupSettings {
   readonly sessionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
-  /** Interval that members are told while their group is not stable, if it is shorter: they notice sooner what is new. */
+  /** Interval that members are told while their group changes, and shortly after, if it is shorter than the other. */
   readonly unsettledHeartbeatIntervalMs: number;
   /** The least time between two target assignments. */
   readonly assignmentIntervalMs: number;

@@ -184,7 +184,7 @@ class Source {
         this.#decodeArray(target, elementOf(shape), fieldName, refuseNull);
         break;
       case 'struct':
-        if (refuseNull === '') this.line(`if (reader.int8() < 0) ${target} = null; else {`);
+        if (refuseNull === '') this.line(`if (reader.int8() <= ${nullMark(shape)}) ${target} = null; else {`);
         else this.line('{');
         this.line(`${target} = ${this.decodeStruct(shape)};`);
         this.line('}');
@@ -266,7 +266,7 @@ class Source {
         break;
       }
       case 'struct':
-        if (mayBeNull) this.line(`if (${value} === null) writer.int8(-1); else { writer.int8(1);`);
+        if (mayBeNull) this.line(`if (${value} === null) writer.int8(${nullMark(shape)}); else { writer.int8(1);`);
         else this.line(`if (${value} == null) ${refuseNull} else {`);
         this.encodeStruct(shape, value);
         this.line('}');
@@ -275,6 +275,11 @@ class Source {
         this.line(`writer.${shape.kind}(${value});`);
     }
   }
+}
+
+/** What stands for null before a struct that may be null: Kafka marks tagged ones in another way. */
+export function nullMark(shape: FieldShape): number {
+  return shape.tag >= 0 ? 0 : -1;
 }
 
 /** The member of an object, or its default where it may be left out. */
@@ -294,7 +299,7 @@ function differs(shape: FieldShape, value: string): string {
       return isNullDefault ? `(${value} !== null)` : `(${value} === null || ${value}.length !== 0)`;
     case 'struct':
       if (isNullDefault) return `(${value} !== null)`;
-      return `(${shape.members.map((member) => differs(member.shape, `(${inputOf(member, value)})`)).join(' || ')})`;
+      return `(${value} === null || ${shape.members.map((member) => differs(member.shape, `(${inputOf(member, value)})`)).join(' || ')})`;
     default:
       return `(${value} !== ${literalOf(shape, shape.defaultValue)})`;
   }

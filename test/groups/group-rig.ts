@@ -11,6 +11,7 @@ import type { RouteUpdate } from '../../src/cluster/route-image.ts';
 import { CatalogTopics } from '../../src/groups/catalog-topics.ts';
 import { createGroupServices, type GroupServices } from '../../src/groups/group-services.ts';
 import type { GroupLog, GroupShard } from '../../src/groups/group-shard.ts';
+import type { ConsumerGroupSettings } from '../../src/groups/group-world.ts';
 
 type Stored =
   | { readonly kind: 'entry'; readonly entry: StoredEntry; readonly producer: LogProducer | null }
@@ -90,6 +91,7 @@ export async function groupRig(
     readonly upkeepEveryMs?: number;
     /** Ids of the topics that exist. */
     readonly topicIds?: ReadonlyMap<string, string>;
+    readonly consumerSettings?: ConsumerGroupSettings;
   } = {},
 ): Promise<GroupRig> {
   const partitions = options.partitions ?? [new Partition()];
@@ -119,7 +121,8 @@ export async function groupRig(
     offsetMetadataLengthMax: () => 100,
     topics: new CatalogTopics({ catalog: catalogOf(options.topicIds ?? new Map()) }),
     consumerSettingsOf: () => {
-      throw new Error('these groups are classic');
+      if (options.consumerSettings === undefined) throw new Error('these groups are classic');
+      return options.consumerSettings;
     },
     newMemberId: () => String(unique++),
     moreProtocols: [],

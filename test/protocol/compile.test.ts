@@ -69,6 +69,7 @@ const everything = defineApi({
     hash: since(2, tagged(3, withDefault(wideInt64(), 0n))),
     spot: since(2, tagged(5, struct({ x: withDefault(int32(), -1), y: withDefault(int32(), -1) }))),
     perhaps: since(2, tagged(130, withDefault(nullable(struct({ id: uuid() })), null))),
+    seldom: since(2, tagged(131, withDefault(nullable(struct({ count: int32() })), { count: 0 }))),
   },
   response: {},
 });

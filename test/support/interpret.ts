@@ -67,7 +67,7 @@ function decodeNullable(member: Member, layout: Layout, reader: Reader): unknown
     case 'records':
       return reader.bytesView(layout.isFlexible);
     case 'struct':
-      if (isNullable(shape, layout.version) && reader.int8() < 0) return null;
+      if (isNullable(shape, layout.version) && reader.int8() <= (shape.tag >= 0 ? 0 : -1)) return null;
       return decodeStruct(shape, layout, reader);
     case 'array': {
       const element = { name: member.name, shape: elementOf(shape) };
@@ -146,7 +146,7 @@ function encodeValue(member: Member, value: unknown, layout: Layout, writer: Wri
       writer.boolean(value === true);
       break;
     case 'struct':
-      if (mayBeNull) writer.int8(value === null ? -1 : 1);
+      if (mayBeNull) writer.int8(value === null ? (shape.tag >= 0 ? 0 : -1) : 1);
       if (value !== null) encodeStruct(shape, value, layout, writer);
       break;
     case 'array': {

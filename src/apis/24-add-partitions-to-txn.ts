@@ -13,8 +13,12 @@ import { abortableUntil, fencedUntil } from './transaction-errors.ts';
 type Request = RequestOf<typeof addPartitionsToTxn>;
 type Wish = ElementOf<Request['transactions']>;
 type Topics = ResponseInputOf<typeof addPartitionsToTxn>['resultsByTopicV3AndBelow'];
-/** The error of one partition. */
-type Judge = (topic: string, partition: number) => number;
+/** What became of a wish. */
+interface Verdict {
+  readonly codeOf: (topic: string, partition: number) => number;
+  /** The partitions share one code. As in Kafka, only then a topic without partitions is answered. */
+  readonly isOne: boolean;
+}
 
 const MANY_SINCE = 4;
 const FENCED_SINCE = 2;
@@ -30,18 +34,18 @@ export const addPartitionsToTxnHandler = defineHandler({
   async handle(request, { apiVersion, services }) {
     const results = [];
     for (const wish of wishesOf(request, apiVersion)) {
-      const judge = await judgeOf(wish, services, apiVersion);
-      results.push({ transactionalId: wish.transactionalId, topicResults: answerOf(wish, judge, apiVersion) });
+      const verdict = await verdictOf(wish, services, apiVersion);
+      results.push({ transactionalId: wish.transactionalId, topicResults: answerOf(wish, verdict, apiVersion) });
     }
     if (apiVersion >= MANY_SINCE) return answer(results, []);
     return answer([], results[0]?.topicResults ?? []);
   },
 
   refuse(request, refusal, { apiVersion }: ControlContext) {
-    const judge: Judge = () => refusal.errorCode;
+    const verdict = { codeOf: () => refusal.errorCode, isOne: true };
     const results = wishesOf(request, apiVersion).map((wish) => ({
       transactionalId: wish.transactionalId,
-      topicResults: answerOf(wish, judge, apiVersion),
+      topicResults: answerOf(wish, verdict, apiVersion),
     }));
     return apiVersion >= MANY_SINCE ? answer(results, []) : answer([], results[0]?.topicResults ?? []);
   },
@@ -55,7 +59,11 @@ function answer(
 }
 
 function wishesOf(request: Request, apiVersion: number): readonly Wish[] {
-  if (apiVersion >= MANY_SINCE) return request.transactions;
+  if (apiVersion >= MANY_SINCE) {
+    // Of one id named several times Kafka takes the partitions named last.
+    const last = new Map(request.transactions.map(({ transactionalId, topics }) => [transactionalId, topics]));
+    return request.transactions.map((wish) => ({ ...wish, topics: last.get(wish.transactionalId) ?? wish.topics }));
+  }
   return [
     {
       transactionalId: request.v3AndBelowTransactionalId,
@@ -67,33 +75,34 @@ function wishesOf(request: Request, apiVersion: number): readonly Wish[] {
   ];
 }
 
-async function judgeOf(wish: Wish, services: ControlServices, apiVersion: number): Promise<Judge> {
+async function verdictOf(wish: Wish, services: ControlServices, apiVersion: number): Promise<Verdict> {
   const { transactionalId, verifyOnly } = wish;
   const exists = (topic: string, partition: number): boolean => services.controller.placeOf(topic, partition) !== null;
   if (wish.topics.some(({ name, partitions }) => partitions.some((partition) => !exists(name, partition)))) {
-    return (topic, partition) =>
+    const codeOf = (topic: string, partition: number): number =>
       exists(topic, partition) ? errorCode.OPERATION_NOT_ATTEMPTED : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    return { codeOf, isOne: false };
   }
   const identity = { producerId: wish.producerId, producerEpoch: wish.producerEpoch };
   if (verifyOnly) {
     const { error, transaction } = await services.transactions.verify(transactionalId, identity);
-    if (error !== errorCode.NONE || transaction === null) return () => error;
-    return (topic, partition) =>
+    if (error !== errorCode.NONE || transaction === null) return { codeOf: () => error, isOne: false };
+    const codeOf = (topic: string, partition: number): number =>
       isPartOf(transaction, topic, partition) ? errorCode.NONE : errorCode.TRANSACTION_ABORTABLE;
+    return { codeOf, isOne: false };
   }
   const partitions = new Map(wish.topics.map(({ name, partitions }) => [name, new Set(partitions)]));
   const clientVersion = apiVersion >= MANY_SINCE ? 2 : 0;
   const error = await services.transactions.add(transactionalId, { ...identity, partitions, clientVersion });
-  return () => error;
+  return { codeOf: () => error, isOne: true };
 }
 
-function answerOf({ topics }: Wish, judge: Judge, apiVersion: number): Topics {
-  // As in Kafka: a topic without partitions is not answered.
-  const asked = topics.filter(({ partitions }) => partitions.length > 0);
+function answerOf({ topics }: Wish, { codeOf, isOne }: Verdict, apiVersion: number): Topics {
+  const asked = isOne ? topics : topics.filter(({ partitions }) => partitions.length > 0);
   return asked.map(({ name, partitions }) => ({
     name,
     resultsByPartition: partitions.map((partitionIndex) => {
-      const error = judge(name, partitionIndex);
+      const error = codeOf(name, partitionIndex);
       const known = fencedUntil(FENCED_SINCE, apiVersion, abortableUntil(ABORTABLE_SINCE, apiVersion, error));
       return { partitionIndex, partitionErrorCode: known };
     }),

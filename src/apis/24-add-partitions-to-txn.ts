@@ -11,7 +11,9 @@ import { type ControlContext, type ControlServices, defineHandler } from './defi
 import { abortableUntil, fencedUntil } from './transaction-errors.ts';
 
 type Request = RequestOf<typeof addPartitionsToTxn>;
-type Wish = ElementOf<Request['transactions']>;
+type Named = ElementOf<Request['transactions']>;
+/** `answered` is what an answer with one code for all repeats. */
+type Wish = Named & { readonly answered: Named['topics'] };
 type Topics = ResponseInputOf<typeof addPartitionsToTxn>['resultsByTopicV3AndBelow'];
 /** What became of a wish. */
 interface Verdict {
@@ -60,9 +62,15 @@ function answer(
 
 function wishesOf(request: Request, apiVersion: number): readonly Wish[] {
   if (apiVersion >= MANY_SINCE) {
-    // Of one id named several times Kafka takes the partitions named last.
-    const last = new Map(request.transactions.map(({ transactionalId, topics }) => [transactionalId, topics]));
-    return request.transactions.map((wish) => ({ ...wish, topics: last.get(wish.transactionalId) ?? wish.topics }));
+    // Of one id named several times Kafka takes the partitions named last, and may answer with those named first.
+    const named = (wishes: readonly Named[]) => new Map(wishes.map((wish) => [wish.transactionalId, wish.topics]));
+    const last = named(request.transactions);
+    const first = named([...request.transactions].reverse());
+    return request.transactions.map((wish) => ({
+      ...wish,
+      topics: last.get(wish.transactionalId) ?? wish.topics,
+      answered: first.get(wish.transactionalId) ?? wish.topics,
+    }));
   }
   return [
     {
@@ -71,6 +79,7 @@ function wishesOf(request: Request, apiVersion: number): readonly Wish[] {
       producerEpoch: request.v3AndBelowProducerEpoch,
       verifyOnly: false,
       topics: request.v3AndBelowTopics,
+      answered: request.v3AndBelowTopics,
     },
   ];
 }
@@ -97,8 +106,8 @@ async function verdictOf(wish: Wish, services: ControlServices, apiVersion: numb
   return { codeOf: () => error, isOne: true };
 }
 
-function answerOf({ topics }: Wish, { codeOf, isOne }: Verdict, apiVersion: number): Topics {
-  const asked = isOne ? topics : topics.filter(({ partitions }) => partitions.length > 0);
+function answerOf({ topics, answered }: Wish, { codeOf, isOne }: Verdict, apiVersion: number): Topics {
+  const asked = isOne ? answered : topics.filter(({ partitions }) => partitions.length > 0);
   return asked.map(({ name, partitions }) => ({
     name,
     resultsByPartition: partitions.map((partitionIndex) => {

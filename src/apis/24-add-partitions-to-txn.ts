@@ -11,10 +11,16 @@ import { type ControlContext, type ControlServices, defineHandler } from './defi
 import { abortableUntil, fencedUntil } from './transaction-errors.ts';
 
 type Request = RequestOf<typeof addPartitionsToTxn>;
-type Wish = ElementOf<Request['transactions']>;
+type Named = ElementOf<Request['transactions']>;
+/** `answered` is what an answer with one code for all repeats. */
+type Wish = Named & { readonly answered: Named['topics'] };
 type Topics = ResponseInputOf<typeof addPartitionsToTxn>['resultsByTopicV3AndBelow'];
-/** The error of one partition. */
-type Judge = (topic: string, partition: number) => number;
+/** What became of a wish. */
+interface Verdict {
+  readonly codeOf: (topic: string, partition: number) => number;
+  /** The partitions share one code. As in Kafka, only then a topic without partitions is answered. */
+  readonly isOne: boolean;
+}
 
 const MANY_SINCE = 4;
 const FENCED_SINCE = 2;
@@ -30,18 +36,18 @@ export const addPartitionsToTxnHandler = defineHandler({
   async handle(request, { apiVersion, services }) {
     const results = [];
     for (const wish of wishesOf(request, apiVersion)) {
-      const judge = await judgeOf(wish, services, apiVersion);
-      results.push({ transactionalId: wish.transactionalId, topicResults: answerOf(wish, judge, apiVersion) });
+      const verdict = await verdictOf(wish, services, apiVersion);
+      results.push({ transactionalId: wish.transactionalId, topicResults: answerOf(wish, verdict, apiVersion) });
     }
     if (apiVersion >= MANY_SINCE) return answer(results, []);
     return answer([], results[0]?.topicResults ?? []);
   },
 
   refuse(request, refusal, { apiVersion }: ControlContext) {
-    const judge: Judge = () => refusal.errorCode;
+    const verdict = { codeOf: () => refusal.errorCode, isOne: true };
     const results = wishesOf(request, apiVersion).map((wish) => ({
       transactionalId: wish.transactionalId,
-      topicResults: answerOf(wish, judge, apiVersion),
+      topicResults: answerOf(wish, verdict, apiVersion),
     }));
     return apiVersion >= MANY_SINCE ? answer(results, []) : answer([], results[0]?.topicResults ?? []);
   },
@@ -55,7 +61,17 @@ function answer(
 }
 
 function wishesOf(request: Request, apiVersion: number): readonly Wish[] {
-  if (apiVersion >= MANY_SINCE) return request.transactions;
+  if (apiVersion >= MANY_SINCE) {
+    // Of one id named several times Kafka takes the partitions named last, and may answer with those named first.
+    const named = (wishes: readonly Named[]) => new Map(wishes.map((wish) => [wish.transactionalId, wish.topics]));
+    const last = named(request.transactions);
+    const first = named([...request.transactions].reverse());
+    return request.transactions.map((wish) => ({
+      ...wish,
+      topics: last.get(wish.transactionalId) ?? wish.topics,
+      answered: first.get(wish.transactionalId) ?? wish.topics,
+    }));
+  }
   return [
     {
       transactionalId: request.v3AndBelowTransactionalId,
@@ -63,37 +79,39 @@ function wishesOf(request: Request, apiVersion: number): readonly Wish[] {
       producerEpoch: request.v3AndBelowProducerEpoch,
       verifyOnly: false,
       topics: request.v3AndBelowTopics,
+      answered: request.v3AndBelowTopics,
     },
   ];
 }
 
-async function judgeOf(wish: Wish, services: ControlServices, apiVersion: number): Promise<Judge> {
+async function verdictOf(wish: Wish, services: ControlServices, apiVersion: number): Promise<Verdict> {
   const { transactionalId, verifyOnly } = wish;
   const exists = (topic: string, partition: number): boolean => services.controller.placeOf(topic, partition) !== null;
   if (wish.topics.some(({ name, partitions }) => partitions.some((partition) => !exists(name, partition)))) {
-    return (topic, partition) =>
+    const codeOf = (topic: string, partition: number): number =>
       exists(topic, partition) ? errorCode.OPERATION_NOT_ATTEMPTED : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    return { codeOf, isOne: false };
   }
   const identity = { producerId: wish.producerId, producerEpoch: wish.producerEpoch };
   if (verifyOnly) {
     const { error, transaction } = await services.transactions.verify(transactionalId, identity);
-    if (error !== errorCode.NONE || transaction === null) return () => error;
-    return (topic, partition) =>
+    if (error !== errorCode.NONE || transaction === null) return { codeOf: () => error, isOne: false };
+    const codeOf = (topic: string, partition: number): number =>
       isPartOf(transaction, topic, partition) ? errorCode.NONE : errorCode.TRANSACTION_ABORTABLE;
+    return { codeOf, isOne: false };
   }
   const partitions = new Map(wish.topics.map(({ name, partitions }) => [name, new Set(partitions)]));
   const clientVersion = apiVersion >= MANY_SINCE ? 2 : 0;
   const error = await services.transactions.add(transactionalId, { ...identity, partitions, clientVersion });
-  return () => error;
+  return { codeOf: () => error, isOne: true };
 }
 
-function answerOf({ topics }: Wish, judge: Judge, apiVersion: number): Topics {
-  // As in Kafka: a topic without partitions is not answered.
-  const asked = topics.filter(({ partitions }) => partitions.length > 0);
+function answerOf({ topics, answered }: Wish, { codeOf, isOne }: Verdict, apiVersion: number): Topics {
+  const asked = isOne ? answered : topics.filter(({ partitions }) => partitions.length > 0);
   return asked.map(({ name, partitions }) => ({
     name,
     resultsByPartition: partitions.map((partitionIndex) => {
-      const error = judge(name, partitionIndex);
+      const error = codeOf(name, partitionIndex);
       const known = fencedUntil(FENCED_SINCE, apiVersion, abortableUntil(ABORTABLE_SINCE, apiVersion, error));
       return { partitionIndex, partitionErrorCode: known };
     }),

@@ -8,6 +8,8 @@ import { errorCode } from '../protocol/errors.ts';
 import { writeTxnMarkers } from '../protocol/schemas/27-write-txn-markers.ts';
 import { type ControlServices, defineHandler } from './define.ts';
 
+/** By topic and partition. */
+type Codes = Map<string, Map<number, number>>;
 type Marker = ElementOf<RequestOf<typeof writeTxnMarkers>['markers']>;
 
 export const writeTxnMarkersHandler = defineHandler({
@@ -15,14 +17,14 @@ export const writeTxnMarkersHandler = defineHandler({
   access: [{ kind: 'guarded', resource: 'cluster', operation: 'alter' }],
 
   async handle(request, { services }) {
-    const markers = [];
+    // As in Kafka: one answer for a producer, with what markers went into; without a partition there is none.
+    const codes = new Map<number, Codes>();
     for (const marker of request.markers) {
-      // As in Kafka: what goes into no partition is not answered.
-      if (marker.topics.some(({ partitionIndexes }) => partitionIndexes.length > 0)) {
-        markers.push(await write(marker, services));
-      }
+      const ofProducer = codes.get(marker.producerId) ?? new Map();
+      await write(marker, services, ofProducer);
+      if (ofProducer.size > 0) codes.set(marker.producerId, ofProducer);
     }
-    return { markers };
+    return { markers: [...codes].map(([producerId, ofProducer]) => ({ producerId, topics: topicsOf(ofProducer) })) };
   },
 
   refuse: (request, refusal) => ({
@@ -36,20 +38,29 @@ export const writeTxnMarkersHandler = defineHandler({
   }),
 });
 
-async function write(marker: Marker, services: ControlServices) {
+/** Adds to `codes`. */
+async function write(marker: Marker, services: ControlServices, codes: Codes): Promise<void> {
   const { producerId, producerEpoch, coordinatorEpoch, transactionResult: isCommit } = marker;
   const wanted = { producerId, producerEpoch, coordinatorEpoch, isCommit };
-  const topics = marker.topics.map(async ({ name, partitionIndexes }) => ({
+  for (const { name, partitionIndexes } of marker.topics) {
+    if (partitionIndexes.length === 0) continue;
+    const ofTopic = codes.get(name) ?? new Map();
+    codes.set(name, ofTopic);
+    const written = partitionIndexes.map((partition) =>
+      services.controller.placeOf(name, partition) === null
+        ? errorCode.UNKNOWN_TOPIC_OR_PARTITION
+        : services.transactionMarkers.write(name, partition, wanted),
+    );
+    const ofPartitions = await Promise.all(written);
+    partitionIndexes.forEach((partition, index) => {
+      ofTopic.set(partition, ofPartitions[index] ?? errorCode.UNKNOWN_SERVER_ERROR);
+    });
+  }
+}
+
+function topicsOf(codes: Codes) {
+  return [...codes].map(([name, ofTopic]) => ({
     name,
-    partitions: await Promise.all(
-      partitionIndexes.map(async (partitionIndex) => ({
-        partitionIndex,
-        errorCode:
-          services.controller.placeOf(name, partitionIndex) === null
-            ? errorCode.UNKNOWN_TOPIC_OR_PARTITION
-            : await services.transactionMarkers.write(name, partitionIndex, wanted),
-      })),
-    ),
+    partitions: [...ofTopic].map(([partitionIndex, code]) => ({ partitionIndex, errorCode: code })),
   }));
-  return { producerId, topics: await Promise.all(topics) };
 }

@@ -109,13 +109,13 @@ function wishOf(request: Request, { apiVersion }: ControlContext): Omit<Transact
 
 /** The code of a partition is asked by its place in the request. */
 function answer({ topics }: Request, codeOf: (topic: number, partition: number) => number): Response {
-  return {
-    topics: topics.map(({ name, partitions }, topic) => ({
-      name,
-      partitions: partitions.map(({ partitionIndex }, partition) => ({
-        partitionIndex,
-        errorCode: codeOf(topic, partition),
-      })),
+  const answers = topics.map(({ name, partitions }, topic) => ({
+    name,
+    partitions: partitions.map(({ partitionIndex }, partition) => ({
+      partitionIndex,
+      errorCode: codeOf(topic, partition),
     })),
-  };
+  }));
+  // As in Kafka: a topic without partitions is not answered.
+  return { topics: answers.filter(({ partitions }) => partitions.length > 0) };
 }

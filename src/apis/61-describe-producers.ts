@@ -42,7 +42,9 @@ async function describe(topic: string, partitionIndex: number, { controller }: C
   if (producers === null) {
     const isName = problemOfTopicName(topic) === null;
     const code = isName ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.INVALID_TOPIC_EXCEPTION;
-    return { partitionIndex, errorCode: code, errorMessage: errorMessage(code), activeProducers: [] };
+    const isTopicThere = controller.catalog.topicsByName.has(topic);
+    const message = isTopicThere ? null : errorMessage(code);
+    return { partitionIndex, errorCode: code, errorMessage: message, activeProducers: [] };
   }
   return {
     partitionIndex,

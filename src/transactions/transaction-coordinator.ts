@@ -68,6 +68,8 @@ export interface TransactionAnswer {
 
 /** A new transaction waits for the markers of the one before it this long, before the client is told to come again. */
 const SETTLE_WAIT_MS = 100;
+/** Each holds a few megabytes of its log while it loads. */
+const LOADS_AT_ONCE = 4;
 /** What clients can make the broker remember: about half a gigabyte. Ids that rest for long are forgotten. */
 const IDS_MAX = 1_000_000;
 const ID_CHARACTERS_MAX = 128 << 20;
@@ -75,6 +77,8 @@ const ID_CHARACTERS_MAX = 128 << 20;
 export class TransactionCoordinator {
   private readonly parts: CoordinatorParts;
   private readonly shards: TransactionShard[] = [];
+  private readonly toLoad: TransactionShard[] = [];
+  private loading = 0;
   private isStopped = false;
 
   constructor(parts: CoordinatorParts) {
@@ -248,7 +252,23 @@ export class TransactionCoordinator {
         openLog: () => this.parts.openLog(partition),
       });
       this.shards.push(shard);
-      shard.load().catch((error: unknown) => this.parts.onFailure(error));
+      this.toLoad.push(shard);
+    }
+    this.loadMore();
+  }
+
+  private loadMore(): void {
+    while (this.loading < LOADS_AT_ONCE) {
+      const shard = this.toLoad.shift();
+      if (shard === undefined) return;
+      this.loading += 1;
+      shard.load().then(
+        () => {
+          this.loading -= 1;
+          this.loadMore();
+        },
+        (error: unknown) => this.parts.onFailure(error),
+      );
     }
   }
 

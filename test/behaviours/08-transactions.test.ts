@@ -1,12 +1,21 @@
 /** Behaviours 50 to 54: what transactional producers can rely on, and how they are told that they are not the one any more. */
 import { describe, expect, test } from 'vitest';
+import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
 import { writeTxnMarkers } from '../../src/protocol/schemas/27-write-txn-markers.ts';
 import { describeProducers } from '../../src/protocol/schemas/61-describe-producers.ts';
 import { describeTransactions } from '../../src/protocol/schemas/65-describe-transactions.ts';
 import { listTransactions } from '../../src/protocol/schemas/66-list-transactions.ts';
 import type { SimulatedClient } from '../support/simulated-client.ts';
-import { batchOf, createTopic, fetchFrom, produceTo, recordsIn, type Topic } from '../support/simulated-deeds.ts';
+import {
+  batchOf,
+  createTopic,
+  fetchFrom,
+  produceRequest,
+  produceTo,
+  recordsIn,
+  type Topic,
+} from '../support/simulated-deeds.ts';
 import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { restart, startRig } from './behaviour-rig.ts';
 
@@ -298,6 +307,51 @@ describe('several batches under way when a transaction begins', () => {
     expect([0, 1, 2].map(() => producer.receive().errorCode)).toEqual([OUT_OF_ORDER_SEQUENCE_NUMBER, 0, 0]);
   });
 });
+
+describe('a Produce that has to be verified', () => {
+  const many = Array.from({ length: 30 }, (_, partition) => partition);
+
+  test('for more partitions than a lane has slots is appended once and whole', async () => {
+    const { broker, client } = await startRig({ sets, laneSlots: 4 });
+    const topic = await createTopic(client, 'orders', { partitions: many.length });
+    const producer = await TransactionalProducer.begin(client, 'transfer', 2);
+    for (let round = 0; round < 2; round++) {
+      const answer = await client.ask(produce, 12, manyBatches(producer, topic, many, round));
+      const partitions = answer.topics[0]?.partitions ?? [];
+      expect(partitions.map(({ errorCode, baseOffset }) => [errorCode, baseOffset])).toEqual(
+        many.map(() => [0, round]),
+      );
+    }
+    expect(await producer.end(true)).toBe(0);
+    for (const partition of many) expect(await committed(client, topic, partition)).toBe(3);
+    await broker.settle();
+  });
+
+  test('holds nothing when its connection dies at any moment', async () => {
+    const { broker, client } = await startRig({ sets, laneSlots: 4 });
+    const topic = await createTopic(client, 'orders', { partitions: many.length });
+    for (let steps = 0; steps < 12; steps++) {
+      const producer = await TransactionalProducer.begin(client, `transfer-${steps}`, 2);
+      const dying = broker.connect();
+      for (let round = 0; round < 3; round++) dying.send(produce, 12, manyBatches(producer, topic, many, round));
+      for (let step = 0; step < steps; step++) {
+        broker.step();
+        await broker.breathe();
+      }
+      dying.socket.reset();
+      await broker.settle();
+      expect(await producer.end(false)).toBe(0);
+    }
+    expect((await fetchFrom(client, topic, 0, { isolationLevel: 1 })).errorCode).toBe(0);
+  });
+});
+
+function manyBatches(producer: TransactionalProducer, topic: Topic, partitions: readonly number[], sequence: number) {
+  const { producerId, producerEpoch, transactionalId } = producer;
+  const records = batchOf({ producerId, producerEpoch, baseSequence: sequence, isTransactional: true });
+  const parts = partitions.map((partition) => ({ partition, records }));
+  return { ...produceRequest(topic, parts, { version: 12 }), transactionalId };
+}
 
 describe('hanging transactions', () => {
   test('are found by DescribeProducers and ended by WriteTxnMarkers', async () => {

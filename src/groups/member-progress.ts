@@ -2,6 +2,8 @@
  * The steps that every sign of life of a member leads to, whichever protocol it speaks: note what it says of itself, see
  * whether the group needs a new epoch, make a new target if one is due, and bring the member nearer to its target.
  */
+
+import { LinearPattern } from '../base/linear-pattern.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { type Assignment, emptyAssignment, type TopicPartitions } from './assignment.ts';
 import type { ConsumerGroup } from './consumer-group.ts';
@@ -19,7 +21,6 @@ import type { GroupWorld } from './group-world.ts';
 import { reconcile } from './reconciliation.ts';
 import { metadataHashOf, subscribedIdsOf, subscribedNames } from './subscriptions.ts';
 import { makeTarget } from './target-assignment.ts';
-import { TopicPattern } from './topic-pattern.ts';
 
 /** Patterns of a group are looked up together, and not more often than this. */
 const RESOLUTION_INTERVAL_MS = 10_000;
@@ -79,7 +80,7 @@ function notePattern(progress: Progress, pattern: string): PatternChange {
 }
 
 function refuseBroken(pattern: string): void {
-  const compiled = TopicPattern.compile(pattern);
+  const compiled = LinearPattern.compile(pattern);
   if (compiled.kind === 'pattern') return;
   throw new GroupRefusal(
     errorCode.INVALID_REGULAR_EXPRESSION,

@@ -6,19 +6,20 @@
  * A slice ends after so many steps of the matching engine; one name is never cut in two, which bounds it by the size of an
  * expression (`topic-pattern.ts`).
  */
+
+import { LinearPattern } from '../base/linear-pattern.ts';
 import type { ConsumerGroup } from './consumer-group.ts';
 import type { ResolvedPattern } from './consumer-group-record.ts';
 import { isSameList } from './consumer-member.ts';
 import { newChange, type Outcome, outcomeOf } from './group-outcome.ts';
 import type { GroupWorld } from './group-world.ts';
 import { metadataHashOf, subscribedNames } from './subscriptions.ts';
-import { TopicPattern } from './topic-pattern.ts';
 
 /** About 5 ms. */
 const SLICE_STEPS = 50_000;
 
 export class PatternLookup {
-  private readonly patterns: readonly TopicPattern[];
+  private readonly patterns: readonly LinearPattern[];
   private readonly names: readonly string[];
   private readonly found: Map<string, string[]>;
   private nameIndex = 0;
@@ -28,7 +29,7 @@ export class PatternLookup {
   constructor(patterns: readonly string[], names: Iterable<string>) {
     this.found = new Map(patterns.map((text) => [text, []]));
     this.patterns = patterns.flatMap((text) => {
-      const result = TopicPattern.compile(text);
+      const result = LinearPattern.compile(text);
       return result.kind === 'pattern' ? [result.pattern] : [];
     });
     this.names = [...names].sort();

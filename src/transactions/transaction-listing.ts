@@ -2,7 +2,7 @@
  * Which transactions ListTransactions shows: filters by state, producer, age and a pattern of ids. Patterns come from
  * clients, so they are matched by an engine whose time grows with the length of the text and no faster.
  */
-import { RE2JS } from 're2js';
+import { LinearPattern } from '../base/linear-pattern.ts';
 import { TRANSACTION_STATUSES, type Transaction, type TransactionStatus } from './transaction.ts';
 
 export interface ListingFilter {
@@ -13,8 +13,6 @@ export interface ListingFilter {
   readonly durationMs: number;
   readonly pattern: string | null;
 }
-
-const PATTERN_LENGTH_MAX = 1024;
 
 export function unknownStatuses(statuses: readonly string[]): string[] {
   return statuses.filter((status) => !isStatus(status));
@@ -40,13 +38,9 @@ export function listed(
 
 function patternOf(source: string | null): ((transactionalId: string) => boolean) | null {
   if (source === null || source === '') return () => true;
-  if (source.length > PATTERN_LENGTH_MAX) return null;
-  try {
-    const pattern = RE2JS.compile(source);
-    return (transactionalId) => pattern.matches(transactionalId);
-  } catch {
-    return null;
-  }
+  const compiled = LinearPattern.compile(source);
+  if (compiled.kind === 'broken') return null;
+  return (transactionalId) => compiled.pattern.matches(transactionalId);
 }
 
 function isStatus(text: string): text is TransactionStatus {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { PATTERN_INSTRUCTIONS_MAX, PATTERN_LENGTH_MAX, TopicPattern } from '../../src/groups/topic-pattern.ts';
+import { LinearPattern, PATTERN_INSTRUCTIONS_MAX, PATTERN_LENGTH_MAX } from '../../src/base/linear-pattern.ts';
 
-function compiled(text: string): TopicPattern {
-  const result = TopicPattern.compile(text);
+function compiled(text: string): LinearPattern {
+  const result = LinearPattern.compile(text);
   if (result.kind === 'broken') throw new Error(result.why);
   return result.pattern;
 }
@@ -21,15 +21,15 @@ describe('a topic pattern', () => {
   });
 
   test.each(['[', '*a', '(?=a)', '\\1', 'a{1001}', '(a{1000}){1000}', '('])('refuses %s', (text) => {
-    expect(TopicPattern.compile(text).kind).toBe('broken');
+    expect(LinearPattern.compile(text).kind).toBe('broken');
   });
 
   test('refuses what is too large to be matched quickly', () => {
-    expect(TopicPattern.compile('(a?){1000}a{1000}')).toMatchObject({
+    expect(LinearPattern.compile('(a?){1000}a{1000}')).toMatchObject({
       kind: 'broken',
       why: expect.stringContaining(String(PATTERN_INSTRUCTIONS_MAX)),
     });
-    expect(TopicPattern.compile('a'.repeat(PATTERN_LENGTH_MAX + 1)).kind).toBe('broken');
+    expect(LinearPattern.compile('a'.repeat(PATTERN_LENGTH_MAX + 1)).kind).toBe('broken');
   });
 
   test('an expression that hangs a backtracking engine is answered at once', () => {

@@ -1,9 +1,20 @@
 /**
- * A client's regular expression over topic names, in RE2's syntax as KIP-848 has it. Matching takes time in proportion to
- * the length of a name whatever the expression is (a JavaScript `RegExp` would not: `(a+)+$` hangs it), and the size of an
- * expression is bounded, because that is the factor. Called by groups of the newer protocol; knows nothing of groups.
+ * A client's regular expression over names, in RE2's syntax as Kafka has it. Matching takes time in proportion to the
+ * length of a name whatever the expression is (a JavaScript `RegExp` would not: `(a+)+$` hangs it), and the size of an
+ * expression is bounded, because that is the factor. The engine is loaded with the first pattern.
  */
-import { RE2JS } from 're2js';
+import { createRequire } from 'node:module';
+import type { RE2JS } from 're2js';
+
+const require = createRequire(import.meta.url);
+let engine: typeof RE2JS | null = null;
+
+function loadEngine(): typeof RE2JS {
+  if (engine !== null) return engine;
+  const loaded: { readonly RE2JS: typeof RE2JS } = require('re2js');
+  engine = loaded.RE2JS;
+  return engine;
+}
 
 /** A name of 249 characters against an expression of this size takes about 25 ms in the worst case. */
 export const PATTERN_INSTRUCTIONS_MAX = 1000;
@@ -11,10 +22,10 @@ export const PATTERN_INSTRUCTIONS_MAX = 1000;
 export const PATTERN_LENGTH_MAX = 4096;
 
 export type PatternResult =
-  | { readonly kind: 'pattern'; readonly pattern: TopicPattern }
+  | { readonly kind: 'pattern'; readonly pattern: LinearPattern }
   | { readonly kind: 'broken'; readonly why: string };
 
-export class TopicPattern {
+export class LinearPattern {
   readonly text: string;
   private readonly expression: RE2JS;
 
@@ -26,10 +37,10 @@ export class TopicPattern {
   static compile(text: string): PatternResult {
     if (text.length > PATTERN_LENGTH_MAX) return broken(`it is longer than ${PATTERN_LENGTH_MAX} characters`);
     try {
-      const expression = RE2JS.compile(text);
+      const expression = loadEngine().compile(text);
       if (expression.programSize() > PATTERN_INSTRUCTIONS_MAX)
         return broken(`it needs more than ${PATTERN_INSTRUCTIONS_MAX} instructions; use fewer or smaller repetitions`);
-      return { kind: 'pattern', pattern: new TopicPattern(text, expression) };
+      return { kind: 'pattern', pattern: new LinearPattern(text, expression) };
     } catch (error) {
       return broken(error instanceof Error ? error.message : String(error));
     }

@@ -142,7 +142,9 @@ export class OffsetDesk implements GroupProtocol {
     const group = shard.groups.get(wish.groupId);
     if (shard.errorCode !== errorCode.NONE) return { errorCode: shard.errorCode, topics: [] };
     const code = group?.checkFetch(wish.memberId, wish.memberEpoch) ?? errorCode.NONE;
-    if (code !== errorCode.NONE) return { errorCode: code, topics: [] };
+    // A group that cannot have offsets is like one that is not there: it has committed nothing.
+    const isRefused = code !== errorCode.NONE && code !== errorCode.GROUP_ID_NOT_FOUND;
+    if (isRefused) return { errorCode: code, topics: [] };
     const { groupId, isStableRequired } = wish;
     const topics = wish.topics ?? allTopics(shard, groupId);
     return {

@@ -68,10 +68,9 @@ const readyByType: { readonly [keyType: number]: Ready | undefined } = {
 function refusalOfType(keyType: number, apiVersion: number): Refusal | null {
   const isKnown = keyType >= KEY_TYPE_GROUP && keyType <= KEY_TYPE_SHARE;
   if (isKnown && (keyType !== KEY_TYPE_SHARE || apiVersion >= SHARE_SINCE)) return null;
-  return refuse(
-    errorCode.INVALID_REQUEST,
-    `coordinators of the type ${keyType} are not known in version ${apiVersion}`,
-  );
+  // Kafka gives a reason to old clients only.
+  const says = `coordinators of the type ${keyType} are not known in version ${apiVersion}`;
+  return refuse(errorCode.INVALID_REQUEST, apiVersion < MANY_KEYS_SINCE ? says : '');
 }
 
 function answerOf(key: string, refusal: Refusal | null, context: ControlContext): Answer {

@@ -96,6 +96,15 @@ export interface ControlHandler {
 
 /** More than any answer needs: 100,000 partitions in Metadata are 4 MB. */
 const RESPONSE_BYTES_MAX = 64 * 1024 * 1024;
+/** Responses are encoded into the same memory, one after the other, as long as they are small. */
+const SCRATCH_BYTES = 64 * 1024;
+let scratch = new Writer(RESPONSE_BYTES_MAX, SCRATCH_BYTES);
+
+function takeScratch(): Writer {
+  if (scratch.capacity > SCRATCH_BYTES) scratch = new Writer(RESPONSE_BYTES_MAX, SCRATCH_BYTES);
+  scratch.reset();
+  return scratch;
+}
 
 export function defineHandler<Request, Response>(definition: HandlerDefinition<Request, Response>): ControlHandler {
   const { api, access } = definition;
@@ -105,9 +114,9 @@ export function defineHandler<Request, Response>(definition: HandlerDefinition<R
     async answer(body, context) {
       const request = decodeRequest(api, context.apiVersion, body);
       const response = await respond(definition, request, context);
-      const writer = new Writer(RESPONSE_BYTES_MAX);
+      const writer = takeScratch();
       encodeResponseFrame(api, context.apiVersion, context.correlationId, response, writer);
-      return writer.written();
+      return Buffer.from(writer.written());
     },
   };
 }

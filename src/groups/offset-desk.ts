@@ -142,7 +142,9 @@ export class OffsetDesk implements GroupProtocol {
     const group = shard.groups.get(wish.groupId);
     if (shard.errorCode !== errorCode.NONE) return { errorCode: shard.errorCode, topics: [] };
     const code = group?.checkFetch(wish.memberId, wish.memberEpoch) ?? errorCode.NONE;
-    if (code !== errorCode.NONE) return { errorCode: code, topics: [] };
+    // A group that cannot have offsets is like one that is not there: it has committed nothing.
+    const isRefused = code !== errorCode.NONE && code !== errorCode.GROUP_ID_NOT_FOUND;
+    if (isRefused) return { errorCode: code, topics: [] };
     const { groupId, isStableRequired } = wish;
     const topics = wish.topics ?? allTopics(shard, groupId);
     return {
@@ -187,7 +189,7 @@ export class OffsetDesk implements GroupProtocol {
       }
       if (shard.offsets.has(groupId) && !shard.groups.has(groupId)) this.parts.classic.create(shard, groupId);
     }
-    if (entries.length > 0) void shard.append(entries);
+    if (entries.length > 0) void shard.appendInPieces(entries);
   }
 
   dropped(): void {}
@@ -234,6 +236,7 @@ export class OffsetDesk implements GroupProtocol {
         const isNew = !claim.isTransactional && claim.apiVersion >= GROUP_ID_NOT_FOUND_SINCE;
         return isNew ? errorCode.GROUP_ID_NOT_FOUND : errorCode.ILLEGAL_GENERATION;
       }
+      if (!shard.hasRoom) return errorCode.GROUP_MAX_SIZE_REACHED;
       group = this.parts.classic.create(shard, groupId);
     }
     const code = group.checkCommit(claim, offsets);

@@ -39,12 +39,18 @@ export type StoredInputOf<R> = R extends StoredRecord<infer _1, infer I> ? I : n
 const STORED_BYTES_MAX = 64 << 20;
 const VERSION_BYTES = 2;
 
+/** Records are encoded into the same memory, one after the other, as long as they are small. */
+const SCRATCH_BYTES = 64 << 10;
+let scratch = new Writer(STORED_BYTES_MAX, SCRATCH_BYTES);
+
 /** Bytes of their own. */
 export function encodeStored<I>(record: StoredRecord<unknown, I>, version: number, value: I): Uint8Array {
-  const writer = new Writer(STORED_BYTES_MAX, 64);
+  if (scratch.capacity > SCRATCH_BYTES) scratch = new Writer(STORED_BYTES_MAX, SCRATCH_BYTES);
+  const writer = scratch;
+  writer.reset();
   writer.int16(record.kind ?? version);
   encodeFields(record, record.fields, version, value, writer);
-  return new Uint8Array(writer.written());
+  return Buffer.from(writer.written());
 }
 
 /** Throws PB_PROTOCOL when the bytes are of another kind, of a version that is not known, or broken. */

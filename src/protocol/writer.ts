@@ -24,6 +24,11 @@ export class Writer {
     this.at = 0;
   }
 
+  /** How much it holds without growing. */
+  get capacity(): number {
+    return this.#buffer.length;
+  }
+
   /** What was written so far: a view that the next write may invalidate. */
   written(): Uint8Array {
     return this.#buffer.subarray(0, this.at);

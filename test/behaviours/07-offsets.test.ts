@@ -10,6 +10,7 @@ import { listGroups } from '../../src/protocol/schemas/16-list-groups.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
 import { deleteGroups } from '../../src/protocol/schemas/42-delete-groups.ts';
 import { offsetDelete } from '../../src/protocol/schemas/47-offset-delete.ts';
+import { shareGroupHeartbeat } from '../../src/protocol/schemas/76-share-group-heartbeat.ts';
 import {
   beat,
   commit,
@@ -204,6 +205,19 @@ describe('behaviour 47: OffsetFetch', () => {
       groups: [],
     });
     expect(one.topics[0]?.partitions[0]).toMatchObject({ committedOffset: -1, metadata: '', errorCode: 0 });
+  });
+
+  test('of a share group, which commits nothing, is like that of a group that is not there', async () => {
+    const { client } = await offsetRig();
+    const joined = await client.ask(shareGroupHeartbeat, 1, {
+      groupId: 'g',
+      memberId: 'AAAAAAAAAAAAAAAAAAAAAQ',
+      memberEpoch: 0,
+      subscribedTopicNames: ['orders'],
+    });
+    expect(joined.errorCode).toBe(0);
+    expect(await committed(client, 'g')).toEqual(NONE_COMMITTED);
+    expect(await commit(client, 'g', 1)).toBe(69);
   });
 
   test('by id, from version 10 on: an id that is not there is UNKNOWN_TOPIC_ID for each of its partitions', async () => {

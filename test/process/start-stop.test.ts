@@ -3,9 +3,13 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Admin } from '../../src/client/admin.ts';
+import { Connection } from '../../src/client/connection.ts';
 import { Consumer, LATEST } from '../../src/client/consumer.ts';
 import { ClusterView } from '../../src/client/metadata.ts';
 import { Producer } from '../../src/client/producer.ts';
+import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
+import { joinGroup } from '../../src/protocol/schemas/11-join-group.ts';
+import { describeGroups } from '../../src/protocol/schemas/15-describe-groups.ts';
 import { startBroker, temporaryFolder } from './spawned.ts';
 
 /** What is promised is 2 s; twice that, because tests share their processors. */
@@ -90,6 +94,36 @@ describe('a stop', () => {
       expect((await again.stop('SIGTERM')).code).toBe(0);
     });
   }
+
+  it('sends members of a group away that wait for each other', async () => {
+    const broker = startBroker(temporaryFolder());
+    const port = await broker.port();
+    const [first, second] = await Promise.all([0, 1].map(() => Connection.open({ host: '127.0.0.1', port })));
+    if (first === undefined || second === undefined) throw new Error('two connections are open');
+    const join = (connection: Connection, groupInstanceId: string) =>
+      connection.request(joinGroup, {
+        groupId: 'g',
+        sessionTimeoutMs: 60_000,
+        rebalanceTimeoutMs: 60_000,
+        memberId: '',
+        groupInstanceId,
+        protocolType: 'x',
+        protocols: [{ name: 'y', metadata: new Uint8Array(1) }],
+      });
+    await first.request(findCoordinator, { keyType: 0, coordinatorKeys: ['g'] });
+    expect((await join(first, 'one')).errorCode).toBe(0);
+    const waiting = join(second, 'two').catch(() => null);
+    const state = async (): Promise<string | undefined> =>
+      (await first.request(describeGroups, { groups: ['g'], includeAuthorizedOperations: false })).groups[0]
+        ?.groupState;
+    while ((await state()) !== 'PreparingRebalance');
+    const ended = await broker.stop('SIGTERM');
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.tookMs).toBeLessThan(STOP_MS_MAX);
+    expect((await waiting)?.errorCode).toBe(16);
+    first.close();
+    second.close();
+  });
 
   it('does not wait for clients that wait', async () => {
     const broker = startBroker(temporaryFolder());

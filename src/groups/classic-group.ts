@@ -21,10 +21,12 @@ import type { CommittedOffset } from './committed-offsets.ts';
 import { CONSUMER_PROTOCOL_TYPE, subscribedTopics } from './consumer-protocol.ts';
 import type { CommitClaim, GroupFace } from './group-face.ts';
 
-import { groupEntry, groupTombstone } from './group-records.ts';
+import { APPEND_BYTES_MAX, groupEntry, groupTombstone } from './group-records.ts';
 
 export type ClassicState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable';
 
+/** Of one UTF-16 unit. */
+const UTF8_BYTES_MAX = 3;
 const NEVER_MS = Number.POSITIVE_INFINITY;
 
 export class ClassicGroup implements GroupFace {
@@ -243,6 +245,17 @@ export class ClassicGroup implements GroupFace {
       for (const topic of found) topics.add(topic);
     }
     this.topics = topics;
+  }
+
+  /** Whether the group's record can be written; members can bring more than fits. */
+  fitsRecord(assignments?: ReadonlyMap<string, Uint8Array>): boolean {
+    let bytes = 0;
+    for (const member of this.members.values()) {
+      const texts = member.memberId.length + (member.instanceId?.length ?? 0) + member.clientId.length;
+      const assignment = assignments?.get(member.memberId) ?? member.assignment;
+      bytes += texts * UTF8_BYTES_MAX + member.metadataFor(this.protocolName).length + assignment.length;
+    }
+    return bytes < APPEND_BYTES_MAX / 2;
   }
 
   /** The group as it is stored, with other assignments than those it has if some are given. */

@@ -51,6 +51,9 @@ export interface JoinWish {
   readonly canSkipAssignment: boolean;
 }
 
+/** What one member may say of itself, over all its protocols: a group has to fit into one record. */
+const METADATA_BYTES_MAX = 1 << 20;
+
 interface GroupAlarm {
   readonly dueMs: number;
   readonly alarm: Alarm;
@@ -82,6 +85,13 @@ export class ClassicGroups implements GroupProtocol, ClassicSide {
     if (member.sessionTimeoutMs < rules.sessionMinMs || member.sessionTimeoutMs > rules.sessionMaxMs) {
       return Promise.resolve(refusedJoin(errorCode.INVALID_SESSION_TIMEOUT, member.memberId));
     }
+    if (metadataBytes(member) > METADATA_BYTES_MAX) {
+      return Promise.resolve(refusedJoin(errorCode.INVALID_REQUEST, member.memberId));
+    }
+    const isNew = !shard.groups.has(wish.groupId);
+    if (isNew && member.memberId === '' && !shard.hasRoom) {
+      return Promise.resolve(refusedJoin(errorCode.GROUP_MAX_SIZE_REACHED, ''));
+    }
     const group = shard.groups.get(wish.groupId) ?? (member.memberId === '' ? this.create(shard, wish.groupId) : null);
     if (group === null) return Promise.resolve(refusedJoin(errorCode.UNKNOWN_MEMBER_ID, member.memberId));
     if (group.kind !== 'classic') {
@@ -109,7 +119,7 @@ export class ClassicGroups implements GroupProtocol, ClassicSide {
     const ticket = this.takeTicket();
     return new Promise((resolve) => {
       this.syncs.set(ticket, resolve);
-      this.perform(shard, group, sync(group, { ...command, ticket }, this.nowMs));
+      this.perform(shard, group, sync(group, { ...command, ticket }, this.parts.rules(), this.nowMs));
     });
   }
 
@@ -304,8 +314,17 @@ export class ClassicGroups implements GroupProtocol, ClassicSide {
       this.groupAlarms.delete(group);
       if (shard.groups.get(group.groupId) !== group) return;
       this.perform(shard, group, tick(group, this.parts.rules(), this.nowMs));
+      this.forgetUnused(shard, group);
     });
     this.groupAlarms.set(group, { dueMs, alarm });
+  }
+
+  /** Somebody took an id and never came back: a group that never was anything goes without a word. */
+  private forgetUnused(shard: GroupShard, group: ClassicGroup): void {
+    const isUnused = group.isEmpty && group.generation === 0 && group.pendingMembers.size === 0;
+    const { groupId } = group;
+    if (!isUnused || shard.offsets.has(groupId) || shard.offsets.hasPending(groupId)) return;
+    if (shard.groups.get(groupId) === group) shard.forget(group);
   }
 
   private answerJoin(ticket: number, answer: JoinAnswer): void {
@@ -317,4 +336,8 @@ export class ClassicGroups implements GroupProtocol, ClassicSide {
     this.syncs.get(ticket)?.(answer);
     this.syncs.delete(ticket);
   }
+}
+
+function metadataBytes(member: MemberDescription): number {
+  return member.protocols.reduce((sum, { name, metadata }) => sum + name.length + metadata.length, 0);
 }

@@ -165,7 +165,7 @@ function replaceStatic(
   const member = group.replace(former, command.freshMemberId);
   group.describe(member, command.member);
   member.renewSession(nowMs);
-  if (group.state === 'Stable' && group.selectProtocol() === group.protocolName) {
+  if (group.state === 'Stable' && group.selectProtocol() === group.protocolName && group.fitsRecord()) {
     group.learnTopics();
     const answer = replacedJoin(group, command, member, leaderBefore);
     return [

@@ -47,7 +47,12 @@ export interface LeaveCommand {
 const NEVER_MS = Number.POSITIVE_INFINITY;
 const NO_BYTES = new Uint8Array(0);
 
-export function sync(group: ClassicGroup, command: SyncCommand, nowMs: number): readonly ClassicEffect[] {
+export function sync(
+  group: ClassicGroup,
+  command: SyncCommand,
+  rules: ClassicRules,
+  nowMs: number,
+): readonly ClassicEffect[] {
   const code = checkSync(group, command);
   const member = group.members.get(command.memberId);
   if (code !== errorCode.NONE || member === undefined) return refused(command.ticket, code);
@@ -57,7 +62,7 @@ export function sync(group: ClassicGroup, command: SyncCommand, nowMs: number): 
     case 'PreparingRebalance':
       return refused(command.ticket, errorCode.REBALANCE_IN_PROGRESS);
     case 'CompletingRebalance':
-      return awaitAssignment(group, member, command);
+      return awaitAssignment(group, member, command, rules, nowMs);
     case 'Stable':
       hasSynced(group, member.memberId);
       member.renewSession(nowMs);
@@ -75,7 +80,13 @@ function checkSync(group: ClassicGroup, command: SyncCommand): number {
   return isOtherType || isOtherName ? errorCode.INCONSISTENT_GROUP_PROTOCOL : errorCode.NONE;
 }
 
-function awaitAssignment(group: ClassicGroup, member: ClassicMember, command: SyncCommand): readonly ClassicEffect[] {
+function awaitAssignment(
+  group: ClassicGroup,
+  member: ClassicMember,
+  command: SyncCommand,
+  rules: ClassicRules,
+  nowMs: number,
+): readonly ClassicEffect[] {
   const effects = [...answerSync(member, refusedSync(errorCode.REBALANCE_IN_PROGRESS))];
   member.syncTicket = command.ticket;
   hasSynced(group, member.memberId);
@@ -83,6 +94,11 @@ function awaitAssignment(group: ClassicGroup, member: ClassicMember, command: Sy
   const assignments = new Map<string, Uint8Array>();
   for (const memberId of group.members.keys()) {
     assignments.set(memberId, command.assignments.get(memberId) ?? NO_BYTES);
+  }
+  // A group that is too large to be written has no generation that anybody could rely on.
+  if (!group.fitsRecord(assignments)) {
+    const refusals = refuseSyncs(group, errorCode.UNKNOWN_SERVER_ERROR, nowMs);
+    return [...effects, ...refusals, ...prepare(group, rules, nowMs)];
   }
   const reason: StoreReason = { kind: 'assignment', generation: group.generation, assignments };
   return [...effects, { kind: 'store', entry: group.toEntry(assignments), reason }];

@@ -96,6 +96,9 @@ const OFFSET_VERSION_WITH_EXPIRY = 1;
 const OFFSET_VERSION_WITH_TOPIC_ID = 4;
 const GROUP_VERSION = 3;
 
+/** More does not go into one batch. Kafka's limit for a batch of this topic is a quarter. */
+export const APPEND_BYTES_MAX = 4 << 20;
+
 export function offsetEntry(groupId: string, topic: string, partition: number, offset: CommittedOffset): StoredEntry {
   const value = {
     offset: offset.offset,

@@ -9,9 +9,6 @@ import type { Group } from './group.ts';
 import type { GroupShard } from './group-shard.ts';
 import { removeOffsets } from './offset-desk.ts';
 
-/** Tombstones in one batch. */
-const ENTRIES_AT_ONCE = 1000;
-
 /** NONE, or why not. */
 export async function deleteGroup(shard: GroupShard, groupId: string): Promise<number> {
   const group = shard.groups.get(groupId);
@@ -19,7 +16,7 @@ export async function deleteGroup(shard: GroupShard, groupId: string): Promise<n
   if (!group.isEmpty) return errorCode.NON_EMPTY_GROUP;
   const entries: StoredEntry[] = [];
   endGroup(shard, group, entries);
-  return await write(shard, entries);
+  return await shard.appendInPieces(entries);
 }
 
 /** What has outlived its time goes; a group goes with its last offset when nobody is in it. */
@@ -32,7 +29,7 @@ export async function expire(shard: GroupShard, nowMs: number, retentionMs: numb
     const isOver = group.isEmpty && !shard.offsets.has(groupId) && !shard.offsets.hasPending(groupId);
     if (isOver && group.isExpirable) endGroup(shard, group, entries);
   }
-  return await write(shard, entries);
+  return await shard.appendInPieces(entries);
 }
 
 /** The topic is gone, and with it what groups have read of it. */
@@ -42,7 +39,7 @@ export async function forgetTopic(shard: GroupShard, topic: string): Promise<num
   for (const groupId of [...shard.groups.keys()]) {
     removeOffsets(shard, groupId, topic, partitionsOf(shard, groupId, topic), entries);
   }
-  return await write(shard, entries);
+  return await shard.appendInPieces(entries);
 }
 
 function expireOffsets(
@@ -80,12 +77,4 @@ function partitionsOf(shard: GroupShard, groupId: string, topic: string): Readon
   for (const pending of shard.offsets.pendingOf(groupId))
     if (pending.topic === topic) partitions.add(pending.partition);
   return partitions;
-}
-
-async function write(shard: GroupShard, entries: readonly StoredEntry[]): Promise<number> {
-  let code: number = errorCode.NONE;
-  for (let at = 0; at < entries.length && code === errorCode.NONE; at += ENTRIES_AT_ONCE) {
-    code = await shard.append(entries.slice(at, at + ENTRIES_AT_ONCE));
-  }
-  return code;
 }

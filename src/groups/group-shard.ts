@@ -18,6 +18,7 @@ import { storedKind } from '../protocol/stored-record.ts';
 import { CommittedOffsets } from './committed-offsets.ts';
 import type { Group } from './group.ts';
 import type { GroupKind } from './group-face.ts';
+import { APPEND_BYTES_MAX } from './group-records.ts';
 
 /** The log as a shard sees it; `CoordinatorLog` is one. */
 export interface GroupLog {
@@ -55,6 +56,11 @@ export interface GroupShardParts {
   /** The log is lost, or did not load: `load` is to be called again in a while. */
   readonly onLost: (shard: GroupShard) => void;
 }
+
+/** What is written in several batches goes in pieces of about this size. */
+const PIECE_BYTES = 512 << 10;
+/** Of one shard: who asks for more finds no room. */
+const GROUPS_MAX = 100_000;
 
 type ShardState = 'idle' | 'loading' | 'ready' | 'closed';
 
@@ -112,17 +118,39 @@ export class GroupShard {
   /**
    * All entries in one batch, in the order of the calls. Answers NONE when they are written, or the error code for the
    * client: INVALID_PRODUCER_EPOCH when the batch was a fenced producer's and nothing else has happened, NOT_COORDINATOR
-   * when the shard has dropped its memory.
+   * when the shard has dropped its memory, UNKNOWN_SERVER_ERROR (as Kafka says it) for more than APPEND_BYTES_MAX, which
+   * callers see to beforehand.
    */
   append(entries: readonly StoredEntry[], producer: LogProducer | null = null): Promise<number> {
     const { log } = this;
     if (this.state !== 'ready' || log === null) return Promise.resolve(errorCode.NOT_COORDINATOR);
+    if (bytesOf(entries) > APPEND_BYTES_MAX) return Promise.resolve(errorCode.UNKNOWN_SERVER_ERROR);
     const written = log.append(entries, producer).then(
       () => errorCode.NONE,
       (error: unknown) => this.appendFailed(error, log),
     );
     this.underWay = written;
     return written;
+  }
+
+  /** Entries that need not stand or fall together, however many. Ends with the first code that is not NONE. */
+  async appendInPieces(entries: readonly StoredEntry[]): Promise<number> {
+    let from = 0;
+    let bytes = 0;
+    for (let index = 0; index < entries.length; index++) {
+      bytes += bytesOf(entries.slice(index, index + 1));
+      if (bytes < PIECE_BYTES && index + 1 < entries.length) continue;
+      const code = await this.append(entries.slice(from, index + 1));
+      if (code !== errorCode.NONE) return code;
+      from = index + 1;
+      bytes = 0;
+    }
+    return errorCode.NONE;
+  }
+
+  /** Whether another group can be. */
+  get hasRoom(): boolean {
+    return this.groups.size < GROUPS_MAX;
   }
 
   /**
@@ -196,4 +224,10 @@ export class GroupShard {
     this.offsets.clear();
     this.endedWhileLoading.length = 0;
   }
+}
+
+function bytesOf(entries: readonly StoredEntry[]): number {
+  let bytes = 0;
+  for (const { key, value } of entries) bytes += key.length + (value?.length ?? 0);
+  return bytes;
 }

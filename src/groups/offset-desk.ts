@@ -187,7 +187,7 @@ export class OffsetDesk implements GroupProtocol {
       }
       if (shard.offsets.has(groupId) && !shard.groups.has(groupId)) this.parts.classic.create(shard, groupId);
     }
-    if (entries.length > 0) void shard.append(entries);
+    if (entries.length > 0) void shard.appendInPieces(entries);
   }
 
   dropped(): void {}
@@ -234,6 +234,7 @@ export class OffsetDesk implements GroupProtocol {
         const isNew = !claim.isTransactional && claim.apiVersion >= GROUP_ID_NOT_FOUND_SINCE;
         return isNew ? errorCode.GROUP_ID_NOT_FOUND : errorCode.ILLEGAL_GENERATION;
       }
+      if (!shard.hasRoom) return errorCode.GROUP_MAX_SIZE_REACHED;
       group = this.parts.classic.create(shard, groupId);
     }
     const code = group.checkCommit(claim, offsets);

@@ -70,6 +70,7 @@ describe('behaviour 41: a newcomer', () => {
     await broker.pass(10_001);
     const late = await client.ask(joinGroup, JOIN_VERSION, joinWish('g', { memberId }));
     expect(late).toMatchObject({ errorCode: 25, memberId });
+    expect(await stateOf(client, 'g')).toBe('Dead');
     const again = await takeMemberId(client, 'g');
     expect(await client.ask(joinGroup, JOIN_VERSION, joinWish('g', { memberId: again }))).toMatchObject({
       errorCode: 0,
@@ -392,4 +393,22 @@ test('requests of groups before there is any topic for them are sent to look for
   expect(
     (await client.ask(heartbeat, 4, { groupId: 'g', memberId: 'm', generationId: 1, groupInstanceId: null })).errorCode,
   ).toBe(16);
+});
+
+describe('what is too large', () => {
+  test('is refused: a member that says too much of itself, and a generation that does not fit into a record', async () => {
+    const rig = await groupRig();
+    const { client } = rig;
+    const large = [{ name: 'range', metadata: new Uint8Array((1 << 20) + 1) }];
+    expect((await client.ask(joinGroup, 3, joinWish('g', { protocols: large }))).errorCode).toBe(42);
+    const joined = await client.ask(joinGroup, 3, joinWish('g'));
+    const assignments = { [joined.memberId]: 'x'.repeat(3 << 20) };
+    expect((await sync(client, 'g', joined, assignments)).errorCode).toBe(-1);
+    expect(await stateOf(client, 'g')).toBe('PreparingRebalance');
+    sendJoin(client, 'g', { memberId: joined.memberId });
+    await rig.broker.settle();
+    const again = receiveJoin(client);
+    expect(again).toMatchObject({ errorCode: 0, generationId: 2 });
+    expect((await sync(client, 'g', again, { [again.memberId]: 'small' })).errorCode).toBe(0);
+  });
 });

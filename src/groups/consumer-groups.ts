@@ -28,7 +28,7 @@ import { type HeartbeatAnswer, heartbeat } from './consumer-heartbeat.ts';
 import { fence, leave } from './consumer-leave.ts';
 import type { Group } from './group.ts';
 import { type ClassicSide, downgrade, upgrade } from './group-migration.ts';
-import type { GroupEffect, Outcome } from './group-outcome.ts';
+import type { Downgrade, GroupEffect, Outcome } from './group-outcome.ts';
 import { GroupRefusal } from './group-refusal.ts';
 import type { GroupProtocol, GroupShard, Replay } from './group-shard.ts';
 import type { ConsumerGroupSettings, GroupWorld } from './group-world.ts';
@@ -70,6 +70,8 @@ interface Life {
 }
 
 const NEVER_MS = Number.POSITIVE_INFINITY;
+/** Of one record: what a member subscribes to, or the topics that a pattern stands for. Kafka's limit for a whole batch. */
+const ENTRY_BYTES_MAX = 1 << 20;
 const reasons: { readonly [deadline in Deadline]: string } = {
   session: 'it was not heard of in time',
   revocation: 'it did not give up its partitions in time',
@@ -101,8 +103,7 @@ export class ConsumerGroups implements GroupProtocol {
         command.memberEpoch < 0
           ? leave(found.group, command, this.world(groupId))
           : heartbeat(found.group, command, this.world(groupId));
-      found.install();
-      return { group: found.group, outcome, entriesBefore: found.entries };
+      return { group: found.group, outcome, entriesBefore: found.entries, install: found.install };
     });
     const heartbeatIntervalMs = reply.answer === null || command.memberEpoch < 0 ? 0 : this.intervalOf(group, settings);
     return { errorCode: reply.errorCode, errorMessage: reply.message, heartbeatIntervalMs, answer: reply.answer };
@@ -207,6 +208,8 @@ export class ConsumerGroups implements GroupProtocol {
     if (known?.kind === 'consumer') return { group: known, entries: [], install: () => undefined };
     if (memberEpoch !== 0 || (known !== undefined && known.kind !== 'classic'))
       throw new GroupRefusal(errorCode.GROUP_ID_NOT_FOUND, `There is no consumer group ${groupId}.`);
+    if (known === undefined && !shard.hasRoom)
+      throw new GroupRefusal(errorCode.GROUP_MAX_SIZE_REACHED, 'There is no room for another group.');
     if (known === undefined || known.isEmpty) {
       const group = new ConsumerGroup(groupId);
       const install = (): void => {
@@ -240,35 +243,39 @@ export class ConsumerGroups implements GroupProtocol {
       if (!(error instanceof GroupRefusal)) throw error;
       return { errorCode: error.errorCode, message: error.message, answer: null };
     }
-    const { group, outcome, entriesBefore = [] } = decided;
-    const code = await this.carryOut(shard, group, outcome, entriesBefore);
+    const { outcome } = decided;
+    const code = await this.carryOut(shard, decided);
     if (code !== errorCode.NONE) return { errorCode: code, message: null, answer: null };
     return { errorCode: 0, message: null, answer: outcome.answer };
   }
 
-  private async carryOut(
-    shard: GroupShard,
-    group: ConsumerGroup,
-    outcome: Outcome<unknown>,
-    entriesBefore: readonly StoredEntry[],
-  ): Promise<number> {
-    const entries = [...entriesBefore];
-    if (outcome.downgrade !== null) {
-      const { classic, topics, log } = this.parts;
-      // The tombstones of the members' records also cover what this change would have written of them.
-      entries.push(...group.tombstones());
-      const description = downgrade(group, outcome.downgrade, topics);
-      shard.forget(group);
-      entries.push(...classic.adopt(shard, description, outcome.downgrade.needsRebalance));
-      log.info(`the consumer group ${group.groupId} became a classic group`);
-    } else {
-      entries.push(...outcome.records.map((record) => encodeConsumerRecord(group.groupId, record)));
-      for (const record of outcome.records) group.apply(record);
-      this.perform(shard, group, outcome.effects);
+  /** What does not fit into the log is not done at all. */
+  private async carryOut(shard: GroupShard, decision: Decision<unknown>): Promise<number> {
+    const { group, outcome, entriesBefore = [], install } = decision;
+    const entries = [...entriesBefore, ...outcome.records.map((record) => encodeConsumerRecord(group.groupId, record))];
+    const tooLarge = entries.find(({ key, value }) => key.length + (value?.length ?? 0) > ENTRY_BYTES_MAX);
+    if (tooLarge !== undefined) {
+      this.parts.log.warn(`what is to be kept of group ${group.groupId} is larger than ${ENTRY_BYTES_MAX} bytes`);
+      return errorCode.UNKNOWN_SERVER_ERROR;
     }
-    if (entries.length > 0) return shard.append(entries);
+    install?.();
+    if (outcome.downgrade !== null) return await this.becomeClassic(shard, group, outcome.downgrade);
+    for (const record of outcome.records) group.apply(record);
+    this.perform(shard, group, outcome.effects);
+    if (entries.length > 0) return await shard.appendInPieces(entries);
     await shard.settled();
     return shard.errorCode;
+  }
+
+  /** The tombstones of the group cover what the change itself would have written of it. */
+  private async becomeClassic(shard: GroupShard, group: ConsumerGroup, change: Downgrade): Promise<number> {
+    const { classic, topics, log } = this.parts;
+    const tombstones = group.tombstones();
+    const description = downgrade(group, change, topics);
+    shard.forget(group);
+    const kept = classic.adopt(shard, description, change.needsRebalance);
+    log.info(`the consumer group ${group.groupId} became a classic group`);
+    return await shard.appendInPieces([...tombstones, ...kept]);
   }
 
   private perform(shard: GroupShard, group: ConsumerGroup, effects: readonly GroupEffect[]): void {
@@ -313,7 +320,7 @@ export class ConsumerGroups implements GroupProtocol {
     });
     if (leaving.length === 0) return;
     const outcome = fence(group, leaving, this.world(group.groupId), null);
-    void this.carryOut(life.shard, group, outcome, []);
+    void this.carryOut(life.shard, { group, outcome });
   }
 
   /** A slice of work at a time, each in an alarm of its own, so that others have their turn in between. */
@@ -328,7 +335,7 @@ export class ConsumerGroups implements GroupProtocol {
       }
       life.lookup = null;
       const outcome = resolutionOutcome(group, lookup.result, this.world(group.groupId));
-      void this.carryOut(life.shard, group, outcome, []);
+      void this.carryOut(life.shard, { group, outcome });
     };
     life.lookup = alarms.set(this.nowMs, step);
   }
@@ -338,13 +345,15 @@ interface FoundGroup {
   readonly group: ConsumerGroup;
   /** To be written before what the heartbeat itself writes. */
   readonly entries: readonly StoredEntry[];
-  install(): void;
+  readonly install: () => void;
 }
 
 interface Decision<Answer> {
   readonly group: ConsumerGroup;
   readonly outcome: Outcome<Answer>;
   readonly entriesBefore?: readonly StoredEntry[];
+  /** Puts a group that was made or converted in its place. */
+  readonly install?: () => void;
 }
 
 function replayOf(kind: number): Replay {

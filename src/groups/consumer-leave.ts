@@ -12,6 +12,8 @@ import { type ConsumerGroupSettings, canDowngrade, type GroupWorld } from './gro
 import type { MemberHeartbeat } from './member-heartbeat.ts';
 import { metadataHashOf, subscribedNames } from './subscriptions.ts';
 
+const DOWNGRADE_BYTES_MAX = 1 << 20;
+
 /** ConsumerGroupHeartbeat with epoch -1 or -2. */
 export function leave(group: ConsumerGroup, command: MemberHeartbeat, world: GroupWorld): Outcome<HeartbeatAnswer> {
   const { memberId, memberEpoch, instanceId } = command;
@@ -75,5 +77,15 @@ function isDowngrade(
   const stayingCount = group.members.size - leaving.length;
   const classicLeavingCount = leaving.filter(({ metadata }) => metadata.classic !== null).length;
   const areAllClassic = group.classicMemberCount - classicLeavingCount === stayingCount;
-  return areAllClassic && stayingCount > 0 && canDowngrade(settings) && stayingCount <= settings.classicSizeMax;
+  const isAllowed = canDowngrade(settings) && stayingCount <= settings.classicSizeMax;
+  return areAllClassic && stayingCount > 0 && isAllowed && fitsRecord(group);
+}
+
+/** A classic group is one record, with what all its members say of themselves. */
+function fitsRecord(group: ConsumerGroup): boolean {
+  let bytes = 0;
+  for (const { metadata } of group.members.values()) {
+    for (const protocol of metadata.classic?.supportedProtocols ?? []) bytes += protocol.metadata.length;
+  }
+  return bytes <= DOWNGRADE_BYTES_MAX;
 }

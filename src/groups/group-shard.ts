@@ -154,6 +154,30 @@ export class GroupShard {
   }
 
   /**
+   * Entries that need not stand or fall together, however many. All pieces are under way at once, so that nothing that is
+   * appended later comes between them. The first code that is not NONE.
+   */
+  async appendInPieces(entries: readonly StoredEntry[]): Promise<number> {
+    const pieces: Promise<number>[] = [];
+    let from = 0;
+    let bytes = 0;
+    for (let index = 0; index < entries.length; index++) {
+      bytes += bytesOf(entries.slice(index, index + 1));
+      if (bytes < PIECE_BYTES && index + 1 < entries.length) continue;
+      pieces.push(this.append(entries.slice(from, index + 1)));
+      from = index + 1;
+      bytes = 0;
+    }
+    const codes = await Promise.all(pieces);
+    return codes.find((code) => code !== errorCode.NONE) ?? errorCode.NONE;
+  }
+
+  /** Whether another group can be. */
+  get hasRoom(): boolean {
+    return this.groups.size < GROUPS_MAX;
+  }
+
+  /**
    * Resolves when everything that is in memory now is written: whoever tells a client about it waits for this, so that
    * nothing is told that a crash could take back.
    */

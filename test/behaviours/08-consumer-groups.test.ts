@@ -4,6 +4,7 @@ import { errorCode } from '../../src/protocol/errors.ts';
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
 import { joinGroup } from '../../src/protocol/schemas/11-join-group.ts';
 import { heartbeat } from '../../src/protocol/schemas/12-heartbeat.ts';
+import { leaveGroup } from '../../src/protocol/schemas/13-leave-group.ts';
 import { syncGroup } from '../../src/protocol/schemas/14-sync-group.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
 import { createPartitions } from '../../src/protocol/schemas/37-create-partitions.ts';
@@ -351,6 +352,59 @@ describe('a group that changes its protocol', () => {
     expect(await stateOf(client, 'g')).toBe('Stable');
   });
 
+  test('becomes a classic one when its last newer member comes back as a static classic one', async () => {
+    const { client } = await consumerRig();
+    const groupInstanceId = 'fixed';
+    await joinConsumers(client, 'g', 'new', ['orders'], { instanceId: groupInstanceId });
+    const protocols = [{ name: 'range', metadata: subscriptionOf([]) }];
+    const joined = await client.ask(joinGroup, JOIN_VERSION, joinWish('g', { groupInstanceId, protocols }));
+    expect(joined).toMatchObject({ errorCode: 0, generationId: 2, leader: '' });
+    expect(await stateOf(client, 'g')).toBe('Stable');
+    const wish = syncWish('g', joined, {}, { groupInstanceId });
+    const synced = await client.ask(syncGroup, SYNC_VERSION, wish);
+    expect(partitionsIn(synced.assignment)).toEqual([0, 1, 2, 3]);
+  });
+
+  test('takes guests that join it, tells them nothing new while they wait, and lets them go', async () => {
+    const { client, broker } = await consumerRig();
+    await joinConsumers(client, 'g', 'new', ['orders']);
+    await broker.pass(ASSIGNMENT_MS);
+    const { memberId, errorCode: sentAway } = await rejoin(client, '', []);
+    expect(sentAway).toBe(errorCode.MEMBER_ID_REQUIRED);
+    const other = [{ name: 'unknown', metadata: subscriptionOf([]) }];
+    const guest = await rejoin(client, memberId, []);
+    expect(guest).toMatchObject({ errorCode: 0, generationId: 3, leader: '', members: [] });
+    const wrong = await client.ask(joinGroup, JOIN_VERSION, joinWish('g', { memberId: 'x', protocols: other }));
+    expect(wrong.errorCode).toBe(errorCode.INCONSISTENT_GROUP_PROTOCOL);
+    expect(await syncAs(client, guest)).toEqual([]);
+    const beat = { groupId: 'g', memberId, groupInstanceId: null };
+    expect((await client.ask(heartbeat, 4, { ...beat, generationId: 3 })).errorCode).toBe(0);
+    expect((await client.ask(heartbeat, 4, { ...beat, generationId: 2 })).errorCode).toBe(errorCode.ILLEGAL_GENERATION);
+    expect((await client.ask(heartbeat, 4, { ...beat, memberId: 'new', generationId: 2 })).errorCode).toBe(
+      errorCode.UNKNOWN_MEMBER_ID,
+    );
+    const wrongSync = await client.ask(syncGroup, SYNC_VERSION, { ...syncWish('g', guest), protocolName: 'other' });
+    expect(wrongSync.errorCode).toBe(errorCode.INCONSISTENT_GROUP_PROTOCOL);
+    const members = [memberId, 'nobody'].map((id) => ({ memberId: id, groupInstanceId: null, reason: null }));
+    const left = await client.ask(leaveGroup, 5, { groupId: 'g', memberId: '', members });
+    expect(left.members.map((member) => member.errorCode)).toEqual([0, errorCode.UNKNOWN_MEMBER_ID]);
+    expect((await describeConsumers(client, 'g')).members.map((member) => member.memberId)).toEqual(['new']);
+  });
+
+  test('puts out a guest that is told to join again and does not', async () => {
+    const { client, broker } = await consumerRig();
+    const classic = await settleClassic(client, [0, 1, 2, 3]);
+    await joinConsumers(client, 'g', 'new', ['orders'], { rebalanceTimeoutMs: 600_000 });
+    const beat = { groupId: 'g', memberId: classic, generationId: 1, groupInstanceId: null };
+    for (let second = 0; second < 30; second += 5) {
+      expect((await client.ask(heartbeat, 4, beat)).errorCode).toBe(errorCode.REBALANCE_IN_PROGRESS);
+      await call(client, 'g', 'new', 2);
+      await broker.pass(5000, 1000);
+    }
+    expect((await client.ask(heartbeat, 4, beat)).errorCode).toBe(errorCode.UNKNOWN_MEMBER_ID);
+    expect(assignedIn(await call(client, 'g', 'new', 2))).not.toBeNull();
+  });
+
   test('keeps its guests over a kill of the broker', async () => {
     const rig = await consumerRig();
     await settleClassic(rig.client, [0, 1, 2, 3]);
@@ -451,7 +505,13 @@ async function settleClassic(client: Client, partitions: readonly number[]): Pro
 async function syncAs(client: Client, joined: { readonly memberId: string; readonly generationId: number }) {
   const { errorCode: code, assignment } = await client.ask(syncGroup, SYNC_VERSION, syncWish('g', joined));
   expect(code).toBe(0);
+  return partitionsIn(assignment);
+}
+
+/** Of the one topic in a ConsumerProtocolAssignment; none where it has no topic. */
+function partitionsIn(assignment: Uint8Array): number[] {
   const view = new DataView(assignment.buffer, assignment.byteOffset, assignment.byteLength);
+  if (view.getInt32(2) === 0) return [];
   const at = 2 + 4 + 2 + 'orders'.length;
   return Array.from({ length: view.getInt32(at) }, (_value, index) => view.getInt32(at + 4 + 4 * index));
 }

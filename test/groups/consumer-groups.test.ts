@@ -129,6 +129,16 @@ describe('a consumer group over its log', () => {
     expect(rig.shardOf('h').groups.has('h')).toBe(false);
   });
 
+  test('takes no subscription that does not fit into a record, and goes on', async () => {
+    const rig = await groupRig(options);
+    const topicNames = Array.from({ length: 30_000 }, (_value, index) => `a-topic-with-a-name-of-some-length-${index}`);
+    const refused = await call(rig, heartbeatOf('one', 0, { topicNames }));
+    expect(refused).toMatchObject({ errorCode: errorCode.UNKNOWN_SERVER_ERROR, answer: null });
+    expect(rig.shardOf('g').groups.has('g')).toBe(false);
+    expect(rig.partitions[0]?.stored).toEqual([]);
+    expect((await call(rig, heartbeatOf('one', 0))).errorCode).toBe(0);
+  });
+
   test('gives members a whole session again after it was loaded, and then puts them out', async () => {
     const partitions = [new Partition()];
     await call(await groupRig({ ...options, partitions }), heartbeatOf('one', 0));

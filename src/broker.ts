@@ -404,6 +404,7 @@ class OpeningDesk implements RequestDesk {
   readonly flexibleSince: RequestDesk['flexibleSince'];
   readonly throttleSince: RequestDesk['throttleSince'];
   private plane: ControlPlane | null = null;
+  private backlogBytes = (): number => 0;
 
   constructor() {
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...DATA_APIS]);
@@ -414,6 +415,7 @@ class OpeningDesk implements RequestDesk {
 
   open(plane: ControlPlane): void {
     this.plane = plane;
+    plane.backlogBytes = this.backlogBytes;
   }
 
   answer(frame: Uint8Array, facts: ConnectionFacts): Promise<Uint8Array | null> {
@@ -428,6 +430,10 @@ class OpeningDesk implements RequestDesk {
 
   connectionClosed(connection: number): void {
     this.plane?.connectionClosed(connection);
+  }
+
+  useBacklog(backlogBytes: () => number): void {
+    this.backlogBytes = backlogBytes;
   }
 }
 

@@ -59,8 +59,9 @@ async function describe(shares: ShareServices, { groupId, topics }: GroupWish): 
   }
 }
 
+/** A group of another kind has begun with nothing. */
 function begunTopics(shares: ShareServices, groupId: string): TopicWish[] {
-  const group = shares.groups.find(groupId);
+  const group = shares.groups.findAny(groupId);
   return [...(group?.begun ?? [])].map(([topicId, { name, partitions }]) => ({
     topicName: name,
     topicId,

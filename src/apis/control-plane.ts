@@ -46,6 +46,8 @@ export interface ControlPlaneParts {
 export class ControlPlane {
   readonly desk: ControlDesk;
   readonly services: ControlServices;
+  /** Bytes of answers that wait for room on their way to clients; set by whoever carries them. */
+  backlogBytes: () => number = () => 0;
   /** Asked by the fronts about Produce requests. */
   readonly verifier: ProduceVerifier;
 
@@ -59,6 +61,7 @@ export class ControlPlane {
       internalTopics,
       topics,
       coordinator: () => groups.coordinator,
+      backlogBytes: () => this.backlogBytes(),
     });
     const groups = this.groupsOf(parts, internalTopics, topics, shares);
     const transactions = composeTransactions({ ...parts, internalTopics, groups: groups.coordinator });

@@ -33,6 +33,8 @@ export interface ShareServicesParts {
   readonly topics: ShareTopics;
   /** Built after this, and with it. */
   readonly coordinator: () => GroupCoordinator;
+  /** Bytes of answers that wait for room on their way to clients. */
+  readonly backlogBytes: () => number;
 }
 
 export interface ShareSummary {
@@ -63,7 +65,13 @@ export class ShareServices {
     this.store = createStore(parts);
     const placeOf = (topicId: string, partition: number) => controller.placesOf(topicId)[partition] ?? null;
     this.partitions = new LivePartitions({ store: this.store, port, placeOf, settingsOf, alarms, warn });
-    this.delivery = new ShareDelivery({ partitions: this.partitions, port, alarms, warn });
+    this.delivery = new ShareDelivery({
+      partitions: this.partitions,
+      port,
+      alarms,
+      backlogBytes: parts.backlogBytes,
+      warn,
+    });
     this.sessions = new ShareSessions(
       () => controller.config.values['group.share.max.share.sessions'],
       (session) => this.endOf(session),

@@ -140,6 +140,12 @@ export class ShareGroups implements GroupProtocol {
     return group;
   }
 
+  /** The same, but a group of another kind is none. */
+  findAny(groupId: string): ShareGroup | null {
+    const group = this.shardFor(groupId).groups.get(groupId);
+    return group?.kind === 'share' ? group : null;
+  }
+
   /** What is in memory is written. */
   async settled(groupId: string): Promise<void> {
     await this.shardFor(groupId).settled();

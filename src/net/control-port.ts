@@ -104,6 +104,7 @@ export class ControlPort {
   private readonly parts: ControlPortParts;
   private readonly clients = new Map<number, Client>();
   private readonly replies: (Reply | Verdict)[] = [];
+  private bytesWaiting = 0;
 
   constructor(parts: ControlPortParts) {
     this.parts = parts;
@@ -116,6 +117,11 @@ export class ControlPort {
   /** Replies that wait for room. Nobody announces room in the lane: drain again in a moment while there are any. */
   get waitingCount(): number {
     return this.replies.length;
+  }
+
+  /** Bytes of answers that wait for room. */
+  get waitingBytes(): number {
+    return this.bytesWaiting;
   }
 
   /** Main's bell rang: takes what the front sent, writes what waits. */
@@ -217,6 +223,7 @@ export class ControlPort {
   }
 
   private enqueue(reply: Reply | Verdict): void {
+    if (reply.kind !== 'verdict') this.bytesWaiting += reply.bytes.length;
     this.replies.push(reply);
   }
 
@@ -244,6 +251,7 @@ export class ControlPort {
       const slot = lane.outgoing.claim();
       assert(slot >= 0, 'the lane had room');
       reply.sentBytes += length;
+      this.bytesWaiting -= length;
       const isLast = reply.sentBytes === reply.bytes.length;
       const words = lane.outgoing.words;
       const to = slot * SLOT_WORDS;

@@ -50,6 +50,8 @@ export interface ReplyOwner {
 }
 
 const API_VERSIONS = 18;
+/** Its answers are made by main, and hold records. */
+const SHARE_FETCH = 78;
 /** Length prefix and correlation id. */
 const HEADER_BYTES = 8;
 
@@ -144,7 +146,12 @@ export class ControlReplies {
   private limit(exchange: Exchange, at: number, length: number): void {
     const { apiKey, version, meters, busyMs } = exchange;
     const { throttle, nowMs } = this.owner;
-    const waitMs = meters === null ? 0 : throttle.worked(meters, busyMs, nowMs);
+    const waitMs =
+      meters === null
+        ? 0
+        : apiKey === SHARE_FETCH
+          ? throttle.delivered(meters, this.outbox.view.getInt32(at), busyMs, nowMs)
+          : throttle.worked(meters, busyMs, nowMs);
     exchange.throttleMs = waitMs;
     if (version < (this.throttleSince[apiKey] ?? NEVER)) return;
     const isTagged = apiKey !== API_VERSIONS && version >= (this.flexibleSince[apiKey] ?? NEVER);

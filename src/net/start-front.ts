@@ -42,6 +42,8 @@ export interface RequestDesk {
   verify(body: Uint8Array, version: number): Promise<ProduceVerdict>;
   /** It will ask nothing more. */
   connectionClosed(connection: number): void;
+  /** Tells how many bytes of answers wait for room: whoever makes large ones asks before. */
+  useBacklog(backlogBytes: () => number): void;
 }
 
 export interface StartFrontParts {
@@ -190,6 +192,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
         `a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       ),
   });
+  desk.useBacklog(() => port.waitingBytes);
   return new StartedFront({ thread, port, bells, mainBell: workers.mainBell, index, orders });
 }
 

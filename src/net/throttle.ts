@@ -81,6 +81,15 @@ export class Throttle {
     return waitMs;
   }
 
+  /** After an answer with records that main made: it goes out, since the records in it are taken; what comes next waits. */
+  delivered(meters: ClientMeters, answerBytes: number, busyMs: number, nowMs: number): number {
+    const { fetch } = meters;
+    const requestMs = this.worked(meters, busyMs, nowMs);
+    if (fetch === null) return requestMs;
+    fetch.rate.record(answerBytes, nowMs);
+    return Math.max(requestMs, fetch.rate.excessMs(fetch.bound, nowMs));
+  }
+
   /** No fetch gives more than the bound lets through in all its windows, or it would wait for ever. */
   fetchBytesMax(meters: ClientMeters): number {
     if (meters.fetch === null) return Number.MAX_SAFE_INTEGER;

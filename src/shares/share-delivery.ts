@@ -6,9 +6,10 @@
  *      ▲                                                │ nothing
  *      └───────── woken, or out of time ◀── wait ◀──────┘
  *
- * Bytes are bounded by what one answer may hold, waiting fetches by the connections there are: each has at most one.
+ * Bytes are bounded: by what one answer may hold, and by what all of them may hold that are being made or wait for slow
+ * readers. Waiting fetches are bounded by the connections there are: each has at most one.
  */
-import type { Alarms } from '../base/alarms.ts';
+import type { Alarm, Alarms } from '../base/alarms.ts';
 import { isFault } from '../base/fault.ts';
 import { errorCode } from '../protocol/errors.ts';
 import type { PartitionPort, PortRead } from '../workers/partition-port.ts';
@@ -23,6 +24,8 @@ export interface ShareDeliveryParts {
   readonly partitions: LivePartitions;
   readonly port: Pick<PartitionPort, 'read' | 'board'>;
   readonly alarms: Alarms;
+  /** Bytes of answers that wait for room on their way to clients. */
+  readonly backlogBytes: () => number;
   readonly warn: (message: string) => void;
 }
 
@@ -54,6 +57,10 @@ export interface Acknowledged {
 
 /** One answer holds no more, except where a single batch is larger; more comes with the next. Answers lie in main's memory. */
 const ANSWER_BYTES_MAX = 1 << 20;
+/** Of all answers that are being made, or wait for room on their way. */
+const ALL_ANSWERS_BYTES_MAX = 32 << 20;
+/** Nobody announces that there is room again. */
+const CROWDED_RETRY_MS = 50;
 /** Reads that find nothing but markers and aborted records go on at once, but not for ever. */
 const LOOKS_MAX = 64;
 const NO_BYTES = new Uint8Array(0);
@@ -67,6 +74,8 @@ interface Look {
 
 export class ShareDelivery {
   private readonly parts: ShareDeliveryParts;
+  /** Of looks that are under way. */
+  private bytesLooked = 0;
 
   constructor(parts: ShareDeliveryParts) {
     this.parts = parts;
@@ -90,6 +99,7 @@ export class ShareDelivery {
         // Asked after every look: what ended before this fetch waited will not wake it.
         const isInVain = wish.isOver() || live.some(({ isGone }) => isGone);
         if (delivered.length > 0 || isLast || isInVain) return delivered;
+        if (this.isCrowded) patience.wakeAt(this.parts.alarms.nowMs() + CROWDED_RETRY_MS);
         await patience.untilWoken();
       }
     } finally {
@@ -119,6 +129,10 @@ export class ShareDelivery {
     await Promise.all(stores);
   }
 
+  private get isCrowded(): boolean {
+    return this.bytesLooked + this.parts.backlogBytes() > ALL_ANSWERS_BYTES_MAX;
+  }
+
   // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private async openAll(keys: readonly ShareKey[]): Promise<{ live: LivePartition[]; refused: Delivered[] }> {
@@ -145,7 +159,10 @@ export class ShareDelivery {
     isLast: boolean,
     own: (() => void) | null,
   ): Promise<Delivered[]> {
+    if (this.isCrowded) return [];
     const looking = partitions.filter((live) => mayHave(live));
+    const bytesMax = looking.length === 0 ? 0 : Math.min(wish.bytesMax, ANSWER_BYTES_MAX);
+    this.bytesLooked += bytesMax;
     for (const live of looking) live.isReading = true;
     try {
       const { looks, failures } = await this.readAll(looking, wish);
@@ -154,6 +171,7 @@ export class ShareDelivery {
       if (wish.isOver()) return [];
       return [...failures, ...(await this.acquireAll(looks, wish))];
     } finally {
+      this.bytesLooked -= bytesMax;
       for (const live of looking) live.isReading = false;
       // Others may have been turned away meanwhile.
       for (const live of looking) if (mayHave(live)) live.wake(own);
@@ -261,7 +279,9 @@ const PROBLEMS: { readonly [P in AcknowledgeProblem]: Acknowledged } = {
 /** A fetch that waits: woken by any of its partitions, or by its deadline. A wake-up before the wait is not lost. */
 class Patience {
   readonly wake: () => void;
-  private readonly alarm: { cancel(): void };
+  private readonly alarms: Alarms;
+  private readonly alarm: Alarm;
+  private extra: Alarm | null = null;
   private isWoken = false;
   private go: (() => void) | null = null;
 
@@ -270,7 +290,14 @@ class Patience {
       this.isWoken = true;
       this.go?.();
     };
+    this.alarms = alarms;
     this.alarm = alarms.set(deadlineMs, this.wake);
+  }
+
+  /** Not later than then. */
+  wakeAt(dueMs: number): void {
+    this.extra?.cancel();
+    this.extra = this.alarms.set(dueMs, this.wake);
   }
 
   /** Forgets wake-ups that came before the look which begins now. */
@@ -288,5 +315,6 @@ class Patience {
 
   end(): void {
     this.alarm.cancel();
+    this.extra?.cancel();
   }
 }

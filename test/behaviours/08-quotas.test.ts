@@ -13,6 +13,7 @@ import { incrementalAlterConfigs } from '../../src/protocol/schemas/44-increment
 import { describeClientQuotas } from '../../src/protocol/schemas/48-describe-client-quotas.ts';
 import { alterClientQuotas } from '../../src/protocol/schemas/49-alter-client-quotas.ts';
 import type { BrokerInOneThread } from '../support/broker-in-one-thread.ts';
+import { gotOf, joinShare } from '../support/share-deeds.ts';
 import type { SimulatedClient } from '../support/simulated-client.ts';
 import {
   batchOf,
@@ -289,6 +290,27 @@ describe('quotas hold', () => {
     }
     expect(burst).toBeGreaterThan(8 * RATE);
     expect(burst).toBeLessThan(12 * RATE);
+    await pump(broker, LEAD_MS, fetchOnce);
+    const { bytes, waits } = await pump(broker, SECONDS * 1000, fetchOnce);
+    expect(waits).toBeGreaterThan(2);
+    expect(bytes / SECONDS / RATE).toBeGreaterThan(0.8);
+    expect(bytes / SECONDS / RATE).toBeLessThan(1.2);
+  });
+
+  test('for bytes that share groups fetch: records go out, and the next request waits', async () => {
+    const { broker, client } = await startRig();
+    const topic = await createTopic(client, 'a');
+    for (let count = 0; count < 400; count++) await produceTo(client, topic, batchOf({ valueBytes: 3000 }));
+    const member = await joinShare(client, 'g', 'm', topic);
+    expect(await alter(client, CLIENT, [['consumer_byte_rate', RATE]])).toBe(0);
+    const fetchOnce = async () => {
+      member.sendFetch({ maxRecords: 1 });
+      await broker.settle();
+      const answer = member.receive();
+      const [got] = gotOf(answer);
+      expect(got?.offsets).toHaveLength(1);
+      return { bytes: answer.responses[0]?.partitions[0]?.records?.length ?? 0, waitMs: answer.throttleTimeMs };
+    };
     await pump(broker, LEAD_MS, fetchOnce);
     const { bytes, waits } = await pump(broker, SECONDS * 1000, fetchOnce);
     expect(waits).toBeGreaterThan(2);

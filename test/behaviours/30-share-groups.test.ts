@@ -238,6 +238,20 @@ describe('delivery', () => {
     expect(gotOf(member.receive())[0]?.acquired).toEqual([[0, 3, 1]]);
   });
 
+  test('a fetch waits while too many bytes of answers wait for slow readers', async () => {
+    const { rig, member, settle } = await begin(2);
+    const { plane } = rig.broker;
+    const real = plane.backlogBytes;
+    plane.backlogBytes = () => 1 << 30;
+    await member.fetch(settle);
+    member.sendFetch({ maxWaitMs: 10_000 });
+    await rig.broker.pass(5000, 500);
+    expect(member.client.hasAnswer).toBe(false);
+    plane.backlogBytes = real;
+    await rig.broker.pass(50);
+    expect(gotOf(member.receive())[0]?.acquired).toEqual([[0, 1, 1]]);
+  });
+
   test('what is released wakes a fetch that waits', async () => {
     const { rig, topic, member, settle } = await begin(2);
     await member.fetch(settle);

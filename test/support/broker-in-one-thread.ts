@@ -436,6 +436,7 @@ export class BrokerInOneThread {
       busyClock: () => this.readBusyClock(),
       onConnectionClosed: (connection) => this.plane.connectionClosed(connection),
     });
+    this.plane.backlogBytes = () => port.waitingBytes;
     const lane = new ControlLane(
       frontEnd(memory, bell()),
       new ByteRing(arena),

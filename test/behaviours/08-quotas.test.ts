@@ -83,6 +83,7 @@ describe('AlterClientQuotas', () => {
         42,
       ],
       [[['ip', '1.2.3.4']], [rate], 42],
+      [[['user', 'x'.repeat(257)]], [rate], 42],
       [[['user', 'a']], [connections], 42],
       [[['user', 'a']], [['nope', 10]], 42],
       [[['group', 'a']], [rate], 42],

@@ -38,6 +38,7 @@ export interface ConfigTarget {
 
 /** Groups with settings of their own; they are held in memory, and any name will do for one. */
 export const CONFIGURED_GROUPS_MAX = 10_000;
+const GROUP_NAME_LENGTH_MAX = 1000;
 
 /** The target of a change, or why there is none. */
 export function configTargetOf(
@@ -119,6 +120,10 @@ function clusterTarget(catalog: Catalog, config: BrokerConfig): ConfigTarget {
 function groupTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget | Refusal {
   if (name === '')
     return refuse(errorCode.INVALID_REQUEST, 'a group needs a name; defaults of groups are set on brokers');
+  if (name.length > GROUP_NAME_LENGTH_MAX) {
+    const message = `a group with settings has a name of at most ${GROUP_NAME_LENGTH_MAX} characters; this one has ${name.length}`;
+    return refuse(errorCode.INVALID_REQUEST, message);
+  }
   const texts = catalog.groupConfigs.get(name) ?? {};
   return {
     texts,

@@ -5,6 +5,7 @@
 import { type Catalog, type ClientQuota, entityKey } from '../cluster/catalog.ts';
 import type { CatalogRecord, QuotaEntity } from '../cluster/catalog-records.ts';
 import type { Controller } from '../cluster/controller.ts';
+import { CLIENT_ID_BYTES_MAX } from '../net/throttle.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
@@ -121,6 +122,9 @@ function problemOfEntity(entity: QuotaEntity): string | null {
       return `there are no quotas for '${type}'; name a user, a client-id or an ip`;
     }
     if (name === '') return `the ${type} of a quota is empty; name one, or leave it to the default`;
+    if (name !== null && Buffer.byteLength(name) > CLIENT_ID_BYTES_MAX) {
+      return `the ${type} of a quota has more than ${CLIENT_ID_BYTES_MAX} bytes; name a shorter one`;
+    }
   }
   const address = entity[ENTITY_IP];
   if (address === undefined) return null;

@@ -121,6 +121,18 @@ export class ConnectionTable {
     return longest;
   }
 
+  /** Of those that hold requests which they may not begin yet, the one that has to wait longest, or null. */
+  longestMuted(): Connection | null {
+    let longest: Connection | null = null;
+    for (let index = 0; index < this.open.length; index++) {
+      const connection = this.open[index]!;
+      if (connection.state !== CONNECTION_OPEN || connection.block === NONE || connection.mutedUntilMs === 0) continue;
+      if (connection.partialBytes === 0) continue;
+      if (longest === null || connection.mutedUntilMs > longest.mutedUntilMs) longest = connection;
+    }
+    return longest;
+  }
+
   /** The one whose send has made no progress for the longest time, or null. */
   slowestReader(): Connection | null {
     let slowest: Connection | null = null;

@@ -316,6 +316,7 @@ export class Receiver {
     const waitMs = this.limits.memoryWaitMs;
     const stuckMs = nowMs - Math.max(head.memoryWaitSinceMs, this.lastServedMs);
     if (stuckMs < waitMs || nowMs - this.lastEvictionMs < waitMs) return;
+    if (this.relieveOfMuted(nowMs)) return;
     const victim = this.victim(nowMs);
     if (victim === null) return;
     if (nowMs - victim.lastBytesMs < STALL_MS_MIN && stuckMs < waitMs * PATIENCE) return;
@@ -327,6 +328,21 @@ export class Receiver {
         `${victim.partialBytes} and then nothing for ${Math.round(nowMs - victim.lastBytesMs)} ms; ` +
         'raise queued.max.request.bytes if this is a normal client',
     );
+  }
+
+  /** Who was told to wait and sent on all the same holds memory for it: that is the first to go. */
+  private relieveOfMuted(nowMs: number): boolean {
+    const muted = this.table.longestMuted();
+    if (muted === null) return false;
+    this.lastEvictionMs = nowMs;
+    const leftMs = Math.round(muted.mutedUntilMs - nowMs);
+    this.table.closeSaying(
+      muted,
+      'receive-memory-muted',
+      `closed ${muted.peer}: receive memory is full, and it is above its quota, has to wait for ${leftMs} ms and sent on; ` +
+        'raise the quota if this is a normal client',
+    );
+    return true;
   }
 
   private victim(nowMs: number): Connection | null {

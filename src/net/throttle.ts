@@ -17,6 +17,8 @@ import { equalBytes } from './route-table.ts';
 export const ANONYMOUS_USER = 'ANONYMOUS';
 /** Clients choose their ids: what they make us remember is bounded. */
 const METERS_MAX = 10_000;
+/** Longer ids count as what they begin with. */
+export const CLIENT_ID_BYTES_MAX = 256;
 const PERCENT = 100;
 
 export interface MuteListener {
@@ -149,7 +151,7 @@ export class Throttle {
   // ── finding meters ────────────────────────────────────────────────────────────────────────────────────────────────
 
   private findSlow(connection: Connection, bytes: Uint8Array, at: number, length: number, nowMs: number): ClientMeters {
-    const clientId = length < 0 ? null : bytes.slice(at, at + length);
+    const clientId = length < 0 ? null : bytes.slice(at, at + Math.min(length, CLIENT_ID_BYTES_MAX));
     const text = clientId === null ? '' : Buffer.from(clientId).toString('utf8');
     const meterFor = (key: string): Meter | null => {
       const quota = this.table.find(key, ANONYMOUS_USER, text);
@@ -188,7 +190,8 @@ export class Throttle {
 
 function isClient({ clientId }: ClientMeters, bytes: Uint8Array, at: number, length: number): boolean {
   if (clientId === null) return length < 0;
-  return clientId.length === length && equalBytes(clientId, bytes, at, length);
+  const known = Math.min(length, CLIENT_ID_BYTES_MAX);
+  return clientId.length === known && equalBytes(clientId, bytes, at, known);
 }
 
 /** As quotas name it: "[::ffff:10.0.0.7]" is 10.0.0.7. */

@@ -224,7 +224,9 @@ describe('behaviour 38: settings of groups', () => {
     for (const [edit, code] of cases) {
       expect([edit, await alter(first.client, GROUP, 'g', [edit])]).toEqual([edit, code]);
     }
-    expect(await alter(first.client, GROUP, '', [['share.isolation.level', SET, 'read_committed']])).toBe(42);
+    for (const name of ['', 'g'.repeat(1001)]) {
+      expect(await alter(first.client, GROUP, name, [['share.isolation.level', SET, 'read_committed']])).toBe(42);
+    }
     const { client } = await restart(first, 'kill');
     const configs = await described(client, GROUP, 'g', ['consumer.session.timeout.ms', 'share.isolation.level']);
     expect(configs).toMatchObject([

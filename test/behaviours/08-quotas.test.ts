@@ -84,6 +84,7 @@ describe('AlterClientQuotas', () => {
         42,
       ],
       [[['ip', '1.2.3.4']], [rate], 42],
+      [[['user', 'x'.repeat(257)]], [rate], 42],
       [[['user', 'a']], [connections], 42],
       [[['user', 'a']], [['nope', 10]], 42],
       [[['group', 'a']], [rate], 42],
@@ -261,6 +262,31 @@ describe('quotas hold', () => {
     expect(client.hasAnswer).toBe(false);
     await broker.pass(1000);
     expect(client.receive(apiVersions, 0).errorCode).toBe(0);
+  });
+
+  test('without memory for those who send on: when it is short, they go first', async () => {
+    const { broker, client } = await startRig({ slabBytes: 1 << 20, limits: { memoryWaitMs: 200 } });
+    const topic = await createTopic(client, 'a');
+    expect(await alter(client, CLIENT, [['producer_byte_rate', 10]])).toBe(0);
+    const request = produceRequest(topic, [{ partition: 0, records: batchOf({ valueBytes: 20_000 }) }]);
+    const pushers = Array.from({ length: 40 }, () => broker.connect());
+    for (const pusher of pushers) {
+      pusher.send(produce, PRODUCE_VERSION, request);
+      await broker.settle();
+      if (pusher.hasAnswer) pusher.receive(produce, PRODUCE_VERSION);
+      for (let count = 0; count < 3; count++) pusher.send(produce, PRODUCE_VERSION, request);
+      await broker.settle();
+    }
+    const other = broker.connect();
+    other.send(apiVersions, 0, {});
+    await broker.pass(10_000);
+    expect(other.receive(apiVersions, 0).errorCode).toBe(0);
+    const closed = pushers.filter(({ isClosed }) => isClosed).length;
+    expect(closed).toBeGreaterThan(0);
+    expect(closed).toBeLessThan(pushers.length);
+    // The front does not see that the others hang up before it reads from them again, or finds them idle.
+    broker.hangUp();
+    await broker.pass(700_000, 50_000);
   });
 
   test('for bytes fetched: whoever is above gets no records but a time, and the rate is kept', async () => {

@@ -14,6 +14,8 @@ import { type ControlContext, defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof txnOffsetCommit>;
 type Response = ResponseInputOf<typeof txnOffsetCommit>;
+/** The code of a partition, asked by its place in the request. */
+type CodeOf = (topic: number, partition: number) => number;
 
 const ADDING_SINCE = 5;
 const NOT_THERE = -1;
@@ -30,7 +32,7 @@ export const txnOffsetCommitHandler = defineHandler({
     const { offsets, places } = planOf(request, context);
     // A code of its own for what does not exist, one for all where the rest is refused as a whole.
     const answerWith = (codeOf: (place: number) => number): Response =>
-      answer(request, (topic, partition) => {
+      answer(request, context, (topic, partition) => {
         const place = places[topic]?.[partition] ?? NOT_THERE;
         return place === NOT_THERE ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : codeOf(place);
       });
@@ -44,7 +46,7 @@ export const txnOffsetCommitHandler = defineHandler({
     return answerWith((place) => codes[place] ?? errorCode.UNKNOWN_SERVER_ERROR);
   },
 
-  refuse: (request, refusal) => answer(request, () => refusal.errorCode),
+  refuse: (request, refusal, context) => answer(request, context, () => refusal.errorCode),
 });
 
 /** Whether the producer's transaction may hold offsets of the group. */
@@ -107,8 +109,7 @@ function wishOf(request: Request, { apiVersion }: ControlContext): Omit<Transact
   return { groupId, producerId, producerEpoch, claim };
 }
 
-/** The code of a partition is asked by its place in the request. */
-function answer({ topics }: Request, codeOf: (topic: number, partition: number) => number): Response {
+function answer({ topics }: Request, { services }: ControlContext, codeOf: CodeOf): Response {
   const answers = topics.map(({ name, partitions }, topic) => ({
     name,
     partitions: partitions.map(({ partitionIndex }, partition) => ({
@@ -116,6 +117,7 @@ function answer({ topics }: Request, codeOf: (topic: number, partition: number) 
       errorCode: codeOf(topic, partition),
     })),
   }));
-  // As in Kafka: a topic without partitions is not answered.
-  return { topics: answers.filter(({ partitions }) => partitions.length > 0) };
+  // As in Kafka: a topic of which nothing is asked is answered only when there is no such topic.
+  const { topicsByName } = services.controller.catalog;
+  return { topics: answers.filter(({ name, partitions }) => partitions.length > 0 || !topicsByName.has(name)) };
 }

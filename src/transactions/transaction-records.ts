@@ -18,6 +18,7 @@ import {
   tagged,
   withDefault,
 } from '../protocol/fields.ts';
+import { protocolFault } from '../protocol/reader.ts';
 import { decodeStored, defineStored, encodeStored, storedKind } from '../protocol/stored-record.ts';
 import {
   type ClientVersion,
@@ -91,6 +92,10 @@ export function decodeKey(bytes: Uint8Array): string | null {
 /** Throws Fault for what is no such value. */
 export function decodeValue(transactionalId: string, bytes: Uint8Array): Transaction {
   const value = decodeStored(transactionLogValue, bytes);
+  const status = TRANSACTION_STATUSES[value.transactionStatus];
+  if (status === undefined || status === 'Dead' || status === 'PrepareEpochFence') {
+    throw protocolFault(`no transaction is written down in the state ${value.transactionStatus}`);
+  }
   return {
     transactionalId,
     producerId: value.producerId,
@@ -99,7 +104,7 @@ export function decodeValue(transactionalId: string, bytes: Uint8Array): Transac
     producerEpoch: value.producerEpoch,
     lastProducerEpoch: NO_EPOCH,
     timeoutMs: value.transactionTimeoutMs,
-    status: TRANSACTION_STATUSES[value.transactionStatus] ?? 'Dead',
+    status,
     partitions: partitionSets(value.transactionPartitions ?? []),
     startMs: value.transactionStartTimestampMs,
     updatedMs: value.transactionLastUpdateTimestampMs,

@@ -161,10 +161,16 @@ export class TransactionShard {
     });
   }
 
+  /** A record that cannot be read is passed over, as Kafka does it: the others of the shard must not suffer. */
   private replay(key: Uint8Array, value: Uint8Array | null): void {
-    const transactionalId = decodeKey(key);
-    if (transactionalId === null) return;
-    if (value === null) this.drop(transactionalId);
-    else this.enter(decodeValue(transactionalId, value));
+    try {
+      const transactionalId = decodeKey(key);
+      if (transactionalId === null) return;
+      if (value === null) this.drop(transactionalId);
+      else this.enter(decodeValue(transactionalId, value));
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.parts.logger.warn(`${this.parts.name}: a record is passed over, ${error.message}`);
+    }
   }
 }

@@ -133,26 +133,6 @@ export class GroupShard {
     return written;
   }
 
-  /** Entries that need not stand or fall together, however many. Ends with the first code that is not NONE. */
-  async appendInPieces(entries: readonly StoredEntry[]): Promise<number> {
-    let from = 0;
-    let bytes = 0;
-    for (let index = 0; index < entries.length; index++) {
-      bytes += bytesOf(entries.slice(index, index + 1));
-      if (bytes < PIECE_BYTES && index + 1 < entries.length) continue;
-      const code = await this.append(entries.slice(from, index + 1));
-      if (code !== errorCode.NONE) return code;
-      from = index + 1;
-      bytes = 0;
-    }
-    return errorCode.NONE;
-  }
-
-  /** Whether another group can be. */
-  get hasRoom(): boolean {
-    return this.groups.size < GROUPS_MAX;
-  }
-
   /**
    * Entries that need not stand or fall together, however many. All pieces are under way at once, so that nothing that is
    * appended later comes between them. The first code that is not NONE.

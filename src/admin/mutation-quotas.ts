@@ -1,8 +1,8 @@
 /**
  * Quotas on what clients make the controller do (KIP-599): a bucket of partitions to create or delete for everyone who has
  * a `controller_mutation_rate`, filled at that rate, holding what eleven windows give. The request that overdraws it is
- * done; the next one is refused until the bucket is above zero, or, for clients too old to know the error, done as well
- * and made to wait for.
+ * done; the next one is refused until the bucket is above zero, with the time to wait. Clients too old to know the error get
+ * theirs done and are made to wait for it.
  */
 import type { Controller } from '../cluster/controller.ts';
 import { type Quota, QuotaTable } from '../net/quota-table.ts';
@@ -49,17 +49,20 @@ export class MutationQuotas {
     const quota = this.table.find(KEY, ANONYMOUS_USER, (clientId ?? '').slice(0, CLIENT_ID_BYTES_MAX));
     if (quota === null) return UNLIMITED;
     const take = (partitions: number): number => this.take(quota, partitions);
+    let isAbove = false;
     return {
       admit(partitions) {
         if (isStrict && take(0) < 0) {
+          isAbove = true;
           const message = `the quota of ${quota.bound} partitions created or deleted a second is used up; wait and try again`;
           return refuse(errorCode.THROTTLING_QUOTA_EXCEEDED, message);
         }
-        take(partitions);
+        // Whoever can be refused the next time need not wait for having overdrawn.
+        if (take(partitions) < 0 && !isStrict) isAbove = true;
         return null;
       },
       get throttleMs() {
-        const tokens = take(0);
+        const tokens = isAbove ? take(0) : 0;
         return tokens < 0 ? Math.round((-tokens / quota.bound) * 1000) : 0;
       },
     };

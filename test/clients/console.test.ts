@@ -177,18 +177,20 @@ describe('a command', () => {
 
   it('is there in a blink and prints no colour into a pipe', () => {
     const environment = { ...process.env, PERFBROKER_BOOTSTRAP_SERVER: broker.address };
-    const times: number[] = [];
+    const tellsCpu =
+      'process.on("exit",()=>{const{user,system}=process.cpuUsage();process.stderr.write(String(user+system))})';
+    const main = join(projectRoot, 'dist', 'src', 'main.js');
+    const cpuMs: number[] = [];
     for (let round = 0; round < 7; round++) {
-      const startedMs = performance.now();
-      const ran = spawnSync(process.execPath, [join(projectRoot, 'dist', 'src', 'main.js'), 'topic', 'list'], {
-        env: environment,
-      });
-      times.push(performance.now() - startedMs);
+      const words = ['--import', `data:text/javascript,${tellsCpu}`, main, 'topic', 'list'];
+      const ran = spawnSync(process.execPath, words, { env: environment });
+      cpuMs.push(Number(ran.stderr.toString()) / 1000);
       expect(ran.status).toBe(0);
       expect(ran.stdout.includes('\u001b')).toBe(false);
     }
-    // With its answer from the broker; the quickest of several, since other tests run beside.
-    expect(Math.min(...times)).toBeLessThan(250);
+    // Its work, with the answer from the broker: the clock on the wall also counts the tests that run beside.
+    expect(Math.min(...cpuMs)).toBeLessThan(250);
+    expect(Math.min(...cpuMs)).toBeGreaterThan(10);
   });
 
   it('measures speed', async () => {

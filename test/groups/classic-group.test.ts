@@ -221,6 +221,47 @@ describe('a classic group under random members', () => {
   });
 });
 
+describe('the alarms of groups', () => {
+  it('are one a group, and heartbeats and commits set none', async () => {
+    const rig = await groupRig({ upkeepEveryMs: 1e9 });
+    const members: { readonly groupId: string; readonly memberId: string; readonly generationId: number }[] = [];
+    for (let index = 0; index < 50; index++) {
+      const groupId = `g-${index}`;
+      const joined = await rig.classic.join(rig.shardOf(groupId), {
+        groupId,
+        protocolType: 'x',
+        member: {
+          memberId: '',
+          instanceId: `i-${index}`,
+          clientId: 'c',
+          clientHost: '/h',
+          rebalanceTimeoutMs: 50_000,
+          sessionTimeoutMs: 8000,
+          protocols: [{ name: 'range', metadata: new Uint8Array([1]) }],
+        },
+        mustKnowId: true,
+        canSkipAssignment: true,
+      });
+      members.push({ groupId, memberId: joined.memberId, generationId: joined.generationId });
+    }
+    const upkeep = 1;
+    expect(rig.alarms.count).toBe(members.length + upkeep);
+    const dueMs = rig.alarms.nextDueMs;
+    rig.nowMs += 4000;
+    for (const { groupId, memberId, generationId } of members) {
+      const command = { memberId, instanceId: null, generationId };
+      expect(rig.classic.heartbeat(rig.shardOf(groupId), groupId, command)).toBe(0);
+    }
+    expect(rig.alarms.count).toBe(members.length + upkeep);
+    expect(rig.alarms.nextDueMs).toBe(dueMs);
+    await rig.pass(7000);
+    expect([...rig.shardOf('g-0').groups.values()].every((group) => !group.isEmpty)).toBe(true);
+    await rig.pass(2000);
+    expect([...rig.shardOf('g-0').groups.values()].every((group) => group.isEmpty)).toBe(true);
+    expect(rig.alarms.count).toBe(upkeep);
+  });
+});
+
 describe('a group whose log is lost', () => {
   it('sends those who wait away, and is there again as it was written', async () => {
     const partition = new Partition();

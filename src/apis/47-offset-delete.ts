@@ -1,4 +1,5 @@
 /** OffsetDelete, version 0: a group forgets how far it has read topics that none of its members reads any more. */
+import type { ElementOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { offsetDelete } from '../protocol/schemas/47-offset-delete.ts';
 import { type ControlContext, defineHandler } from './define.ts';
@@ -16,7 +17,10 @@ export const offsetDeleteHandler = defineHandler({
     if (groupId === '') return { errorCode: errorCode.INVALID_GROUP_ID, topics: [] };
     const found = coordinator.shardOf(groupId);
     if (found.shard === null) return { errorCode: found.errorCode, topics: [] };
-    const topics = request.topics.map(({ name, partitions }) => ({
+    // A topic without partitions is not answered, unless there is no such topic (as Kafka does it).
+    const isAnswered = ({ name, partitions }: ElementOf<typeof request.topics>): boolean =>
+      partitions.length > 0 || !context.services.controller.catalog.topicsByName.has(name);
+    const topics = request.topics.filter(isAnswered).map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ partitionIndex }) => partitionIndex),
     }));

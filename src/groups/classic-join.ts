@@ -98,7 +98,10 @@ function joinKnown(
   const { memberId, instanceId, protocols } = command.member;
   if (group.pendingMembers.has(memberId)) {
     // Ids are given out to members without an instance id only.
-    if (instanceId !== null) return refused(command, errorCode.UNKNOWN_MEMBER_ID);
+    if (instanceId !== null) {
+      const answer = refusedJoin(errorCode.UNKNOWN_MEMBER_ID, '');
+      return [{ kind: 'joined', ticket: command.ticket, answer }];
+    }
     return addMember(group, command, memberId, rules, nowMs);
   }
   const code = group.checkMember(memberId, instanceId);

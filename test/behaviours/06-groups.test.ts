@@ -326,6 +326,20 @@ describe('behaviour 44: a static member', () => {
     expect(await stateOf(client, 'g')).toBe('Empty');
   });
 
+  test('that does not come back to a rebalance in time stays in the group until its session ends', async () => {
+    const rig = await groupRig();
+    const { broker, client } = rig;
+    const times = { sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 5000 };
+    const fixed = await client.ask(joinGroup, JOIN_VERSION, joinWish('g', { ...times, ...one }));
+    expect((await sync(client, 'g', fixed, { [fixed.memberId]: 'all' }, one)).errorCode).toBe(0);
+    const other = broker.connect();
+    other.send(joinGroup, 3, joinWish('g', times));
+    await broker.pass(6000, 300);
+    const joined = other.receive(joinGroup, 3);
+    expect(joined).toMatchObject({ errorCode: 0, generationId: 2, leader: joined.memberId });
+    expect(joined.members.map(({ memberId }) => memberId).sort()).toEqual([fixed.memberId, joined.memberId].sort());
+  });
+
   test('is removed by its instance id alone, or with its own id, but not with another', async () => {
     const rig = await groupRig();
     const member = await settleAlone(rig.client, 'g', one);

@@ -121,6 +121,20 @@ describe('behaviour 45: OffsetCommit', () => {
     });
   });
 
+  test('of nothing is answered with nothing, and makes no group; so is OffsetDelete', async () => {
+    const { client } = await offsetRig();
+    const topics = [
+      { name: 'orders', partitions: [] },
+      { name: 'none', partitions: [] },
+    ];
+    const commit = await client.ask(offsetCommit, 9, { groupId: 'h', memberId: '', topics });
+    expect(commit.topics.map(({ name }) => name)).toEqual(['none']);
+    expect(await stateOf(client, 'h')).toBe('Dead');
+    await settleAlone(client, 'g');
+    const removed = await client.ask(offsetDelete, 0, { groupId: 'g', topics });
+    expect(removed.topics.map(({ name }) => name)).toEqual(['none']);
+  });
+
   test('that does not fit into one batch is refused as too large and leaves nothing', async () => {
     const { client } = await offsetRig(['offset.metadata.max.bytes=32767']);
     const partitions = Array.from({ length: 40 }, () => ({

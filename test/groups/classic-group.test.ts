@@ -221,6 +221,93 @@ describe('a classic group under random members', () => {
   });
 });
 
+describe('an assignment that is being written', () => {
+  it('is not that of the generation that has come meanwhile', async () => {
+    const partition = new Partition();
+    const rig = await groupRig({ partitions: [partition] });
+    const shard = rig.shardOf(GROUP);
+    const join = (instanceId: string, memberId = '') =>
+      rig.classic.join(shard, {
+        groupId: GROUP,
+        protocolType: 'x',
+        member: {
+          memberId,
+          instanceId,
+          clientId: 'c',
+          clientHost: '/h',
+          rebalanceTimeoutMs: 5000,
+          sessionTimeoutMs: 8000,
+          protocols: [{ name: 'range', metadata: new Uint8Array([1]) }],
+        },
+        mustKnowId: true,
+        canSkipAssignment: true,
+      });
+    const sync = (joined: JoinAnswer, instanceId: string, text: number) =>
+      rig.classic.sync(shard, GROUP, {
+        memberId: joined.memberId,
+        instanceId,
+        generationId: joined.generationId,
+        protocolType: null,
+        protocolName: null,
+        assignments: new Map([[joined.memberId, new Uint8Array([text])]]),
+      });
+    const first = await join('one');
+    partition.isHeld = true;
+    const early = sync(first, 'one', 1);
+    const second = join('two');
+    expect((await early).errorCode).toBe(27);
+    const again = await join('one', first.memberId);
+    await second;
+    expect(again.generationId).toBe(2);
+    partition.release();
+    await settle();
+    expect(rig.coordinator.groupOf(GROUP)?.stateName).toBe('CompletingRebalance');
+    partition.isHeld = false;
+    expect((await sync(again, 'one', 2)).assignment).toEqual(new Uint8Array([2]));
+  });
+});
+
+describe('the alarms of groups', () => {
+  it('are one a group, and heartbeats and commits set none', async () => {
+    const rig = await groupRig({ upkeepEveryMs: 1e9 });
+    const members: { readonly groupId: string; readonly memberId: string; readonly generationId: number }[] = [];
+    for (let index = 0; index < 50; index++) {
+      const groupId = `g-${index}`;
+      const joined = await rig.classic.join(rig.shardOf(groupId), {
+        groupId,
+        protocolType: 'x',
+        member: {
+          memberId: '',
+          instanceId: `i-${index}`,
+          clientId: 'c',
+          clientHost: '/h',
+          rebalanceTimeoutMs: 50_000,
+          sessionTimeoutMs: 8000,
+          protocols: [{ name: 'range', metadata: new Uint8Array([1]) }],
+        },
+        mustKnowId: true,
+        canSkipAssignment: true,
+      });
+      members.push({ groupId, memberId: joined.memberId, generationId: joined.generationId });
+    }
+    const upkeep = 1;
+    expect(rig.alarms.count).toBe(members.length + upkeep);
+    const dueMs = rig.alarms.nextDueMs;
+    rig.nowMs += 4000;
+    for (const { groupId, memberId, generationId } of members) {
+      const command = { memberId, instanceId: null, generationId };
+      expect(rig.classic.heartbeat(rig.shardOf(groupId), groupId, command)).toBe(0);
+    }
+    expect(rig.alarms.count).toBe(members.length + upkeep);
+    expect(rig.alarms.nextDueMs).toBe(dueMs);
+    await rig.pass(7000);
+    expect([...rig.shardOf('g-0').groups.values()].every((group) => !group.isEmpty)).toBe(true);
+    await rig.pass(2000);
+    expect([...rig.shardOf('g-0').groups.values()].every((group) => group.isEmpty)).toBe(true);
+    expect(rig.alarms.count).toBe(upkeep);
+  });
+});
+
 describe('a group whose log is lost', () => {
   it('sends those who wait away, and is there again as it was written', async () => {
     const partition = new Partition();

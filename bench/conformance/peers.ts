@@ -20,11 +20,16 @@ export interface Peers {
   dispose(): Promise<void>;
 }
 
-/** Few partitions of the internal topics: both brokers are to be small. Everything else is at its default. */
+/**
+ * Few partitions of the internal topics: both brokers are to be small. Assignments of groups are not put off, or what is in
+ * an answer would depend on how quickly it was asked for. Everything else is at its default.
+ */
 export const sharedSettings: Readonly<Record<string, string>> = {
   'node.id': '1',
   'auto.create.topics.enable': 'true',
   'group.initial.rebalance.delay.ms': '0',
+  'group.consumer.assignment.interval.ms': '0',
+  'group.share.assignment.interval.ms': '0',
   'offsets.topic.num.partitions': '4',
   'offsets.topic.replication.factor': '1',
   'transaction.state.log.num.partitions': '4',

@@ -32,7 +32,7 @@ export class PatternLookup {
       const result = LinearPattern.compile(text);
       return result.kind === 'pattern' ? [result.pattern] : [];
     });
-    this.names = [...names].sort();
+    this.names = [...names];
   }
 
   /** True when everything was looked at. */
@@ -54,6 +54,7 @@ export class PatternLookup {
 
   /** Pattern → names, sorted. */
   get result(): ReadonlyMap<string, readonly string[]> {
+    for (const names of this.found.values()) names.sort();
     return this.found;
   }
 }

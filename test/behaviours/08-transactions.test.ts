@@ -1,6 +1,7 @@
 /** Behaviours 50 to 54: what transactional producers can rely on, and how they are told that they are not the one any more. */
 import { describe, expect, test } from 'vitest';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
+import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
 import { writeTxnMarkers } from '../../src/protocol/schemas/27-write-txn-markers.ts';
 import { describeProducers } from '../../src/protocol/schemas/61-describe-producers.ts';
@@ -11,6 +12,8 @@ import {
   batchOf,
   createTopic,
   fetchFrom,
+  fetchRequest,
+  onlyPartition,
   produceRequest,
   produceTo,
   recordsIn,
@@ -416,6 +419,29 @@ test('transactional ids without a transaction for long are forgotten, also by th
   expect(await ids(rig.broker.connect())).toEqual([]);
   const { client } = await restart(rig, 'kill', { sets });
   expect(await ids(client)).toEqual([]);
+});
+
+test('behaviours 21 and 28: a waiting fetch of committed records wakes when the transaction ends, with what was aborted', async () => {
+  const { broker, client } = await startRig({ sets });
+  const topic = await createTopic(client, 'orders');
+  const reader = broker.connect();
+  for (const version of versions) {
+    const producer = await TransactionalProducer.begin(client, `transfer-${version}`, version);
+    const from = (await fetchFrom(client, topic, 0)).highWatermark;
+    await producer.enter(topic);
+    const waits = { maxWaitMs: 60_000, isolationLevel: 1, version: 12 };
+    reader.send(fetch, 12, fetchRequest(topic, [{ offset: from }], waits));
+    expect((await producer.send(topic)).errorCode).toBe(0);
+    await broker.pass(1000, 200);
+    expect(reader.hasAnswer).toBe(false);
+    expect(await producer.end(version === 1)).toBe(0);
+    expect(reader.hasAnswer).toBe(true);
+    const fetched = onlyPartition(reader.receive(fetch, 12));
+    expect(fetched).toMatchObject({ errorCode: 0, lastStableOffset: from + 2, highWatermark: from + 2 });
+    expect(recordsIn(fetched.records)).toHaveLength(2);
+    const aborted = version === 1 ? [] : [{ producerId: producer.producerId, firstOffset: from }];
+    expect(fetched.abortedTransactions ?? []).toEqual(aborted);
+  }
 });
 
 describe('behaviour 54: transactions that take too long', () => {

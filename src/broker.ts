@@ -217,6 +217,7 @@ export class Broker {
       threadsMax: values['num.recovery.threads.per.data.dir'],
       usesNative: io.usesNative,
       logLevel: this.parts.logLevel,
+      warn: (message) => this.logger.warn(message),
     });
   }
 

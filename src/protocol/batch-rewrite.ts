@@ -22,6 +22,7 @@ import {
   batchBaseTimestamp,
   batchCodec,
   batchIsLogAppendTime,
+  CODEC_NONE,
   type Crc32c,
   NO_TIMESTAMP,
   stampCrc,
@@ -45,7 +46,9 @@ export class BatchRewrite {
   private readonly header = new Uint8Array(BATCH_HEADER_BYTES);
   private readonly headerView = new DataView(this.header.buffer);
   private bytes: Uint8Array<ArrayBuffer> = new Uint8Array(START_BYTES);
-  private at = 0;
+  /** The records lie behind room for the header; what codecs make of them goes into another buffer. Both are used again. */
+  private at = BATCH_HEADER_BYTES;
+  private packed: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   private count = 0;
   private baseTimestamp = NO_TIMESTAMP;
   private maxTimestamp = NO_TIMESTAMP;
@@ -57,7 +60,7 @@ export class BatchRewrite {
   /** `horizonMs`: a delete horizon to set, -1 to leave the batch with what it has. */
   begin(memory: BatchMemory, at: number, horizonMs: number): void {
     this.header.set(memory.bytes.subarray(at, at + BATCH_HEADER_BYTES));
-    this.at = 0;
+    this.at = BATCH_HEADER_BYTES;
     this.count = 0;
     this.maxTimestamp = NO_TIMESTAMP;
     this.baseTimestamp = batchBaseTimestamp(this.headerView, 0);
@@ -82,14 +85,20 @@ export class BatchRewrite {
     if (record.timestamp > this.maxTimestamp) this.maxTimestamp = record.timestamp;
   }
 
+  /** Good until the next batch is begun. */
   finish(): Uint8Array<ArrayBuffer> {
     assert(this.count > 0, 'a batch that is made anew has records');
     const view = this.headerView;
-    const records = compress(batchCodec(view, 0), this.bytes.subarray(0, this.at));
+    const codec = batchCodec(view, 0);
     if (!batchIsLogAppendTime(view, 0)) writeInt64(view, BATCH_MAX_TIMESTAMP, this.maxTimestamp);
     writeInt64(view, BATCH_BASE_TIMESTAMP, this.baseTimestamp);
     view.setInt32(BATCH_COUNT, this.count);
-    return this.sealed(records);
+    if (codec === CODEC_NONE) return this.sealed(this.bytes.subarray(0, this.at));
+    const records = compress(codec, this.bytes.subarray(BATCH_HEADER_BYTES, this.at));
+    const length = BATCH_HEADER_BYTES + records.length;
+    if (this.packed.length < length) this.packed = new Uint8Array(length * 2);
+    this.packed.set(records, BATCH_HEADER_BYTES);
+    return this.sealed(this.packed.subarray(0, length));
   }
 
   /** The batch without its records: what is left so that its producer is still known. */
@@ -100,13 +109,11 @@ export class BatchRewrite {
     view.setUint16(BATCH_ATTRIBUTES, attributes);
     writeInt64(view, BATCH_BASE_TIMESTAMP, NO_TIMESTAMP);
     view.setInt32(BATCH_COUNT, 0);
-    return this.sealed(new Uint8Array(0));
+    return this.sealed(new Uint8Array(BATCH_HEADER_BYTES));
   }
 
-  private sealed(records: Uint8Array): Uint8Array<ArrayBuffer> {
-    const batch = new Uint8Array(BATCH_HEADER_BYTES + records.length);
+  private sealed(batch: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     batch.set(this.header);
-    batch.set(records, BATCH_HEADER_BYTES);
     const memory = memoryOver(batch);
     memory.view.setInt32(BATCH_LENGTH, batch.length - BATCH_PREFIX_BYTES);
     stampCrc(memory, 0, batch.length, this.crc32c);

@@ -85,8 +85,8 @@ export interface CleaningHelp {
 }
 
 const ABORTED_MAX = 1_000_000;
-/** Every source costs the worker some renames, in one turn. */
-const GROUP_SEGMENTS_MAX = 64;
+/** Every source costs the worker some renames, in one turn: about a millisecond together. */
+const GROUP_SEGMENTS_MAX = 16;
 
 /** Throws Fault when the log cannot be read. */
 export function buildMap(tools: StorageTools, plan: CleaningPlan, wishes: MapWishes, help: CleaningHelp): MapBuilt {

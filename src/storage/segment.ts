@@ -316,14 +316,15 @@ export class Segment {
 
   private renameAway(suffixes: readonly string[], delayMs: number): void {
     const { disk, removed } = this.tools;
+    const ending = this.freeEnding();
     const paths: string[] = [];
     for (const suffix of suffixes) {
       const path = this.path(suffix);
+      const isSure = suffix !== ABORTED_SUFFIX && suffix !== SNAPSHOT_SUFFIX;
       try {
-        if (suffix !== LOG_SUFFIX && disk.stat(path) === null) continue;
-        const away = this.awayName(path);
-        disk.rename(path, away);
-        paths.push(away);
+        if (!isSure && disk.stat(path) === null) continue;
+        disk.rename(path, path + ending);
+        paths.push(path + ending);
       } catch (error) {
         // Without its log an index is nothing, and is swept away when the folder is opened the next time.
         if (!isFault(error) || suffix === LOG_SUFFIX) throw error;
@@ -333,11 +334,12 @@ export class Segment {
     this.close(false);
   }
 
-  /** Not one that is taken, by an older segment of that name: to take its place would free its blocks here and now. */
-  private awayName(path: string): string {
-    let away = path + DELETED_ENDING;
-    for (let count = 1; this.tools.disk.stat(away) !== null; count++) away = `${path}.${count}${DELETED_ENDING}`;
-    return away;
+  /** No name that an older segment still has: to take its place would free its blocks here and now. */
+  private freeEnding(): string {
+    const path = this.path(LOG_SUFFIX);
+    let ending = DELETED_ENDING;
+    for (let count = 1; this.tools.disk.stat(path + ending) !== null; count++) ending = `.${count}${DELETED_ENDING}`;
+    return ending;
   }
 
   /** Whether the time index knows the largest timestamp; if not it is told. For recovery, when index files may be gone. */

@@ -15,6 +15,7 @@ export interface BackgroundPoolParts {
   readonly threadsMax: number;
   readonly usesNative: boolean;
   readonly logLevel: LogLevel;
+  readonly warn: (message: string) => void;
 }
 
 const IDLE_MS = 5000;
@@ -74,27 +75,28 @@ export class BackgroundPool {
   }
 
   private load(): Promise<Piscina> {
-    this.pool ??= this.create(this.parts.threadsMax);
+    this.pool ??= this.create('background', this.parts.threadsMax);
     return this.pool;
   }
 
   /** Threads of their own: their priority is low for good, and what clients wait for must not stand behind them. */
   private loadCleaning(): Promise<Piscina> {
-    this.cleaningPool ??= this.create(CLEANING_THREADS_MAX);
+    this.cleaningPool ??= this.create('cleaning', CLEANING_THREADS_MAX);
     return this.cleaningPool;
   }
 
-  private async create(maxThreads: number): Promise<Piscina> {
+  private async create(entry: 'background' | 'cleaning', maxThreads: number): Promise<Piscina> {
     const { Piscina } = await import('piscina');
-    return new Piscina({
-      filename: new URL(
-        import.meta.url.endsWith('.ts') ? './background.main.ts' : './background.main.js',
-        import.meta.url,
-      ).href,
+    const file = `./${entry}.main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
+    const pool = new Piscina({
+      filename: new URL(file, import.meta.url).href,
       minThreads: 0,
       maxThreads,
       idleTimeout: IDLE_MS,
     });
+    // A thread that dies between two tasks: whoever needs the pool next gets another. Those with a task are told by it.
+    pool.on('error', (error: unknown) => this.parts.warn(`a background thread died: ${String(error)}`));
+    return pool;
   }
 }
 

@@ -1,0 +1,48 @@
+/** What a thread that compacts does with its tasks: its own tools, within the budget that came with the task. */
+import { isFault } from '../base/fault.ts';
+import { createLogger, type LogLevel } from '../base/logger.ts';
+import { buildMap, type CleaningHelp, cleanGroup, type GroupCleaned, type MapBuilt } from '../storage/compaction.ts';
+import { StorageTools } from '../storage/storage-tools.ts';
+import { createCrc32c } from '../zerocopy/crc32c.ts';
+import { memoryOf } from '../zerocopy/native.ts';
+import type { CleanGroupTask, MapTask, TaskOutcome } from './background-tasks.ts';
+import { type CleanerBudget, CleanerPace } from './cleaner-pace.ts';
+import { createDisk } from './create-disk.ts';
+import { nativeIf } from './thread-native.ts';
+
+const FILES_OPEN_MAX = 64;
+let tools: StorageTools | null = null;
+
+export function buildOffsetMap(task: MapTask): TaskOutcome<MapBuilt> {
+  return outcomeOf(() => buildMap(toolsFor(task), task.plan, task.wishes, helpFor(task)));
+}
+
+export function cleanSegments(task: CleanGroupTask): TaskOutcome<GroupCleaned> {
+  return outcomeOf(() => cleanGroup(toolsFor(task), task.group, helpFor(task)));
+}
+
+function toolsFor(task: { readonly usesNative: boolean; readonly logLevel: LogLevel }): StorageTools {
+  const native = nativeIf(task.usesNative);
+  tools ??= new StorageTools({
+    disk: createDisk(native),
+    crc: createCrc32c(native),
+    logger: createLogger({ level: task.logLevel, thread: 'cleaner' }),
+    filesOpenMax: FILES_OPEN_MAX,
+  });
+  return tools;
+}
+
+function helpFor(task: { readonly usesNative: boolean; readonly budget: CleanerBudget }): CleaningHelp {
+  const native = nativeIf(task.usesNative);
+  const pace = new CleanerPace(task.budget);
+  return { pace: (bytes) => pace.spend(bytes), memoryOf: (bytes) => memoryOf(bytes, native) };
+}
+
+function outcomeOf<T>(work: () => T): TaskOutcome<T> {
+  try {
+    return { kind: 'done', result: work() };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return { kind: 'fault', code: error.code, message: error.message };
+  }
+}

@@ -25,6 +25,8 @@ const NONE_SET = 0;
 /** AlterClientQuotas, AlterUserScramCredentials, UpdateFeatures. */
 const SETTINGS_KEYS = new Set([49, 51, 57]);
 const SETTINGS_MS = 25;
+/** For changes whose outcome is not known beforehand: a list grows, a quota is set. */
+const UNSEEN_MS = 120;
 const TOPIC_RESOURCE = 2;
 /** The source of a value that was set for the topic itself. */
 const SET_FOR_TOPIC = 1;
@@ -42,7 +44,7 @@ const watchers = new Map<number, Promise<Watcher>>();
 
 export async function untilVisible(port: number, apiKey: number, request: unknown, answer: unknown): Promise<void> {
   if (TOPIC_SETTINGS_KEYS.has(apiKey)) return untilSet(port, request, answer);
-  if (SETTINGS_KEYS.has(apiKey)) return pause(SETTINGS_MS);
+  if (SETTINGS_KEYS.has(apiKey)) return pause(UNSEEN_MS);
   if (apiKey === METADATA) return untilCreatedByItself(port, request, answer);
   if (apiKey !== CREATE_TOPICS && apiKey !== DELETE_TOPICS && apiKey !== CREATE_PARTITIONS) return;
   if (fieldOf(request, 'validateOnly') === true) return;
@@ -78,7 +80,8 @@ async function untilSet(port: number, request: unknown, answer: unknown): Promis
     for (const config of rowsOf(resource, 'configs')) {
       const value = fieldOf(config, 'value');
       const isSet = (fieldOf(config, 'configOperation') ?? NONE_SET) === NONE_SET && typeof value === 'string';
-      if (isSet) await (await watcherOf(port)).untilSet(String(name), String(fieldOf(config, 'name')), value.trim());
+      if (!isSet) await pause(UNSEEN_MS);
+      else await (await watcherOf(port)).untilSet(String(name), String(fieldOf(config, 'name')), value.trim());
     }
   }
 }

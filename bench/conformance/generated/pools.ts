@@ -51,7 +51,6 @@ export const pools: readonly Pool[] = [
     path: /^(?:key|coordinatorKeys\[\])$/,
     valid: [...groups, ...transactions],
     edge: [''],
-    wrong: [LONG_NAME],
   },
   { apis: /^FindCoordinator$/, path: /^keyType$/, valid: [0, 0, 1], edge: [2], wrong: [3, -1, 127] },
   {
@@ -101,7 +100,7 @@ export const pools: readonly Pool[] = [
     path: /(?:groupId|groups\[\]|groupsNames\[\]|groupIds\[\])$/,
     valid: groups,
     edge: [new Named('unknown')],
-    wrong: ['', LONG_NAME],
+    wrong: [''],
   },
   {
     path: /transactionalIdFilters\[\]$|transactionalIds\[\]$/,
@@ -121,7 +120,6 @@ export const pools: readonly Pool[] = [
     path: /^transactionalId$/,
     valid: [null, ...transactions],
     edge: [''],
-    wrong: [LONG_NAME],
   },
   { path: /transactionalId$/, valid: transactions, edge: [new Named('unknown')], wrong: [''] },
   {

@@ -86,15 +86,20 @@ export function compareTraces(
         api: one.api,
         version: one.version,
         request: `${shown(one.request)}${one.note === '' ? '' : ` ${one.note}`}`,
-        known: findKnown(known, one.api, one.version, difference),
+        known: findKnown(known, script.name, one.api, one.version, difference),
       });
     }
     // Once the states have parted, everything after says the same again.
-    if (!script.goesOn && findings.some((finding) => finding.known === null)) break;
+    if (!script.goesOn && findings.some(partsStates)) break;
   }
   const isUnexplained = findings.every((finding) => finding.known !== null);
   if (isUnexplained && kafka.failure !== perfbroker.failure) findings.push(failureFinding(script, kafka, perfbroker));
   return { script: script.name, exchanges: kafka.exchanges, findings, same };
+}
+
+/** Also an admitted difference in what was done leaves the brokers in different states. */
+function partsStates(finding: Finding): boolean {
+  return finding.known === null || /(?:errorCode|outcome|length|topicId)$/.test(finding.field);
 }
 
 function failureFinding(script: Script, kafka: Trace, perfbroker: Trace): Finding {

@@ -10,6 +10,8 @@ import type { FieldDifference } from './difference.ts';
 
 export interface KnownDifference {
   readonly api: string;
+  /** Only in scripts whose name begins like this. */
+  readonly script: string;
   readonly versions: readonly [number, number];
   readonly field: string;
   readonly kafka: string;
@@ -47,16 +49,18 @@ function cellsOf(line: string): string[] {
 }
 
 function rowOf(cells: readonly string[], line: number): KnownDifference {
-  const [api = '', versions = '', field = '', kafka = '', perfbroker = '', why = ''] = cells;
+  const [apiCell = '', versions = '', field = '', kafka = '', perfbroker = '', why = ''] = cells;
+  const [, api = '', script = ''] = /^(\S+)(?: in (\S+))?$/.exec(apiCell) ?? [];
   const [first, last] = versions === '*' ? [-32768, 32767] : versions.split('-').map(Number);
   if (cells.length !== HEADING.length || api === '' || why === '' || first === undefined || Number.isNaN(first)) {
     throw new Error(`docs/compatibility.md:${line} is no row of known differences: ${cells.join(' | ')}`);
   }
-  return { api, versions: [first, last ?? first], field, kafka, perfbroker, why, line };
+  return { api, script, versions: [first, last ?? first], field, kafka, perfbroker, why, line };
 }
 
 export function findKnown(
   known: readonly KnownDifference[],
+  script: string,
   api: string,
   version: number,
   difference: FieldDifference,
@@ -65,6 +69,7 @@ export function findKnown(
     known.find(
       (row) =>
         (row.api === '*' || row.api === api) &&
+        script.startsWith(row.script) &&
         version >= row.versions[0] &&
         version <= row.versions[1] &&
         fits(row.field, difference.field) &&

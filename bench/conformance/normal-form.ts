@@ -117,13 +117,14 @@ export class NormalForm {
   }
 }
 
+/** Entries without any of the fields are ordered by all they say, once ids have become labels. */
 function compareBy(one: unknown, other: unknown, fields: readonly string[]): number {
   if (typeof one !== 'object' || one === null) return compareLeaves(one, other);
   for (const field of fields) {
     const order = compareLeaves(fieldOf(one, field), fieldOf(other, field));
     if (order !== 0) return order;
   }
-  return 0;
+  return fields.includes('memberId') ? compareLeaves(JSON.stringify(one), JSON.stringify(other)) : 0;
 }
 
 function compareLeaves(one: unknown, other: unknown): number {

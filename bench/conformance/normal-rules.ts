@@ -127,12 +127,6 @@ export const normalRules: readonly NormalRule[] = [
   },
 
   {
-    apis: /^Fetch$/,
-    path: /^(?:responses|topics)(?:\[\]\.partitions)?$/,
-    treatment: order(),
-    why: 'the order of the request, and compared',
-  },
-  {
     apis: every,
     path: /./,
     treatment: order(

@@ -28,7 +28,7 @@ export interface RunOptions {
 
 /** Names of one run do not meet those of an earlier one on a broker that runs on. */
 const runMark = Date.now().toString(36).slice(-6);
-const SESSIONS_AT_ONCE = 4;
+const SESSIONS_AT_ONCE = 8;
 const CONFIRMED_MAX = 60;
 const SHRINK_TRIALS_MAX = 40;
 

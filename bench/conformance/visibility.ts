@@ -10,6 +10,7 @@ import { Reader } from '../../src/protocol/reader.ts';
 import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
+import { describeConfigs } from '../../src/protocol/schemas/32-describe-configs.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { WireConnection } from './wire.ts';
 
@@ -17,9 +18,18 @@ const METADATA = 3;
 const CREATE_TOPICS = 19;
 const DELETE_TOPICS = 20;
 const CREATE_PARTITIONS = 37;
-/** AlterConfigs, IncrementalAlterConfigs, AlterClientQuotas, AlterUserScramCredentials, UpdateFeatures. */
-const SETTINGS_KEYS = new Set([33, 44, 49, 51, 57]);
+/** AlterConfigs, IncrementalAlterConfigs */
+const TOPIC_SETTINGS_KEYS = new Set([33, 44]);
+const SETTINGS_ATTEMPTS_MAX = 25;
+const NONE_SET = 0;
+/** AlterClientQuotas, AlterUserScramCredentials, UpdateFeatures. */
+const SETTINGS_KEYS = new Set([49, 51, 57]);
 const SETTINGS_MS = 25;
+/** For changes whose outcome is not known beforehand: a list grows, a quota is set. */
+const UNSEEN_MS = 120;
+const TOPIC_RESOURCE = 2;
+/** The source of a value that was set for the topic itself. */
+const SET_FOR_TOPIC = 1;
 const POLL_MS = 3;
 const POLL_MS_MAX = 50;
 const ATTEMPTS_MAX = 1000;
@@ -33,7 +43,8 @@ const LATEST = -1;
 const watchers = new Map<number, Promise<Watcher>>();
 
 export async function untilVisible(port: number, apiKey: number, request: unknown, answer: unknown): Promise<void> {
-  if (SETTINGS_KEYS.has(apiKey)) return pause(SETTINGS_MS);
+  if (TOPIC_SETTINGS_KEYS.has(apiKey)) return untilSet(port, request, answer);
+  if (SETTINGS_KEYS.has(apiKey)) return pause(UNSEEN_MS);
   if (apiKey === METADATA) return untilCreatedByItself(port, request, answer);
   if (apiKey !== CREATE_TOPICS && apiKey !== DELETE_TOPICS && apiKey !== CREATE_PARTITIONS) return;
   if (fieldOf(request, 'validateOnly') === true) return;
@@ -55,6 +66,29 @@ async function untilCreatedByItself(port: number, request: unknown, answer: unkn
       await (await watcherOf(port)).until(name, true, 0, CREATION_ATTEMPTS_MAX).catch(() => {});
     }
   }
+}
+
+/** Values that were taken are asked for until they are shown; those that are shown in another spelling cost the whole wait. */
+async function untilSet(port: number, request: unknown, answer: unknown): Promise<void> {
+  await pause(SETTINGS_MS);
+  if (fieldOf(request, 'validateOnly') === true) return;
+  const answers = rowsOf(answer, 'responses');
+  for (const resource of rowsOf(request, 'resources')) {
+    const name = fieldOf(resource, 'resourceName');
+    const isTaken = answers.some((one) => fieldOf(one, 'resourceName') === name && fieldOf(one, 'errorCode') === 0);
+    if (!isTaken || fieldOf(resource, 'resourceType') !== TOPIC_RESOURCE) continue;
+    for (const config of rowsOf(resource, 'configs')) {
+      const value = fieldOf(config, 'value');
+      const isSet = (fieldOf(config, 'configOperation') ?? NONE_SET) === NONE_SET && typeof value === 'string';
+      if (!isSet) await pause(UNSEEN_MS);
+      else await (await watcherOf(port)).untilSet(String(name), String(fieldOf(config, 'name')), value.trim());
+    }
+  }
+}
+
+function rowsOf(value: unknown, name: string): readonly unknown[] {
+  const rows = fieldOf(value, name);
+  return Array.isArray(rows) ? rows : [];
 }
 
 /** Removes the topics of a session that is over; not part of any comparison. */
@@ -108,6 +142,16 @@ class Watcher {
       await pause(Math.min(POLL_MS + attempt, POLL_MS_MAX));
     }
     throw new Error(`topic ${name} did not become ${isThere ? 'visible' : 'invisible'} on port ${this.#port}`);
+  }
+
+  async untilSet(topic: string, name: string, value: string): Promise<void> {
+    const resources = [{ resourceType: TOPIC_RESOURCE, resourceName: topic, configurationKeys: [name] }];
+    for (let attempt = 0; attempt < SETTINGS_ATTEMPTS_MAX; attempt++) {
+      const { results } = await this.#ask(describeConfigs, 1, { resources });
+      const found = results[0]?.configs[0];
+      if (found?.value === value && found.configSource === SET_FOR_TOPIC) return;
+      await pause(POLL_MS + attempt);
+    }
   }
 
   async remove(prefix: string): Promise<void> {

@@ -11,6 +11,8 @@ const ATTEMPTS_MAX = 60;
 const RETRY_MS = 100;
 const GROUP = 0;
 const TRANSACTION = 1;
+const SHARE = 2;
+const SOME_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
 
 export async function warmUp(port: number): Promise<void> {
   const session = new Session(port, 'warm-up-');
@@ -23,6 +25,11 @@ export async function warmUp(port: number): Promise<void> {
   await until(async () => {
     const request = { transactionalId: null, transactionTimeoutMs: 60_000 };
     return (await session.send(initProducerId, 1, request)).errorCode === 0;
+  });
+  await until(async () => {
+    const request = { keyType: SHARE, coordinatorKeys: [`${session.name('first')}:${SOME_TOPIC_ID}:0`] };
+    const { coordinators } = await session.send(findCoordinator, 6, request);
+    return coordinators.every(({ errorCode }) => errorCode === 0);
   });
   session.close();
 }

@@ -19,7 +19,6 @@ export const describeClusterHandler = defineHandler({
       return {
         errorCode: isController ? errorCode.MISMATCHED_ENDPOINT_TYPE : errorCode.UNSUPPORTED_ENDPOINT_TYPE,
         errorMessage: `this listener is one of a broker (endpoint type ${ENDPOINT_BROKERS}), not of the type ${endpointType}`,
-        endpointType,
         clusterId: '',
         brokers: [],
       };

@@ -19,6 +19,8 @@ export const describeTopicPartitionsHandler = defineHandler({
 
   handle(request, { services }) {
     const { catalog, config } = services.controller;
+    // The cursor is the client's own echo of an answer, and none had a negative partition.
+    if ((request.cursor?.partitionIndex ?? 0) < 0) return { topics: refuseAll(request, errorCode.INVALID_REQUEST) };
     const names = request.topics.map(({ name }) => name);
     const partitionsMax = Math.min(request.responsePartitionLimit, config.values['max.request.partition.size.limit']);
     const pages = pagePartitions(catalog, names, request.cursor, partitionsMax);

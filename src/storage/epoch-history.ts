@@ -82,7 +82,7 @@ export class EpochHistory {
   endOf(epoch: number, logEnd: number, into: EpochEnd): void {
     into.epoch = UNKNOWN;
     into.endOffset = UNKNOWN;
-    if (epoch < 0 || this.rows.length === 0 || epoch > this.latest) return;
+    if (epoch === UNKNOWN || this.rows.length === 0 || epoch > this.latest) return;
     if (epoch === this.latest) {
       into.epoch = epoch;
       into.endOffset = logEnd;

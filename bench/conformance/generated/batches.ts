@@ -73,12 +73,16 @@ export function buildBatch(template: BatchTemplate, resolve: (value: unknown) =>
       headers: i === 1 ? [{ key: 'header', value: Buffer.from('h') }] : [],
     });
   }
+  const producerId = Number(resolve(template.producerId));
+  const producerEpoch = Number(resolve(template.producerEpoch));
+  // A plan may want a producer before any broker gave one.
+  const isPlain = template.producerId instanceof Object && producerId < 0;
   const batch = builder.build({
     codec: template.codec,
-    producerId: Number(resolve(template.producerId)),
-    producerEpoch: Number(resolve(template.producerEpoch)),
-    baseSequence: template.baseSequence,
-    isTransactional: template.isTransactional,
+    producerId,
+    producerEpoch: isPlain ? -1 : producerEpoch,
+    baseSequence: isPlain ? -1 : template.baseSequence,
+    isTransactional: template.isTransactional && !isPlain,
   });
   return damage(batch, template.flaw);
 }

@@ -51,7 +51,6 @@ export const pools: readonly Pool[] = [
     path: /^(?:key|coordinatorKeys\[\])$/,
     valid: [...groups, ...transactions],
     edge: [''],
-    wrong: [LONG_NAME],
   },
   { apis: /^FindCoordinator$/, path: /^keyType$/, valid: [0, 0, 1], edge: [2], wrong: [3, -1, 127] },
   {
@@ -101,7 +100,7 @@ export const pools: readonly Pool[] = [
     path: /(?:groupId|groups\[\]|groupsNames\[\]|groupIds\[\])$/,
     valid: groups,
     edge: [new Named('unknown')],
-    wrong: ['', LONG_NAME],
+    wrong: [''],
   },
   {
     path: /transactionalIdFilters\[\]$|transactionalIds\[\]$/,
@@ -121,7 +120,6 @@ export const pools: readonly Pool[] = [
     path: /^transactionalId$/,
     valid: [null, ...transactions],
     edge: [''],
-    wrong: [LONG_NAME],
   },
   { path: /transactionalId$/, valid: transactions, edge: [new Named('unknown')], wrong: [''] },
   {
@@ -191,8 +189,8 @@ export const pools: readonly Pool[] = [
   { apis: /^Fetch$/, path: /^maxWaitMs$/, valid: [0, 5], edge: [20], wrong: [-1] },
   { apis: /^ShareFetch$/, path: /^maxWaitMs$/, valid: [5, 10], edge: [0], wrong: [-1] },
   { path: /^minBytes$/, valid: [0, 1], edge: [100_000], wrong: [-1, INT32_MAX] },
-  { path: /^maxBytes$/, valid: [1_048_576, INT32_MAX], edge: [0, 1, 100], wrong: [-1, INT32_MIN] },
-  { path: /partitionMaxBytes$/, valid: [1_048_576], edge: [0, 1, 100], wrong: [-1, INT32_MAX] },
+  { path: /^maxBytes$/, valid: [1_048_576, INT32_MAX], edge: [0, 1, 100] },
+  { path: /partitionMaxBytes$/, valid: [1_048_576], edge: [0, 1, 100], wrong: [INT32_MAX] },
   {
     path: /(?:fetchOffset|committedOffset|\.offset|startOffset)$/,
     valid: [0, 0, 1, 2],
@@ -210,10 +208,10 @@ export const pools: readonly Pool[] = [
   { apis: /^Produce$/, path: /^timeoutMs$/, valid: [1_000], edge: [0, 1], wrong: [-1, INT32_MIN] },
   { apis: /^Produce$/, path: /^acks$/, valid: [-1, -1, 1], edge: [0], wrong: [2, -2, 32767] },
   {
-    path: /(?:currentLeaderEpoch|leaderEpoch|lastFetchedEpoch|committedLeaderEpoch)$/,
+    path: /(?:currentLeaderEpoch|leaderEpoch|committedLeaderEpoch)$/,
     valid: [-1, -1, 0],
     edge: [0, 1],
-    wrong: [-2, INT32_MAX],
+    wrong: [INT32_MAX],
   },
   {
     apis: /^Fetch$/,
@@ -224,8 +222,8 @@ export const pools: readonly Pool[] = [
   },
   { apis: /^Fetch$/, path: /^sessionEpoch$/, valid: [-1, -1, 0, 1], edge: [1, 2], wrong: [-2, INT32_MAX] },
   { path: /shareSessionEpoch$/, valid: [0, 1, 2], edge: [-1, 3], wrong: [-2, INT32_MAX] },
-  { path: /isolationLevel$/, valid: [0, 1], edge: [], wrong: [2, -1] },
-  { path: /replicaId$/, valid: [-1], isFixed: true },
+  { path: /isolationLevel$/, valid: [0, 1], isFixed: true },
+  { path: /replicaId$|lastFetchedEpoch$/, valid: [-1], isFixed: true },
   { path: /replicaState|replicaDirectoryId|highWatermark$|clusterId$/, valid: [undefined], isFixed: true },
   { path: /logStartOffset$/, valid: [-1], edge: [0] },
   { path: /rackId$/, valid: ['', null], edge: ['rack'] },

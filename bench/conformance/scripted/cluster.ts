@@ -90,7 +90,7 @@ export const clusterScripts: readonly RowScript[] = [
     }),
     metadataOf(12, [{ name: own('missing') }], { includeTopicAuthorizedOperations: true }),
     ...['', '.', '..', 'a b', 'a/b', 'ü', 'n'.repeat(249), 'n'.repeat(250), '__consumer_offsets', '__no_such'].flatMap(
-      (name) => [metadataOf(1, [{ name }]), metadataOf(9, [{ name }]), metadataOf(12, [{ name }])],
+      (name) => [metadataOf(4, [{ name }]), metadataOf(9, [{ name }]), metadataOf(12, [{ name }])],
     ),
   ]),
   rowScript('metadata-creates', [

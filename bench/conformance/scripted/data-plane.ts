@@ -7,6 +7,7 @@ import {
   fetches,
   flawed,
   INT32_MAX,
+  NO_ANSWER_MS,
   NO_WAIT_MS,
   own,
   produces,
@@ -44,13 +45,11 @@ export const dataPlaneScripts: readonly RowScript[] = [
   rowScript('produce-flaws', [
     creates('t0'),
     ...flaws.flatMap((flaw) => [produces(9, t0, flawed(flaw)), produces(3, t0, flawed(flaw))]),
-    fetches(12, t0, 0),
   ]),
   rowScript('produce-flaws-compressed', [
     creates('t0'),
     ...flaws.map((flaw) => produces(9, t0, batch({ flaw, codec: 3 }))),
     ...flaws.map((flaw) => produces(9, t0, batch({ flaw, codec: 1 }))),
-    fetches(12, t0, 0),
   ]),
   rowScript('produce-acks', [
     creates('t0'),
@@ -73,7 +72,7 @@ export const dataPlaneScripts: readonly RowScript[] = [
     produces(9, 'n'.repeat(300), batch()),
     produces(13, t0, batch(), { topicId: RANDOM_UUID }),
     produces(13, t0, batch(), { topicId: ZERO_UUID }),
-    produces(9, t0, null),
+    produces(9, t0, null, {}, { waitMs: NO_ANSWER_MS }),
     row('Produce', 9, { transactionalId: null, acks: -1, timeoutMs: 1_000, topics: [] }),
     row('Produce', 9, { transactionalId: null, acks: -1, timeoutMs: 1_000, topics: [{ name: t0, partitions: [] }] }),
   ]),

@@ -4,6 +4,8 @@ import { assignment, creates, own, subscription, ZERO_UUID } from './words.ts';
 
 const g = own('g');
 const HELD_MS = 700;
+/** For a request on one connection to be with the coordinator before one on another. */
+const ARRIVAL_MS = 250;
 
 function joins(
   version: Row['version'],
@@ -196,7 +198,7 @@ export const groupScripts: readonly RowScript[] = [
       'Heartbeat',
       4,
       { groupId: g, generationId: saved('a generation', 1), memberId: saved('a') },
-      { untilZero: 'throttleTimeMs' },
+      { afterMs: ARRIVAL_MS },
     ),
     joins(9, saved('a'), {}, { isHeld: true, save: { 'a generation': 'generationId' } }),
     describes(5, []),

@@ -25,6 +25,8 @@ export interface RowOptions extends SendOptions {
   /** Not waited for here: requests that the broker holds back. All are waited for before the next row that says `meet`. */
   readonly isHeld?: boolean;
   readonly meet?: boolean;
+  /** Waits first, for what was sent on another connection to arrive. */
+  readonly afterMs?: number;
   /** Sent again until the field at this path is zero, for what a broker finishes in its own time; only the last is compared. */
   readonly untilZero?: string;
 }
@@ -59,6 +61,7 @@ export function asScript(script: RowScript, offered: readonly OfferedApi[]): Scr
         const offer = byName.get(name);
         if (offer === undefined) continue;
         if (options.meet === true) await Promise.all(held.splice(0));
+        if (options.afterMs !== undefined) await pause(options.afterMs);
         for (const chosen of versionsOf(version, offer.versions)) {
           const sent = sendRow(session, memory, offer.api, chosen, body, options);
           if (options.isHeld === true) held.push(sent);

@@ -4,6 +4,7 @@ import { batch, creates, fetches, own, produces, subscription } from './words.ts
 
 const x = own('x');
 const t0 = own('t0');
+const MARKERS_MS = 250;
 const pid = saved('pid', 0);
 const epoch = saved('epoch', 0);
 
@@ -61,7 +62,11 @@ const commitsInside = (version: Row['version'], more: Readonly<Record<string, un
     topics: [{ name: t0, partitions: [{ partitionIndex: 0, committedOffset: 4, committedMetadata: 'm' }] }],
     ...more,
   });
-const reads = (offset: number): Row => fetches(12, t0, offset, { isolationLevel: 1 });
+/** Markers follow the answer in their own time. */
+const reads = (offset: number): Row => {
+  const plain = fetches(12, t0, offset, { isolationLevel: 1 });
+  return { ...plain, options: { ...plain.options, afterMs: MARKERS_MS } };
+};
 const fetchesOffsets = (requireStable: boolean): Row =>
   row('OffsetFetch', 8, {
     groups: [{ groupId: own('g'), topics: [{ name: t0, partitionIndexes: [0] }] }],
@@ -69,7 +74,7 @@ const fetchesOffsets = (requireStable: boolean): Row =>
   });
 const describes = row('DescribeTransactions', 0, { transactionalIds: [x] });
 /** What the coordinator does after its answer is over when the next question is answered as usual. */
-const settled: RowOptions = { untilZero: 'results.0.topicResults.0.results.0.errorCode' };
+const settled: RowOptions = { untilZero: 'resultsByTopicV3AndBelow.0.resultsByPartition.0.partitionErrorCode' };
 
 export const transactionScripts: readonly RowScript[] = [
   rowScript('init-producer-id', [

@@ -6,7 +6,9 @@ import { type Row, type RowOptions, row } from './rows.ts';
 export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
 export const RANDOM_UUID = 'q1w2e3r4T5y6U7i8O9p0Aw';
 export const INT32_MAX = 0x7fff_ffff;
-export const NO_WAIT_MS = 120;
+export const NO_WAIT_MS = 500;
+/** For the requests that Kafka forgets. */
+export const NO_ANSWER_MS = 1_500;
 
 /** The same word gives another name in every session. */
 export function own(word: string): Named {

@@ -31,8 +31,11 @@ describeInstalled('groups on disk', [join(clientsCache, 'java', 'lib')], () => {
       const folder = mkdtempSync(join(tmpdir(), 'perfbroker-group-records-'));
       try {
         const broker = await BrokerProcess.start({ dataFolder: folder });
-        await fillGroup(broker);
-        expect(await broker.stop(), broker.output).toBe(0);
+        try {
+          await fillGroup(broker);
+        } finally {
+          expect(await broker.stop(), broker.output).toBe(0);
+        }
         const records = decoded(folder);
         const kinds = new Set(records.map(({ key }) => key.type));
         for (const kind of [1, 3, 5, 6, 7, 8, 16]) expect([...kinds]).toContain(String(kind));

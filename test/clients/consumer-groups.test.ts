@@ -1,6 +1,7 @@
 /**
- * Groups of consumers with foreign clients, in both protocols: members come and go while records come in, and every record
- * is processed once. And what Kafka's own tool tells of a group. PERFBROKER_PEER=kafka shows the same of Apache Kafka.
+ * Groups of consumers with foreign clients, in both protocols: members come and go while records come in, none is lost,
+ * and none is processed by two members of one generation. And what Kafka's own tool tells of a group.
+ * PERFBROKER_PEER=kafka shows the same of Apache Kafka.
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -48,7 +49,8 @@ describeInstalled('groups of foreign consumers', needs, () => {
     return name;
   }
 
-  const whole = { sent: RECORDS, processed: RECORDS, lost: 0, again: 0, members: 4 };
+  /** A record may be processed again by the next owner of its partition, when a commit met a rebalance. */
+  const whole = { sent: RECORDS, processed: RECORDS, lost: 0, members: 4 };
 
   it.each(['consumer', 'classic'])(
     'the Java client shares records among members that come and go (%s)',
@@ -57,7 +59,7 @@ describeInstalled('groups of foreign consumers', needs, () => {
       const program = join(projectRoot, 'test', 'clients', 'java', 'GroupOfThree.java');
       const parameters = [address(), topic, String(PARTITIONS), String(RECORDS), protocol];
       const said = await runProgram('java', ['-Xmx256m', '-cp', javaLibraries, program, ...parameters]);
-      expect(JSON.parse(said.trim().split('\n').at(-1) ?? '')).toEqual({ ...whole, doubled: 0 });
+      expect(JSON.parse(said.trim().split('\n').at(-1) ?? '')).toMatchObject({ ...whole, doubled: 0 });
     },
     PROGRAM_MS_MAX,
   );
@@ -69,7 +71,7 @@ describeInstalled('groups of foreign consumers', needs, () => {
       const program = join(projectRoot, 'test', 'clients', 'python', 'group_of_three.py');
       const parameters = [program, address(), topic, String(PARTITIONS), String(RECORDS), protocol];
       const said = await runProgram(python, parameters);
-      expect(JSON.parse(said.trim().split('\n').at(-1) ?? '')).toEqual(whole);
+      expect(JSON.parse(said.trim().split('\n').at(-1) ?? '')).toMatchObject(whole);
     },
     PROGRAM_MS_MAX,
   );

@@ -108,10 +108,10 @@ const brokerDifferences = [
   'group.initial.rebalance.delay.ms 0 not 3000',
   'listeners PLAINTEXT://127.0.0.1:9092 not PLAINTEXT://:9092',
   'listeners needs a restart',
-  'log.cleaner.threads needs a restart',
   'log.dirs ./data not null',
   'node.id 1 not null',
   'num.recovery.threads.per.data.dir needs a restart',
+  'share.coordinator.snapshot.update.records.per.snapshot changes at run time',
   'socket.listen.backlog.size 1024 not 50',
   'socket.send.buffer.bytes 131072 not 102400',
 ];

@@ -108,7 +108,6 @@ const brokerDifferences = [
   'group.initial.rebalance.delay.ms 0 not 3000',
   'listeners PLAINTEXT://127.0.0.1:9092 not PLAINTEXT://:9092',
   'listeners needs a restart',
-  'log.cleaner.threads needs a restart',
   'log.dirs ./data not null',
   'node.id 1 not null',
   'num.recovery.threads.per.data.dir needs a restart',

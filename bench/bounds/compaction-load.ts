@@ -2,7 +2,17 @@
  * What a compaction does to producers beside it: the p99 of produce requests at a fixed rate, while a log of some gibibytes
  * is compacted and while none is, in turns on one warmed broker. Called by `bench/compaction.ts`.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Admin } from '../../src/client/admin.ts';
@@ -91,6 +101,7 @@ export class CompactionLoad {
 
   async round(): Promise<CompactionRound> {
     await this.#fill();
+    this.#writeBack();
     const beforeBytes = this.#keyedBytes();
     const quiet = await this.#produce(QUIET_SECONDS);
     const before = this.#compactedOffset();
@@ -128,6 +139,16 @@ export class CompactionLoad {
     const bytesMax = this.#plan.dirtyBytes;
     const { file } = this.#keyed;
     await this.#run({ framesFile: file, inFlight: 4, seconds: FILL_SECONDS_MAX, bytesMax, requestsPerSecond: 0 });
+  }
+
+  /** What was filled in is on the device: else its being written back would be felt in the quiet part alone. */
+  #writeBack(): void {
+    const folder = join(this.#folder, 'data', `${KEYED}-0`);
+    for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.log'))) {
+      const fd = openSync(join(folder, name), 'r+');
+      fdatasyncSync(fd);
+      closeSync(fd);
+    }
   }
 
   #produce(seconds: number): Promise<LoadResult> {

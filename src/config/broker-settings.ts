@@ -272,7 +272,7 @@ export const ownBrokerSettings = {
     'Most bytes a second that a compaction reads and writes.',
     { min: 1, unit: 'bytes', change: 'live' },
   ),
-  'perfbroker.cleaner.cpu.share': double(0.5, 'Most of one processor core that a compaction takes.', {
+  'perfbroker.cleaner.cpu.share': double(0.25, 'Most of one processor core that a compaction takes.', {
     min: 0.01,
     max: 1,
     change: 'live',

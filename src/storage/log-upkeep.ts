@@ -4,6 +4,7 @@
  * renamed here; `removed-files` waits with the rest until no reader needs them.
  */
 import { assert } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
 import type { EpochHistory } from './epoch-history.ts';
 import type { LogCleaning } from './log-cleaning.ts';
 import type { LogSettings } from './log-settings.ts';
@@ -24,6 +25,7 @@ export interface LogUpkeepParts {
   readonly settings: LogSettings;
   /** Goes on in a new segment; false when that failed. */
   readonly roll: (nowMs: number) => boolean;
+  readonly warn: (message: string) => void;
 }
 
 export class LogUpkeep {
@@ -67,7 +69,14 @@ export class LogUpkeep {
   private startAt(offset: number): void {
     const { marks, epochs } = this.parts;
     marks.set(offset, Math.max(offset, marks.stable), marks.high, marks.end);
-    if (epochs.truncateBefore(offset)) epochs.save();
+    if (!epochs.truncateBefore(offset)) return;
+    try {
+      epochs.save();
+    } catch (error) {
+      // The file then knows of epochs from before the start, which harms nobody; room on the disk is what may be missing.
+      if (!isFault(error)) throw error;
+      this.parts.warn(error.message);
+    }
   }
 
   private retire(count: number): void {

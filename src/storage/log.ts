@@ -134,6 +134,7 @@ export class Log {
       epochs: parts.epochs,
       settings: parts.settings,
       roll: (nowMs) => this.roll(nowMs),
+      warn: (message) => parts.tools.logger.warn(message),
     });
     this.nextOffset = parts.end;
     this.leaderEpoch = Math.max(0, parts.epochs.latest);

@@ -323,8 +323,7 @@ export class Segment {
       const isSure = suffix !== ABORTED_SUFFIX && suffix !== SNAPSHOT_SUFFIX;
       try {
         if (!isSure && disk.stat(path) === null) continue;
-        disk.rename(path, path + ending);
-        paths.push(path + ending);
+        if (this.isMoved(path, path + ending)) paths.push(path + ending);
       } catch (error) {
         // Without its log an index is nothing, and is swept away when the folder is opened the next time.
         if (!isFault(error) || suffix === LOG_SUFFIX) throw error;
@@ -332,6 +331,19 @@ export class Segment {
     }
     removed.add(this.log, paths, delayMs);
     this.close(false);
+  }
+
+  /** False: a full disk has no room for the longer name, so that the file is removed at once. Throws Fault. */
+  private isMoved(path: string, away: string): boolean {
+    const { disk } = this.tools;
+    try {
+      disk.rename(path, away);
+      return true;
+    } catch (error) {
+      if (!isFault(error) || error.code !== 'PB_DISK_FULL') throw error;
+      disk.remove(path);
+      return false;
+    }
   }
 
   /** No name that an older segment still has: to take its place would free its blocks here and now. */

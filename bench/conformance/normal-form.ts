@@ -73,8 +73,8 @@ export class NormalForm {
     const veil = this.#find(api, path, 'veil');
     if (veil?.kind === 'veil') {
       for (const [index, one] of kept.entries()) {
-        if (typeof one === 'object' && fieldOf(one, veil.where) === veil.is)
-          kept[index] = { ...one, [veil.field]: '*' };
+        const isVeiled = veil.is.includes(Number(fieldOf(one, veil.where)));
+        if (isVeiled && typeof one === 'object') kept[index] = { ...one, [veil.field]: '*' };
       }
     }
     const order = this.#find(api, path, 'order');

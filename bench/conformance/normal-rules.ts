@@ -15,8 +15,8 @@ export type Treatment =
   | { readonly kind: 'order'; readonly by: readonly string[] }
   /** Entries whose field names something of another session, unless the request names it, are left out. */
   | { readonly kind: 'own'; readonly field: string }
-  /** In entries whose field has this value, another field is not compared. */
-  | { readonly kind: 'veil'; readonly where: string; readonly is: number; readonly field: string };
+  /** In entries whose field has one of these values, another field is not compared. */
+  | { readonly kind: 'veil'; readonly where: string; readonly is: readonly number[]; readonly field: string };
 
 export interface NormalRule {
   readonly apis: RegExp;
@@ -41,6 +41,12 @@ function own(field: string): Treatment {
 }
 
 export const normalRules: readonly NormalRule[] = [
+  {
+    apis: /^DescribeConfigs$/,
+    path: /^results$/,
+    treatment: { kind: 'veil', where: 'resourceType', is: [4, 8], field: 'configs' },
+    why: 'which settings and loggers a broker has is its own affair: docs/settings.md',
+  },
   { apis: every, path: /(^|\.)throttleTimeMs$/, treatment: blank, why: 'depends on load' },
   { apis: every, path: /(^|\.)host$/, treatment: blank, why: 'the address a client dialled' },
   { apis: every, path: /(^|\.)port$/, treatment: blank, why: 'the brokers listen on ports of their own' },

@@ -63,6 +63,13 @@ it('leaves out topics of other sessions, unless the request names them', () => {
   expect(different([answer(['a b', 'p-own'], ['a b'])], [answer(['p-own'], ['a b'])])).toEqual(['topics']);
 });
 
+it('compares the settings of topics, not those of brokers', () => {
+  const answer = (resourceType: number, value: string) =>
+    exchange('DescribeConfigs', { results: [{ resourceType, resourceName: '1', configs: [{ name: 'a', value }] }] });
+  expect(different([answer(4, 'x')], [answer(4, 'y')])).toEqual([]);
+  expect(different([answer(2, 'x')], [answer(2, 'y')])).toEqual(['results[0].configs[a].value']);
+});
+
 it('notices a setting more or less by its name', () => {
   const answer = (...names: string[]) => exchange('CreateTopics', { configs: names.map((name) => ({ name })) });
   expect(different([answer('a', 'b')], [answer('b', 'c')])).toEqual(['configs[a]', 'configs[c]']);

@@ -108,6 +108,8 @@ export class Memory {
     if (value === '' || value === 'AAAAAAAAAAAAAAAAAAAAAA' || value === null) return;
     if (typeof value === 'number' && value < 0) return;
     const values = this.#values.get(what) ?? [];
+    // Answers name topics in an order of their own, so an id that is known already keeps its place.
+    if (what === 'topicId' && values.includes(value)) return;
     this.#values.set(what, [value, ...values.filter((known) => known !== value)].slice(0, KEPT_MAX));
   }
 

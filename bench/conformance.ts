@@ -21,6 +21,7 @@ async function main(): Promise<number> {
       /** The port of an Apache Kafka that runs already, with the settings of peers.ts. */
       'kafka-port': { type: 'string' },
       'no-scripted': { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
     },
   });
   const missing = values['kafka-port'] === undefined ? kafkaMissing() : null;
@@ -38,6 +39,7 @@ async function main(): Promise<number> {
       count: Number(values.count),
       only: values.only ?? null,
       withScripted: !values['no-scripted'],
+      isQuick: values.quick,
       known: readKnownDifferences(),
       say: (line) => process.stdout.write(`${line}\n`),
     });

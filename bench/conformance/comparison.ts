@@ -93,7 +93,9 @@ export function compareTraces(
     if (!script.goesOn && findings.some(partsStates)) break;
   }
   const isUnexplained = findings.every((finding) => finding.known !== null);
-  if (isUnexplained && kafka.failure !== perfbroker.failure) findings.push(failureFinding(script, kafka, perfbroker));
+  // A script that cannot go on hides what comes after, whether it stops at one broker or at both.
+  if (isUnexplained && (kafka.failure ?? perfbroker.failure) !== null)
+    findings.push(failureFinding(script, kafka, perfbroker));
   return { script: script.name, exchanges: kafka.exchanges, findings, same };
 }
 

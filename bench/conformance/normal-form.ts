@@ -49,8 +49,18 @@ export class NormalForm {
     const { outcome } = exchange;
     if (outcome.kind === 'unreadable') return { kind: 'unreadable', reason: '' };
     if (outcome.kind !== 'answer') return outcome;
+    // Ids that were asked for get their labels in the order of the request, which is the same at both brokers.
+    this.#meet(exchange.request);
     const asked = JSON.stringify(exchange.request) ?? '';
     return { kind: 'answer', body: this.#walk(exchange.api, '', outcome.body, asked) };
+  }
+
+  #meet(request: unknown): void {
+    if (typeof request !== 'object' || request === null || request instanceof Uint8Array) return;
+    for (const [name, value] of Object.entries(request)) {
+      if (name === 'topicId') this.#labels.label('topic-id', value);
+      else this.#meet(value);
+    }
   }
 
   #walk(api: string, path: string, value: unknown, asked: string): unknown {

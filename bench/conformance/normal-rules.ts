@@ -126,6 +126,12 @@ export const normalRules: readonly NormalRule[] = [
     why: 'other sessions share the broker',
   },
   {
+    apis: /^ElectLeaders$/,
+    path: /^replicaElectionResults$/,
+    treatment: own('topic'),
+    why: 'other sessions share the broker',
+  },
+  {
     apis: /^ListPartitionReassignments$/,
     path: /^topics$/,
     treatment: own('name'),

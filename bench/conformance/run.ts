@@ -22,6 +22,8 @@ export interface RunOptions {
   /** Only requests of this API, or only this script or generated session. */
   readonly only: string | null;
   readonly withScripted: boolean;
+  /** Differences are looked at once, neither repeated nor cut down. */
+  readonly isQuick: boolean;
   readonly known: readonly KnownDifference[];
   readonly say: (line: string) => void;
 }
@@ -139,7 +141,7 @@ class GeneratedRun {
     for (const { plan, verdict } of this.#suspects) {
       const first = firstUnknown(verdict);
       if (first === undefined) continue;
-      if (this.#tally.isConfirmed(first) || this.#tally.confirmedCount >= CONFIRMED_MAX) {
+      if (this.#options.isQuick || this.#tally.isConfirmed(first) || this.#tally.confirmedCount >= CONFIRMED_MAX) {
         this.#tally.confirm(first, null);
         continue;
       }

@@ -4,6 +4,8 @@ import { makePlan } from '../../bench/conformance/generated/plan.ts';
 import { Memory } from '../../bench/conformance/generated/symbols.ts';
 import { type Mood, ValueSource } from '../../bench/conformance/generated/values.ts';
 import { loadSchemas } from '../../bench/conformance/schemas.ts';
+import { scripted } from '../../bench/conformance/scripted/all.ts';
+import { requestOf, versionsOf } from '../../bench/conformance/scripted/rows.ts';
 import { encodeRequest } from '../../src/protocol/compile.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { seed } from '../protocol/arbitrary.ts';
@@ -36,6 +38,32 @@ it('makes requests that can be written, of every API, version and mood', async (
     }
   }
   expect([...failures]).toEqual([]);
+});
+
+it('has at least 400 scripted exchanges, and every one can be written', async () => {
+  const byName = new Map((await loadSchemas()).map((api) => [api.name, api]));
+  const memory = new Memory('p-');
+  const failures = new Set<string>();
+  let count = 0;
+  for (const script of scripted) {
+    for (const { api: name, version, body } of script.rows) {
+      const api = byName.get(name);
+      if (api === undefined) {
+        failures.add(`${script.name}: there is no API ${name}`);
+        continue;
+      }
+      for (const one of versionsOf(version, api.versions)) {
+        count++;
+        try {
+          encodeRequest(api, one, requestOf(api, one, memory.resolve(body)), new Writer(1 << 20));
+        } catch (error) {
+          failures.add(`${script.name}: ${name} v${one}: ${error instanceof Error ? error.message : error}`);
+        }
+      }
+    }
+  }
+  expect([...failures]).toEqual([]);
+  expect(count).toBeGreaterThan(400);
 });
 
 it('gives the same plan for the same seed and number, and another one otherwise', async () => {

@@ -270,7 +270,7 @@ export const groupScripts: readonly RowScript[] = [
     creates('t0', { partitions: 2 }),
     commits('each'),
     committed('each'),
-    committed('each', {}, null),
+    ...[2, 5, 6, 7, 8, 9, 10].map((version) => committed(version, {}, null)),
     committed(8, { requireStable: true }),
     commits(8, { generationIdOrMemberEpoch: 5, groupId: own('unknown') }),
     commits(9, { generationIdOrMemberEpoch: 5, groupId: own('unknown') }),

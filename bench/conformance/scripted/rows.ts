@@ -73,7 +73,8 @@ export function asScript(script: RowScript, offered: readonly OfferedApi[]): Scr
   };
 }
 
-function versionsOf(version: Row['version'], [first, last]: readonly [number, number]): number[] {
+/** The versions in which a row is sent when these are spoken. */
+export function versionsOf(version: Row['version'], [first, last]: readonly [number, number]): number[] {
   if (version === 'last') return [last];
   if (version === 'each') return Array.from({ length: last - first + 1 }, (_, index) => first + index);
   return version >= first && version <= last ? [version] : [];
@@ -87,7 +88,7 @@ async function sendRow(
   body: unknown,
   options: RowOptions,
 ): Promise<void> {
-  const request = complete(api.request, version, memory.resolve(body));
+  const request = requestOf(api, version, memory.resolve(body));
   let outcome = await session.attempt(api, version, request, options);
   const { untilZero } = options;
   for (let repeat = 0; untilZero !== undefined && repeat < REPEATS_MAX; repeat++) {
@@ -110,6 +111,11 @@ function valueAt(body: unknown, path: string): unknown {
   for (const part of path.split('.'))
     value = typeof value === 'object' && value !== null ? Reflect.get(value, part) : undefined;
   return value;
+}
+
+/** A row's body with everything that it leaves out. */
+export function requestOf(api: Api, version: number, body: unknown): unknown {
+  return complete(api.request, version, body);
 }
 
 function complete(shape: FieldShape, version: number, given: unknown): unknown {

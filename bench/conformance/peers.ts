@@ -28,9 +28,6 @@ export const sharedSettings: Readonly<Record<string, string>> = {
   'node.id': '1',
   'auto.create.topics.enable': 'true',
   'group.initial.rebalance.delay.ms': '0',
-  // Members are given partitions with the heartbeat that changes something, not some time later.
-  'group.consumer.assignment.interval.ms': '0',
-  'group.share.assignment.interval.ms': '0',
   'group.consumer.assignment.interval.ms': '0',
   'group.share.assignment.interval.ms': '0',
   'offsets.topic.num.partitions': '4',

@@ -76,10 +76,10 @@ export function buildBatch(template: BatchTemplate, resolve: (value: unknown) =>
   const producerId = Number(resolve(template.producerId));
   const producerEpoch = Number(resolve(template.producerEpoch));
   // A plan may want a producer before any broker gave one.
-  const isPlain = template.producerId instanceof Object && producerId < 0;
+  const isPlain = template.producerId instanceof Object && (producerId < 0 || producerEpoch < 0);
   const batch = builder.build({
     codec: template.codec,
-    producerId,
+    producerId: isPlain ? -1 : producerId,
     producerEpoch: isPlain ? -1 : producerEpoch,
     baseSequence: isPlain ? -1 : template.baseSequence,
     isTransactional: template.isTransactional && !isPlain,

@@ -100,7 +100,6 @@ export const pools: readonly Pool[] = [
     path: /(?:groupId|groups\[\]|groupsNames\[\]|groupIds\[\])$/,
     valid: groups,
     edge: [new Named('unknown')],
-    wrong: [''],
   },
   {
     path: /transactionalIdFilters\[\]$|transactionalIds\[\]$/,

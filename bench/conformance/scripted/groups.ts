@@ -275,7 +275,6 @@ export const groupScripts: readonly RowScript[] = [
     commits(8, { generationIdOrMemberEpoch: 5, groupId: own('unknown') }),
     commits(9, { generationIdOrMemberEpoch: 5, groupId: own('unknown') }),
     commits(8, { generationIdOrMemberEpoch: -1, memberId: 'm', groupId: own('unknown') }),
-    commits(8, { groupId: '' }),
     commits(8, {}, { committedMetadata: null }),
     committed(8),
     commits(8, {}, { committedMetadata: '' }),

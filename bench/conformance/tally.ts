@@ -140,7 +140,7 @@ export class Tally {
 /** What makes two differences the same difference: names of sessions and whole lists are left out. */
 export function keyOf(finding: Finding): string {
   if (finding.field.endsWith('.length')) return `${finding.api} ${finding.field}`;
-  const plain = (text: string) => text.replaceAll(/[rs]\d+x\w{6}-/g, '').slice(0, KEY_CHARACTERS_MAX);
+  const plain = (text: string) => text.replaceAll(/[rst]\d+x\w{6}-/g, '').slice(0, KEY_CHARACTERS_MAX);
   return `${finding.api} ${finding.field} ${plain(finding.kafka)} ${plain(finding.perfbroker)}`;
 }
 

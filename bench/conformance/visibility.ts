@@ -26,7 +26,7 @@ const NONE_SET = 0;
 const SETTINGS_KEYS = new Set([49, 51, 57]);
 const SETTINGS_MS = 25;
 /** For changes whose outcome is not known beforehand: a list grows, a quota is set. */
-const UNSEEN_MS = 120;
+const UNSEEN_MS = 300;
 const TOPIC_RESOURCE = 2;
 /** The source of a value that was set for the topic itself. */
 const SET_FOR_TOPIC = 1;

@@ -24,7 +24,7 @@
 
 __attribute__((noreturn, unused)) static void die(const char *what) {
   fprintf(stderr, "%s: %s\n", what, errno ? strerror(errno) : "refused");
-  exit(1);
+  exit(3);
 }
 
 __attribute__((unused)) static const char *option_text(int argc, char **argv, const char *name, const char *otherwise) {

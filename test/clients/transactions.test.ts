@@ -39,8 +39,7 @@ describeForeign('transactions of the Java client', [join(javaFolder, 'lib')], (s
     'are seen whole or not at all, and a second producer fences the first',
     async () => {
       await makeTopic(server(), 'java', PARTITIONS);
-      const program = join(projectRoot, 'test', 'clients', 'java', 'Transactions.java');
-      const said = await java(program, server().address, 'java', ...counts);
+      const said = await java('Transactions', server().address, 'java', ...counts);
       expect(lastLine(said)).toEqual({ missing: 0, bad: 0, fenced: true });
     },
     MS_MAX,

@@ -3,7 +3,7 @@ PROTOCOL is classic or consumer (KIP-848)."""
 
 import sys
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
 
 import scenario
@@ -121,11 +121,21 @@ def run_transactions():
     }
 
 
+def is_described(resource):
+    # Kafka answers that a topic was made before all of it knows the topic.
+    try:
+        return admin.describe_configs([resource])[resource].result() is not None
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise
+        return False
+
+
 def run_admin():
     topic = f"{PREFIX}-admin"
     create(topic, 3, {"retention.ms": "60000"})
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-    admin.describe_configs([resource])[resource].result()
+    scenario.until(lambda: is_described(resource), "the topic's settings are known")
     entry = ConfigEntry("segment.ms", "120000", incremental_operation=AlterConfigOpType.SET)
     change = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
     admin.incremental_alter_configs([change])[change].result()

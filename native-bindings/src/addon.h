@@ -77,6 +77,7 @@ extern const pb_export pb_crc32c_exports[];
 extern const pb_export pb_bell_exports[];
 extern const pb_export pb_files_exports[];
 extern const pb_export pb_kernel_exports[];
+extern const pb_export pb_threads_exports[];
 
 /* Closes what the thread of this environment left open; called by its clean-up hook, on that thread. */
 void pb_kernel_forget(napi_env env);

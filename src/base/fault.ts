@@ -22,6 +22,8 @@ export type FaultCode =
   | 'PB_LIMIT'
   | 'PB_TIMEOUT'
   | 'PB_THREAD'
+  /** Background work got no processor time: it is done again where it goes before others. */
+  | 'PB_STARVED'
   /** The log of a coordinator could not be written: what it holds in memory is worth nothing until it is loaded anew. */
   | 'PB_LOG_LOST'
   | 'PB_FENCED';

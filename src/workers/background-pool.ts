@@ -7,7 +7,14 @@ import { Fault } from '../base/fault.ts';
 import type { LogLevel } from '../base/logger.ts';
 import type { GroupCleaned, MapBuilt } from '../storage/compaction.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
-import type { CleanGroupTask, MapTask, RecodeTask, RecoverTask, TaskOutcome } from './background-tasks.ts';
+import {
+  type CleanGroupTask,
+  type MapTask,
+  PRESSING,
+  type RecodeTask,
+  type RecoverTask,
+  type TaskOutcome,
+} from './background-tasks.ts';
 import type { CleanerBudget } from './cleaner-pace.ts';
 import type { CleaningWork } from './log-cleaner.ts';
 
@@ -21,11 +28,15 @@ export interface BackgroundPoolParts {
 const IDLE_MS = 5000;
 /** As many as are used: the setting log.cleaner.threads says how many tasks there are at once. */
 const CLEANING_THREADS_MAX = 64;
+/** Compaction that starved does not try to give way again for so long. */
+const PRESSING_MS = 60_000;
 
 export class BackgroundPool {
   private readonly parts: BackgroundPoolParts;
   private pool: Promise<Piscina> | null = null;
-  private cleaningPool: Promise<Piscina> | null = null;
+  private yieldingPool: Promise<Piscina> | null = null;
+  private pressingPool: Promise<Piscina> | null = null;
+  private pressingUntilMs = 0;
 
   constructor(parts: BackgroundPoolParts) {
     this.parts = parts;
@@ -47,24 +58,21 @@ export class BackgroundPool {
   /** How a compaction's work is done, within the budget of the moment. */
   cleaning(budget: () => CleanerBudget): CleaningWork {
     const { usesNative, logLevel } = this.parts;
+    const common = (isPressing: boolean) => ({ budget: budget(), isPressing, usesNative, logLevel });
     return {
-      buildMap: async (plan, wishes) => {
-        const task: MapTask = { plan, wishes, budget: budget(), usesNative, logLevel };
-        const pool = await this.loadCleaning();
-        return resultOf<MapBuilt>(await pool.run(task, { name: 'buildOffsetMap' }));
-      },
-      cleanGroup: async (group) => {
-        const task: CleanGroupTask = { group, budget: budget(), usesNative, logLevel };
-        const pool = await this.loadCleaning();
-        return resultOf<GroupCleaned>(await pool.run(task, { name: 'cleanSegments' }));
-      },
+      buildMap: (plan, wishes) =>
+        this.clean<MapTask, MapBuilt>('buildOffsetMap', (isPressing) => ({ plan, wishes, ...common(isPressing) })),
+      cleanGroup: (group) =>
+        this.clean<CleanGroupTask, GroupCleaned>('cleanSegments', (isPressing) => ({ group, ...common(isPressing) })),
     };
   }
 
   /** Ends compactions, at whatever point; what they have written is swept away at the next start. */
   async endCleaning(): Promise<void> {
-    if (this.cleaningPool !== null) await (await this.cleaningPool).destroy();
-    this.cleaningPool = null;
+    const pools = [this.yieldingPool, this.pressingPool];
+    this.yieldingPool = null;
+    this.pressingPool = null;
+    for (const pool of pools) if (pool !== null) await (await pool).destroy();
   }
 
   async close(): Promise<void> {
@@ -75,17 +83,25 @@ export class BackgroundPool {
   }
 
   private load(): Promise<Piscina> {
-    this.pool ??= this.create('background', this.parts.threadsMax);
+    this.pool ??= this.create('background', this.parts.threadsMax, []);
     return this.pool;
   }
 
-  /** Threads of their own: their priority is low for good, and what clients wait for must not stand behind them. */
-  private loadCleaning(): Promise<Piscina> {
-    this.cleaningPool ??= this.create('cleaning', CLEANING_THREADS_MAX);
-    return this.cleaningPool;
+  /** A thread that found no processor time to spare gave up: then one that does not give way, for a while. */
+  private async clean<Task, T>(name: string, taskOf: (isPressing: boolean) => Task): Promise<T> {
+    if (performance.now() >= this.pressingUntilMs) {
+      // Threads of their own: they give way for good, and what clients wait for must not stand behind them.
+      this.yieldingPool ??= this.create('cleaning', CLEANING_THREADS_MAX, []);
+      const outcome: TaskOutcome<T> = await (await this.yieldingPool).run(taskOf(false), { name });
+      if (outcome.kind === 'done' || outcome.code !== 'PB_STARVED') return resultOf(outcome);
+      this.pressingUntilMs = performance.now() + PRESSING_MS;
+      this.parts.warn('compaction found no processor time to spare; it takes its share now, for a minute at least');
+    }
+    this.pressingPool ??= this.create('cleaning', CLEANING_THREADS_MAX, [PRESSING]);
+    return resultOf<T>(await (await this.pressingPool).run(taskOf(true), { name }));
   }
 
-  private async create(entry: 'background' | 'cleaning', maxThreads: number): Promise<Piscina> {
+  private async create(entry: 'background' | 'cleaning', maxThreads: number, argv: string[]): Promise<Piscina> {
     const { Piscina } = await import('piscina');
     const file = `./${entry}.main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
     const pool = new Piscina({
@@ -93,6 +109,7 @@ export class BackgroundPool {
       minThreads: 0,
       maxThreads,
       idleTimeout: IDLE_MS,
+      argv,
     });
     // A thread that dies between two tasks: whoever needs the pool next gets another. Those with a task are told by it.
     pool.on('error', (error: unknown) => this.parts.warn(`a background thread died: ${String(error)}`));

@@ -11,19 +11,24 @@ export interface RecoverTask {
   readonly logLevel: LogLevel;
 }
 
-export interface MapTask {
-  readonly plan: CleaningPlan;
-  readonly wishes: MapWishes;
+/** The argument of a thread that compacts without giving way to others. */
+export const PRESSING = 'pressing';
+
+export interface CleaningTask {
   readonly budget: CleanerBudget;
+  /** Its thread is a pressing one. */
+  readonly isPressing: boolean;
   readonly usesNative: boolean;
   readonly logLevel: LogLevel;
 }
 
-export interface CleanGroupTask {
+export interface MapTask extends CleaningTask {
+  readonly plan: CleaningPlan;
+  readonly wishes: MapWishes;
+}
+
+export interface CleanGroupTask extends CleaningTask {
   readonly group: GroupTask;
-  readonly budget: CleanerBudget;
-  readonly usesNative: boolean;
-  readonly logLevel: LogLevel;
 }
 
 /** An error that crosses threads keeps its message, not its code. */

@@ -1,12 +1,12 @@
 /** What a thread that compacts does with its tasks: its own tools, within the budget that came with the task. */
 import { isFault } from '../base/fault.ts';
-import { createLogger, type LogLevel } from '../base/logger.ts';
+import { createLogger } from '../base/logger.ts';
 import { buildMap, type CleaningHelp, cleanGroup, type GroupCleaned, type MapBuilt } from '../storage/compaction.ts';
 import { StorageTools } from '../storage/storage-tools.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
 import { memoryOf } from '../zerocopy/native.ts';
-import type { CleanGroupTask, MapTask, TaskOutcome } from './background-tasks.ts';
-import { type CleanerBudget, CleanerPace } from './cleaner-pace.ts';
+import type { CleanGroupTask, CleaningTask, MapTask, TaskOutcome } from './background-tasks.ts';
+import { CleanerPace } from './cleaner-pace.ts';
 import { createDisk } from './create-disk.ts';
 import { nativeIf } from './thread-native.ts';
 
@@ -21,7 +21,7 @@ export function cleanSegments(task: CleanGroupTask): TaskOutcome<GroupCleaned> {
   return outcomeOf(() => cleanGroup(toolsFor(task), task.group, helpFor(task)));
 }
 
-function toolsFor(task: { readonly usesNative: boolean; readonly logLevel: LogLevel }): StorageTools {
+function toolsFor(task: CleaningTask): StorageTools {
   const native = nativeIf(task.usesNative);
   tools ??= new StorageTools({
     disk: createDisk(native),
@@ -32,9 +32,9 @@ function toolsFor(task: { readonly usesNative: boolean; readonly logLevel: LogLe
   return tools;
 }
 
-function helpFor(task: { readonly usesNative: boolean; readonly budget: CleanerBudget }): CleaningHelp {
+function helpFor(task: CleaningTask): CleaningHelp {
   const native = nativeIf(task.usesNative);
-  const pace = new CleanerPace(task.budget);
+  const pace = new CleanerPace(task.budget, task.isPressing);
   return { pace: (bytes) => pace.spend(bytes), memoryOf: (bytes) => memoryOf(bytes, native) };
 }
 

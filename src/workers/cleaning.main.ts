@@ -1,12 +1,13 @@
 /**
- * The entry of the threads that compact, loaded by piscina. The first thing such a thread does is to take the lowest priority,
- * before it loads what it works with: on two cores loading alone would be felt by producers.
+ * The entry of the threads that compact, loaded by piscina. The first thing such a thread does is to give way to all others,
+ * before it loads what it works with: on two cores loading alone would be felt by producers. Told to be pressing, it does not.
  */
 import type { GroupCleaned, MapBuilt } from '../storage/compaction.ts';
-import type { CleanGroupTask, MapTask, TaskOutcome } from './background-tasks.ts';
+import { loadNative } from '../zerocopy/native.ts';
+import { type CleanGroupTask, type MapTask, PRESSING, type TaskOutcome } from './background-tasks.ts';
 import { yieldToOthers } from './cleaner-pace.ts';
 
-yieldToOthers();
+if (!process.argv.includes(PRESSING)) yieldToOthers(loadNative().native);
 const work = import('./cleaning-work.ts');
 
 export async function buildOffsetMap(task: MapTask): Promise<TaskOutcome<MapBuilt>> {

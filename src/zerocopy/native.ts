@@ -36,6 +36,9 @@ export interface Native {
   warm(fd: number, position: number, length: number): number;
   chill(fd: number, position: number, length: number): number;
 
+  /** This thread runs only where no other wants to, for good. */
+  yieldThread(): number;
+
   // The kernel of a front; `kernel.ts` is their only caller.
   kernelProbe(path: number): number;
   kernelOpen(
@@ -87,6 +90,7 @@ const FUNCTIONS = [
   'residentBytes',
   'warm',
   'chill',
+  'yieldThread',
   'kernelProbe',
   'kernelOpen',
   'kernelTurn',

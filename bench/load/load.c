@@ -9,7 +9,7 @@
 #include "run.h"
 #include <sys/prctl.h>
 
-#define DRAIN_NS 5000000000
+#define DRAIN_NS 30000000000
 #define PROGRESS_NS 1000000000
 
 static void open_connections(struct run *run, const char *host, int port) {

@@ -9,7 +9,7 @@
 #include "run.h"
 #include <sys/prctl.h>
 
-#define DRAIN_NS 5000000000
+#define DRAIN_NS 30000000000
 #define PROGRESS_NS 1000000000
 #define BATCH_LENGTH_AT 8
 #define BATCH_LAST_DELTA_AT 23

@@ -39,6 +39,7 @@ import { ProduceResponseWriter, produceResponseBytesMax } from '../protocol/prod
 import {
   APPEND_AT,
   APPEND_FLAG_ACKS_ALL,
+  APPEND_FLAG_BUMPS_EPOCH,
   APPEND_FLAG_ZSTD_ALLOWED,
   APPEND_FLAGS,
   APPEND_LENGTH,
@@ -79,6 +80,7 @@ const ENTRY_TIME = 1;
 const ENTRY_LOG_START = 2;
 
 const ZSTD_SINCE = 7;
+const BUMPING_SINCE = 12;
 const ACKS_ALL = -1;
 /** Longest sentence of batch-reasons, twice: for the record and for the partition. */
 const REASON_BYTES_MAX = 300;
@@ -242,7 +244,8 @@ export class ProduceApi implements DataApi {
     words[at + APPEND_AT] = cursor.recordsAt;
     words[at + APPEND_LENGTH] = cursor.recordsLength;
     const zstd = exchange.version >= ZSTD_SINCE ? APPEND_FLAG_ZSTD_ALLOWED : 0;
-    words[at + APPEND_FLAGS] = flags | zstd | (cursor.acks === ACKS_ALL ? APPEND_FLAG_ACKS_ALL : 0);
+    const bumps = exchange.version >= BUMPING_SINCE ? APPEND_FLAG_BUMPS_EPOCH : 0;
+    words[at + APPEND_FLAGS] = flags | zstd | bumps | (cursor.acks === ACKS_ALL ? APPEND_FLAG_ACKS_ALL : 0);
     exchange.pending += 1;
     return true;
   }

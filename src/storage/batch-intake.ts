@@ -5,6 +5,7 @@
  */
 import { stampTimestamp } from '../protocol/batch.ts';
 import {
+  APPEND_FLAG_BUMPS_EPOCH,
   APPEND_FLAG_INTERNAL,
   APPEND_FLAG_VERIFIED,
   APPEND_FLAG_ZSTD_ALLOWED,
@@ -152,6 +153,7 @@ export class BatchIntake {
       check.isTransactional,
       isInternal,
       (flags & APPEND_FLAG_VERIFIED) !== 0 ? flags >> APPEND_GUARD_SHIFT : NOT_VERIFIED,
+      (flags & APPEND_FLAG_BUMPS_EPOCH) !== 0,
     );
     if (error === APPEND_UNVERIFIED) appended.recordIndex = ledger.guard;
     if (error !== NONE || !ledger.isDuplicate) return error;

@@ -11,6 +11,7 @@ import { assert } from '../base/assert.ts';
 import { APPEND_GUARD_MASK, APPEND_UNVERIFIED } from '../zerocopy/layout.ts';
 import { MARKER_ABORT } from './control-marker.ts';
 import { ProducerEntry, sequenceAfter } from './producer-entry.ts';
+import { UnverifiedProducers } from './unverified-producers.ts';
 
 const NONE = 0;
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
@@ -19,8 +20,6 @@ const INVALID_TXN_STATE = 48;
 const TRANSACTION_COORDINATOR_FENCED = 52;
 const NO_SEQUENCE = -1;
 export const PRODUCERS_MAX = 100_000;
-/** Beyond it all are forgotten, and with them only the help against overtaking. */
-const UNVERIFIED_MAX = 10_000;
 
 export interface OpenTransaction {
   readonly producerId: number;
@@ -44,8 +43,7 @@ export class ProducerLedger {
   duplicateLastOffset = -1;
   duplicateTimestamp = -1;
   private readonly entries = new Map<number, ProducerEntry>();
-  /** Of producers that have nothing in the log yet: the lowest sequence that was given back to be verified. */
-  private readonly unverifiedFirst = new Map<number, { readonly epoch: number; readonly sequence: number }>();
+  private readonly unverified = new UnverifiedProducers();
   /** By first offset, which is the order they begin in. */
   private readonly open: OpenTransaction[] = [];
   /** By marker offset. Holds the stable offset back until the high watermark has passed the marker. */
@@ -65,9 +63,11 @@ export class ProducerLedger {
 
   /**
    * A data batch that is about to be appended. `isInternal`: written by a coordinator, which keeps no sequences.
-   * `verifiedGuard`: what the transaction coordinator was asked under, -1 when it was not.
+   * `verifiedGuard`: what the transaction coordinator was asked under, -1 when it was not. `bumpsEpoch`: the producer gets a
+   * new epoch with every transaction.
    *
-   * A transaction begins in a log with a batch that its coordinator knows of; else nobody would ever end it (KIP-890).
+   * A transaction begins in a log with a batch that its coordinator knows of; else nobody would ever end it (KIP-890). That
+   * comes before all else: of a batch that belongs to no transaction it is not even said that it was sent before.
    */
   check(
     id: number,
@@ -77,13 +77,23 @@ export class ProducerLedger {
     isTransactional: boolean,
     isInternal: boolean,
     verifiedGuard: number,
+    bumpsEpoch: boolean,
   ): number {
     this.isDuplicate = false;
     const entry = this.entries.get(id);
-    const mustVerify = isTransactional && !isInternal;
+    const begins = isTransactional && !isInternal && !isOpenFor(entry, epoch);
+    if (begins) {
+      if (entry !== undefined && epoch < entry.epoch) return INVALID_PRODUCER_EPOCH;
+      const guard = entry === undefined ? 0 : entry.markerCount & APPEND_GUARD_MASK;
+      if (verifiedGuard !== guard) {
+        this.guard = guard;
+        this.unverified.note(id, epoch, baseSequence, bumpsEpoch);
+        return APPEND_UNVERIFIED;
+      }
+    }
     // Nothing is known of an id that is new, expired, or whose records were all deleted: any sequence is a first one.
     if (entry === undefined || entry.epoch < 0) {
-      return mustVerify ? this.checkFirst(id, epoch, baseSequence, verifiedGuard) : NONE;
+      return begins && !this.unverified.mayBegin(id, baseSequence, false) ? OUT_OF_ORDER_SEQUENCE_NUMBER : NONE;
     }
     if (!isInternal && epoch === entry.epoch && baseSequence !== NO_SEQUENCE) {
       const index = entry.find(baseSequence, sequenceAfter(baseSequence, count - 1));
@@ -96,37 +106,13 @@ export class ProducerLedger {
       }
     }
     if (epoch < entry.epoch) return INVALID_PRODUCER_EPOCH;
-    if (mustVerify && (entry.openFirstOffset < 0 || epoch !== entry.epoch)) {
-      const guard = entry.markerCount & APPEND_GUARD_MASK;
-      if (verifiedGuard !== guard) return this.unverified(guard);
-    }
+    if (begins && !this.unverified.mayBegin(id, baseSequence, entry.hasBatches)) return OUT_OF_ORDER_SEQUENCE_NUMBER;
     if (!isInternal) {
       const isInOrder = epoch !== entry.epoch ? baseSequence === 0 : entry.follows(baseSequence);
       if (!isInOrder) return OUT_OF_ORDER_SEQUENCE_NUMBER;
     }
     if (entry.openFirstOffset >= 0 && !isTransactional) return INVALID_TXN_STATE;
     return NONE;
-  }
-
-  /**
-   * The first transactional batch of an unknown producer. Of several under way at once none may overtake the one that was
-   * sent first, just because that one failed to be verified and comes again.
-   */
-  private checkFirst(id: number, epoch: number, baseSequence: number, verifiedGuard: number): number {
-    const first = this.unverifiedFirst.get(id);
-    const isKnown = first !== undefined && first.epoch === epoch;
-    if (verifiedGuard === 0) return isKnown && baseSequence > first.sequence ? OUT_OF_ORDER_SEQUENCE_NUMBER : NONE;
-    if (!isKnown || baseSequence < first.sequence) {
-      this.unverifiedFirst.delete(id);
-      if (this.unverifiedFirst.size >= UNVERIFIED_MAX) this.unverifiedFirst.clear();
-      this.unverifiedFirst.set(id, { epoch, sequence: baseSequence });
-    }
-    return this.unverified(0);
-  }
-
-  private unverified(guard: number): number {
-    this.guard = guard;
-    return APPEND_UNVERIFIED;
   }
 
   checkMarker(id: number, epoch: number, coordinatorEpoch: number): number {
@@ -155,7 +141,9 @@ export class ProducerLedger {
       lastOffset,
       timestamp,
     );
-    if (!isTransactional || entry.openFirstOffset >= 0) return;
+    if (!isTransactional) return;
+    this.unverified.begun(id);
+    if (entry.openFirstOffset >= 0) return;
     entry.openFirstOffset = baseOffset;
     this.open.push({ producerId: id, firstOffset: baseOffset });
   }
@@ -172,6 +160,7 @@ export class ProducerLedger {
   ): DecidedTransaction | null {
     const entry = this.enter(id, nowMs);
     const firstOffset = entry.openFirstOffset;
+    this.unverified.ended(id, epoch);
     entry.setEpoch(epoch);
     entry.coordinatorEpoch = coordinatorEpoch;
     entry.markerCount += 1;
@@ -209,7 +198,7 @@ export class ProducerLedger {
 
   clear(): void {
     this.entries.clear();
-    this.unverifiedFirst.clear();
+    this.unverified.clear();
     this.open.length = 0;
     this.decided = [];
   }
@@ -226,7 +215,6 @@ export class ProducerLedger {
   }
 
   private enter(id: number, nowMs: number): ProducerEntry {
-    if (this.unverifiedFirst.size > 0) this.unverifiedFirst.delete(id);
     let entry = this.entries.get(id);
     if (entry === undefined) {
       if (this.entries.size >= PRODUCERS_MAX) this.evict();
@@ -244,4 +232,8 @@ export class ProducerLedger {
     const count = Math.max(1, Math.floor(idle.length / 8));
     for (const entry of idle.slice(0, count)) this.entries.delete(entry.id);
   }
+}
+
+function isOpenFor(entry: ProducerEntry | undefined, epoch: number): boolean {
+  return entry !== undefined && entry.openFirstOffset >= 0 && entry.epoch === epoch;
 }

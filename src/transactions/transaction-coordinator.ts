@@ -21,6 +21,7 @@ import {
   decideInit,
   decideTimeout,
   type EndCommand,
+  isOverdue,
   type ProducerIdentity,
   verify,
 } from './transaction-decisions.ts';
@@ -192,13 +193,12 @@ export class TransactionCoordinator {
     const { nowMs } = this;
     for (const shard of this.shards) {
       if (!shard.isReady) continue;
-      const overdue: Promise<void>[] = [];
+      const overdue: Promise<unknown>[] = [];
       for (const { transaction } of shard.held.values()) {
-        const next = decideTimeout(transaction, nowMs);
-        if (next === null) continue;
+        if (!isOverdue(transaction, nowMs)) continue;
         const { transactionalId, timeoutMs } = transaction;
         this.parts.logger.info(`the transaction of ${transactionalId} took longer than ${timeoutMs} ms and is aborted`);
-        overdue.push(shard.change(next));
+        overdue.push(this.step(transactionalId, (current, id, stepMs) => decideTimeout(current, id, stepMs)));
       }
       await Promise.all(overdue);
     }

@@ -81,7 +81,8 @@ export function decideInit(transaction: Transaction | null, command: InitCommand
   if (command.expected !== null && !mayGoOn(transaction, command.expected)) return refuse(errorCode.PRODUCER_FENCED);
   if (isPrepared(transaction.status)) return refuse(errorCode.CONCURRENT_TRANSACTIONS);
   // The client comes again, and gets an epoch of its own when the abort is done.
-  if (transaction.status === 'Ongoing') return change(fenced(transaction, nowMs), errorCode.CONCURRENT_TRANSACTIONS);
+  if (transaction.status === 'Ongoing')
+    return fence(transaction, command.freshProducerId, errorCode.CONCURRENT_TRANSACTIONS, nowMs);
   assert(isAtRest(transaction.status), 'a transaction that is known is under way, prepared, or at rest');
   const { expected, freshProducerId } = command;
   const isCurrent = expected === null || expected.producerEpoch === transaction.producerEpoch;
@@ -146,11 +147,15 @@ function begun(
   };
 }
 
-/** Aborts what is ongoing with an epoch that no client was ever told. */
-function fenced(transaction: Transaction, nowMs: number): Transaction {
-  const producerEpoch = Math.min(transaction.producerEpoch + 1, EPOCH_MAX);
-  const fencing = { ...transaction, producerEpoch, lastProducerEpoch: NO_EPOCH };
-  return prepared(fencing, false, SERVER_VERSION, NO_PRODUCER_ID, transaction.startMs, nowMs);
+/**
+ * Aborts what is ongoing, as if its producer had: the epoch grows once, and whoever has the one before is fenced. Where
+ * epochs run out, what comes next has another producer id.
+ */
+function fence(transaction: Transaction, freshProducerId: number | null, error: number, nowMs: number): Decision {
+  const isExhausted = isEpochExhausted(transaction.producerEpoch);
+  if (isExhausted && freshProducerId === null) return WANTS_ID;
+  const nextProducerId = isExhausted ? (freshProducerId ?? NO_PRODUCER_ID) : NO_PRODUCER_ID;
+  return change(prepared(transaction, false, SERVER_VERSION, nextProducerId, transaction.startMs, nowMs), error);
 }
 
 // ── partitions ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,10 +248,18 @@ function errorOfLateEnd({ status }: Transaction, isCommit: boolean): number {
     : errorCode.INVALID_TXN_STATE;
 }
 
-/** A transaction that took longer than its producer said it may. Null: it did not. */
-export function decideTimeout(transaction: Transaction, nowMs: number): Transaction | null {
-  if (transaction.status !== 'Ongoing' || transaction.startMs + transaction.timeoutMs >= nowMs) return null;
-  return fenced(transaction, nowMs);
+/** Ends a transaction that took longer than its producer said it may. */
+export function decideTimeout(
+  transaction: Transaction | null,
+  freshProducerId: number | null,
+  nowMs: number,
+): Decision {
+  if (transaction === null || !isOverdue(transaction, nowMs)) return STAND;
+  return fence(transaction, freshProducerId, errorCode.NONE, nowMs);
+}
+
+export function isOverdue({ status, startMs, timeoutMs }: Transaction, nowMs: number): boolean {
+  return status === 'Ongoing' && startMs + timeoutMs < nowMs;
 }
 
 function prepared(

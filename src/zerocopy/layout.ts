@@ -45,6 +45,8 @@ export const APPEND_FLAG_ZSTD_ALLOWED = 2;
 export const APPEND_FLAG_INTERNAL = 4;
 /** The transaction coordinator says that the partition is part of the batch's transaction. */
 export const APPEND_FLAG_VERIFIED = 8;
+/** The request came with Produce >= 12: its producer gets a new epoch with every transaction (KIP-890). */
+export const APPEND_FLAG_BUMPS_EPOCH = 16;
 /** With APPEND_FLAG_VERIFIED, in the bits from this one on: the guard that came with APPEND_UNVERIFIED. */
 export const APPEND_GUARD_SHIFT = 8;
 export const APPEND_GUARD_MASK = 0x3fffff;

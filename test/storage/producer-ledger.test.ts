@@ -47,12 +47,12 @@ describe('sequences of a producer', () => {
     const ledger = new ProducerLedger();
     ledger.record(1, 0, SEQUENCE_MAX - 1, 0, 3, NOW_MS, false, NOW_MS);
     expect(ledger.find(1)?.lastSequence).toBe(1);
-    expect(ledger.check(1, 0, 2, 1, false, false, -1)).toBe(0);
+    expect(ledger.check(1, 0, 2, 1, false, false, -1, false)).toBe(0);
     expect(ledger.isDuplicate).toBe(false);
-    expect(ledger.check(1, 0, SEQUENCE_MAX - 1, 4, false, false, -1)).toBe(0);
+    expect(ledger.check(1, 0, SEQUENCE_MAX - 1, 4, false, false, -1, false)).toBe(0);
     expect(ledger.isDuplicate).toBe(true);
     ledger.record(2, 0, SEQUENCE_MAX, 4, 4, NOW_MS, false, NOW_MS);
-    expect(ledger.check(2, 0, 0, 1, false, false, -1)).toBe(0);
+    expect(ledger.check(2, 0, 0, 1, false, false, -1, false)).toBe(0);
     expect(ledger.isDuplicate).toBe(false);
   });
 });

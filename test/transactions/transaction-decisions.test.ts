@@ -118,10 +118,28 @@ describe('a producer whose epochs run out', () => {
     expect(said(decideInit(decision.next, { ...init, expected, freshProducerId: null }, NOW_MS))).toBe('epoch 0');
   });
 
-  it('is fenced within its last epoch', () => {
-    const decision = decideTimeout({ ...last, startMs: 0 }, NOW_MS);
-    expect(decision).toMatchObject({ status: 'PrepareAbort', producerEpoch: EPOCH_MAX });
-    expect(decideTimeout({ ...last, startMs: NOW_MS - 1000 }, NOW_MS)).toBeNull();
+  it('is fenced within its last epoch, and what comes next has another id', () => {
+    const overdue = { ...last, startMs: 0 };
+    expect(said(decideTimeout(overdue, null, NOW_MS))).toBe('wants-producer-id');
+    const decision = decideTimeout(overdue, 92, NOW_MS);
+    if (decision.kind !== 'change') throw new Error('the transaction ends');
+    expect(decision.next).toMatchObject({ status: 'PrepareAbort', producerEpoch: EPOCH_MAX, nextProducerId: 92 });
+    expect(completed(decision.next, NOW_MS)).toMatchObject({ producerId: 92, producerEpoch: 0 });
+    expect(said(decideTimeout({ ...last, startMs: NOW_MS - 1000 }, null, NOW_MS))).toBe('NONE');
+  });
+});
+
+describe('a transaction that is left open', () => {
+  // One epoch to fence and one for the end would be one too many (KAFKA-19367).
+  it('costs one epoch when another producer comes, and one when it takes too long', () => {
+    const open = transactionOf({ status: 'Ongoing' });
+    const init = { transactionalId: 'transfer', timeoutMs: 1000, expected: null, freshProducerId: null };
+    const decision = decideInit(open, init, NOW_MS);
+    if (decision.kind !== 'change') throw new Error('the transaction ends');
+    expect(decision.error).toBe(errorCode.CONCURRENT_TRANSACTIONS);
+    expect(decision.next).toMatchObject({ status: 'PrepareAbort', producerEpoch: 6, lastProducerEpoch: 5 });
+    expect(said(decideInit(completed(decision.next, NOW_MS), init, NOW_MS))).toBe('epoch 7');
+    expect(said(decideTimeout({ ...open, startMs: 0 }, null, NOW_MS))).toBe('epoch 6');
   });
 });
 
@@ -166,7 +184,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
         return applied(current, decideEnd(current, { ...command, freshProducerId: freshId++ }, nowMs));
       },
   ),
-  fc.constant<Step>((current, nowMs) => (current === null ? null : (decideTimeout(current, nowMs) ?? current))),
+  fc.constant<Step>((current, nowMs) => applied(current, decideTimeout(current, freshId++, nowMs))),
   fc.constant<Step>((current, nowMs) =>
     current !== null && isPrepared(current.status) ? completed(current, nowMs) : current,
   ),

@@ -127,10 +127,9 @@ int main(int argc, char **argv) {
   if (run.connection_count == 0 || run.in_flight_max == 0 || run.histogram == NULL) die("--connections and --in-flight");
   run.frames = read_frames(option_text(argc, argv, "--frames", NULL));
   open_connections(&run, option_text(argc, argv, "--host", "127.0.0.1"), (int)option_number(argc, argv, "--port", 9092));
-  double own_before = cpu_seconds_of(getpid());
   work(&run);
   uint64_t unanswered = in_flight(&run), unsent = settle_unsent(&run);
-  print_total(&run, unsent, unanswered, cpu_seconds_of(getpid()) - own_before);
+  print_total(&run, unsent, unanswered);
   histogram_write(run.histogram, option_text(argc, argv, "--histogram", "/dev/null"));
   return run.tally.errors > 0 || unanswered > 0 ? 1 : 0;
 }

@@ -16,13 +16,24 @@ export function memoryOf(pid: number): MemoryFigures {
 
 /** Processor time of all threads of a process so far. The clock of /proc ticks 100 times a second. */
 export function cpuSecondsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return cpuSeconds(String(pid), [USER_TICKS, SYSTEM_TICKS]);
+}
+
+/** Of this process and of those it started whose end it has seen. */
+export function cpuSecondsWithChildren(): number {
+  return cpuSeconds('self', [USER_TICKS, SYSTEM_TICKS, CHILDREN_USER_TICKS, CHILDREN_SYSTEM_TICKS]);
+}
+
+function cpuSeconds(process: string, ticks: readonly number[]): number {
+  const stat = readFileSync(`/proc/${process}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[USER_TICKS]) + Number(fields[SYSTEM_TICKS])) / TICKS_PER_SECOND;
+  return ticks.reduce((sum, field) => sum + Number(fields[field]), 0) / TICKS_PER_SECOND;
 }
 
 const USER_TICKS = 11;
 const SYSTEM_TICKS = 12;
+const CHILDREN_USER_TICKS = 13;
+const CHILDREN_SYSTEM_TICKS = 14;
 const TICKS_PER_SECOND = 100;
 
 function kibibytes(status: string, name: string): number {

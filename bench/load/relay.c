@@ -145,10 +145,9 @@ int main(int argc, char **argv) {
   run.epoll = epoll_create1(EPOLL_CLOEXEC);
   open_connection(&run, &run.connections[0], argc, argv);
   open_connection(&run, &consumer.connection, argc, argv);
-  double own_before = cpu_seconds_of(getpid());
   work(&run, &consumer);
   uint64_t missing = run.connections[0].begun - (consumer.next_offset - consumer.start_offset);
-  print_total(&run, settle_unsent(&run), missing, cpu_seconds_of(getpid()) - own_before);
+  print_total(&run, settle_unsent(&run), missing);
   histogram_write(run.histogram, option_text(argc, argv, "--histogram", "/dev/null"));
   return run.tally.errors > 0 || missing > 0 ? 1 : 0;
 }

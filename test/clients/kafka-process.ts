@@ -16,48 +16,84 @@ const CLUSTER_ID = '4L6g3nShT-eMCtK--X86sw';
 export const javaFolder: string = join(projectRoot, '.cache', 'clients', 'java');
 export const javaClassPath: string = `${join(javaFolder, 'classes')}:${join(javaFolder, 'lib', '*')}`;
 
+/** Which Kafka is started and how: the benches give it the memory and the flags of its own start script. */
+export interface KafkaLaunch {
+  readonly classPath: string;
+  readonly jvmArguments: readonly string[];
+}
+
+const smallLaunch: KafkaLaunch = { classPath: javaClassPath, jvmArguments: ['-Xmx768m', '-Xms256m'] };
+
 export class KafkaProcess {
   readonly port: number;
   readonly folder: string;
   readonly dataFolder: string;
+  readonly #launch: KafkaLaunch;
   #child: ChildProcess;
 
-  private constructor(child: ChildProcess, port: number, folder: string) {
-    this.#child = child;
+  private constructor(port: number, folder: string, launch: KafkaLaunch) {
     this.port = port;
     this.folder = folder;
     this.dataFolder = join(folder, 'data');
+    this.#launch = launch;
+    this.#child = this.#spawn();
   }
 
   /** `features` are levels that the cluster begins with, instead of the newest: `transaction.version=1`. */
   static async start(
     settings: Readonly<Record<string, string>> = {},
     features: readonly string[] = [],
+    launch: KafkaLaunch = smallLaunch,
   ): Promise<KafkaProcess> {
-    if (!existsSync(join(javaFolder, 'lib'))) throw new Error('run node test/clients/install.mjs first');
+    if (launch === smallLaunch && !existsSync(join(javaFolder, 'lib')))
+      throw new Error('run node test/clients/install.mjs first');
     const folder = mkdtempSync(join(tmpdir(), 'perfbroker-kafka-'));
     const port = await freePort();
     mkdirSync(join(folder, 'data'));
     const file = join(folder, 'server.properties');
     writeFileSync(file, serverProperties(port, await freePort(), join(folder, 'data'), settings));
     const format = ['format', '-t', CLUSTER_ID, '-c', file, ...features.flatMap((feature) => ['--feature', feature])];
-    execFileSync('java', ['-cp', javaClassPath, 'kafka.tools.StorageTool', ...format], {
+    execFileSync('java', ['-cp', launch.classPath, 'kafka.tools.StorageTool', ...format], {
       stdio: 'ignore',
       timeout: START_MS_MAX,
     });
-    const child = spawn('java', ['-Xmx768m', '-Xms256m', '-cp', javaClassPath, 'kafka.Kafka', file], {
+    const kafka = new KafkaProcess(port, folder, launch);
+    await kafka.#untilConnected();
+    return kafka;
+  }
+
+  #spawn(): ChildProcess {
+    const { classPath, jvmArguments } = this.#launch;
+    const file = join(this.folder, 'server.properties');
+    return spawn('java', [...jvmArguments, '-cp', classPath, 'kafka.Kafka', file], {
       stdio: 'ignore',
+      cwd: this.folder,
     });
-    const kafka = new KafkaProcess(child, port, folder);
+  }
+
+  async #untilConnected(): Promise<void> {
     const deadlineMs = performance.now() + START_MS_MAX;
-    while (!(await canConnect(port))) {
-      if (child.exitCode !== null || performance.now() > deadlineMs) {
-        await kafka.dispose();
+    while (!(await canConnect(this.port))) {
+      if (this.#child.exitCode !== null || performance.now() > deadlineMs) {
+        await this.dispose();
         throw new Error('Apache Kafka did not start');
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
-    return kafka;
+  }
+
+  /** Starts it again on its folder and port, once it has ended. Does not wait until it serves. */
+  startAgain(): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) throw new Error('Apache Kafka still runs');
+    this.#child = this.#spawn();
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
   }
 
   get address(): string {

@@ -43,8 +43,7 @@ async function growthDuring(work: () => Promise<void>): Promise<number> {
   const timer = setInterval(() => {
     highest = Math.max(highest, broker.residentBytes);
   }, 20);
-  await work();
-  clearInterval(timer);
+  await work().finally(() => clearInterval(timer));
   return Math.max(highest, broker.residentBytes) - before;
 }
 

@@ -36,6 +36,7 @@ export const shareGroupDescribeHandler = defineHandler({
 });
 
 async function describe(shares: ShareServices, groupId: string): Promise<GroupAnswer> {
+  if (groupId === '') return failed(groupId, errorCode.INVALID_GROUP_ID, 'A group has a name.');
   try {
     await shares.groups.settled(groupId);
     const group = shares.groups.find(groupId);

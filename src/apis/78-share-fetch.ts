@@ -1,7 +1,8 @@
 /**
  * ShareFetch, versions 1 and 2 (KIP-932): a member of a share group takes up records of its share session's partitions,
  * and sends acknowledgements of earlier ones along. The answer comes when there is something, or when the wait is over.
- * The first answer of a session speaks of every partition; later ones of those that have something to tell.
+ * The first answer of a session speaks of every partition, unless no records or no bytes are wanted; later ones of those
+ * that have something to tell.
  *
  * With `isRenewAck` (version 2) nothing is fetched.
  */
@@ -19,6 +20,7 @@ import {
   hasAcknowledgements,
   type ShareCaller,
 } from './share-acknowledgements.ts';
+import type { ShareServices } from './share-services.ts';
 
 type Request = RequestOf<typeof shareFetch>;
 type Response = ResponseInputOf<typeof shareFetch>;
@@ -39,10 +41,6 @@ export const shareFetchHandler = defineHandler({
   async handle(request, context) {
     const caller = callerOf(request);
     if (caller === null || !isSound(request)) return failed(errorCode.INVALID_REQUEST);
-    // Kafka answers so: the mode is looked at too late for a better code.
-    if (request.shareAcquireMode !== MODE_BATCHES && request.shareAcquireMode !== MODE_EXACT) {
-      return failed(errorCode.UNKNOWN_SERVER_ERROR);
-    }
     const { shares } = context.services;
     const resumed = shares.sessions.resume({
       ...caller,
@@ -60,9 +58,11 @@ export const shareFetchHandler = defineHandler({
       shares.sessions.end(resumed.session);
       return answer(context, caller, outcomes, [], []);
     }
-    const isOpening = request.shareSessionEpoch === EPOCH_OPENS;
+    const speaksOfAll = request.shareSessionEpoch === EPOCH_OPENS && request.maxRecords !== 0 && request.maxBytes !== 0;
+    // Kafka answers so: the mode is looked at after everything else, too late for a better code.
+    if (!hasMode(request) && hasPartition(resumed.session, shares)) return failed(errorCode.UNKNOWN_SERVER_ERROR);
     const delivered = request.isRenewAck ? [] : await fetch(request, context, caller, resumed.session);
-    return answer(context, caller, outcomes, delivered, isOpening ? listed(request) : []);
+    return answer(context, caller, outcomes, delivered, speaksOfAll ? listed(request) : []);
   },
 
   refuse: (_request, refusal) => failed(refusal.errorCode),
@@ -73,6 +73,15 @@ function isSound(request: Request): boolean {
   const { isRenewAck, maxWaitMs, minBytes, maxBytes, maxRecords } = request;
   if (isRenewAck && (maxWaitMs > 0 || minBytes > 0 || maxBytes > 0 || maxRecords > 0)) return false;
   return request.shareSessionEpoch !== EPOCH_OPENS || !hasAcknowledgements(request.topics);
+}
+
+/** A request that fetches nothing needs none. */
+function hasMode({ isRenewAck, shareAcquireMode }: Request): boolean {
+  return isRenewAck || shareAcquireMode === MODE_BATCHES || shareAcquireMode === MODE_EXACT;
+}
+
+function hasPartition({ partitions }: ShareSession, shares: ShareServices): boolean {
+  return [...partitions.values()].some((place) => problemOf(place, shares) === errorCode.NONE);
 }
 
 function listed(request: Request): TopicPartition[] {
@@ -87,11 +96,14 @@ async function fetch(
   { groupId, memberId }: ShareCaller,
   session: ShareSession,
 ): Promise<Delivered[]> {
-  if (request.maxRecords <= 0 || request.maxBytes <= 0) return [];
   const { shares } = context.services;
   const keys = inTurn([...session.partitions.values()], session.nextEpoch).map((place) => ({ groupId, ...place }));
-  const known = keys.filter(({ topicId }) => shares.topics.nameOf(topicId) !== null);
-  const unknown = keys.filter(({ topicId }) => shares.topics.nameOf(topicId) === null);
+  const refused = keys.flatMap((key) => {
+    const error = problemOf(key, shares);
+    return error === errorCode.NONE ? [] : { key, error, message: null, bytes: NO_BYTES, ranges: [] };
+  });
+  if (request.maxRecords <= 0 || request.maxBytes <= 0) return refused;
+  const known = keys.filter((key) => problemOf(key, shares) === errorCode.NONE);
   const delivered = await shares.delivery.fetch({
     memberId,
     keys: known,
@@ -100,17 +112,17 @@ async function fetch(
     isExact: request.shareAcquireMode === MODE_EXACT,
     bytesMin: request.minBytes,
     bytesMax: request.maxBytes,
-    waitMs: unknown.length > 0 ? 0 : Math.max(0, request.maxWaitMs),
+    waitMs: refused.length > 0 ? 0 : Math.max(0, request.maxWaitMs),
     isOver: () => session.isOver,
   });
-  const refused = unknown.map((key) => ({
-    key,
-    error: errorCode.UNKNOWN_TOPIC_ID,
-    message: null,
-    bytes: NO_BYTES,
-    ranges: [],
-  }));
   return [...delivered, ...refused];
+}
+
+/** The code of a partition that is not there. */
+function problemOf({ topicId, partition }: TopicPartition, { topics }: ShareServices): number {
+  if (topics.nameOf(topicId) === null) return errorCode.UNKNOWN_TOPIC_ID;
+  const isThere = partition >= 0 && partition < topics.partitionCountOf(topicId);
+  return isThere ? errorCode.NONE : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 /** Another partition comes first each time, so that none is starved by those before it. */

@@ -46,7 +46,9 @@ async function describe(shares: ShareServices, { groupId, topics }: GroupWish): 
     const wishes: readonly TopicWish[] =
       topics === null
         ? begunTopics(shares, groupId)
-        : topics.map((topic) => ({ ...topic, topicId: shares.topics.idOf(topic.topicName) }));
+        : topics
+            .map((topic) => ({ ...topic, topicId: shares.topics.idOf(topic.topicName) }))
+            .filter(({ topicId, partitions }) => topicId === null || partitions.length > 0);
     const answers: TopicAnswer[] = [];
     for (const { topicName, topicId, partitions } of wishes) {
       const described = partitions.map((partition) => describePartition(shares, groupId, topicId, partition));

@@ -1,6 +1,6 @@
 /**
  * AlterShareGroupOffsets, version 0 (KIP-932): sets where a share group without members starts. The group is made if it is
- * not there. Partitions that do not exist are refused one by one.
+ * not there and one of the topics exists. Partitions that do not exist are refused one by one.
  */
 import { GroupRefusal } from '../groups/group-refusal.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
@@ -31,8 +31,9 @@ export const alterShareGroupOffsetsHandler = defineHandler({
       await shares.groups.alterOffsets(
         request.groupId,
         request.topics.flatMap((wish) => startsOf(wish, shares)),
+        request.topics.some(({ topicName }) => shares.topics.idOf(topicName) !== null),
       );
-      return { errorCode: errorCode.NONE, responses: request.topics.map((wish) => answerOf(wish, shares)) };
+      return { errorCode: errorCode.NONE, responses: request.topics.flatMap((wish) => answerOf(wish, shares) ?? []) };
     } catch (error) {
       if (!(error instanceof GroupRefusal)) throw error;
       return failed(error.errorCode, error.message);
@@ -60,10 +61,13 @@ function startsOf(wish: Wish, shares: ShareServices) {
     }));
 }
 
-function answerOf(wish: Wish, shares: ShareServices): ElementOf<Response['responses']> {
+/** Null where there is nothing to say: of a topic that does not exist each partition is refused, and there is none. */
+function answerOf(wish: Wish, shares: ShareServices): ElementOf<Response['responses']> | null {
+  const topicId = shares.topics.idOf(wish.topicName);
+  if (topicId === null && wish.partitions.length === 0) return null;
   return {
     topicName: wish.topicName,
-    topicId: shares.topics.idOf(wish.topicName) ?? ZERO_UUID,
+    topicId: topicId ?? ZERO_UUID,
     partitions: wish.partitions.map(({ partitionIndex }) => ({
       partitionIndex,
       ...(isThere(wish, partitionIndex, shares) ? { errorCode: errorCode.NONE } : UNKNOWN),

@@ -21,6 +21,7 @@ export const deleteShareGroupOffsetsHandler = defineHandler({
   async handle(request, { services }): Promise<Response> {
     const { shares } = services;
     const { groupId } = request;
+    if (groupId === '') return failed(errorCode.INVALID_GROUP_ID, 'A group has a name.');
     try {
       const group = shares.groups.emptyGroup(groupId);
       if (group === null) return failed(errorCode.GROUP_ID_NOT_FOUND, `There is no group ${groupId}.`);

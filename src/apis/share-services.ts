@@ -40,7 +40,7 @@ export interface ShareServicesParts {
 export interface ShareSummary {
   readonly startOffset: number;
   readonly leaderEpoch: number;
-  /** -1: not known. */
+  /** -1: not known. Negative too when somebody has set a start behind the end. */
   readonly lag: number;
 }
 
@@ -127,7 +127,7 @@ export class ShareServices {
     const place = this.parts.controller.placesOf(key.topicId)[key.partition];
     if (startOffset === -1 || place === undefined) return { startOffset, leaderEpoch, lag: -1 };
     const lag = this.parts.port.board.high(place.slot) - startOffset - Math.max(0, deliveryCompleteCount);
-    return { startOffset, leaderEpoch, lag: Math.max(0, lag) };
+    return { startOffset, leaderEpoch, lag };
   }
 
   /** What the member holds is free again; a group without sessions needs nothing in memory. */

@@ -151,14 +151,19 @@ export class ShareGroups implements GroupProtocol {
     await this.shardFor(groupId).settled();
   }
 
-  /** Sets where a group without members starts; a group that does not exist is made. Throws GroupRefusal, Fault. */
+  /**
+   * Sets where a group without members starts. A group that does not exist is made when a topic exists that it is asked to
+   * start in (`hasTopic`), though none of the partitions may. Throws GroupRefusal, Fault.
+   */
   async alterOffsets(
     groupId: string,
     starts: readonly (PartitionToBegin & { readonly startOffset: number })[],
+    hasTopic: boolean,
   ): Promise<void> {
     if (groupId === '') throw new GroupRefusal(errorCode.INVALID_GROUP_ID, 'A group has a name.');
-    this.emptyGroup(groupId);
-    if (starts.length === 0) return;
+    const isMade = this.emptyGroup(groupId) === null && hasTopic;
+    if (starts.length === 0 && !isMade) return;
+    if (isMade) newGroup(groupId, this.shardFor(groupId));
     await this.oneAfterAnother(groupId, () => this.begin(groupId, starts, () => this.emptyGroup(groupId)));
   }
 
@@ -247,7 +252,7 @@ export class ShareGroups implements GroupProtocol {
     const group = shard.groups.get(groupId);
     if (group?.kind === 'share') return group;
     if (group !== undefined) throw notShared(groupId);
-    if (memberEpoch === 0) return new ShareGroup(groupId);
+    if (memberEpoch === 0) return newGroup(groupId, shard);
     throw new GroupRefusal(errorCode.GROUP_ID_NOT_FOUND, `There is no share group ${groupId}.`);
   }
 
@@ -298,7 +303,7 @@ export class ShareGroups implements GroupProtocol {
     const stateEpoch = known()?.epoch ?? 1;
     await this.parts.states.begin(starts.map((start) => ({ ...start, groupId, stateEpoch })));
     const shard = this.shardFor(groupId);
-    const group = known() ?? new ShareGroup(groupId);
+    const group = known() ?? newGroup(groupId, shard);
     const records: ShareGroupRecord[] = [];
     if (!shard.groups.has(groupId)) {
       records.push({ kind: 'group', value: { epoch: group.epoch, metadataHash: group.metadataHash } });
@@ -394,6 +399,12 @@ function partitionsOf(group: ShareGroup): { topicId: string; partition: number }
   return [...group.begun].flatMap(([topicId, { partitions }]) =>
     [...partitions].map((partition) => ({ topicId, partition })),
   );
+}
+
+/** Throws GroupRefusal where the shard has no room for another. */
+function newGroup(groupId: string, { hasRoom }: GroupShard): ShareGroup {
+  if (hasRoom) return new ShareGroup(groupId);
+  throw new GroupRefusal(errorCode.GROUP_MAX_SIZE_REACHED, 'There is no room for another group.');
 }
 
 function notShared(groupId: string): GroupRefusal {

@@ -6,8 +6,7 @@ import { deleteRecords } from '../../src/protocol/schemas/21-delete-records.ts';
 import { createPartitions } from '../../src/protocol/schemas/37-create-partitions.ts';
 import { deleteGroups } from '../../src/protocol/schemas/42-delete-groups.ts';
 import { shareGroupDescribe } from '../../src/protocol/schemas/77-share-group-describe.ts';
-import { alterShareGroupOffsets } from '../../src/protocol/schemas/91-alter-share-group-offsets.ts';
-import { deleteShareGroupOffsets } from '../../src/protocol/schemas/92-delete-share-group-offsets.ts';
+import { shareFetch } from '../../src/protocol/schemas/78-share-fetch.ts';
 import { findGroup } from '../support/group-deeds.ts';
 import {
   ACCEPT,
@@ -23,20 +22,8 @@ import {
   shareOffset,
 } from '../support/share-deeds.ts';
 import { batchOf, createTopic, produceTo } from '../support/simulated-deeds.ts';
-import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
-
-const settleOf =
-  ({ broker }: BehaviourRig) =>
-  () =>
-    broker.settle();
-
-async function begin(count: number, group = 'g') {
-  const rig = await startRig();
-  const topic = await createTopic(rig.client, 'work');
-  if (count > 0) await produceTo(rig.client, topic, batchOf({ count }));
-  const member = await joinShare(rig.client, group, 'member-a', topic);
-  return { rig, topic, member, settle: settleOf(rig) };
-}
+import { restart, startRig } from './behaviour-rig.ts';
+import { begin, settleOf } from './shares-rig.ts';
 
 /** The end of a transaction, as its coordinator writes it. */
 function control(producerId: number, isCommit: boolean): Uint8Array {
@@ -414,6 +401,63 @@ describe('acknowledgement', () => {
     expect(await member.settle([], { epoch: -1 })).toBe(122);
   });
 
+  test('a way to acquire that there is not is refused after the session is looked at, and only where records are fetched', async () => {
+    const { rig, topic, settle } = await begin(1);
+    const ask = async (shareSessionEpoch: number, topicId: string) => {
+      const answer = rig.client.ask(shareFetch, 2, {
+        groupId: 'g',
+        memberId: 'member-a',
+        shareSessionEpoch,
+        maxWaitMs: 0,
+        minBytes: 0,
+        maxBytes: 1000,
+        maxRecords: 10,
+        batchSize: 10,
+        shareAcquireMode: 7,
+        topics: [{ topicId, partitions: [{ partitionIndex: 0, acknowledgementBatches: [] }] }],
+        forgottenTopicsData: [],
+      });
+      await settle();
+      return (await answer).errorCode;
+    };
+    expect(await ask(3, topic.id)).toBe(122);
+    expect(await ask(0, 'q1w2e3r4T5y6U7i8O9p0Aw')).toBe(0);
+    expect(await ask(1, topic.id)).toBe(-1);
+  });
+
+  test('a partition that is not there is refused by itself, also where no records are wanted', async () => {
+    const { rig, topic, settle } = await begin(1);
+    const ask = async (shareSessionEpoch: number, maxRecords: number) => {
+      const answer = rig.client.ask(shareFetch, 2, {
+        groupId: 'g',
+        memberId: 'member-a',
+        shareSessionEpoch,
+        maxWaitMs: 0,
+        minBytes: 0,
+        maxBytes: 1000,
+        maxRecords,
+        batchSize: 10,
+        topics: [
+          {
+            topicId: topic.id,
+            partitions: [0, -1, 1].map((partitionIndex) => ({ partitionIndex, acknowledgementBatches: [] })),
+          },
+        ],
+        forgottenTopicsData: [],
+      });
+      await settle();
+      return (await answer).responses[0]?.partitions.map((one) => [one.partitionIndex, one.errorCode]).sort();
+    };
+    const refused = [
+      [-1, 3],
+      [1, 3],
+    ];
+    expect(await ask(0, 0)).toEqual(refused);
+    expect(await ask(1, 10)).toEqual([refused[0], [0, 0], refused[1]]);
+    expect(await ask(2, 10)).toEqual(refused);
+    expect(await ask(0, -1)).toEqual([refused[0], [0, 0], refused[1]]);
+  });
+
   test('there are no more sessions than the broker allows', async () => {
     const rig = await startRig({ sets: ['group.share.max.share.sessions=1'] });
     const settle = settleOf(rig);
@@ -465,41 +509,5 @@ describe('acknowledgement', () => {
     await setGroupConfig(rig.broker.connect(), 'g', 'share.renew.acknowledge.enable', 'false');
     await member.fetch(settle);
     expect(await member.settle([[0, 0, RENEW]], { isRenewAck: true })).toBe(121);
-  });
-});
-
-describe('offsets', () => {
-  test('are set and forgotten while a group has no members', async () => {
-    const { rig, topic, member, settle } = await begin(10);
-    const { client } = rig;
-    await member.fetch(settle);
-    const alter = async (startOffset: number) =>
-      await client.ask(alterShareGroupOffsets, 0, {
-        groupId: 'g',
-        topics: [
-          {
-            topicName: 'work',
-            partitions: [
-              { partitionIndex: 0, startOffset },
-              { partitionIndex: 7, startOffset },
-            ],
-          },
-        ],
-      });
-    const forget = async () =>
-      await client.ask(deleteShareGroupOffsets, 0, { groupId: 'g', topics: [{ topicName: 'work' }] });
-    expect((await alter(3)).errorCode).toBe(68);
-    expect((await forget()).errorCode).toBe(68);
-    await member.settle([], { epoch: -1 });
-    await beatShare(client, 'g', 'member-a', -1, null);
-    expect((await alter(3)).responses[0]?.partitions.map(({ errorCode }) => errorCode)).toEqual([0, 3]);
-    expect(await shareOffset(client, 'g', topic)).toEqual({ start: 3, lag: 7, error: 0 });
-    const next = await joinShare(client, 'g', 'member-a', topic);
-    expect((await next.fetch(settle))[0]?.acquired).toEqual([[3, 9, 1]]);
-    await next.settle([], { epoch: -1 });
-    await beatShare(client, 'g', 'member-a', -1, null);
-    expect((await forget()).responses[0]?.errorCode).toBe(0);
-    expect((await forget()).responses[0]?.errorCode).toBe(3);
-    expect(await shareOffset(client, 'g', topic)).toEqual({ start: -1, lag: -1, error: 0 });
   });
 });

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { Alarms } from '../../src/base/alarms.ts';
+import { ShareGroup } from '../../src/groups/share-group.ts';
+import { ShareGroups } from '../../src/groups/share-groups.ts';
+import { errorCode } from '../../src/protocol/errors.ts';
+import { FakeTopics, idOfName } from './consumer-rig.ts';
+import { groupRig } from './group-rig.ts';
+
+const GROUPS_MAX = 100_000;
+
+test('a shard that is full of groups takes no other, whether by a heartbeat or by offsets that are set', async () => {
+  const rig = await groupRig();
+  const shard = rig.shardOf('group');
+  const groups = new ShareGroups({
+    alarms: new Alarms(() => 0),
+    topics: new FakeTopics({ work: 1 }),
+    rulesOf: () => ({ sessionMs: 45_000, heartbeatMs: 5000, sizeMax: 10, assignmentIntervalMs: 0 }),
+    states: { begin: () => Promise.resolve(), forget: () => Promise.resolve() },
+    shardOf: () => ({ shard, errorCode: errorCode.NONE }),
+    warn: () => undefined,
+  });
+  const join = (groupId: string) =>
+    groups.heartbeat({
+      groupId,
+      memberId: 'member',
+      memberEpoch: 0,
+      rackId: null,
+      topicNames: ['work'],
+      clientId: 'client',
+      clientHost: '/127.0.0.1',
+    });
+  const start = { topicId: idOfName('work'), name: 'work', partition: 0, startOffset: 3 };
+  for (let index = 1; index < GROUPS_MAX; index++) shard.groups.set(`g${index}`, new ShareGroup(`g${index}`));
+  await groups.alterOffsets('last', [start], true);
+  expect(shard.groups.size).toBe(GROUPS_MAX);
+  const full = { errorCode: errorCode.GROUP_MAX_SIZE_REACHED };
+  await expect(join('another')).rejects.toMatchObject(full);
+  await expect(groups.alterOffsets('another', [start], true)).rejects.toMatchObject(full);
+  await expect(groups.alterOffsets('another', [], true)).rejects.toMatchObject(full);
+  await groups.alterOffsets('last', [start], true);
+  await expect(join('last')).resolves.toMatchObject({ memberId: 'member' });
+  expect(shard.groups.size).toBe(GROUPS_MAX);
+});

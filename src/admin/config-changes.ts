@@ -8,6 +8,7 @@ import type { CatalogRecord } from '../cluster/catalog-records.ts';
 import type { Controller } from '../cluster/controller.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { type ConfigTarget, type ConfigTexts, configTargetOf } from './config-targets.ts';
+import { isConfigResourceType } from './configs.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 export const EDIT_SET = 0;
@@ -51,15 +52,28 @@ export function changeConfigs(
 function planAll(controller: Controller, catalog: Catalog, changes: readonly ConfigChange[]): Planned[] {
   const counts = new Map<string, number>();
   for (const change of changes) counts.set(nameOf(change), (counts.get(nameOf(change)) ?? 0) + 1);
-  return changes.map((change) => {
-    if ((counts.get(nameOf(change)) ?? 0) > 1) {
-      return refused(refuse(errorCode.INVALID_REQUEST, 'the request names this resource twice; name it once'));
-    }
-    const malformed = refusalOfEdits(change.edits);
-    if (malformed !== null) return refused(malformed);
+  const malformed = changes.map((change) => {
+    if ((counts.get(nameOf(change)) ?? 0) === 1) return refusalOfEdits(change.edits) ?? refusalOfType(change);
+    return refuse(errorCode.INVALID_REQUEST, 'the request names this resource twice; name it once');
+  });
+  const unknown = changes.filter((_, index) => malformed[index] === null).flatMap(unknownOperations);
+  return changes.map((change, index) => {
+    const refusal = malformed[index] ?? refusalOfOperation(unknown[0]);
+    if (refusal !== null) return refused(refusal);
     const target = configTargetOf(catalog, controller.config, change.resourceType, change.resourceName);
     return 'errorCode' in target ? refused(target) : planOne(target, change);
   });
+}
+
+function unknownOperations({ edits }: ConfigChange): readonly ConfigEdit[] {
+  return edits.filter(({ operation }) => operation < EDIT_SET || operation > EDIT_SUBTRACT);
+}
+
+/** One of them spoils the whole request, as it does in Kafka. */
+function refusalOfOperation(edit: ConfigEdit | undefined): Refusal | null {
+  if (edit === undefined) return null;
+  const message = `the operation ${edit.operation} on ${edit.key} is none of the four there are, so nothing was changed`;
+  return refuse(errorCode.INVALID_REQUEST, message);
 }
 
 function nameOf(change: ConfigChange): string {
@@ -80,14 +94,16 @@ function refusalOfEdits(edits: readonly ConfigEdit[]): Refusal | null {
       );
     }
     keys.add(key);
-    if (operation < EDIT_SET || operation > EDIT_SUBTRACT) {
-      return refuse(errorCode.INVALID_REQUEST, `the operation ${operation} on ${key} is none of the four there are`);
-    }
     if (value === null && operation !== EDIT_DELETE) {
       return refuse(errorCode.INVALID_REQUEST, `the setting ${key} has no value; give it one or delete it`);
     }
   }
   return null;
+}
+
+function refusalOfType({ resourceType }: ConfigChange): Refusal | null {
+  if (isConfigResourceType(resourceType)) return null;
+  return refuse(errorCode.INVALID_REQUEST, `there are no resources of the type ${resourceType}`);
 }
 
 function planOne(target: ConfigTarget, change: ConfigChange): Planned {
@@ -116,12 +132,11 @@ function edited(
 ): string | Refusal {
   const given = value ?? '';
   if (operation === EDIT_SET) return given;
-  const setting = target.settingOf(key);
-  if (setting !== null && setting.type !== 'list') {
-    const message = `${key} holds one value, not a list; set it instead of adding to it or taking from it`;
+  if (target.settingOf(key)?.type !== 'list') {
+    const message = `${key} is no setting that holds a list; set it instead of adding to it or taking from it`;
     return refuse(errorCode.INVALID_CONFIG, message);
   }
-  const items = itemsOf(current ?? (setting === null ? '' : target.fallbackText(key)));
+  const items = itemsOf(current ?? target.fallbackText(key));
   const wanted = itemsOf(given);
   if (operation === EDIT_SUBTRACT) return items.filter((item) => !wanted.includes(item)).join(',');
   return [...new Set([...items, ...wanted])].join(',');

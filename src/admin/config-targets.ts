@@ -3,6 +3,7 @@
  * now, which settings there are, what is wrong with a new set, and the record that would keep it. `config-changes.ts` does
  * the rest the same way for all of them.
  */
+import { must } from '../base/assert.ts';
 import type { Catalog } from '../cluster/catalog.ts';
 import type { CatalogRecord } from '../cluster/catalog-records.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
@@ -31,7 +32,7 @@ export interface ConfigTarget {
   settingOf(key: string): AnySetting | null;
   /** What holds while the target has no text for the key; lists are extended and shortened from there. */
   fallbackText(key: string): string;
-  /** `changed`: the keys that are set in this change. */
+  /** What is wrong with the target's name, with the new texts, or with there being no such thing; in this order. `changed`: the keys set. */
   refusalOf(next: ConfigTexts, changed: readonly string[]): Refusal | null;
   recordOf(next: ConfigTexts): CatalogRecord;
 }
@@ -69,20 +70,25 @@ export function configTargetOf(
   }
 }
 
-function topicTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget | Refusal {
-  if (name === '')
-    return refuse(errorCode.INVALID_REQUEST, 'a topic needs a name; defaults of topics are set on brokers');
-  const problem = problemOfTopicName(name);
-  if (problem !== null) return refuse(errorCode.INVALID_TOPIC_EXCEPTION, problem);
+/** The values are looked at before it is asked whether the topic exists, as Kafka's controller does. */
+function topicTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget {
   const topic = catalog.topicsByName.get(name);
-  if (topic === undefined) return refuse(errorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic '${name}'`);
   return {
-    texts: topic.configs,
+    texts: topic?.configs ?? {},
     settingOf: (key) => settingIn(topicSettings, key),
     fallbackText: (key) => (isTopicKey(key) ? (formatValue(topicValue(key, {}, config)) ?? '') : ''),
-    refusalOf: (next) => refusalIf(errorCode.INVALID_CONFIG, problemOfOverrides(next, config)),
-    recordOf: (configs) => ({ kind: 'topic-configs', id: topic.id, configs }),
+    refusalOf: (next) =>
+      refusalOfTopicName(name) ??
+      refusalIf(errorCode.INVALID_CONFIG, problemOfOverrides(next, config)) ??
+      refusalIf(errorCode.UNKNOWN_TOPIC_OR_PARTITION, topic === undefined ? `there is no topic '${name}'` : null),
+    recordOf: (configs) => ({ kind: 'topic-configs', id: must(topic, 'a topic that is changed').id, configs }),
   };
+}
+
+function refusalOfTopicName(name: string): Refusal | null {
+  if (name === '')
+    return refuse(errorCode.INVALID_REQUEST, 'a topic needs a name; defaults of topics are set on brokers');
+  return refusalIf(errorCode.INVALID_TOPIC_EXCEPTION, problemOfTopicName(name));
 }
 
 function brokerTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget | Refusal {
@@ -117,27 +123,28 @@ function clusterTarget(catalog: Catalog, config: BrokerConfig): ConfigTarget {
   };
 }
 
-function groupTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget | Refusal {
-  if (name === '')
-    return refuse(errorCode.INVALID_REQUEST, 'a group needs a name; defaults of groups are set on brokers');
-  if (name.length > GROUP_NAME_LENGTH_MAX) {
-    const message = `a group with settings has a name of at most ${GROUP_NAME_LENGTH_MAX} characters; this one has ${name.length}`;
-    return refuse(errorCode.INVALID_REQUEST, message);
-  }
-  const texts = catalog.groupConfigs.get(name) ?? {};
+function groupTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget {
   return {
-    texts,
+    texts: catalog.groupConfigs.get(name) ?? {},
     settingOf: (key) => settingIn(groupSettings, key),
     fallbackText: () => '',
     refusalOf: (next) => {
-      const problem = problemOfGroup(next, config);
-      if (problem !== null) return refuse(errorCode.INVALID_CONFIG, problem);
+      const refusal = refusalOfGroupName(name) ?? refusalIf(errorCode.INVALID_CONFIG, problemOfGroup(next, config));
+      if (refusal !== null) return refusal;
       if (catalog.groupConfigs.has(name) || catalog.groupConfigs.size < CONFIGURED_GROUPS_MAX) return null;
       const message = `${CONFIGURED_GROUPS_MAX} groups have settings of their own, and no more can; take some away`;
       return refuse(errorCode.POLICY_VIOLATION, message);
     },
     recordOf: (configs) => ({ kind: 'group-configs', group: name, configs }),
   };
+}
+
+function refusalOfGroupName(name: string): Refusal | null {
+  if (name === '')
+    return refuse(errorCode.INVALID_REQUEST, 'a group needs a name; defaults of groups are set on brokers');
+  if (name.length <= GROUP_NAME_LENGTH_MAX) return null;
+  const message = `a group with settings has a name of at most ${GROUP_NAME_LENGTH_MAX} characters; this one has ${name.length}`;
+  return refuse(errorCode.INVALID_REQUEST, message);
 }
 
 /** Of the broker's settings only live ones can change, and only under their own names. */

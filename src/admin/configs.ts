@@ -7,7 +7,7 @@ import type { BrokerConfig, SettingSource } from '../config/broker-config.ts';
 import { brokerSettings } from '../config/broker-settings.ts';
 import { groupValues, layersOfGroup } from '../config/group-config.ts';
 import { groupSettings, isGroupKey } from '../config/group-settings.ts';
-import { type AnySetting, formatValue, type SettingType } from '../config/settings.ts';
+import { type AnySetting, formatValueOf, type SettingType } from '../config/settings.ts';
 import { layersOfTopic, topicValue } from '../config/topic-config.ts';
 import { brokerChainOf, isTopicKey, topicSettings } from '../config/topic-settings.ts';
 import { errorCode } from '../protocol/errors.ts';
@@ -141,7 +141,7 @@ function describeGroup(catalog: Catalog, config: BrokerConfig, wish: ConfigWish)
       value: layer.text,
       source: layer.source === 'group' ? SOURCE_GROUP : sourceCode(layer.source),
     }));
-    described.push(describedConfig(key, setting, formatValue(values[key]), synonyms, false));
+    described.push(describedConfig(key, setting, formatValueOf(setting, values[key]), synonyms, false));
   }
   return { refusal: null, configs: chosen(described, wish.keys) };
 }
@@ -157,7 +157,9 @@ export function describeTopicConfigs(topic: Pick<CatalogTopic, 'configs'>, confi
       value: layer.text,
       source: layer.source === 'topic' ? SOURCE_DYNAMIC_TOPIC : sourceCode(layer.source),
     }));
-    described.push(describedConfig(key, setting, formatValue(topicValue(key, topic.configs, config)), synonyms, false));
+    described.push(
+      describedConfig(key, setting, formatValueOf(setting, topicValue(key, topic.configs, config)), synonyms, false),
+    );
   }
   return described;
 }
@@ -169,7 +171,7 @@ function describeBrokerConfigs(config: BrokerConfig): DescribedConfig[] {
     const own = config.layersOf(key);
     const layers = own.length === 0 ? [] : brokerChainOf(key).flatMap((name) => config.layersOf(name));
     const synonyms = layers.map((layer) => ({ name: layer.key, value: layer.text, source: sourceCode(layer.source) }));
-    const value = formatValue(config.entry(key).value);
+    const value = formatValueOf(setting, config.entry(key).value);
     described.push(describedConfig(key, setting, value, synonyms, setting.change === 'restart'));
   }
   return described.sort((a, b) => (a.name < b.name ? -1 : 1));

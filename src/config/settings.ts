@@ -170,6 +170,19 @@ function formatNumber(value: number): string {
   return String(value).replace(/e\+?/, 'E');
 }
 
+const JAVA_PLAIN_MIN = 1e-3;
+const JAVA_PLAIN_END = 1e7;
+
+/** A value in force as DescribeConfigs tells it: those of the type double have a fraction also where it is zero. */
+export function formatValueOf(setting: AnySetting, value: SettingValue): string | null {
+  if (setting.type !== 'double' || typeof value !== 'number') return formatValue(value);
+  const size = Math.abs(value);
+  const isPlain = size === 0 || (size >= JAVA_PLAIN_MIN && size < JAVA_PLAIN_END);
+  const [digits = '', exponent] = (isPlain ? String(value) : value.toExponential()).split('e');
+  const fraction = digits.includes('.') ? digits : `${digits}.0`;
+  return exponent === undefined ? fraction : `${fraction}E${exponent.replace('+', '')}`;
+}
+
 /** "at least 1", "between 1 and 9", "one of a, b" or '' when everything of the type will do. */
 export function describeBounds(setting: AnySetting): string {
   if (setting.choices !== null) {
@@ -262,7 +275,8 @@ function readList(key: string, setting: AnySetting, text: string): ReadValue {
     const problem = problemOfText(key, setting, item);
     if (problem !== null) return { isGood: false, problem };
   }
-  return { isGood: true, value: items };
+  // What is named twice counts once.
+  return { isGood: true, value: [...new Set(items)] };
 }
 
 function problemOfText(key: string, setting: AnySetting, text: string): string | null {

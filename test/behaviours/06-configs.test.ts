@@ -114,6 +114,13 @@ describe('behaviour 38: IncrementalAlterConfigs', () => {
     }
     expect(await textOf(client, TOPIC, 'a', 'segment.ms')).toBe('604800000');
     expect(await alter(client, TOPIC, 'missing', [['retention.ms', SET, '1']])).toBe(3);
+    // Kafka looks at lists first, then at the name, then at the values, and last whether the thing exists.
+    expect(await alter(client, TOPIC, 'missing', [['retention.ms', SET, 'soon']])).toBe(40);
+    expect(await alter(client, TOPIC, 'a/b', [['retention.ms', SET, 'soon']])).toBe(17);
+    expect(await alter(client, TOPIC, 'a/b', [['retention.ms', APPEND, '1']])).toBe(40);
+    expect(await alter(client, TOPIC, '', [['nope', SUBTRACT, '1']])).toBe(40);
+    expect(await alter(client, GROUP, '', [['share.auto.offset.reset', APPEND, '1']])).toBe(40);
+    expect(await alter(client, GROUP, '', [['share.auto.offset.reset', SET, 'nonsense']])).toBe(42);
     expect(await alter(client, TOPIC, 'a/b', [['retention.ms', SET, '1']])).toBe(17);
     expect(await alter(client, TOPIC, '', [['retention.ms', SET, '1']])).toBe(42);
     expect(await alter(client, 77, 'a', [])).toBe(42);
@@ -137,6 +144,42 @@ describe('behaviour 38: IncrementalAlterConfigs', () => {
     expect(answer.responses.map(({ errorCode }) => errorCode)).toEqual([0, 3, 42, 42, 0]);
     expect(await textOf(client, TOPIC, 'a', 'retention.ms')).toBe('5');
     expect(await textOf(client, GROUP, 'g', 'consumer.session.timeout.ms')).toBe('50000');
+  });
+
+  test('with an operation that there is not, changes nothing of the whole request', async () => {
+    const { client } = await startRig();
+    await createTopic(client, 'a');
+    await createTopic(client, 'b');
+    const ask = async (edits: readonly Edit[], type = TOPIC) => {
+      const good = resource(TOPIC, 'a', [['retention.ms', SET, '1000']]);
+      const answer = await client.ask(incrementalAlterConfigs, 1, {
+        resources: [good, resource(type, 'b', edits)],
+        validateOnly: false,
+      });
+      return answer.responses.map(({ errorCode }) => errorCode);
+    };
+    expect(await ask([['retention.ms', 7, '1']])).toEqual([42, 42]);
+    expect(await textOf(client, TOPIC, 'a', 'retention.ms')).toBe('604800000');
+    // What is refused before is out of it.
+    const twice: Edit[] = [
+      ['retention.ms', 7, '1'],
+      ['retention.ms', 7, '1'],
+    ];
+    expect(await ask(twice)).toEqual([0, 42]);
+    expect(await ask([['retention.ms', 7, '1']], 99)).toEqual([0, 42]);
+    expect(await textOf(client, TOPIC, 'a', 'retention.ms')).toBe('1000');
+  });
+
+  test('tells doubles with a fraction, and what is named twice once', async () => {
+    const { client } = await startRig();
+    await createTopic(client, 'a');
+    const twice: Edit[] = [
+      ['min.cleanable.dirty.ratio', SET, '1'],
+      ['cleanup.policy', SET, 'compact,compact'],
+    ];
+    expect(await alter(client, TOPIC, 'a', twice)).toBe(0);
+    expect(await textOf(client, TOPIC, 'a', 'min.cleanable.dirty.ratio')).toBe('1.0');
+    expect(await textOf(client, TOPIC, 'a', 'cleanup.policy')).toBe('compact');
   });
 
   test('with validateOnly changes nothing', async () => {

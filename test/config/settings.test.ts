@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { brokerSettings } from '../../src/config/broker-settings.ts';
-import { FOREVER, formatValue, readValue } from '../../src/config/settings.ts';
+import { FOREVER, formatValue, formatValueOf, readValue } from '../../src/config/settings.ts';
 import { topicSettings } from '../../src/config/topic-settings.ts';
 
 function problem(key: keyof typeof topicSettings, text: string): string {
@@ -45,6 +45,27 @@ describe('a setting', () => {
       isGood: true,
       value: ['compact', 'delete'],
     });
+  });
+
+  it('counts a policy that is named twice once', () => {
+    expect(readValue('cleanup.policy', topicSettings['cleanup.policy'], 'compact,compact')).toMatchObject({
+      value: ['compact'],
+    });
+  });
+
+  it.each([
+    [0, '0.0'],
+    [1, '1.0'],
+    [0.5, '0.5'],
+    [0.001, '0.001'],
+    [0.0001, '1.0E-4'],
+    [0.00025, '2.5E-4'],
+    [9_999_999, '9999999.0'],
+    [1e7, '1.0E7'],
+    [Number.MAX_VALUE, '1.7976931348623157E308'],
+  ])('writes the double %d as Java does', (value, text) => {
+    expect(formatValueOf(topicSettings['min.cleanable.dirty.ratio'], value)).toBe(text);
+    expect(formatValueOf(topicSettings['flush.ms'], 7)).toBe('7');
   });
 
   it('has a default that its own rules accept', () => {

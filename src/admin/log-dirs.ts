@@ -50,7 +50,11 @@ function wantedOf(asked: readonly TopicPartitions[]): Map<string, Set<number>> {
   return wanted;
 }
 
-/** Moving a partition to the folder it lies in is done at once; there is no other. */
+/** A partition that moves lies in a folder of its name, a point, 32 characters by chance and `-future`. */
+const MOVING_SUFFIX_LENGTH = 40;
+const FOLDER_NAME_LENGTH_MAX = 255;
+
+/** Moving a partition to the folder it lies in is done at once; there is no other. The order of checks is Kafka's. */
 export function codeOfMove(
   controller: Controller,
   folder: DataFolder,
@@ -58,6 +62,8 @@ export function codeOfMove(
   topic: string,
   partition: number,
 ): number {
-  if (controller.placeOf(topic, partition) === null) return errorCode.UNKNOWN_TOPIC_OR_PARTITION;
-  return path === folder.path ? errorCode.NONE : errorCode.LOG_DIR_NOT_FOUND;
+  const folderNameLength = `${topic}-${partition}`.length + MOVING_SUFFIX_LENGTH;
+  if (folderNameLength > FOLDER_NAME_LENGTH_MAX) return errorCode.INVALID_TOPIC_EXCEPTION;
+  if (path !== folder.path) return errorCode.LOG_DIR_NOT_FOUND;
+  return controller.placeOf(topic, partition) === null ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.NONE;
 }

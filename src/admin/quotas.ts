@@ -189,15 +189,15 @@ function refusalOfFilter(filter: readonly FilterPart[]): Refusal | null {
       return refuse(errorCode.INVALID_REQUEST, `the filter names the entity type ${entityType} twice; name it once`);
     }
     types.add(entityType);
+    if (entityType !== ENTITY_USER && entityType !== ENTITY_CLIENT && entityType !== ENTITY_IP) {
+      return refuse(errorCode.UNSUPPORTED_VERSION, `there are no quotas for '${entityType}'`);
+    }
     if (matchType < MATCH_EXACT || matchType > MATCH_ANY) {
       return refuse(errorCode.INVALID_REQUEST, `there is no match type ${matchType}`);
     }
     if ((matchType === MATCH_EXACT) !== (match !== null)) {
       const message = matchType === MATCH_EXACT ? 'an exact match needs a name' : 'only an exact match has a name';
       return refuse(errorCode.INVALID_REQUEST, message);
-    }
-    if (entityType !== ENTITY_USER && entityType !== ENTITY_CLIENT && entityType !== ENTITY_IP) {
-      return refuse(errorCode.UNSUPPORTED_VERSION, `there are no quotas for '${entityType}'`);
     }
   }
   if (types.has(ENTITY_IP) && types.size > 1) {

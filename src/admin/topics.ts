@@ -33,7 +33,7 @@ type Planned =
   | { readonly name: string; readonly plan: TopicPlan }
   | { readonly name: string; readonly refusal: Refusal };
 
-/** One result for each distinct name, in the order of the wishes. */
+/** One result for each distinct name, in the order of the wishes; one for each wish where there are too many partitions. */
 export async function createTopics(
   controller: Controller,
   wishes: readonly TopicWish[],
@@ -77,17 +77,18 @@ function checkedResult(one: Planned): TopicResult {
 const PARTITIONS_PER_REQUEST_MAX = 10_000;
 
 function planAll(controller: Controller, wishes: readonly TopicWish[]): Planned[] {
-  const total = wishes.reduce((sum, wish) => sum + Math.max(0, partitionCountOf(wish, controller.config)), 0);
-  if (total > PARTITIONS_PER_REQUEST_MAX) {
-    const message = `the request asks for ${total} partitions, more than ${PARTITIONS_PER_REQUEST_MAX}; split it`;
-    const names = new Set(wishes.map(({ name }) => name));
-    return [...names].map((name) => ({ name, refusal: refuse(errorCode.POLICY_VIOLATION, message) }));
-  }
   const byName = new Map<string, TopicWish>();
   const twice = new Set<string>();
   for (const wish of wishes) {
     if (byName.has(wish.name)) twice.add(wish.name);
     else byName.set(wish.name, wish);
+  }
+  // What is named twice is not made in any case, and does not count.
+  const counted = wishes.filter(({ name }) => !twice.has(name));
+  const total = counted.reduce((sum, wish) => sum + Math.max(0, partitionCountOf(wish, controller.config)), 0);
+  if (total > PARTITIONS_PER_REQUEST_MAX) {
+    const message = `the request asks for ${total} partitions, more than ${PARTITIONS_PER_REQUEST_MAX}; split it`;
+    return wishes.map(({ name }) => ({ name, refusal: refuse(errorCode.POLICY_VIOLATION, message) }));
   }
   const flatNames = new Map<string, string>();
   return [...byName.values()].map((wish): Planned => {

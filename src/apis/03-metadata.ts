@@ -58,9 +58,10 @@ function answerTopics(request: Request, context: ControlContext): readonly Topic
   if (isAll) return Array.from(topicsByName.values(), known);
   const hasIds = topics.some(({ topicId, name }) => topicId !== ZERO_UUID || name === null);
   if (hasIds && context.apiVersion < IDS_SINCE) return refuseAll(request, errorCode.INVALID_REQUEST);
-  const missing = missingNames(topics, (name) => topicsByName.has(name));
+  const asked = distinct(topics);
+  const missing = missingNames(asked, (name) => topicsByName.has(name));
   const codes = answerMissing(missing, request, context);
-  return distinct(topics).map(({ topicId, name }) => {
+  return asked.map(({ topicId, name }) => {
     if (topicId !== ZERO_UUID || name === null) {
       const topic = topicsById.get(topicId);
       return topic === undefined ? unknownTopic(null, topicId, errorCode.UNKNOWN_TOPIC_ID) : known(topic);
@@ -71,10 +72,12 @@ function answerTopics(request: Request, context: ControlContext): readonly Topic
   });
 }
 
-/** A topic asked for twice is answered once. */
+/** A topic asked for twice is answered once. Where one has an id, names are not looked at at all. */
 function distinct(topics: readonly TopicQuestion[]): readonly TopicQuestion[] {
-  const seen = new Map(topics.map((topic) => [`${topic.topicId} ${topic.name}`, topic]));
-  return seen.size === topics.length ? topics : [...seen.values()];
+  const byId = topics.filter(({ topicId }) => topicId !== ZERO_UUID);
+  const asked = byId.length > 0 ? byId : topics;
+  const seen = new Map(asked.map((topic) => [byId.length > 0 ? topic.topicId : topic.name, topic]));
+  return seen.size === asked.length ? asked : [...seen.values()];
 }
 
 function missingNames(topics: readonly TopicQuestion[], isKnown: (name: string) => boolean): readonly string[] {

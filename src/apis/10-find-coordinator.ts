@@ -59,7 +59,9 @@ const readyByType: { readonly [keyType: number]: Ready | undefined } = {
       : refuse(code, 'the coordinator of transactions is not available yet; try again');
   },
   [KEY_TYPE_SHARE]: async (key, { services }) => {
-    if (parseShareKey(key) === null) return refuse(errorCode.INVALID_REQUEST, '');
+    if (parseShareKey(key) === null) {
+      return refuse(errorCode.INVALID_REQUEST, 'the key of a share partition is group:topicId:partition');
+    }
     await services.internalTopics.ensure(SHARE_STATE_TOPIC);
     return null;
   },
@@ -68,9 +70,10 @@ const readyByType: { readonly [keyType: number]: Ready | undefined } = {
 function refusalOfType(keyType: number, apiVersion: number): Refusal | null {
   const isKnown = keyType >= KEY_TYPE_GROUP && keyType <= KEY_TYPE_SHARE;
   if (isKnown && (keyType !== KEY_TYPE_SHARE || apiVersion >= SHARE_SINCE)) return null;
-  // Kafka gives a reason to old clients only.
-  const says = `coordinators of the type ${keyType} are not known in version ${apiVersion}`;
-  return refuse(errorCode.INVALID_REQUEST, apiVersion < MANY_KEYS_SINCE ? says : '');
+  return refuse(
+    errorCode.INVALID_REQUEST,
+    `coordinators of the type ${keyType} are not known in version ${apiVersion}`,
+  );
 }
 
 function answerOf(key: string, refusal: Refusal | null, context: ControlContext): Answer {

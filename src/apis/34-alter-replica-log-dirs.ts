@@ -18,7 +18,7 @@ export const alterReplicaLogDirsHandler = defineHandler({
   refuse: (request, refusal) => answerWith(request, () => refusal.errorCode),
 });
 
-/** By topic, wherever in the request it is named; of several folders for a partition the last counts. */
+/** By topic, wherever in the request it has partitions; of several folders for a partition the last counts. */
 function answerWith(
   request: Request,
   codeOf: (path: string, topic: string, partition: number) => number,
@@ -28,7 +28,7 @@ function answerWith(
     for (const { name, partitions } of topics) {
       const ofTopic = codes.get(name) ?? new Map<number, number>();
       for (const partition of partitions) ofTopic.set(partition, codeOf(path, name, partition));
-      codes.set(name, ofTopic);
+      if (ofTopic.size > 0) codes.set(name, ofTopic);
     }
   }
   return {

@@ -18,7 +18,8 @@ export const electLeadersHandler = defineHandler({
   handle(request, { services }) {
     const { controller } = services;
     const wrongType = refusalOfElectionType(request.electionType);
-    if (wrongType !== null) return answerWith(request, wrongType.errorCode, () => wrongType);
+    const asksForNone = request.topicPartitions?.length === 0;
+    if (wrongType !== null && !asksForNone) return answerWith(request, wrongType.errorCode, () => wrongType);
     if (request.topicPartitions !== null)
       return answerWith(request, errorCode.NONE, (topic, partition) => refusalOfElection(controller, topic, partition));
     const topics = [...controller.catalog.topicsByName.keys()];

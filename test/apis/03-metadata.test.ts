@@ -48,6 +48,19 @@ describe('Metadata', () => {
     expect(rig.host.open.size).toBe(1);
   });
 
+  it('tells a topic once that is asked for twice, and where one has an id looks at no names', async () => {
+    const { ask, controller } = await makeDesk();
+    await ask(createTopics, 7, { topics: [topicWish('a'), topicWish('b')] });
+    const topicId = controller.catalog.topicsByName.get('a')?.id ?? '';
+    const wishes = [
+      { topicId, name: 'x' },
+      { topicId, name: 'y' },
+    ];
+    expect((await ask(metadata, 13, { topics: wishes })).topics).toMatchObject([{ name: 'a' }]);
+    expect((await ask(metadata, 13, { topics: [...wishes, { name: 'b' }] })).topics).toMatchObject([{ name: 'a' }]);
+    expect((await ask(metadata, 13, { topics: [{ name: 'b' }, { name: 'b' }] })).topics).toMatchObject([{ name: 'b' }]);
+  });
+
   it('finds topics by id from version 12 on, and says UNKNOWN_TOPIC_ID', async () => {
     const { ask, controller } = await makeDesk();
     await ask(createTopics, 7, { topics: [topicWish('a')] });

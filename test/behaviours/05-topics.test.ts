@@ -184,7 +184,15 @@ describe('behaviour 36: CreateTopics', () => {
     const { client } = await startRig();
     const answers = await create(client, [wish('good'), wish('big', { numPartitions: 10_000 })]);
     expect(answers.map(({ errorCode }) => errorCode)).toEqual([44, 44]);
+    const all = await create(client, [wish('big', { numPartitions: 10_001 }), wish('twice'), wish('twice')]);
+    expect(all.map(({ errorCode }) => errorCode)).toEqual([44, 44, 44]);
     expect(await namesKnown(client)).toEqual([]);
+    const twice = wish('twice', { numPartitions: 10_000 });
+    const others = await create(client, [twice, wish('good'), twice]);
+    expect(others.map(({ name, errorCode }) => [name, errorCode])).toEqual([
+      ['twice', 42],
+      ['good', 0],
+    ]);
   });
 
   test('takes -1 for the broker’s defaults, and echoes what was made, from version 7 on with the id', async () => {

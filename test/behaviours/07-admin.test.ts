@@ -129,6 +129,7 @@ test('behaviour 40: ElectLeaders says of each healthy partition that no election
     errorCode: 42,
     replicaElectionResults: [{ partitionResult: [{ errorCode: 42 }] }],
   });
+  expect(await elect(5, [])).toMatchObject({ errorCode: 0, replicaElectionResults: [] });
 });
 
 test('replicas stay where they are: reassignments to this broker are granted, others refused, none is under way', async () => {
@@ -197,6 +198,11 @@ describe('the data folder', () => {
     expect(await move('/data', 'a', [0, 9])).toEqual([0, 3]);
     expect(await move('/elsewhere', 'a', [0])).toEqual([57]);
     expect(await move('/data', 'missing', [0])).toEqual([3]);
+    expect(await move('/elsewhere', 'missing', [0])).toEqual([57]);
+    // With a longer name the folder of a partition that moves would have more than 255 characters.
+    expect(await move('/elsewhere', 'n'.repeat(213), [0])).toEqual([57]);
+    expect(await move('/elsewhere', 'n'.repeat(214), [0])).toEqual([17]);
+    expect(await move('/data', 'a', [])).toBeUndefined();
   });
 });
 

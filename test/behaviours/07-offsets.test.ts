@@ -392,6 +392,15 @@ describe('behaviour 49: FindCoordinator', () => {
     expect((await client.ask(findCoordinator, 3, { key: 'a', keyType: 7 })).errorCode).toBe(42);
   });
 
+  test('says in every version why it does not know a type', async () => {
+    const { client } = await startRig();
+    for (const version of [3, 4, 6]) {
+      const answer = await client.ask(findCoordinator, version, { key: 'k', keyType: 9, coordinatorKeys: ['k'] });
+      const one = version < 4 ? answer : answer.coordinators[0];
+      expect(one).toMatchObject({ errorCode: 42, errorMessage: expect.stringContaining('type 9') });
+    }
+  });
+
   test('while the topic cannot be made is COORDINATOR_NOT_AVAILABLE, and afterwards it is there', async () => {
     const { broker, client, world } = await startRig({ sets: [FEW] });
     world.disk.failNext('open', 'EMFILE');

@@ -188,6 +188,7 @@ test('DescribeClientQuotas finds what a filter means, and with strict nothing th
     ]),
   ).toBe(42);
   expect(await find(client, [['group', ANY]])).toBe(35);
+  expect(await find(client, [['group', 7]])).toBe(35);
   expect(await find(client, [['', ANY]])).toBe(42);
   expect(await find(client, [['user', 7]])).toBe(42);
   expect(await find(client, [['user', EXACT]])).toBe(42);

@@ -35,6 +35,26 @@ export class Labels implements Naming {
   }
 }
 
+/**
+ * An answer without what belongs to other sessions, but as it is otherwise. A session that learned another's ids from it
+ * would write into topics and transactions that are not its own, and differ by chance.
+ */
+export function ownPart(api: string, prefix: string, request: unknown, answer: unknown): unknown {
+  const asked = JSON.stringify(request) ?? '';
+  const walk = (path: string, value: unknown): unknown => {
+    if (value instanceof Uint8Array || typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) {
+      const owner = treatmentOf(normalRules, api, path, 'own');
+      const kept =
+        owner?.kind === 'own' ? value.filter((one) => isOwn(fieldOf(one, owner.field), prefix, asked)) : value;
+      return kept.map((one) => walk(`${path}[]`, one));
+    }
+    const entries = Object.entries(value);
+    return Object.fromEntries(entries.map(([name, one]) => [name, walk(path === '' ? name : `${path}.${name}`, one)]));
+  };
+  return walk('', answer);
+}
+
 export class NormalForm {
   readonly #labels = new Labels();
   readonly #prefix: string;
@@ -79,7 +99,7 @@ export class NormalForm {
   #list(api: string, path: string, list: readonly unknown[], asked: string): unknown[] {
     const owner = this.#find(api, path, 'own');
     const kept =
-      owner?.kind === 'own' ? list.filter((one) => this.#isOwn(fieldOf(one, owner.field), asked)) : [...list];
+      owner?.kind === 'own' ? list.filter((one) => isOwn(fieldOf(one, owner.field), this.#prefix, asked)) : [...list];
     const veil = this.#find(api, path, 'veil');
     if (veil?.kind === 'veil') {
       for (const [index, one] of kept.entries()) {
@@ -94,11 +114,6 @@ export class NormalForm {
     const walked = kept.map((one) => this.#walk(api, `${path}[]`, one, asked));
     if (by.length > 0) walked.sort((one, other) => compareBy(one, other, [...by, 'topicId', 'memberId', 'producerId']));
     return walked;
-  }
-
-  #isOwn(name: unknown, asked: string): boolean {
-    if (typeof name !== 'string' || name.startsWith(this.#prefix)) return true;
-    return asked.includes(JSON.stringify(name));
   }
 
   #leaf(api: string, path: string, value: unknown): unknown {
@@ -118,13 +133,27 @@ export class NormalForm {
   }
 
   #find(api: string, path: string, kind: 'own' | 'order' | 'veil' | null): Treatment | null {
-    for (const rule of this.#rules) {
-      const isList = listTreatments.has(rule.treatment.kind);
-      if (kind === null ? isList : rule.treatment.kind !== kind) continue;
-      if (rule.apis.test(api) && rule.path.test(path)) return rule.treatment;
-    }
-    return null;
+    return treatmentOf(this.#rules, api, path, kind);
   }
+}
+
+function isOwn(name: unknown, prefix: string, asked: string): boolean {
+  if (typeof name !== 'string' || name.startsWith(prefix)) return true;
+  return asked.includes(JSON.stringify(name));
+}
+
+function treatmentOf(
+  rules: readonly NormalRule[],
+  api: string,
+  path: string,
+  kind: 'own' | 'order' | 'veil' | null,
+): Treatment | null {
+  for (const rule of rules) {
+    const isList = listTreatments.has(rule.treatment.kind);
+    if (kind === null ? isList : rule.treatment.kind !== kind) continue;
+    if (rule.apis.test(api) && rule.path.test(path)) return rule.treatment;
+  }
+  return null;
 }
 
 /** Entries without any of the fields are ordered by all they say, once ids have become labels. */

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { BrokerProcess } from '../../test/clients/broker-process.ts';
 import { javaFolder, type KafkaLaunch, KafkaProcess, smallLaunch } from '../../test/clients/kafka-process.ts';
 
@@ -87,9 +87,10 @@ export async function startPeers(options: PeerOptions): Promise<Peers> {
 /** A distribution says how it writes its log; it goes to the process's own folder. The fetched jars write none. */
 function launchOf(distribution: string | undefined): KafkaLaunch {
   if (distribution === undefined) return smallLaunch;
-  const logging = join(distribution, 'config', 'log4j2.yaml');
+  const folder = resolve(distribution);
+  const logging = join(folder, 'config', 'log4j2.yaml');
   return {
-    classPath: join(distribution, 'libs', '*'),
+    classPath: join(folder, 'libs', '*'),
     jvmArguments: [
       ...smallLaunch.jvmArguments,
       '-Dkafka.logs.dir=logs',

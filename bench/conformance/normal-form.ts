@@ -7,7 +7,7 @@ import type { Exchange, Outcome } from './exchange.ts';
 import { type NormalRule, normalRules, type Treatment } from './normal-rules.ts';
 import { describeRecords } from './record-text.ts';
 
-const listTreatments: ReadonlySet<Treatment['kind']> = new Set(['own', 'order', 'veil']);
+const listTreatments: ReadonlySet<Treatment['kind']> = new Set(['own', 'order', 'veil', 'merge']);
 const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
 
 export interface Naming {
@@ -98,8 +98,10 @@ export class NormalForm {
 
   #list(api: string, path: string, list: readonly unknown[], asked: string): unknown[] {
     const owner = this.#find(api, path, 'own');
-    const kept =
+    const mine =
       owner?.kind === 'own' ? list.filter((one) => isOwn(fieldOf(one, owner.field), this.#prefix, asked)) : [...list];
+    const merge = this.#find(api, path, 'merge');
+    const kept = merge?.kind === 'merge' ? merged(mine, merge.by, merge.list) : mine;
     const veil = this.#find(api, path, 'veil');
     if (veil?.kind === 'veil') {
       for (const [index, one] of kept.entries()) {
@@ -132,9 +134,20 @@ export class NormalForm {
     }
   }
 
-  #find(api: string, path: string, kind: 'own' | 'order' | 'veil' | null): Treatment | null {
+  #find(api: string, path: string, kind: 'own' | 'order' | 'veil' | 'merge' | null): Treatment | null {
     return treatmentOf(this.#rules, api, path, kind);
   }
+}
+
+function merged(list: readonly unknown[], by: readonly string[], inner: string): unknown[] {
+  const byKey = new Map<string, unknown>();
+  for (const one of list) {
+    const key = JSON.stringify(by.map((field) => fieldOf(one, field)));
+    const [before, more] = [fieldOf(byKey.get(key), inner), fieldOf(one, inner)];
+    const isMore = Array.isArray(before) && Array.isArray(more) && typeof one === 'object';
+    byKey.set(key, isMore ? { ...one, [inner]: [...before, ...more] } : one);
+  }
+  return [...byKey.values()];
 }
 
 function isOwn(name: unknown, prefix: string, asked: string): boolean {
@@ -146,7 +159,7 @@ function treatmentOf(
   rules: readonly NormalRule[],
   api: string,
   path: string,
-  kind: 'own' | 'order' | 'veil' | null,
+  kind: 'own' | 'order' | 'veil' | 'merge' | null,
 ): Treatment | null {
   for (const rule of rules) {
     const isList = listTreatments.has(rule.treatment.kind);

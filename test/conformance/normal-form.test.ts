@@ -124,3 +124,20 @@ it('gives a session to learn from only what is its own, or what it asked for', (
   expect(namesFor({ topics: null })).toBe(JSON.stringify({ throttleTimeMs: 0, topics: [topics[0]] }));
   expect(namesFor({ topics: [{ name: '__internal' }] })).toContain('id of __internal');
 });
+
+it('puts together what a Fetch answer says of one topic in several places', () => {
+  const topic = (name: string, ...partitions: number[]) => ({
+    name,
+    partitions: partitions.map((partitionIndex) => ({ partitionIndex })),
+  });
+  const answer = (...topics: unknown[]) => exchange('Fetch', { topics });
+  expect(
+    different(
+      [answer(topic('p-a', 0), topic('p-b', 0), topic('p-a', 1))],
+      [answer(topic('p-b', 0), topic('p-a', 1, 0))],
+    ),
+  ).toEqual([]);
+  expect(different([answer(topic('p-a', 0), topic('p-a', 1))], [answer(topic('p-a', 0))])).toEqual([
+    'topics[0].partitions',
+  ]);
+});

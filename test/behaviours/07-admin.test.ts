@@ -286,5 +286,11 @@ describe('features', () => {
         ['nope', 1],
       ]),
     ).toEqual([95, 0]);
+    const twice: [string, number][] = [
+      ['metadata.version', 29],
+      ['metadata.version', 30],
+    ];
+    expect(await update(twice)).toEqual([0, 1]);
+    expect(await update(twice.reverse())).toEqual([95, 0]);
   });
 });

@@ -7,7 +7,7 @@ import type { Exchange, Outcome } from './exchange.ts';
 import { type NormalRule, normalRules, type Treatment } from './normal-rules.ts';
 import { describeRecords } from './record-text.ts';
 
-const listTreatments: ReadonlySet<Treatment['kind']> = new Set(['own', 'order', 'veil']);
+const listTreatments: ReadonlySet<Treatment['kind']> = new Set(['own', 'order', 'veil', 'merge']);
 const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
 
 export interface Naming {
@@ -33,6 +33,26 @@ export class Labels implements Naming {
     }
     return `${word}#${number}`;
   }
+}
+
+/**
+ * An answer without what belongs to other sessions, but as it is otherwise. A session that learned another's ids from it
+ * would write into topics and transactions that are not its own, and differ by chance.
+ */
+export function ownPart(api: string, prefix: string, request: unknown, answer: unknown): unknown {
+  const asked = JSON.stringify(request) ?? '';
+  const walk = (path: string, value: unknown): unknown => {
+    if (value instanceof Uint8Array || typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) {
+      const owner = treatmentOf(normalRules, api, path, 'own');
+      const kept =
+        owner?.kind === 'own' ? value.filter((one) => isOwn(fieldOf(one, owner.field), prefix, asked)) : value;
+      return kept.map((one) => walk(`${path}[]`, one));
+    }
+    const entries = Object.entries(value);
+    return Object.fromEntries(entries.map(([name, one]) => [name, walk(path === '' ? name : `${path}.${name}`, one)]));
+  };
+  return walk('', answer);
 }
 
 export class NormalForm {
@@ -78,8 +98,10 @@ export class NormalForm {
 
   #list(api: string, path: string, list: readonly unknown[], asked: string): unknown[] {
     const owner = this.#find(api, path, 'own');
-    const kept =
-      owner?.kind === 'own' ? list.filter((one) => this.#isOwn(fieldOf(one, owner.field), asked)) : [...list];
+    const mine =
+      owner?.kind === 'own' ? list.filter((one) => isOwn(fieldOf(one, owner.field), this.#prefix, asked)) : [...list];
+    const merge = this.#find(api, path, 'merge');
+    const kept = merge?.kind === 'merge' ? merged(mine, merge.by, merge.list) : mine;
     const veil = this.#find(api, path, 'veil');
     if (veil?.kind === 'veil') {
       for (const [index, one] of kept.entries()) {
@@ -94,11 +116,6 @@ export class NormalForm {
     const walked = kept.map((one) => this.#walk(api, `${path}[]`, one, asked));
     if (by.length > 0) walked.sort((one, other) => compareBy(one, other, [...by, 'topicId', 'memberId', 'producerId']));
     return walked;
-  }
-
-  #isOwn(name: unknown, asked: string): boolean {
-    if (typeof name !== 'string' || name.startsWith(this.#prefix)) return true;
-    return asked.includes(JSON.stringify(name));
   }
 
   #leaf(api: string, path: string, value: unknown): unknown {
@@ -117,14 +134,39 @@ export class NormalForm {
     }
   }
 
-  #find(api: string, path: string, kind: 'own' | 'order' | 'veil' | null): Treatment | null {
-    for (const rule of this.#rules) {
-      const isList = listTreatments.has(rule.treatment.kind);
-      if (kind === null ? isList : rule.treatment.kind !== kind) continue;
-      if (rule.apis.test(api) && rule.path.test(path)) return rule.treatment;
-    }
-    return null;
+  #find(api: string, path: string, kind: 'own' | 'order' | 'veil' | 'merge' | null): Treatment | null {
+    return treatmentOf(this.#rules, api, path, kind);
   }
+}
+
+function merged(list: readonly unknown[], by: readonly string[], inner: string): unknown[] {
+  const byKey = new Map<string, unknown>();
+  for (const one of list) {
+    const key = JSON.stringify(by.map((field) => fieldOf(one, field)));
+    const [before, more] = [fieldOf(byKey.get(key), inner), fieldOf(one, inner)];
+    const isMore = Array.isArray(before) && Array.isArray(more) && typeof one === 'object';
+    byKey.set(key, isMore ? { ...one, [inner]: [...before, ...more] } : one);
+  }
+  return [...byKey.values()];
+}
+
+function isOwn(name: unknown, prefix: string, asked: string): boolean {
+  if (typeof name !== 'string' || name.startsWith(prefix)) return true;
+  return asked.includes(JSON.stringify(name));
+}
+
+function treatmentOf(
+  rules: readonly NormalRule[],
+  api: string,
+  path: string,
+  kind: 'own' | 'order' | 'veil' | 'merge' | null,
+): Treatment | null {
+  for (const rule of rules) {
+    const isList = listTreatments.has(rule.treatment.kind);
+    if (kind === null ? isList : rule.treatment.kind !== kind) continue;
+    if (rule.apis.test(api) && rule.path.test(path)) return rule.treatment;
+  }
+  return null;
 }
 
 /** Entries without any of the fields are ordered by all they say, once ids have become labels. */

@@ -13,6 +13,8 @@ export type Treatment =
   | { readonly kind: 'label'; readonly word: string }
   /** Entries are ordered by these fields. */
   | { readonly kind: 'order'; readonly by: readonly string[] }
+  /** Entries that name the same thing are one: what they list in this field is put together. */
+  | { readonly kind: 'merge'; readonly by: readonly string[]; readonly list: string }
   /** Entries whose field names something of another session, unless the request names it, are left out. */
   | { readonly kind: 'own'; readonly field: string }
   /** In entries whose field has one of these values, another field is not compared. */
@@ -99,6 +101,12 @@ export const normalRules: readonly NormalRule[] = [
     why: 'how much metadata a broker has written',
   },
 
+  {
+    apis: /^Fetch$/,
+    path: /^topics$/,
+    treatment: { kind: 'merge', by: ['name', 'topicId'], list: 'partitions' },
+    why: 'Kafka names a topic again where its partitions do not follow each other',
+  },
   { apis: /^Metadata$/, path: /^topics$/, treatment: own('name'), why: 'other sessions share the broker' },
   {
     apis: /^DescribeTopicPartitions$/,

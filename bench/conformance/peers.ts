@@ -5,12 +5,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { BrokerProcess } from '../../test/clients/broker-process.ts';
-import { javaFolder, KafkaProcess } from '../../test/clients/kafka-process.ts';
+import { javaFolder, type KafkaLaunch, KafkaProcess, smallLaunch } from '../../test/clients/kafka-process.ts';
 
 export interface Peer {
   readonly port: number;
+  /** Where its settings, data and log lie; null: it runs somewhere else. */
+  readonly folder: string | null;
   dispose(): Promise<void>;
 }
 
@@ -18,6 +20,15 @@ export interface Peers {
   readonly kafka: Peer;
   readonly perfbroker: Peer;
   dispose(): Promise<void>;
+}
+
+export interface PeerOptions {
+  /** The port of an Apache Kafka that runs already, with the settings below. */
+  readonly kafkaPort?: number | undefined;
+  /** An unpacked Kafka distribution, instead of the fetched jars. */
+  readonly distribution?: string | undefined;
+  /** The folders of both brokers stay. */
+  readonly keepsFolders: boolean;
 }
 
 /**
@@ -41,9 +52,12 @@ export const sharedSettings: Readonly<Record<string, string>> = {
 };
 
 /** Why there is no Kafka to compare with, or null. */
-export function kafkaMissing(): string | null {
-  if (!existsSync(join(javaFolder, 'lib')))
-    return 'the jars of Apache Kafka are not there: run node test/clients/install.mjs';
+export function kafkaMissing({ kafkaPort, distribution }: Omit<PeerOptions, 'keepsFolders'>): string | null {
+  if (kafkaPort !== undefined) return null;
+  if (distribution !== undefined && !existsSync(join(distribution, 'libs')))
+    return `${distribution} has no folder libs`;
+  if (distribution === undefined && !existsSync(join(javaFolder, 'lib')))
+    return 'the jars of Apache Kafka are not there: run node test/clients/install.mjs, or give --kafka a distribution';
   try {
     execFileSync('java', ['-version'], { stdio: 'ignore' });
     return null;
@@ -52,8 +66,15 @@ export function kafkaMissing(): string | null {
   }
 }
 
-export async function startPeers(): Promise<Peers> {
-  const [kafka, perfbroker] = await Promise.all([KafkaProcess.start(sharedSettings), startPerfbroker()]);
+/** A Kafka that runs already stays as it is. */
+export async function startPeers(options: PeerOptions): Promise<Peers> {
+  const { kafkaPort, distribution, keepsFolders } = options;
+  const [kafka, perfbroker] = await Promise.all([
+    kafkaPort === undefined
+      ? KafkaProcess.start(sharedSettings, [], { ...launchOf(distribution), keepsFolder: keepsFolders })
+      : { port: kafkaPort, folder: null, dispose: () => Promise.resolve() },
+    startPerfbroker(keepsFolders),
+  ]);
   return {
     kafka,
     perfbroker,
@@ -63,24 +84,39 @@ export async function startPeers(): Promise<Peers> {
   };
 }
 
-/** A Kafka that runs already stays as it is. */
-export async function startBeside(kafkaPort: number): Promise<Peers> {
-  const perfbroker = await startPerfbroker();
-  const kafka = { port: kafkaPort, dispose: () => Promise.resolve() };
-  return { kafka, perfbroker, dispose: () => perfbroker.dispose() };
+/** A distribution says how it writes its log; it goes to the process's own folder. The fetched jars write none. */
+function launchOf(distribution: string | undefined): KafkaLaunch {
+  if (distribution === undefined) return smallLaunch;
+  const folder = resolve(distribution);
+  const logging = join(folder, 'config', 'log4j2.yaml');
+  return {
+    classPath: join(folder, 'libs', '*'),
+    jvmArguments: [
+      ...smallLaunch.jvmArguments,
+      '-Dkafka.logs.dir=logs',
+      ...(existsSync(logging) ? [`-Dlog4j2.configurationFile=${logging}`] : []),
+    ],
+  };
 }
 
-export async function startPerfbroker(): Promise<Peer> {
+export async function startPerfbroker(keepsFolder = false): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), 'perfbroker-conformance-'));
   const file = join(folder, 'server.properties');
   const lines = Object.entries(sharedSettings).map(([name, value]) => `${name}=${value}`);
   writeFileSync(file, `${lines.join('\n')}\n`);
-  const broker = await BrokerProcess.start({ arguments: ['--config', file, '--workers', '1'] });
+  const broker = await BrokerProcess.start({
+    dataFolder: join(folder, 'data'),
+    outputFile: join(folder, 'perfbroker.log'),
+    arguments: ['--config', file, '--workers', '1'],
+  });
   return {
     port: broker.port,
+    folder,
     async dispose() {
       // What it said last is all there is to see of a broker that died under the comparison.
-      await broker.dispose().finally(() => rmSync(folder, { recursive: true, force: true }));
+      await broker.dispose().finally(() => {
+        if (!keepsFolder) rmSync(folder, { recursive: true, force: true });
+      });
     },
   };
 }

@@ -1,7 +1,8 @@
 /**
  * A broker may answer a change of its metadata before all of its parts have heard of it, for some milliseconds. Scripts are
  * about answers, not about that window, so after each change they wait here until it is visible: topics in Metadata and
- * their logs in ListOffsets, gone ones nowhere. Settings have no such sign; they get a moment.
+ * their logs in ListOffsets, gone ones nowhere. Settings have no such sign; they get a moment. Likewise the end of a
+ * transaction is answered before its markers are written, and how long that takes is no matter of the protocol.
  */
 import type { Api } from '../../src/protocol/api.ts';
 import { decodeResponse, encodeRequest } from '../../src/protocol/compile.ts';
@@ -11,6 +12,7 @@ import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
 import { describeConfigs } from '../../src/protocol/schemas/32-describe-configs.ts';
+import { describeTransactions } from '../../src/protocol/schemas/65-describe-transactions.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { WireConnection } from './wire.ts';
 
@@ -21,6 +23,9 @@ const CREATE_PARTITIONS = 37;
 /** AlterConfigs, IncrementalAlterConfigs */
 const TOPIC_SETTINGS_KEYS = new Set([33, 44]);
 const SETTINGS_ATTEMPTS_MAX = 25;
+/** InitProducerId, which may end a transaction, and EndTxn. */
+const ENDING_KEYS = new Set([22, 26]);
+const ENDING_ATTEMPTS_MAX = 60;
 const NONE_SET = 0;
 /** AlterClientQuotas, AlterUserScramCredentials, UpdateFeatures. */
 const SETTINGS_KEYS = new Set([49, 51, 57]);
@@ -46,6 +51,7 @@ export async function untilVisible(port: number, apiKey: number, request: unknow
   if (TOPIC_SETTINGS_KEYS.has(apiKey)) return untilSet(port, request, answer);
   if (SETTINGS_KEYS.has(apiKey)) return pause(UNSEEN_MS);
   if (apiKey === METADATA) return untilCreatedByItself(port, request, answer);
+  if (ENDING_KEYS.has(apiKey)) return untilEnded(port, fieldOf(request, 'transactionalId'));
   if (apiKey !== CREATE_TOPICS && apiKey !== DELETE_TOPICS && apiKey !== CREATE_PARTITIONS) return;
   if (fieldOf(request, 'validateOnly') === true) return;
   const names = changedTopics(answer);
@@ -66,6 +72,11 @@ async function untilCreatedByItself(port: number, request: unknown, answer: unkn
       await (await watcherOf(port)).until(name, true, 0, CREATION_ATTEMPTS_MAX).catch(() => {});
     }
   }
+}
+
+async function untilEnded(port: number, transactionalId: unknown): Promise<void> {
+  if (typeof transactionalId === 'string' && transactionalId !== '')
+    await (await watcherOf(port)).untilEnded(transactionalId);
 }
 
 /** Values that were taken are asked for until they are shown; those that are shown in another spelling cost the whole wait. */
@@ -151,6 +162,14 @@ class Watcher {
       const found = results[0]?.configs[0];
       if (found?.value === value && found.configSource === SET_FOR_TOPIC) return;
       await pause(POLL_MS + attempt);
+    }
+  }
+
+  async untilEnded(transactionalId: string): Promise<void> {
+    for (let attempt = 0; attempt < ENDING_ATTEMPTS_MAX; attempt++) {
+      const { transactionStates } = await this.#ask(describeTransactions, 0, { transactionalIds: [transactionalId] });
+      if (transactionStates[0]?.transactionState.startsWith('Prepare') !== true) return;
+      await pause(Math.min(POLL_MS + attempt, POLL_MS_MAX));
     }
   }
 

@@ -26,13 +26,15 @@ import {
 import type { FrontFace } from '../net/front-face.ts';
 import { NO_PARTITION, type Topic } from '../net/route-table.ts';
 import {
-  ATTRIBUTE_TRANSACTIONAL,
-  BATCH_ATTRIBUTES,
-  BATCH_HEADER_BYTES,
+  ATTRIBUTE_CODEC_MASK,
   BATCH_MAGIC,
+  batchAttributes,
+  batchBytes,
+  batchMagic,
+  CODEC_ZSTD,
   MAGIC,
 } from '../protocol/batch.ts';
-import { reasonText } from '../protocol/batch-reasons.ts';
+import { REASON_CUT_BATCH, REASON_NONE, reasonText } from '../protocol/batch-reasons.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ProduceCursor } from '../protocol/produce-cursor.ts';
 import { ProduceResponseWriter, produceResponseBytesMax } from '../protocol/produce-writer.ts';
@@ -65,6 +67,7 @@ import {
   flagsAgain,
   hasReturned,
   isAnswered,
+  isTransactional,
   mustHold,
   noteOf,
   noteReturned,
@@ -100,13 +103,13 @@ export class ProduceApi implements DataApi {
     const { bytes, view } = front.slab.memory;
     if (!cursor.begin(bytes, view, exchange.bodyAt, exchange.bodyEnd, exchange.version)) return BEGIN_BROKEN;
     if (!cursor.validate()) return BEGIN_BROKEN;
-    const isTransactional = cursor.transactionalIdLength >= 0;
-    const refusal = refusalOf(cursor);
+    const hasTransaction = cursor.transactionalIdLength >= 0;
+    const acksError = errorOfAcks(cursor);
     if (exchange.entriesBegun === 0) {
-      if (isTransactional && mustHold(front, exchange)) return BEGIN_WAITS;
+      if (hasTransaction && mustHold(front, exchange)) return BEGIN_WAITS;
       exchange.holdEntries(cursor.partitionTotal);
       exchange.entryCount = cursor.partitionTotal;
-      exchange.note = noteOf(refusal === 0 ? cursor.acks : 1, isTransactional);
+      exchange.note = noteOf(acksError === 0 ? cursor.acks : 1, hasTransaction);
     }
     let entry = 0;
     while (cursor.nextTopic()) {
@@ -114,7 +117,7 @@ export class ProduceApi implements DataApi {
       while (cursor.nextPartition()) {
         // After a wait: what was sent already is passed over.
         if (entry >= exchange.entriesBegun) {
-          const error = refusal !== 0 ? refusal : this.errorOf(topic, view);
+          const error = cursor.requestError !== 0 ? cursor.requestError : this.errorOf(topic, view, acksError);
           if (error !== 0) this.fail(exchange, entry, error);
           else if (!this.append(front, exchange, entry, must(topic, 'a topic without error exists'), 0))
             return BEGIN_WAITS;
@@ -186,17 +189,19 @@ export class ProduceApi implements DataApi {
 
   end(): void {}
 
-  private errorOf(topic: Topic | null, view: DataView): number {
+  private errorOf(topic: Topic | null, view: DataView, acksError: number): number {
     const cursor = this.cursor;
     const unknown = cursor.hasTopicIds ? errorCode.UNKNOWN_TOPIC_ID : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
     if (topic === null) return unknown;
     const slot = topic.slotOf(cursor.partition);
     if (slot === NO_PARTITION) return errorCode.UNKNOWN_TOPIC_OR_PARTITION;
     if (slot < 0) return errorCode.NOT_LEADER_OR_FOLLOWER;
-    if (topic.isInternal) return errorCode.INVALID_TOPIC_EXCEPTION;
     if (cursor.recordsLength <= 0) return errorCode.INVALID_RECORD;
-    const isWithoutId = cursor.transactionalIdLength < 0 && isTransactional(view, cursor);
-    return isWithoutId ? errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED : 0;
+    if (acksError !== 0) {
+      const flaw = flawOf(view, cursor.recordsAt, cursor.recordsLength, cursor.version >= ZSTD_SINCE);
+      return flaw === 0 ? acksError : flaw;
+    }
+    return topic.isInternal ? errorCode.INVALID_TOPIC_EXCEPTION : 0;
   }
 
   /** What main allowed goes to its workers once more. False: a lane is full, the rest waits. */
@@ -211,7 +216,7 @@ export class ProduceApi implements DataApi {
       while (cursor.nextPartition()) {
         const flags = flagsAgain(exchange, entry);
         if (flags !== 0) {
-          const error = this.errorOf(topic, view);
+          const error = this.errorOf(topic, view, 0);
           if (error !== 0) this.fail(exchange, entry, error);
           else if (this.append(front, exchange, entry, must(topic, 'a topic without error exists'), flags))
             exchange.words[entry * ENTRY_WORDS + ENTRY_ERROR] = 0;
@@ -282,7 +287,7 @@ export class ProduceApi implements DataApi {
       error,
       error === 0 ? numbers[numberAt + ENTRY_BASE_OFFSET]! : -1,
       error === 0 ? numbers[numberAt + ENTRY_TIME]! : -1,
-      numbers[numberAt + ENTRY_LOG_START]!,
+      hidesLogStart(exchange, error, words[at + ENTRY_REASON]!) ? -1 : numbers[numberAt + ENTRY_LOG_START]!,
       words[at + ENTRY_RECORD_INDEX]!,
       text,
       text,
@@ -309,13 +314,31 @@ export class ProduceApi implements DataApi {
   }
 }
 
-/** A batch may say so although its request does not. Appended, it would hold the stable offset back for good. */
-function isTransactional(view: DataView, cursor: ProduceCursor): boolean {
-  if (cursor.recordsLength < BATCH_HEADER_BYTES || view.getInt8(cursor.recordsAt + BATCH_MAGIC) !== MAGIC) return false;
-  return (view.getInt16(cursor.recordsAt + BATCH_ATTRIBUTES) & ATTRIBUTE_TRANSACTIONAL) !== 0;
+function errorOfAcks(cursor: ProduceCursor): number {
+  return cursor.acks < ACKS_ALL || cursor.acks > 1 ? errorCode.INVALID_REQUIRED_ACKS : 0;
 }
 
-/** What the request as a whole cannot have: the same error for each of its partitions. */
-function refusalOf(cursor: ProduceCursor): number {
-  return cursor.acks < ACKS_ALL || cursor.acks > 1 ? errorCode.INVALID_REQUIRED_ACKS : 0;
+/** What the form of a batch is refused for before anybody asks how it is to be acknowledged. Off the hot path. */
+function flawOf(view: DataView, at: number, length: number, isZstdAllowed: boolean): number {
+  if (length <= BATCH_MAGIC || length < batchBytes(view, at) || batchMagic(view, at) !== MAGIC)
+    return errorCode.INVALID_RECORD;
+  const isRefusedZstd = !isZstdAllowed && (batchAttributes(view, at) & ATTRIBUTE_CODEC_MASK) === CODEC_ZSTD;
+  if (isRefusedZstd) return errorCode.UNSUPPORTED_COMPRESSION_TYPE;
+  return length > batchBytes(view, at) ? errorCode.INVALID_RECORD : 0;
+}
+
+/** As Kafka does it, where the log starts is told only beside errors that are found when a batch is as good as appended. */
+function hidesLogStart(exchange: Exchange, error: number, reason: number): boolean {
+  switch (error) {
+    case errorCode.CORRUPT_MESSAGE:
+    case errorCode.MESSAGE_TOO_LARGE:
+    case errorCode.RECORD_LIST_TOO_LARGE:
+    case errorCode.KAFKA_STORAGE_ERROR:
+    case errorCode.UNSUPPORTED_COMPRESSION_TYPE:
+      return true;
+    case errorCode.INVALID_PRODUCER_EPOCH:
+      return isTransactional(exchange);
+    default:
+      return error === errorCode.INVALID_RECORD && reason !== REASON_NONE && reason <= REASON_CUT_BATCH;
+  }
 }

@@ -30,23 +30,26 @@ class ListOffsetsQuery implements PartitionQuery<Request, ResponseInput> {
   readonly jobKind = JOB_FIND_OFFSET;
 
   questionsOf(request: Request, version: number): Question[] {
-    const seen = new Set<string>();
+    const asked = new Map<string, Question>();
     return request.topics.flatMap((topic) =>
       topic.partitions.map((partition) => {
-        // The same partition asked twice has no one answer.
-        const key = `${partition.partitionIndex} ${topic.name}`;
-        const isTwice = seen.has(key);
-        seen.add(key);
-        return {
+        const question: Question = {
           topic: topic.name,
           partition: partition.partitionIndex,
           leaderEpoch: partition.currentLeaderEpoch,
           asksFor: partition.timestamp,
-          error: isTwice ? errorCode.INVALID_REQUEST : errorOfTimestamp(partition.timestamp, version),
+          error: errorOfTimestamp(partition.timestamp, version),
           offset: -1,
           timestamp: -1,
           epoch: -1,
         };
+        // The same partition asked twice has no one answer.
+        const key = `${partition.partitionIndex} ${topic.name}`;
+        const twin = asked.get(key);
+        asked.set(key, question);
+        if (twin === undefined) return question;
+        twin.error = errorCode.INVALID_REQUEST;
+        return { ...question, error: errorCode.INVALID_REQUEST };
       }),
     );
   }
@@ -66,7 +69,7 @@ class ListOffsetsQuery implements PartitionQuery<Request, ResponseInput> {
   answerOf(request: Request, questions: readonly Question[]): ResponseInput {
     const topics = regroup(request.topics, questions, (topic, mine) => ({
       name: topic.name,
-      partitions: mine.map((question) => ({
+      partitions: onceEach(mine).map((question) => ({
         partitionIndex: question.partition,
         errorCode: question.error,
         timestamp: question.error === 0 ? question.timestamp : -1,
@@ -74,8 +77,13 @@ class ListOffsetsQuery implements PartitionQuery<Request, ResponseInput> {
         leaderEpoch: question.error === 0 ? question.epoch : -1,
       })),
     }));
-    return { topics };
+    return { topics: topics.filter(({ partitions }) => partitions.length > 0) };
   }
+}
+
+function onceEach(questions: readonly Question[]): readonly Question[] {
+  const last = new Map(questions.map((question) => [question.partition, question]));
+  return last.size === questions.length ? questions : [...last.values()];
 }
 
 function errorOfTimestamp(timestamp: number, version: number): number {

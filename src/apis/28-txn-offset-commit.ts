@@ -11,12 +11,15 @@ import { ZERO_UUID } from '../protocol/fields.ts';
 import { txnOffsetCommit } from '../protocol/schemas/28-txn-offset-commit.ts';
 import { isPartOf } from '../transactions/transaction-decisions.ts';
 import { type ControlContext, defineHandler } from './define.ts';
+import { abortableUntil } from './transaction-errors.ts';
 
 type Request = RequestOf<typeof txnOffsetCommit>;
 type Response = ResponseInputOf<typeof txnOffsetCommit>;
 /** The code of a partition, asked by its place in the request. */
 type CodeOf = (topic: number, partition: number) => number;
 
+/** From here on the client knows TRANSACTION_ABORTABLE. */
+const ABORTABLE_SINCE = 4;
 const ADDING_SINCE = 5;
 const NOT_THERE = -1;
 
@@ -62,7 +65,8 @@ async function admit(request: Request, { services, apiVersion }: ControlContext)
   }
   const { error, transaction } = await services.transactions.verify(transactionalId, identity);
   if (error !== errorCode.NONE || transaction === null) return error;
-  return isPartOf(transaction, OFFSETS_TOPIC, partition) ? errorCode.NONE : errorCode.INVALID_TXN_STATE;
+  if (isPartOf(transaction, OFFSETS_TOPIC, partition)) return errorCode.NONE;
+  return abortableUntil(ABORTABLE_SINCE, apiVersion, errorCode.TRANSACTION_ABORTABLE);
 }
 
 /** The sender asked the coordinator of its group, which speaks of fencing as partitions do. */

@@ -13,11 +13,13 @@ export const updateFeaturesHandler = defineHandler({
   access: [{ kind: 'guarded', resource: 'cluster', operation: 'alter' }],
 
   handle(request, { apiVersion, services }) {
-    const wishes = request.featureUpdates.map(({ feature, maxVersionLevel, allowDowngrade, upgradeType }) => ({
+    const asked = request.featureUpdates.map(({ feature, maxVersionLevel, allowDowngrade, upgradeType }) => ({
       name: feature,
       level: maxVersionLevel,
       upgradeType: apiVersion >= TYPES_SINCE ? upgradeType : allowDowngrade ? SAFE_DOWNGRADE : UPGRADE,
     }));
+    // Of a feature that is named twice the last wish counts.
+    const wishes = [...new Map(asked.map((wish) => [wish.name, wish])).values()];
     const refusal = refusalOfFeatures(services.features, wishes);
     if (refusal !== null) return { errorCode: refusal.errorCode, errorMessage: refusal.message, results: [] };
     const results = wishes.map(({ name }) => ({ feature: name, errorCode: errorCode.NONE, errorMessage: null }));

@@ -10,6 +10,7 @@ import type { Connection } from '../net/connection.ts';
 import { ENTRY_NUMBERS, ENTRY_WORDS, type Exchange, SETTLE_CLOSES, SETTLE_WAITS, SETTLED } from '../net/exchange.ts';
 import type { FrontFace } from '../net/front-face.ts';
 import type { Topic } from '../net/route-table.ts';
+import { errorCode } from '../protocol/errors.ts';
 import { FetchResponseWriter, fetchResponseBytesMax } from '../protocol/fetch-writer.ts';
 import {
   ENTRY_ABORTED,
@@ -32,6 +33,7 @@ const EMPTY = 1;
 const COPY = 2;
 const SEND = 3;
 const NO_REPLICA = -1;
+const UNKNOWN_OFFSET = -1;
 const ABORTED_START = 16;
 
 export class FetchAnswer {
@@ -192,11 +194,12 @@ export class FetchAnswer {
     const entry = plan.entryAt(index);
     const way = this.ways[index]!;
     const length = way === EMPTY ? 0 : words[at + ENTRY_LENGTH]!;
-    const high = exchange.numbers[numberAt + ENTRY_HIGH]!;
-    const stable = exchange.numbers[numberAt + ENTRY_STABLE]!;
-    const start = exchange.numbers[numberAt + ENTRY_LOG_START]!;
-    const abortedCount = this.collectAborted(exchange, plan, index, length);
     const error = words[at + ENTRY_ERROR]!;
+    // As Kafka does it: beside an error nothing is said of the log.
+    const high = error === 0 ? exchange.numbers[numberAt + ENTRY_HIGH]! : UNKNOWN_OFFSET;
+    const stable = error === 0 ? exchange.numbers[numberAt + ENTRY_STABLE]! : UNKNOWN_OFFSET;
+    const start = error === 0 ? exchange.numbers[numberAt + ENTRY_LOG_START]! : UNKNOWN_OFFSET;
+    const abortedCount = error === 0 ? this.collectAborted(exchange, plan, index, length) : abortedBeside(error);
     const recordsAt = this.writer.partition(
       entry.partition,
       error,
@@ -251,4 +254,9 @@ export class FetchAnswer {
     const next = plan.indexAt(this.lastWithRecords) + 1;
     plan.session.first = next < plan.count ? next : 0;
   }
+}
+
+/** Kafka tells no list from an empty one by who found the error: a log gives none, whoever looks for the log an empty one. */
+function abortedBeside(error: number): number {
+  return error === errorCode.UNKNOWN_TOPIC_OR_PARTITION || error === errorCode.UNKNOWN_TOPIC_ID ? 0 : -1;
 }

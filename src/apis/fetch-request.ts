@@ -13,6 +13,8 @@ import type { FetchPlan } from './fetch-plan.ts';
 import { type FetchEntry, type FetchSession, type FetchSessions, strangerFrom } from './fetch-sessions.ts';
 
 const EPOCH_CLOSE = -1;
+/** A client that knows no leader epoch; everything negative says so. */
+const NO_EPOCH = -1;
 const EPOCH_NEW = 0;
 const READ_COMMITTED = 1;
 const TOPIC_ID_BYTES = 16;
@@ -34,7 +36,7 @@ export function planFetch(
   if (cursor.sessionEpoch === EPOCH_CLOSE || cursor.sessionEpoch === EPOCH_NEW) {
     const old = cursor.sessionId === 0 ? null : sessions.find(cursor.sessionId);
     if (old !== null) sessions.close(old);
-    const wantsSession = cursor.sessionEpoch === EPOCH_NEW && cursor.partitionTotal > 0;
+    const wantsSession = cursor.sessionEpoch === EPOCH_NEW;
     const session = wantsSession ? sessions.create(plan.usesIds, front.nowMs) : null;
     if (session === null) takeOwn(front, plan, cursor);
     else begin(front, plan, cursor, sessions, session);
@@ -117,7 +119,7 @@ function forget(front: FrontFace, cursor: FetchCursor, sessions: FetchSessions, 
 function fill(entry: FetchEntry, cursor: FetchCursor): void {
   entry.fetchOffset = cursor.fetchOffset;
   entry.bytesMax = Math.max(0, cursor.partitionMaxBytes);
-  entry.leaderEpoch = cursor.currentLeaderEpoch;
+  entry.leaderEpoch = Math.max(NO_EPOCH, cursor.currentLeaderEpoch);
 }
 
 function routed(front: FrontFace, cursor: FetchCursor): Topic | null {

@@ -51,6 +51,10 @@ export function wantsNoAnswer(exchange: Exchange): boolean {
   return (exchange.note & ACKS_MASK) === 1;
 }
 
+export function isTransactional(exchange: Exchange): boolean {
+  return (exchange.note & NOTE_TRANSACTIONAL) !== 0;
+}
+
 /** An earlier request of the connection is being verified: this one may not overtake it. */
 export function mustHold(front: FrontFace, exchange: Exchange): boolean {
   for (

@@ -151,6 +151,9 @@ export class BatchCheck<M extends BatchMemory = BatchMemory> {
       return this.refuse(CORRUPT_MESSAGE, reasons.REASON_BATCH_LENGTH);
     }
     if (stated > length - BATCH_PREFIX_BYTES) return this.refuse(INVALID_RECORD, reasons.REASON_CUT_BATCH);
+    if (!rules.isZstdAllowed && (batchAttributes(view, at) & ATTRIBUTE_CODEC_MASK) === CODEC_ZSTD) {
+      return this.refuse(UNSUPPORTED_COMPRESSION_TYPE, reasons.REASON_ZSTD_REFUSED);
+    }
     if (stated < length - BATCH_PREFIX_BYTES) return this.refuse(INVALID_RECORD, reasons.REASON_SEVERAL_BATCHES);
     if (!rules.isInternal && batchBaseOffset(view, at) !== 0) {
       return this.refuse(INVALID_RECORD, reasons.REASON_BASE_OFFSET);
@@ -195,9 +198,6 @@ export class BatchCheck<M extends BatchMemory = BatchMemory> {
       return this.refuse(INVALID_TIMESTAMP, reasons.REASON_TIMESTAMP_INEXACT);
     }
     if (this.codec > CODEC_ZSTD) return this.refuse(UNSUPPORTED_COMPRESSION_TYPE, reasons.REASON_CODEC_UNKNOWN);
-    if (this.codec === CODEC_ZSTD && !rules.isZstdAllowed) {
-      return this.refuse(UNSUPPORTED_COMPRESSION_TYPE, reasons.REASON_ZSTD_REFUSED);
-    }
     return NONE;
   }
 

@@ -7,10 +7,22 @@
  * The fields of this object describe the place it stands at. It knows nothing of routes, batches or answers.
  */
 import { assert } from '../base/assert.ts';
+import {
+  ATTRIBUTE_TRANSACTIONAL,
+  BATCH_ATTRIBUTES,
+  BATCH_LENGTH,
+  BATCH_MAGIC,
+  BATCH_PREFIX_BYTES,
+  MAGIC,
+} from './batch.ts';
+import { errorCode } from './errors.ts';
 import { WireCursor } from './wire-cursor.ts';
 
 export const PRODUCE_FLEXIBLE_SINCE = 9;
 export const PRODUCE_TOPIC_IDS_SINCE = 13;
+/** The bytes of the oldest batches behind the prefix, without their records: what states less is no batch. */
+const BATCH_STATED_BYTES_MIN = 14;
+const UNDECIDED = -1;
 
 export class ProduceCursor {
   readonly #wire = new WireCursor();
@@ -29,6 +41,14 @@ export class ProduceCursor {
   /** Known once `validate` ran. */
   partitionTotal = 0;
   topicNameBytesTotal = 0;
+  /** Topics that have partitions: the others are not named in the answer. */
+  filledTopicCount = 0;
+  /**
+   * What is wrong with the request as a whole, 0 for nothing: bytes that cannot be a batch, or a batch that says it is part
+   * of a transaction although the request names none. Whatever comes first counts, and nothing behind a transactional batch.
+   * Appended, such a batch would hold the stable offset back for good.
+   */
+  requestError = 0;
 
   // the topic that `nextTopic` came to; up to version 12 it has a name, later an id of 16 bytes
   nameAt = 0;
@@ -82,16 +102,37 @@ export class ProduceCursor {
   validate(): boolean {
     let partitions = 0;
     let nameBytes = 0;
+    let filled = 0;
+    let verdict = UNDECIDED;
     while (this.nextTopic()) {
       partitions += this.partitionCount;
       nameBytes += this.nameLength;
-      while (this.nextPartition());
+      if (this.partitionCount > 0) filled++;
+      while (this.nextPartition()) if (verdict === UNDECIDED) verdict = this.#judge();
     }
     if (this.#wire.isBroken) return false;
     this.partitionTotal = partitions;
     this.topicNameBytesTotal = nameBytes;
+    this.filledTopicCount = filled;
+    this.requestError = Math.max(verdict, errorCode.NONE);
     this.rewind();
     return true;
+  }
+
+  /** The error that the partition's first batch means for the whole request, or UNDECIDED. */
+  #judge(): number {
+    const { view } = this.#wire;
+    const at = this.recordsAt;
+    const length = this.recordsLength;
+    if (length < BATCH_PREFIX_BYTES) return UNDECIDED;
+    const stated = view.getInt32(at + BATCH_LENGTH);
+    if (stated < BATCH_STATED_BYTES_MIN) return errorCode.CORRUPT_MESSAGE;
+    if (length <= BATCH_MAGIC) return UNDECIDED;
+    const magic = view.getInt8(at + BATCH_MAGIC);
+    if (magic < 0 || magic > MAGIC) return errorCode.CORRUPT_MESSAGE;
+    if (magic < MAGIC || stated > length - BATCH_PREFIX_BYTES) return UNDECIDED;
+    if ((view.getInt16(at + BATCH_ATTRIBUTES) & ATTRIBUTE_TRANSACTIONAL) === 0) return UNDECIDED;
+    return this.transactionalIdLength < 0 ? errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED : errorCode.NONE;
   }
 
   /** Goes to the next topic; the partitions of the one before must have been walked to their end. */

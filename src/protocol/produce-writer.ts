@@ -41,7 +41,7 @@ export class ProduceResponseWriter {
     this.#cursor = cursor;
     this.#isInTopic = false;
     cursor.rewind();
-    this.#pen.arrayCount(cursor.topicCount);
+    this.#pen.arrayCount(cursor.filledTopicCount);
   }
 
   /** The next partition in request order. `recordIndex` -1: no single record is to blame. */
@@ -84,14 +84,16 @@ export class ProduceResponseWriter {
     return pen.at;
   }
 
-  /** To the next partition, writing the topics that begin on the way; topics may have no partitions. */
+  /** To the next partition, writing the topics that begin on the way; topics without partitions are left out. */
   #advance(): boolean {
     const pen = this.#pen;
     const cursor = this.#cursor;
     while (!cursor.nextPartition()) {
       if (this.#isInTopic) pen.noTags();
-      this.#isInTopic = cursor.nextTopic();
-      if (!this.#isInTopic) return false;
+      this.#isInTopic = false;
+      if (!cursor.nextTopic()) return false;
+      if (cursor.partitionCount === 0) continue;
+      this.#isInTopic = true;
       if (cursor.hasTopicIds) pen.copy(cursor.bytes, cursor.topicIdAt, 16);
       else pen.string(cursor.bytes, cursor.nameAt, cursor.nameLength);
       pen.arrayCount(cursor.partitionCount);

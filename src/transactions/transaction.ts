@@ -82,6 +82,7 @@ export function holdsAll(sets: PartitionSets, wanted: PartitionSets): boolean {
 export function united(sets: PartitionSets, added: PartitionSets): PartitionSets {
   const result = new Map(sets);
   for (const [topic, partitions] of added) {
+    if (partitions.size === 0) continue;
     result.set(topic, new Set([...(result.get(topic) ?? []), ...partitions]));
   }
   return result;

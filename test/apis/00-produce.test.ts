@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ProduceApi } from '../../src/apis/00-produce.ts';
 import { RECEIVE_ARMED, RECEIVE_NONE } from '../../src/net/connection.ts';
 import type { DataApi } from '../../src/net/data-api.ts';
+import { ATTRIBUTE_TRANSACTIONAL, BATCH_ATTRIBUTES, BATCH_MAGIC } from '../../src/protocol/batch.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { FrontRig, type RigOptions } from '../net/front-rig.ts';
@@ -131,6 +132,62 @@ describe('Produce', () => {
     rig.settle();
     expect(errorsIn(client, 8)).toEqual([errorCode.INVALID_REQUIRED_ACKS, errorCode.INVALID_REQUIRED_ACKS]);
     expect(rig.workers.map((worker) => worker.appendCount)).toEqual([0, 0]);
+  });
+
+  test('7: before acks it is said what is wrong with the topic, and with the form of a batch', () => {
+    const rig = rigOf();
+    rig.addTopic('news', 3);
+    const client = rig.connect();
+    const old = anyBatch(90, 1);
+    old[BATCH_MAGIC] = 1;
+    const two = Uint8Array.from([...anyBatch(90, 1), ...anyBatch(90, 1)]);
+    client.write(
+      produceFrame(8, 1, 2, 'news', [
+        [7, anyBatch(90, 1)],
+        [0, old],
+        [1, two],
+        [2, anyBatch(90, 1)],
+      ]),
+    );
+    rig.settle();
+    const { UNKNOWN_TOPIC_OR_PARTITION, INVALID_RECORD, INVALID_REQUIRED_ACKS } = errorCode;
+    expect(errorsIn(client, 8)).toEqual([
+      UNKNOWN_TOPIC_OR_PARTITION,
+      INVALID_RECORD,
+      INVALID_RECORD,
+      INVALID_REQUIRED_ACKS,
+    ]);
+  });
+
+  test('bytes that are no batch, and a transactional batch without a transactional id, refuse the whole request', () => {
+    const rig = rigOf();
+    rig.addTopic('news', 3);
+    const client = rig.connect();
+    const torn = anyBatch(90, 1);
+    torn[BATCH_MAGIC] = 9;
+    const transactional = anyBatch(90, 1);
+    transactional[BATCH_ATTRIBUTES + 1] = ATTRIBUTE_TRANSACTIONAL;
+    const sent = (second: Uint8Array, third: Uint8Array, id: string | null): number[] => {
+      const batches = [anyBatch(90, 1), second, third];
+      client.write(
+        produceFrame(
+          8,
+          1,
+          1,
+          'news',
+          batches.map((batch, partition) => [partition, batch]),
+          id,
+        ),
+      );
+      rig.settle();
+      return errorsIn(client, 8);
+    };
+    const { CORRUPT_MESSAGE, TRANSACTIONAL_ID_AUTHORIZATION_FAILED } = errorCode;
+    expect(sent(torn, transactional, null)).toEqual(Array(3).fill(CORRUPT_MESSAGE));
+    expect(sent(transactional, torn, null)).toEqual(Array(3).fill(TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
+    expect(rig.worker(0).appendCount).toBe(0);
+    // Nothing is looked at behind a transactional batch that is where it belongs.
+    expect(sent(transactional, anyBatch(90, 1), 'transfer')).toEqual([0, 0, 0]);
   });
 
   test('unknown topics, ids and partitions are answered for themselves; the others are appended', () => {

@@ -33,6 +33,18 @@ describe('fetch sessions', () => {
     expect(answer(client, 12)).toMatchObject({ errorCode: 0, sessionId: id, topics: [] });
   });
 
+  test('24: one may begin without partitions; all negative leader epochs say that none is known', () => {
+    const rig = rigOf();
+    const topic = rig.addTopic('news', 1);
+    const client = rig.connect();
+    const id = session(rig, client, []);
+    expect(id).toBeGreaterThan(0);
+    rig.workerOf(topic, 0).append(rig.slotOf(topic, 0), anyBatch(100, 1));
+    ask(client, 12, [{ topic, partition: 0, offset: 0, epoch: -2 }], { sessionId: id, sessionEpoch: 1 });
+    rig.settle();
+    expect(partitionsIn(client, 12)[0]).toMatchObject({ errorCode: 0, highWatermark: 1 });
+  });
+
   test('24: unknown ids and wrong epochs are top-level errors', () => {
     const rig = rigOf();
     const topic = rig.addTopic('news', 1);

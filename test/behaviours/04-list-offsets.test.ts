@@ -1,5 +1,6 @@
 /** Behaviours 31 and 32: the offsets that timestamps, and places with a name, lead to. */
 import { describe, expect, test } from 'vitest';
+import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
 import { FAKE_START_MS } from '../support/fake-clock.ts';
 import { Prng } from '../support/prng.ts';
 import { batchOf, createTopic, offsetOf, produceTo } from '../support/simulated-deeds.ts';
@@ -47,6 +48,23 @@ describe('behaviour 31: latest, earliest, and by time', () => {
     const { client } = await startRig();
     expect(await offsetOf(client, { name: 'nothing', id: '' }, LATEST)).toMatchObject({ errorCode: 3, offset: -1 });
   });
+});
+
+test('a partition that is asked for twice has no one answer; a topic without partitions is not named', async () => {
+  const { client } = await startRig();
+  await createTopic(client, 'orders', { partitions: 2 });
+  const at = (partitionIndex: number, timestamp: number) => ({ partitionIndex, timestamp });
+  const topics = [
+    { name: 'orders', partitions: [at(0, LATEST), at(1, LATEST), at(0, EARLIEST)] },
+    { name: 'others', partitions: [] },
+  ];
+  const answer = await client.ask(listOffsets, 5, { replicaId: -1, topics });
+  expect(answer.topics.map(({ name }) => name)).toEqual(['orders']);
+  const codes = answer.topics[0]?.partitions.map((one) => [one.partitionIndex, one.errorCode]);
+  expect(codes).toEqual([
+    [0, 42],
+    [1, 0],
+  ]);
 });
 
 describe('behaviour 32: -3 is the record with the largest timestamp', () => {

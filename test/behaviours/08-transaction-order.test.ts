@@ -1,16 +1,20 @@
 /** Transactions whose steps come in an order that only clients in trouble produce: the answers are those of Kafka 4.3. */
 import { describe, expect, test } from 'vitest';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
+import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
 import { endTxn } from '../../src/protocol/schemas/26-end-txn.ts';
+import { txnOffsetCommit } from '../../src/protocol/schemas/28-txn-offset-commit.ts';
 import { batchOf, createTopic, onlyPartition, produceRequest, produceTo } from '../support/simulated-deeds.ts';
 import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { startRig } from './behaviour-rig.ts';
 
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
+const INVALID_TXN_STATE = 48;
 const INVALID_PRODUCER_ID_MAPPING = 49;
 const CONCURRENT_TRANSACTIONS = 51;
 const KAFKA_STORAGE_ERROR = 56;
 const PRODUCER_FENCED = 90;
+const TRANSACTION_ABORTABLE = 120;
 
 const sets = ['transaction.state.log.num.partitions=2', 'offsets.topic.num.partitions=2'];
 const END_VERSION = 5;
@@ -100,4 +104,19 @@ test('a transaction that is left open costs the next producer one epoch', async 
   expect(await second.init()).toBe(CONCURRENT_TRANSACTIONS);
   expect(await second.init()).toBe(0);
   expect(second.producerEpoch).toBe(first.producerEpoch + 2);
+});
+
+test('offsets outside of a transaction are TRANSACTION_ABORTABLE for who knows that, from version 4 on', async () => {
+  const { client } = await startRig({ sets });
+  const topic = await createTopic(client, 'orders');
+  const { transactionalId, producerId, producerEpoch } = await TransactionalProducer.begin(client, 'transfer', 1);
+  await client.ask(findCoordinator, 4, { keyType: 0, coordinatorKeys: ['readers'] });
+  const partitions = [{ partitionIndex: 0, committedOffset: 1, committedMetadata: '' }];
+  const topics = [{ name: topic.name, partitions }];
+  const request = { transactionalId, groupId: 'readers', producerId, producerEpoch, topics };
+  const codes: number[] = [];
+  for (const version of [3, 4]) {
+    codes.push(onlyPartition(await client.ask(txnOffsetCommit, version, request)).errorCode);
+  }
+  expect(codes).toEqual([INVALID_TXN_STATE, TRANSACTION_ABORTABLE]);
 });

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -24,6 +24,8 @@ export interface BrokerOptions {
   readonly arguments?: readonly string[];
   /** Another Node than the one that runs the tests. */
   readonly node?: string;
+  /** All that the broker says goes into this file as well. */
+  readonly outputFile?: string | undefined;
 }
 
 /** On the start screen of the broker. */
@@ -41,12 +43,13 @@ export class BrokerProcess {
   #output = '';
   #ownsFolder: boolean;
 
-  private constructor(child: ChildProcess, port: number, dataFolder: string, ownsFolder: boolean) {
+  private constructor(child: ChildProcess, port: number, dataFolder: string, options: BrokerOptions) {
     this.#child = child;
     this.port = port;
     this.dataFolder = dataFolder;
-    this.#ownsFolder = ownsFolder;
+    this.#ownsFolder = options.dataFolder === undefined;
     const keep = (chunk: Buffer) => {
+      if (options.outputFile !== undefined) appendFileSync(options.outputFile, chunk);
       this.#output = (this.#output + chunk.toString()).slice(-OUTPUT_CHARACTERS_MAX);
     };
     child.stdout?.on('data', keep);
@@ -63,7 +66,7 @@ export class BrokerProcess {
     const child = spawn(options.node ?? process.execPath, [main, ...fixed, ...(options.arguments ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const broker = new BrokerProcess(child, port, dataFolder, options.dataFolder === undefined);
+    const broker = new BrokerProcess(child, port, dataFolder, options);
     await broker.#untilListening();
     broker.startedAfterMs = performance.now() - beginMs;
     return broker;

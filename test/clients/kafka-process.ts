@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canConnect, freePort, projectRoot } from './broker-process.ts';
@@ -20,9 +20,11 @@ export const javaClassPath: string = `${join(javaFolder, 'classes')}:${join(java
 export interface KafkaLaunch {
   readonly classPath: string;
   readonly jvmArguments: readonly string[];
+  /** The folder stays when the process is disposed of: settings, data, and `kafka.log` with what it said. */
+  readonly keepsFolder?: boolean;
 }
 
-const smallLaunch: KafkaLaunch = { classPath: javaClassPath, jvmArguments: ['-Xmx768m', '-Xms256m'] };
+export const smallLaunch: KafkaLaunch = { classPath: javaClassPath, jvmArguments: ['-Xmx768m', '-Xms256m'] };
 
 export class KafkaProcess {
   readonly port: number;
@@ -45,7 +47,7 @@ export class KafkaProcess {
     features: readonly string[] = [],
     launch: KafkaLaunch = smallLaunch,
   ): Promise<KafkaProcess> {
-    if (launch === smallLaunch && !existsSync(join(javaFolder, 'lib')))
+    if (launch.classPath === javaClassPath && !existsSync(join(javaFolder, 'lib')))
       throw new Error('run node test/clients/install.mjs first');
     const folder = mkdtempSync(join(tmpdir(), 'perfbroker-kafka-'));
     const port = await freePort();
@@ -65,10 +67,14 @@ export class KafkaProcess {
   #spawn(): ChildProcess {
     const { classPath, jvmArguments } = this.#launch;
     const file = join(this.folder, 'server.properties');
-    return spawn('java', [...jvmArguments, '-cp', classPath, 'kafka.Kafka', file], {
-      stdio: 'ignore',
+    const log = this.#launch.keepsFolder === true ? openSync(join(this.folder, 'kafka.log'), 'a') : null;
+    const said = log ?? 'ignore';
+    const child = spawn('java', [...jvmArguments, '-cp', classPath, 'kafka.Kafka', file], {
+      stdio: ['ignore', said, said],
       cwd: this.folder,
     });
+    if (log !== null) closeSync(log);
+    return child;
   }
 
   async #untilConnected(): Promise<void> {
@@ -115,7 +121,7 @@ export class KafkaProcess {
 
   async dispose(): Promise<void> {
     await this.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+    if (this.#launch.keepsFolder !== true) rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 function compare(ports: readonly [number, number], only: string | null): Promise<Tally> {
-  const [first, second] = ports.map((port) => ({ port, dispose: () => Promise.resolve() }));
+  const [first, second] = ports.map((port) => ({ port, folder: null, dispose: () => Promise.resolve() }));
   if (first === undefined || second === undefined) throw new Error('two brokers are compared');
   const options = { seed, count: REQUESTS, only, withScripted: false, isQuick: false, known: [], say: () => {} };
   return runConformance({ kafka: first, perfbroker: second }, options);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compareOutcomes } from '../../bench/conformance/difference.ts';
 import type { Exchange } from '../../bench/conformance/exchange.ts';
 import { buildBatch } from '../../bench/conformance/generated/batches.ts';
-import { NormalForm } from '../../bench/conformance/normal-form.ts';
+import { NormalForm, ownPart } from '../../bench/conformance/normal-form.ts';
 
 function exchange(api: string, body: unknown, request: unknown = {}): Exchange {
   return { index: 0, api, version: 1, connection: 'a', request, note: '', outcome: { kind: 'answer', body } };
@@ -113,4 +113,31 @@ it('takes an answer, a closed connection and silence for three different things'
   expect(different([closed], [silent])).toEqual(['outcome']);
   expect(different([exchange('Fetch', {})], [closed])).toEqual(['outcome']);
   expect(different([silent], [silent])).toEqual([]);
+});
+
+it('gives a session to learn from only what is its own, or what it asked for', () => {
+  const topics = ['p-a', 'q-b', '__internal'].map((name) => ({ name, topicId: `id of ${name}` }));
+  const namesFor = (request: unknown) => {
+    const part = ownPart('Metadata', 'p-', request, { throttleTimeMs: 0, topics });
+    return JSON.stringify(part);
+  };
+  expect(namesFor({ topics: null })).toBe(JSON.stringify({ throttleTimeMs: 0, topics: [topics[0]] }));
+  expect(namesFor({ topics: [{ name: '__internal' }] })).toContain('id of __internal');
+});
+
+it('puts together what a Fetch answer says of one topic in several places', () => {
+  const topic = (name: string, ...partitions: number[]) => ({
+    name,
+    partitions: partitions.map((partitionIndex) => ({ partitionIndex })),
+  });
+  const answer = (...topics: unknown[]) => exchange('Fetch', { topics });
+  expect(
+    different(
+      [answer(topic('p-a', 0), topic('p-b', 0), topic('p-a', 1))],
+      [answer(topic('p-b', 0), topic('p-a', 1, 0))],
+    ),
+  ).toEqual([]);
+  expect(different([answer(topic('p-a', 0), topic('p-a', 1))], [answer(topic('p-a', 0))])).toEqual([
+    'topics[0].partitions',
+  ]);
 });

@@ -1,5 +1,14 @@
 /** Requests as clients write them, and responses as they read them, through the schemas. For tests of the front. */
+
 import type { Api } from '../../src/protocol/api.ts';
+import {
+  BATCH_ATTRIBUTES,
+  BATCH_COUNT,
+  BATCH_LENGTH,
+  BATCH_MAGIC,
+  BATCH_PREFIX_BYTES,
+  MAGIC,
+} from '../../src/protocol/batch.ts';
 import { decodeResponse } from '../../src/protocol/compile.ts';
 import { encodeRequestFrame } from '../../src/protocol/frame.ts';
 import { decodeResponseHeader } from '../../src/protocol/header.ts';
@@ -41,9 +50,13 @@ export function responseOf<D>(api: Api<unknown, unknown, D>, version: number, fr
   return value;
 }
 
-/** Bytes that pass for a batch where nobody checks: a record count, and a filling that tells batches apart. */
+/** Bytes that pass for a batch where nobody looks closely: a length, a format, a record count, a filling that tells batches apart. */
 export function anyBatch(length: number, fill: number, count = 1): Uint8Array {
   const bytes = new Uint8Array(Math.max(61, length)).fill(fill);
-  new DataView(bytes.buffer).setInt32(57, count);
+  const view = new DataView(bytes.buffer);
+  view.setInt32(BATCH_LENGTH, bytes.length - BATCH_PREFIX_BYTES);
+  view.setInt8(BATCH_MAGIC, MAGIC);
+  view.setInt16(BATCH_ATTRIBUTES, 0);
+  view.setInt32(BATCH_COUNT, count);
   return bytes;
 }

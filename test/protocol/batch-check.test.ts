@@ -315,6 +315,9 @@ describe('compressed batches', () => {
 
   it('with zstd need a request that is new enough', () => {
     const batch = build([record()], { codec: CODEC_ZSTD });
+    // Whatever else is wrong with it: the client is told what it can do.
+    const two = Uint8Array.from([...batch, ...batch]);
+    expect(outcome(two, { isZstdAllowed: false })).toMatchObject({ reason: reasons.REASON_ZSTD_REFUSED });
     expect(outcome(batch, { isZstdAllowed: false })).toMatchObject({
       error: UNSUPPORTED_COMPRESSION_TYPE,
       reason: reasons.REASON_ZSTD_REFUSED,

@@ -129,6 +129,17 @@ describe('a producer whose epochs run out', () => {
   });
 });
 
+it('a topic that is added without partitions is no part of the transaction', () => {
+  const added = new Map([
+    ['orders', new Set([1])],
+    ['others', new Set<number>()],
+  ]);
+  const command = { producerId: 7, producerEpoch: 5, partitions: added, clientVersion: 0 as ClientVersion };
+  const decision = decideAdd(transactionOf(), command, NOW_MS);
+  if (decision.kind !== 'change') throw new Error('the transaction begins');
+  expect([...decision.next.partitions.keys()]).toEqual(['orders']);
+});
+
 describe('a transaction that is left open', () => {
   // One epoch to fence and one for the end would be one too many (KAFKA-19367).
   it('costs one epoch when another producer comes, and one when it takes too long', () => {

@@ -5,6 +5,7 @@
 import type { Api } from '../../../src/protocol/api.ts';
 import { Prng } from '../../../test/support/prng.ts';
 import type { Outcome } from '../exchange.ts';
+import { ownPart } from '../normal-form.ts';
 import type { Session } from '../session.ts';
 import { Memory, Named } from './symbols.ts';
 import { type Mood, ValueSource } from './values.ts';
@@ -128,8 +129,9 @@ export async function runPlan(plan: Plan, session: Session, skipped: ReadonlySet
   const memory = new Memory(session.prefix);
   for (const [index, step] of plan.steps.entries()) {
     if (skipped.has(index)) continue;
-    const outcome = await runStep(step, session, memory.resolve(step.template));
-    if (outcome.kind === 'answer') memory.learn(outcome.body);
+    const request = memory.resolve(step.template);
+    const outcome = await runStep(step, session, request);
+    if (outcome.kind === 'answer') memory.learn(ownPart(step.api.name, session.prefix, request, outcome.body));
   }
 }
 

@@ -185,7 +185,8 @@ export const transactionScripts: readonly RowScript[] = [
     sends(0, 11),
     sends(1, 11),
     ends(4, true),
-    reads(0),
+    // The markers are written when there are no partitions any more.
+    row('DescribeTransactions', 0, { transactionalIds: [x] }, { untilZero: 'transactionStates.0.topics.length' }),
     sends(1, 11),
     adds(3, {}, undefined, settled),
     sends(3, 11),

@@ -60,6 +60,7 @@ export class FetchAnswer {
     const at = outbox.open(connection, bytesMax);
     if (at < 0) return SETTLE_WAITS;
     const writer = this.writer;
+    if (plan.error !== 0) exchange.hasErrors = true;
     this.committedAt = at;
     const { version, correlationId } = exchange;
     writer.open(
@@ -197,6 +198,7 @@ export class FetchAnswer {
     const start = exchange.numbers[numberAt + ENTRY_LOG_START]!;
     const abortedCount = this.collectAborted(exchange, plan, index, length);
     const error = words[at + ENTRY_ERROR]!;
+    if (error !== 0) exchange.hasErrors = true;
     const recordsAt = this.writer.partition(
       entry.partition,
       error,

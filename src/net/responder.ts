@@ -126,9 +126,11 @@ export class Responder {
     const { exchanges } = this.front;
     for (let head = exchanges.oldestOf(connection); head !== null; head = exchanges.oldestOf(connection)) {
       if (connection.state !== CONNECTION_OPEN) return;
+      const queued = this.front.outbox.bytesQueued;
       if (head.state !== EXCHANGE_READY) {
         // A long reply whose turn has come leaves as far as it is here; what follows joins it directly.
         if (head.replyHead >= 0) this.appendReply(connection, head);
+        this.countSent(head, queued);
         return;
       }
       // A client that does not read: its answers wait as leases and counts, not as bytes, until some have left.
@@ -144,11 +146,18 @@ export class Responder {
       }
       assert(outcome === SETTLED, 'a response is settled, waits, or closes');
       this.outboxFullSinceMs = 0;
+      this.countSent(head, queued);
+      if (this.front.tallies !== null) this.front.tallies.answered(head);
       exchanges.shift(connection);
       if (head.throttleMs > 0) this.front.throttle.mute(connection, head.throttleMs, this.front.nowMs);
       if (head.closesAfter) connection.state = CONNECTION_ENDING;
       this.front.endExchange(head);
     }
+  }
+
+  private countSent(exchange: Exchange, queuedBefore: number): void {
+    const { tallies, outbox } = this.front;
+    if (tallies !== null) tallies.sent(exchange.apiKey, outbox.bytesQueued - queuedBefore);
   }
 
   private settle(connection: Connection, exchange: Exchange): number {

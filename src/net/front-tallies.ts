@@ -11,14 +11,22 @@
 import { assert } from '../base/assert.ts';
 import { API_KEYS_MAX } from '../protocol/registry.ts';
 import type { TallyParts } from '../workers/shared-parts.ts';
-import { FRONT_STAGES, STAGE_RESPOND, StageBoard, stageBoardBytes, WORKER_STAGES } from '../zerocopy/stage-board.ts';
-import { tally } from '../zerocopy/tally.ts';
+import {
+  FRONT_STAGES,
+  STAGE_BUCKETS,
+  STAGE_RESPOND,
+  StageBoard,
+  stageBoardBytes,
+  WORKER_STAGES,
+} from '../zerocopy/stage-board.ts';
+import { bucketOf, microsecondsOf } from '../zerocopy/tally.ts';
 import type { Exchange } from './exchange.ts';
 
 export const API_BUCKETS = 24;
 /** First bound 16 µs, last 67 s: long polls and joins wait. */
 export const API_SHIFT = 4;
 const API_ROW = 32;
+const API_SUM = API_BUCKETS;
 const API_REQUESTS = API_BUCKETS + 1;
 const API_ERRORS = API_BUCKETS + 2;
 const API_BYTES_IN = API_BUCKETS + 3;
@@ -82,6 +90,13 @@ export class FrontTallies {
   private readonly clock: () => number;
   private readMs = UNREAD;
   private answerMs = UNREAD;
+  // What was worked out last, for as long as the turn and the time are the same.
+  private answerReadMs = UNREAD;
+  private answerBucket = 0;
+  private answerUs = 0;
+  private doneMs = UNREAD;
+  private respondBucket = 0;
+  private respondUs = 0;
 
   constructor(memory: FrontTallyMemory, clock: () => number) {
     this.numbers = new Float64Array(memory.counts);
@@ -95,6 +110,8 @@ export class FrontTallies {
   beginTurn(): void {
     this.readMs = UNREAD;
     this.answerMs = UNREAD;
+    this.answerReadMs = UNREAD;
+    this.doneMs = UNREAD;
   }
 
   /** When the requests of this turn were read. */
@@ -111,23 +128,38 @@ export class FrontTallies {
     exchange.readMs = this.turnMs();
   }
 
-  /** Its response is on the way to the socket. */
-  answered(exchange: Exchange): void {
+  /** Its response, or the last of it, is on the way to the socket. */
+  answered(exchange: Exchange, bytes: number): void {
     const row = rowOf(exchange.apiKey);
-    tally(this.numbers, row, API_BUCKETS, API_SHIFT, this.answeredMs() - exchange.readMs);
+    // Requests of one turn are answered in one turn, mostly.
+    if (exchange.readMs !== this.answerReadMs) {
+      this.answerReadMs = exchange.readMs;
+      this.answerUs = microsecondsOf(this.answeredMs() - exchange.readMs);
+      this.answerBucket = bucketOf(this.answerUs, API_BUCKETS, API_SHIFT);
+    }
+    this.numbers[row + this.answerBucket]! += 1;
+    this.numbers[row + API_SUM]! += this.answerUs;
+    this.numbers[row + API_BYTES_OUT]! += bytes;
     if (exchange.hasErrors) this.numbers[row + API_ERRORS]! += 1;
     if (exchange.throttleMs <= 0) return;
     this.numbers[row + API_THROTTLED]! += 1;
     this.numbers[row + API_THROTTLE_MS]! += exchange.throttleMs;
   }
 
+  /** A piece of a long response, before its last. */
   sent(apiKey: number, bytes: number): void {
     this.numbers[rowOf(apiKey) + API_BYTES_OUT]! += bytes;
   }
 
   /** The append of one partition is answered; `doneMs` as its receipt told it. */
   responded(slot: number, doneMs: number): void {
-    if (doneMs > 0) this.stages.count(slot, STAGE_RESPOND, this.answeredMs() - doneMs);
+    if (doneMs === UNREAD) return;
+    if (doneMs !== this.doneMs) {
+      this.doneMs = doneMs;
+      this.respondUs = microsecondsOf(this.answeredMs() - doneMs);
+      this.respondBucket = bucketOf(this.respondUs, STAGE_BUCKETS, this.stages.shiftOf(STAGE_RESPOND));
+    }
+    this.stages.countIn(slot, STAGE_RESPOND, this.respondBucket, this.respondUs);
   }
 
   accepted(): void {

@@ -126,15 +126,14 @@ export class Responder {
     const { exchanges } = this.front;
     for (let head = exchanges.oldestOf(connection); head !== null; head = exchanges.oldestOf(connection)) {
       if (connection.state !== CONNECTION_OPEN) return;
-      const queued = this.front.outbox.bytesQueued;
       if (head.state !== EXCHANGE_READY) {
         // A long reply whose turn has come leaves as far as it is here; what follows joins it directly.
-        if (head.replyHead >= 0) this.appendReply(connection, head);
-        this.countSent(head, queued);
+        if (head.replyHead >= 0) this.appendPiece(connection, head);
         return;
       }
       // A client that does not read: its answers wait as leases and counts, not as bytes, until some have left.
       if (connection.outboxBytes >= this.front.limits.outboxBytesPerConnectionMax) return;
+      const queued = this.front.outbox.bytesQueued;
       const outcome = this.settle(connection, head);
       if (outcome === SETTLE_WAITS) {
         this.waitForOutbox(connection);
@@ -146,8 +145,8 @@ export class Responder {
       }
       assert(outcome === SETTLED, 'a response is settled, waits, or closes');
       this.outboxFullSinceMs = 0;
-      this.countSent(head, queued);
-      if (this.front.tallies !== null) this.front.tallies.answered(head);
+      const { tallies, outbox } = this.front;
+      if (tallies !== null) tallies.answered(head, outbox.bytesQueued - queued);
       exchanges.shift(connection);
       if (head.throttleMs > 0) this.front.throttle.mute(connection, head.throttleMs, this.front.nowMs);
       if (head.closesAfter) connection.state = CONNECTION_ENDING;
@@ -155,9 +154,11 @@ export class Responder {
     }
   }
 
-  private countSent(exchange: Exchange, queuedBefore: number): void {
+  private appendPiece(connection: Connection, exchange: Exchange): void {
     const { tallies, outbox } = this.front;
-    if (tallies !== null) tallies.sent(exchange.apiKey, outbox.bytesQueued - queuedBefore);
+    const queued = outbox.bytesQueued;
+    this.appendReply(connection, exchange);
+    if (tallies !== null) tallies.sent(exchange.apiKey, outbox.bytesQueued - queued);
   }
 
   private settle(connection: Connection, exchange: Exchange): number {

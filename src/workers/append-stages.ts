@@ -14,6 +14,9 @@ export class AppendStages {
   private readonly board: StageBoard;
   private readonly clock: () => number;
   private takenMs = UNREAD;
+  private sentMs = UNREAD;
+  private queueBucket = 0;
+  private queueUs = 0;
   private appendBucket = 0;
   private appendUs = 0;
 
@@ -29,7 +32,14 @@ export class AppendStages {
 
   /** A job has left its lane. `sentMs` is 0 for batches of the broker itself, which wait in main before they come here. */
   taken(slot: number, sentMs: number): void {
-    if (sentMs > 0) this.board.count(slot, STAGE_QUEUE, this.takenMs - sentMs);
+    if (sentMs === UNREAD) return;
+    // Jobs of one turn of a front come together, with one time.
+    if (sentMs !== this.sentMs) {
+      this.sentMs = sentMs;
+      this.queueUs = microsecondsOf(this.takenMs - sentMs);
+      this.queueBucket = bucketOf(this.queueUs, STAGE_BUCKETS, this.board.shiftOf(STAGE_QUEUE));
+    }
+    this.board.countIn(slot, STAGE_QUEUE, this.queueBucket, this.queueUs);
   }
 
   /** All writes of the turn are done; its appends are counted next. */
@@ -47,6 +57,7 @@ export class AppendStages {
 
   endTurn(): void {
     this.takenMs = UNREAD;
+    this.sentMs = UNREAD;
   }
 
   /** The time for the receipts of one flush. */

@@ -11,16 +11,19 @@ import { controlHandlers } from './apis/control-table.ts';
 import { AlarmDriver } from './base/alarm-driver.ts';
 import { Alarms } from './base/alarms.ts';
 import { must } from './base/assert.ts';
-import { systemClock } from './base/clock.ts';
+import { sharedMonotonicMs, systemClock } from './base/clock.ts';
 import { createLogger, type LogFormat, type Logger, type LogLevel } from './base/logger.ts';
 import { Controller, type StartReport } from './cluster/controller.ts';
 import { FileStore } from './cluster/file-store.ts';
 import { type Addresses, addressesOf } from './config/addresses.ts';
 import type { BrokerConfig } from './config/broker-config.ts';
 import { loadBrokerConfig } from './config/load.ts';
+import type { BrokerState, BrokerView } from './http/broker-view.ts';
+import type { HttpSide } from './http/http-side.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
 import type { ConnectionFacts } from './net/control-lane.ts';
 import type { ProduceVerdict } from './net/control-port.ts';
+import { createTallyParts, FrontTallies } from './net/front-tallies.ts';
 import { type RequestDesk, type StartedFront, startFront } from './net/start-front.ts';
 import type { ListenAddress } from './net/transport.ts';
 import { Registry } from './protocol/registry.ts';
@@ -41,13 +44,17 @@ import { FileRemoval } from './workers/file-removal.ts';
 import { LogCleaner } from './workers/log-cleaner.ts';
 import { type StartedWorkers, startWorkers } from './workers/start-workers.ts';
 import { WorkerHost } from './workers/worker-host.ts';
+import { Board } from './zerocopy/board.ts';
 import { createCrc32c } from './zerocopy/crc32c.ts';
 import { loadNative, memoryOf, type Native } from './zerocopy/native.ts';
+import { FRONT_STAGES, StageBoard, WORKER_STAGES } from './zerocopy/stage-board.ts';
 
 export interface BrokerParts {
   readonly config: BrokerConfig;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  /** For people who ask over HTTP. */
+  readonly version?: string;
   /** A thread died: the broker cannot go on. Without this the process is ended with code 1. */
   readonly onFailure?: (cause: Error) => void;
 }
@@ -56,6 +63,8 @@ export interface BrokerParts {
 export interface BrokerFacts {
   readonly listen: ListenAddress;
   readonly advertised: ListenAddress | null;
+  /** Where the HTTP side listens; null: there is none. */
+  readonly http: ListenAddress | null;
   readonly dataFolder: string;
   readonly io: ChosenIo;
   readonly fronts: number;
@@ -87,6 +96,15 @@ interface OpenedData {
   readonly isClean: boolean;
 }
 
+/** What the HTTP side is shown. */
+interface ViewedParts {
+  readonly controller: Controller;
+  readonly host: WorkerHost;
+  readonly plane: ControlPlane;
+  readonly workers: StartedWorkers;
+  readonly cleaner: LogCleaner;
+}
+
 /** Answered by the fronts. */
 const DATA_APIS = [produce, fetch, listOffsets, offsetForLeaderEpoch];
 const FRONTS = 1;
@@ -104,6 +122,8 @@ export class Broker {
   private fronts: readonly StartedFront[] = [];
   private running: Running | null = null;
   private stopping: Promise<void> | null = null;
+  private state: BrokerState = 'starting';
+  private http: HttpSide | null = null;
 
   constructor(parts: BrokerParts) {
     this.parts = parts;
@@ -139,6 +159,8 @@ export class Broker {
 
   /** Answers what is under way, writes everything down, ends all threads. A second call waits for the first. */
   stop(): Promise<void> {
+    this.state = 'stopping';
+    this.http?.hide();
     this.stopping ??= this.stopAll();
     return this.stopping;
   }
@@ -176,8 +198,10 @@ export class Broker {
     });
     const fronts = [front];
     this.fronts = fronts;
+    const http = this.startHttp();
     try {
-      const [bound] = await Promise.all([front.ready(), workers.ready()]);
+      const [bound, httpBound] = await Promise.all([front.ready(), http, workers.ready()]);
+      this.state = 'recovering';
       this.directory.open(this.bootId);
       const opened = await this.openData(sizes, workers, background);
       // Whole milliseconds, as records and answers hold them.
@@ -192,23 +216,55 @@ export class Broker {
       front.openDoors();
       const checkpoints = this.startCheckpoints(opened.host, workers);
       const cleaner = this.startCleaner(opened.controller, workers, background);
-      const facts = this.factsOf(io, sizes, bound, addresses, opened);
-      return {
-        controller: opened.controller,
-        plane,
-        alarms: driver,
-        host: opened.host,
-        workers,
-        fronts,
-        checkpoints,
-        cleaner,
-        background,
-        facts,
-      };
+      const facts = this.factsOf(io, sizes, { bound, http: httpBound }, addresses, opened);
+      this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner }));
+      if (this.state === 'recovering') this.state = 'ready';
+      const { controller, host } = opened;
+      return { controller, plane, alarms: driver, host, workers, fronts, checkpoints, cleaner, background, facts };
     } catch (error) {
-      await Promise.all([front.terminate(), workers.terminate(), background.close()]);
+      await http.catch(() => null);
+      await Promise.all([front.terminate(), workers.terminate(), background.close(), this.http?.close()]);
       throw error;
     }
+  }
+
+  /** Loaded only when it is wanted; it costs a few megabytes. */
+  private async startHttp(): Promise<ListenAddress | null> {
+    const { 'perfbroker.http.port': port, 'perfbroker.http.host': host } = this.parts.config.values;
+    if (port === null) return null;
+    const { HttpSide } = await import('./http/http-side.ts');
+    const http = new HttpSide({ state: () => this.state, logger: this.logger });
+    this.http = http;
+    return http.listen({ host, port });
+  }
+
+  private viewOf(facts: BrokerFacts, parts: ViewedParts): BrokerView {
+    const { controller, host, plane, workers, cleaner } = parts;
+    const { shared } = workers;
+    const tallies = must(shared.tallies, 'an HTTP side has something to tell');
+    return {
+      version: this.parts.version ?? 'embedded',
+      listen: facts.listen,
+      dataFolder: this.dataFolder,
+      ioPath: facts.io.path,
+      workers: facts.workers,
+      controller,
+      coordinator: plane.services.groups.coordinator,
+      board: new Board(shared.board),
+      stages: new StageBoard(tallies.stages, WORKER_STAGES),
+      fronts: tallies.fronts.map((memory) => new FrontTallies(memory, sharedMonotonicMs)),
+      answerErrors: must(plane.services.answerErrors, 'errors are counted for the HTTP side'),
+      registry: plane.desk.registry,
+      openSlots: host.open,
+      cleaner: () => cleaner.figures,
+      room: () => roomOf(this.dataFolder),
+      sizes: () => host.sizes(),
+      nowMs: () => systemClock.nowMs(),
+    };
+  }
+
+  private get wantsMetrics(): boolean {
+    return this.parts.config.values['perfbroker.http.port'] !== null;
   }
 
   private backgroundOf(io: ChosenIo): BackgroundPool {
@@ -235,6 +291,7 @@ export class Broker {
       fronts: FRONTS,
       background,
       removal: new FileRemoval(this.logger),
+      tallies: this.wantsMetrics ? createTallyParts(sizes.slotsMax, FRONTS) : null,
       housekeeping: {
         retentionCheckMs: values['log.retention.check.interval.ms'],
         reserve: { folder: this.dataFolder, bytes: values['perfbroker.disk.reserve.bytes'] },
@@ -257,6 +314,7 @@ export class Broker {
         producerExpiryMs: config.values['producer.id.expiration.ms'],
       },
       recover: (args) => background.recover(args),
+      forgetTallies: forgetterOf(workers),
       uniqueHex: () => randomBytes(16).toString('hex'),
     });
     const controller = new Controller({
@@ -321,6 +379,7 @@ export class Broker {
       alarms,
       randomBytes: (count) => randomBytes(count),
       advertised: addresses.advertised,
+      wantsMetrics: this.wantsMetrics,
       dataApis: DATA_APIS,
       log: this.logger,
     });
@@ -329,7 +388,7 @@ export class Broker {
   private factsOf(
     io: ChosenIo,
     sizes: BrokerSizes,
-    listen: ListenAddress,
+    listening: { readonly bound: ListenAddress; readonly http: ListenAddress | null },
     addresses: Addresses,
     opened: OpenedData,
   ): BrokerFacts {
@@ -345,8 +404,9 @@ export class Broker {
     }
     if (io.notice !== null) notices.push(io.notice);
     return {
-      listen,
+      listen: listening.bound,
       advertised: addresses.advertised,
+      http: listening.http,
       dataFolder: this.dataFolder,
       io,
       fronts: FRONTS,
@@ -370,6 +430,7 @@ export class Broker {
     const rows = await running.workers.stop();
     running.checkpoints.saveLast(rows);
     await running.background.close();
+    await this.http?.close();
     if (this.lockTimer !== null) clearInterval(this.lockTimer);
     this.lock?.release();
     this.running = null;
@@ -377,7 +438,11 @@ export class Broker {
 
   /** Nobody was served yet, so there is nothing to finish. */
   private async stopWhileStarting(): Promise<void> {
-    await Promise.all([...this.fronts.map((front) => front.terminate()), this.workers?.terminate()]);
+    await Promise.all([
+      ...this.fronts.map((front) => front.terminate()),
+      this.workers?.terminate(),
+      this.http?.close(),
+    ]);
     this.lock?.giveBack();
   }
 
@@ -388,6 +453,16 @@ export class Broker {
     if (this.parts.onFailure !== undefined) this.parts.onFailure(cause);
     else process.exit(1);
   }
+}
+
+/** A new partition does not inherit what was counted in its slot. */
+function forgetterOf({ shared: { tallies } }: StartedWorkers): (slot: number) => void {
+  if (tallies === null) return () => {};
+  const ofWorkers = new StageBoard(tallies.stages, WORKER_STAGES);
+  const ofFronts = tallies.fronts.map(({ stages }) => new StageBoard(stages, FRONT_STAGES));
+  return (slot) => {
+    for (const board of [ofWorkers, ...ofFronts]) board.clear(slot);
+  };
 }
 
 /** What the front knows of the catalog and of settings follows every change. */
@@ -442,6 +517,8 @@ export interface EmbeddedBrokerOptions {
   /** 0 (the default) asks for a free port; `broker.address` tells which. */
   readonly port?: number;
   readonly host?: string;
+  /** Port of the HTTP side; 0 for a free one, `broker.facts.http` tells which. Left out: there is none. */
+  readonly httpPort?: number;
   /** The data folder. */
   readonly data: string;
   /** Partitions of topics created without saying how many. */
@@ -459,6 +536,7 @@ export async function createBroker(options: EmbeddedBrokerOptions): Promise<Brok
     port: String(options.port ?? 0),
     'host.name': options.host ?? '127.0.0.1',
     'log.dirs': options.data,
+    ...(options.httpPort === undefined ? {} : { 'perfbroker.http.port': String(options.httpPort) }),
     ...(options.partitions === undefined ? {} : { 'num.partitions': String(options.partitions) }),
   };
   const broker = new Broker({

@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   const { loadBrokerConfig } = await import('./config/load.ts');
   const config = loadBrokerConfig({ flags: given.flags, sets: given.sets, environment: process.env, file });
   const { Broker } = await import('./broker.ts');
-  const broker = new Broker({ config, logLevel: 'info', logFormat: 'text' });
+  const broker = new Broker({ config, logLevel: 'info', logFormat: 'text', version: version() });
   stopOnSignals(broker);
   const facts = await broker.start();
   const { renderStartScreen } = await import('./cli/start-screen.ts');
@@ -72,6 +72,7 @@ function screenFacts(facts: BrokerFacts, config: BrokerConfig): StartFacts {
     version: version(),
     listen: facts.listen,
     advertised: facts.advertised,
+    http: facts.http,
     dataFolder: facts.dataFolder,
     ioPath: facts.io.path,
     ioReason: facts.io.reason,

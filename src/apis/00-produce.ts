@@ -24,6 +24,7 @@ import {
   SETTLED,
 } from '../net/exchange.ts';
 import type { FrontFace } from '../net/front-face.ts';
+import type { FrontTallies } from '../net/front-tallies.ts';
 import { NO_PARTITION, type Topic } from '../net/route-table.ts';
 import {
   ATTRIBUTE_CODEC_MASK,
@@ -45,8 +46,10 @@ import {
   APPEND_FLAG_ZSTD_ALLOWED,
   APPEND_FLAGS,
   APPEND_LENGTH,
+  APPEND_SENT_NUMBER,
   APPEND_UNVERIFIED,
   APPENDED_BASE_OFFSET_NUMBER,
+  APPENDED_DONE_NUMBER,
   APPENDED_LOG_START_NUMBER,
   APPENDED_REASON,
   APPENDED_RECORD_INDEX,
@@ -78,9 +81,11 @@ import {
 // Entry words (3 and 4 are those of the verification) and numbers.
 const ENTRY_RECORD_INDEX = 1;
 const ENTRY_REASON = 2;
+const ENTRY_SLOT = 5;
 const ENTRY_BASE_OFFSET = 0;
 const ENTRY_TIME = 1;
 const ENTRY_LOG_START = 2;
+const ENTRY_DONE = 3;
 
 const ZSTD_SINCE = 7;
 const BUMPING_SINCE = 12;
@@ -151,6 +156,8 @@ export class ProduceApi implements DataApi {
     exchange.numbers[toNumber + ENTRY_BASE_OFFSET] = numbers[from + APPENDED_BASE_OFFSET_NUMBER]!;
     exchange.numbers[toNumber + ENTRY_TIME] = numbers[from + APPENDED_TIME_NUMBER]!;
     exchange.numbers[toNumber + ENTRY_LOG_START] = numbers[from + APPENDED_LOG_START_NUMBER]!;
+    exchange.words[to + ENTRY_SLOT] = words[at + SLOT_PARTITION]!;
+    exchange.numbers[toNumber + ENTRY_DONE] = numbers[from + APPENDED_DONE_NUMBER]!;
   }
 
   onIdle(front: FrontFace, exchange: Exchange): boolean {
@@ -170,7 +177,7 @@ export class ProduceApi implements DataApi {
       const { meters, frameLength, busyMs } = exchange;
       exchange.throttleMs = front.throttle.produced(meters, frameLength, busyMs, front.nowMs);
     }
-    if (wantsNoAnswer(exchange)) return this.settleSilently(exchange);
+    if (wantsNoAnswer(exchange)) return this.settleSilently(front, exchange);
     const cursor = this.cursor;
     const { bytes, view } = front.slab.memory;
     const connection = must(exchange.connection, 'a settled exchange has its connection');
@@ -184,6 +191,7 @@ export class ProduceApi implements DataApi {
     this.writer.open(outbox.bytes, outbox.view, at, at + bytesMax, cursor, exchange.correlationId);
     for (let entry = 0; entry < exchange.entryCount; entry++) this.writeEntry(exchange, entry);
     outbox.commit(connection, this.writer.close(Math.max(0, exchange.throttleMs)) - at);
+    if (front.tallies !== null) this.count(front.tallies, exchange);
     return SETTLED;
   }
 
@@ -251,6 +259,8 @@ export class ProduceApi implements DataApi {
     const zstd = exchange.version >= ZSTD_SINCE ? APPEND_FLAG_ZSTD_ALLOWED : 0;
     const bumps = exchange.version >= BUMPING_SINCE ? APPEND_FLAG_BUMPS_EPOCH : 0;
     words[at + APPEND_FLAGS] = flags | zstd | bumps | (cursor.acks === ACKS_ALL ? APPEND_FLAG_ACKS_ALL : 0);
+    const { numbers } = front.lanes.laneOf(worker).outgoing;
+    numbers[(at >> 1) + APPEND_SENT_NUMBER] = front.tallies === null ? 0 : front.tallies.turnMs();
     exchange.pending += 1;
     return true;
   }
@@ -267,13 +277,23 @@ export class ProduceApi implements DataApi {
     exchange.numbers[entry * ENTRY_NUMBERS + ENTRY_BASE_OFFSET] = -1;
     exchange.numbers[entry * ENTRY_NUMBERS + ENTRY_TIME] = -1;
     exchange.numbers[entry * ENTRY_NUMBERS + ENTRY_LOG_START] = -1;
+    exchange.numbers[entry * ENTRY_NUMBERS + ENTRY_DONE] = 0;
   }
 
-  private settleSilently(exchange: Exchange): number {
+  private settleSilently(front: FrontFace, exchange: Exchange): number {
     for (let entry = 0; entry < exchange.entryCount; entry++) {
       if (exchange.words[entry * ENTRY_WORDS + ENTRY_ERROR] !== 0) return SETTLE_CLOSES;
     }
+    if (front.tallies !== null) this.count(front.tallies, exchange);
     return SETTLED;
+  }
+
+  private count(tallies: FrontTallies, exchange: Exchange): void {
+    const { words, numbers } = exchange;
+    for (let entry = 0; entry < exchange.entryCount; entry++) {
+      if (words[entry * ENTRY_WORDS + ENTRY_ERROR] !== 0) exchange.hasErrors = true;
+      else tallies.responded(words[entry * ENTRY_WORDS + ENTRY_SLOT]!, numbers[entry * ENTRY_NUMBERS + ENTRY_DONE]!);
+    }
   }
 
   private writeEntry(exchange: Exchange, entry: number): void {

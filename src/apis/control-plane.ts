@@ -18,6 +18,7 @@ import type { Api } from '../protocol/api.ts';
 import type { Crc32c } from '../protocol/batch.ts';
 import { Registry } from '../protocol/registry.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
+import { AnswerErrors } from './answer-errors.ts';
 import { consumerSettings } from './consumer-settings.ts';
 import { ControlDesk, controlHandlers } from './control-table.ts';
 import type { ControlServices } from './define.ts';
@@ -40,6 +41,8 @@ export interface ControlPlaneParts {
   /** Left out: those whose APIs are there. */
   readonly features?: readonly FeatureRange[];
   readonly dataFolder: DataFolder;
+  /** Whether answers with errors are counted. */
+  readonly wantsMetrics: boolean;
   readonly log: Logger;
 }
 
@@ -77,6 +80,7 @@ export class ControlPlane {
       ranges: registry.ranges,
       features: parts.features ?? featuresOf(registry.ranges),
       dataFolder: parts.dataFolder,
+      answerErrors: parts.wantsMetrics ? new AnswerErrors() : null,
       mutationQuotas: new MutationQuotas(controller, () => alarms.nowMs()),
       advertised: parts.advertised,
     };

@@ -21,6 +21,7 @@ import type { VersionRange } from '../protocol/registry.ts';
 import { Writer } from '../protocol/writer.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { MarkerWriter } from '../transactions/transaction-markers.ts';
+import type { AnswerErrors } from './answer-errors.ts';
 import type { ShareServices } from './share-services.ts';
 
 export interface ConnectionFacts {
@@ -46,6 +47,8 @@ export interface ControlServices {
   readonly features: readonly FeatureRange[];
   readonly dataFolder: DataFolder;
   readonly mutationQuotas: MutationQuotas;
+  /** Null: nobody wants metrics. */
+  readonly answerErrors: AnswerErrors | null;
   /** Told to clients instead of the address they dialled, or null. */
   readonly advertised: Address | null;
 }
@@ -114,6 +117,7 @@ export function defineHandler<Request, Response>(definition: HandlerDefinition<R
     async answer(body, context) {
       const request = decodeRequest(api, context.apiVersion, body);
       const response = await respond(definition, request, context);
+      context.services.answerErrors?.note(api.key, response);
       const writer = takeScratch();
       encodeResponseFrame(api, context.apiVersion, context.correlationId, response, writer);
       return Buffer.from(writer.written());

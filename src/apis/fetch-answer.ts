@@ -62,6 +62,7 @@ export class FetchAnswer {
     const at = outbox.open(connection, bytesMax);
     if (at < 0) return SETTLE_WAITS;
     const writer = this.writer;
+    if (plan.error !== 0) exchange.hasErrors = true;
     this.committedAt = at;
     const { version, correlationId } = exchange;
     writer.open(
@@ -200,6 +201,7 @@ export class FetchAnswer {
     const stable = error === 0 ? exchange.numbers[numberAt + ENTRY_STABLE]! : UNKNOWN_OFFSET;
     const start = error === 0 ? exchange.numbers[numberAt + ENTRY_LOG_START]! : UNKNOWN_OFFSET;
     const abortedCount = error === 0 ? this.collectAborted(exchange, plan, index, length) : abortedBeside(error);
+    if (error !== 0) exchange.hasErrors = true;
     const recordsAt = this.writer.partition(
       entry.partition,
       error,

@@ -110,6 +110,7 @@ export class PartitionQueryApi<Request, ResponseInput> implements DataApi {
     if (at < 0) return SETTLE_WAITS;
     front.outbox.bytes.set(asked.response, at);
     front.outbox.commit(connection, asked.response.length);
+    exchange.hasErrors = asked.questions.some((question) => question.error !== 0);
     return SETTLED;
   }
 

@@ -6,6 +6,8 @@ export interface StartFacts {
   readonly listen: Address;
   /** Null: each client is told the address it dialled. */
   readonly advertised: Address | null;
+  /** Null: there is no HTTP side. */
+  readonly http: Address | null;
   readonly dataFolder: string;
   readonly ioPath: 'uring' | 'epoll' | 'node';
   /** Why this path and no better one; empty when it is the best there is. */
@@ -35,6 +37,9 @@ export function renderStartScreen(facts: StartFacts, isColoured: boolean): strin
   const rows: readonly (readonly [string, string])[] = [
     ['listening on', paint.strong(joinHostPort(facts.listen))],
     ...(facts.advertised === null ? [] : [['told to clients', joinHostPort(facts.advertised)] as const]),
+    ...(facts.http === null
+      ? []
+      : [['http', `http://${joinHostPort(facts.http)} (/health, /ready, /metrics, /status)`] as const]),
     [
       'data folder',
       `${facts.dataFolder} (${counted(facts.topics, 'topic')}, ${counted(facts.partitions, 'partition')})`,

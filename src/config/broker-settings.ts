@@ -45,6 +45,26 @@ export const ownBrokerSettings = {
     pattern: { test: /^(\[[^\]]+\]|[^:\s]+):\d{1,5}$/, says: 'HOST:PORT' },
     flag: flag('advertise', null, 'HOST:PORT'),
   }),
+  'perfbroker.http.port': int(
+    null,
+    'Port of the HTTP side (/health, /ready, /metrics, /status), 0 for any free one; unset: there is none.',
+    {
+      min: 0,
+      max: 65_535,
+      flag: flag('http-port', null, 'PORT'),
+    },
+  ),
+  'perfbroker.http.host': string('127.0.0.1', 'Address the HTTP side listens on; it asks nobody who he is.', {
+    flag: flag('http-host', null, 'ADDRESS'),
+  }),
+  'perfbroker.metrics.detail': string(
+    'partition',
+    'Whether /metrics speaks of single partitions, or sums them up by topic.',
+    {
+      choices: ['partition', 'topic'],
+      change: 'live',
+    },
+  ),
   'node.id': int(1, 'Number of this broker in its cluster.', { min: 0, aliases: ['broker.id'] }),
   'broker.rack': string(null, 'Name of the rack or zone the broker stands in, told to clients.'),
   'log.dirs': list(['./data'], 'The data folder; one folder.', {

@@ -24,6 +24,7 @@ import {
 import type { ControlLane } from './control-lane.ts';
 import type { Exchange, ExchangePool } from './exchange.ts';
 import { type FrontPost, isFrontPost } from './front-post.ts';
+import type { FrontTallies } from './front-tallies.ts';
 import type { Outbox } from './outbox.ts';
 import type { Responder } from './responder.ts';
 import type { Throttle } from './throttle.ts';
@@ -46,6 +47,7 @@ export interface ReplyOwner {
   readonly exchanges: ExchangePool;
   readonly outbox: Outbox;
   readonly throttle: Throttle;
+  readonly tallies: FrontTallies | null;
   readonly nowMs: number;
 }
 
@@ -133,6 +135,7 @@ export class ControlReplies {
     if (connection.orderHead === exchange.index && exchange.replyHead < 0) {
       // Nothing is before it: the pieces of a long reply leave as they come, and need not fit into memory together.
       outbox.appendChain(connection, part, part);
+      if (this.owner.tallies !== null) this.owner.tallies.sent(exchange.apiKey, length);
       this.responder.touch(connection);
       return true;
     }

@@ -126,6 +126,7 @@ export class Dispatcher {
       this.refuseVersion(connection, exchange, api.name);
       return;
     }
+    if (this.front.tallies !== null) this.front.tallies.begun(exchange);
     this.begin(connection, exchange);
   }
 
@@ -141,6 +142,7 @@ export class Dispatcher {
       this.refuseVersion(connection, exchange, `API key ${exchange.apiKey}`);
       return;
     }
+    if (this.front.tallies !== null) this.front.tallies.begun(exchange);
     this.shrink(exchange);
     this.begin(connection, exchange);
   }

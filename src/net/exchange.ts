@@ -61,6 +61,10 @@ export class Exchange {
   bodyAt = 0;
   bodyEnd = 0;
   startedMs = 0;
+  /** When it was read, by the clock of the metrics; only where they are wanted. */
+  readMs = 0;
+  /** Its answer holds an error. */
+  hasErrors = false;
   /** Jobs under way. */
   pending = 0;
   /** Entries whose jobs are sent; where `begin` goes on after a full lane. */
@@ -107,6 +111,7 @@ export class Exchange {
     this.connection = null;
     this.next = null;
     this.isData = false;
+    this.hasErrors = false;
     this.frameBlock = -1;
     this.pending = 0;
     this.entriesBegun = 0;

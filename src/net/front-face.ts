@@ -6,6 +6,7 @@ import type { Disk } from '../storage/disk.ts';
 import type { Board } from '../zerocopy/board.ts';
 import type { Slab } from '../zerocopy/slab.ts';
 import type { Exchange } from './exchange.ts';
+import type { FrontTallies } from './front-tallies.ts';
 import type { FrontLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { ParkedFetches } from './parked-fetches.ts';
@@ -31,6 +32,8 @@ export interface FrontFace {
   readonly disk: RegionReader;
   readonly parked: ParkedFetches;
   readonly throttle: Throttle;
+  /** Null: nobody wants metrics. */
+  readonly tallies: FrontTallies | null;
   /** A clock for how long this thread is busy; only read where that is limited. */
   busyClock(): number;
   /** The request's bytes are not needed any more. */

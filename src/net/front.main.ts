@@ -2,7 +2,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createDataTable } from '../apis/data-table.ts';
 import { must } from '../base/assert.ts';
-import { systemClock } from '../base/clock.ts';
+import { sharedMonotonicMs, systemClock } from '../base/clock.ts';
 import { isFault } from '../base/fault.ts';
 import { createLogger } from '../base/logger.ts';
 import { createDisk } from '../workers/create-disk.ts';
@@ -17,6 +17,7 @@ import { Slab } from '../zerocopy/slab.ts';
 import { ControlLane } from './control-lane.ts';
 import { createTransport } from './create-transport.ts';
 import { Front } from './front.ts';
+import { FrontTallies } from './front-tallies.ts';
 import {
   FRONT_DOORS,
   FRONT_ORDER,
@@ -73,8 +74,14 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
     logger: createLogger({ level: data.logLevel, format: data.logFormat, thread: `front-${data.index}` }),
     nowMs: systemClock.nowMs(),
     busyClock: () => performance.now(),
+    tallies: talliesOf(data),
   });
   return { front, transport, bells, orders: new Int32Array(data.orders) };
+}
+
+function talliesOf({ shared, index }: FrontThreadData): FrontTallies | null {
+  const memory = shared.tallies?.fronts[index];
+  return memory === undefined ? null : new FrontTallies(memory, sharedMonotonicMs);
 }
 
 /** In the kernel's hands while idle: the thread never returns to Node's event loop. */

@@ -29,6 +29,7 @@ import { type ControlVersions, Dispatcher } from './dispatcher.ts';
 import { EXCHANGE_READY, EXCHANGE_STARTING, EXCHANGE_WORKING, type Exchange, ExchangePool } from './exchange.ts';
 import type { FrontFace, RegionReader } from './front-face.ts';
 import { type FrontPost, isLimits, isQuotas } from './front-post.ts';
+import type { FrontTallies } from './front-tallies.ts';
 import type { FrontLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import { ParkedFetches } from './parked-fetches.ts';
@@ -69,6 +70,8 @@ export interface FrontParts {
   readonly nowMs: number;
   /** For quotas on the share of this thread. */
   readonly busyClock: () => number;
+  /** Null: nobody wants metrics. */
+  readonly tallies: FrontTallies | null;
 }
 
 const SCAN_PERIOD_MS = 250;
@@ -91,6 +94,7 @@ export class Front implements FrontFace, MuteListener {
   readonly connections: ConnectionTable;
   readonly exchanges: ExchangePool;
   readonly throttle = new Throttle();
+  readonly tallies: FrontTallies | null;
   readonly busyClock: () => number;
 
   private readonly dataApis: readonly (DataApi | undefined)[];
@@ -107,6 +111,7 @@ export class Front implements FrontFace, MuteListener {
     this.index = parts.index;
     this.nowMs = parts.nowMs;
     this.busyClock = parts.busyClock;
+    this.tallies = parts.tallies;
     this.limits = parts.limits;
     this.slab = parts.slab;
     this.board = parts.board;
@@ -132,6 +137,7 @@ export class Front implements FrontFace, MuteListener {
     this.nowMs = nowMs;
     this.connections.nowMs = nowMs;
     this.didWork = false;
+    if (this.tallies !== null) this.tallies.beginTurn();
     this.takeCompletions();
     for (let worker = 0; worker < this.lanes.count; worker++) this.takeReceipts(worker);
     if (this.replies.take(this)) this.didWork = true;
@@ -143,6 +149,7 @@ export class Front implements FrontFace, MuteListener {
     this.responder.serve();
     this.lanes.publish();
     this.control.publish();
+    if (this.tallies !== null) this.showFigures(this.tallies);
     if (this.transport.poll(0) > 0) this.didWork = true;
     return this.didWork;
   }
@@ -303,7 +310,14 @@ export class Front implements FrontFace, MuteListener {
     completions.count = 0;
   }
 
+  private showFigures(tallies: FrontTallies): void {
+    const { connections, parked, exchanges, slab, outbox } = this;
+    const { length } = connections.open;
+    tallies.show(length, parked.timerCount, exchanges.usedCount, slab.usedBytes, outbox.slab.usedBytes);
+  }
+
   private accept(socket: number): void {
+    if (this.tallies !== null) this.tallies.accepted();
     const connection = this.connections.accept(socket);
     if (connection === null) return;
     const waitMs = this.throttle.connected(connection.address, this.nowMs);

@@ -20,6 +20,8 @@ const NONE = -1;
 export class Outbox {
   readonly slab: Slab;
   readonly parts: PartPool;
+  /** Bytes that ever joined a connection's stream: differences tell how long a response is. */
+  bytesQueued = 0;
   private readonly transport: Transport;
   private readonly lanes: WorkerLanes;
 
@@ -65,6 +67,7 @@ export class Outbox {
     const at = connection.writeAt;
     connection.writeAt = at + length;
     connection.outboxBytes += length;
+    this.bytesQueued += length;
     const parts = this.parts;
     const tail = connection.partTail;
     if (tail !== NONE && parts.endsAt(tail, connection.writeBlock, at)) {
@@ -85,13 +88,16 @@ export class Outbox {
     slot: number,
   ): void {
     assert(length > 0 && lease >= 0, 'a region has bytes and a lease');
+    this.bytesQueued += length;
     this.append(connection, this.parts.takeRegion(fd, position, length, worker, lease, slot));
   }
 
   /** A reply that was collected aside (control) joins the stream. */
   appendChain(connection: Connection, head: number, tail: number): void {
-    for (let part = head; part !== NONE; part = this.parts.nextOf(part))
+    for (let part = head; part !== NONE; part = this.parts.nextOf(part)) {
       connection.outboxBytes += this.parts.lengthOf(part);
+      this.bytesQueued += this.parts.lengthOf(part);
+    }
     if (connection.partTail === NONE) connection.partHead = head;
     else this.parts.link(connection.partTail, head);
     connection.partTail = tail;

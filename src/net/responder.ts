@@ -128,11 +128,12 @@ export class Responder {
       if (connection.state !== CONNECTION_OPEN) return;
       if (head.state !== EXCHANGE_READY) {
         // A long reply whose turn has come leaves as far as it is here; what follows joins it directly.
-        if (head.replyHead >= 0) this.appendReply(connection, head);
+        if (head.replyHead >= 0) this.appendPiece(connection, head);
         return;
       }
       // A client that does not read: its answers wait as leases and counts, not as bytes, until some have left.
       if (connection.outboxBytes >= this.front.limits.outboxBytesPerConnectionMax) return;
+      const queued = this.front.outbox.bytesQueued;
       const outcome = this.settle(connection, head);
       if (outcome === SETTLE_WAITS) {
         this.waitForOutbox(connection);
@@ -144,11 +145,20 @@ export class Responder {
       }
       assert(outcome === SETTLED, 'a response is settled, waits, or closes');
       this.outboxFullSinceMs = 0;
+      const { tallies, outbox } = this.front;
+      if (tallies !== null) tallies.answered(head, outbox.bytesQueued - queued);
       exchanges.shift(connection);
       if (head.throttleMs > 0) this.front.throttle.mute(connection, head.throttleMs, this.front.nowMs);
       if (head.closesAfter) connection.state = CONNECTION_ENDING;
       this.front.endExchange(head);
     }
+  }
+
+  private appendPiece(connection: Connection, exchange: Exchange): void {
+    const { tallies, outbox } = this.front;
+    const queued = outbox.bytesQueued;
+    this.appendReply(connection, exchange);
+    if (tallies !== null) tallies.sent(exchange.apiKey, outbox.bytesQueued - queued);
   }
 
   private settle(connection: Connection, exchange: Exchange): number {

@@ -10,12 +10,14 @@
 import { assert } from '../base/assert.ts';
 import {
   APPENDED_BASE_OFFSET_NUMBER,
+  APPENDED_DONE_NUMBER,
   APPENDED_LOG_START_NUMBER,
   APPENDED_REASON,
   APPENDED_RECORD_INDEX,
   APPENDED_TIME_NUMBER,
   RECEIPT_APPEND,
 } from '../zerocopy/layout.ts';
+import type { AppendStages } from './append-stages.ts';
 import type { Receipts } from './receipts.ts';
 
 const NONE = -1;
@@ -23,6 +25,8 @@ const HELD_START = 256;
 
 export class AckGate {
   private readonly lanes: readonly Receipts[];
+  /** Null: nobody asks how long flushes take. */
+  private readonly stages: AppendStages | null;
   private readonly heads = new Map<number, number>();
   private readonly tails = new Map<number, number>();
   private next = new Int32Array(HELD_START);
@@ -32,11 +36,13 @@ export class AckGate {
   private neededOffset = new Float64Array(HELD_START);
   private baseOffset = new Float64Array(HELD_START);
   private appendTimeMs = new Float64Array(HELD_START);
+  private writtenMs = new Float64Array(HELD_START);
   private free = NONE;
   private heldCount = 0;
 
-  constructor(lanes: readonly Receipts[]) {
+  constructor(lanes: readonly Receipts[], stages: AppendStages | null = null) {
     this.lanes = lanes;
+    this.stages = stages;
     this.linkFree(0, HELD_START);
   }
 
@@ -68,6 +74,7 @@ export class AckGate {
     this.neededOffset[held] = neededOffset;
     this.baseOffset[held] = baseOffset;
     this.appendTimeMs[held] = appendTimeMs;
+    this.writtenMs[held] = this.stages === null ? 0 : this.stages.writtenMs;
     const tail = this.tails.get(partition);
     if (tail === undefined) this.heads.set(partition, held);
     else this.next[tail] = held;
@@ -78,8 +85,11 @@ export class AckGate {
   /** Sends what the high watermark has passed. */
   open(partition: number, highOffset: number, logStartOffset: number): void {
     let held = this.heads.get(partition) ?? NONE;
+    if (held === NONE) return;
+    const doneMs = this.stages === null ? 0 : this.stages.flushedMs();
     while (held !== NONE && this.neededOffset[held]! <= highOffset) {
-      held = this.settle(partition, held, 0, logStartOffset);
+      if (this.stages !== null) this.stages.flushed(partition, this.writtenMs[held]!, doneMs);
+      held = this.settle(partition, held, 0, logStartOffset, doneMs);
     }
     this.rememberHead(partition, held);
   }
@@ -87,11 +97,11 @@ export class AckGate {
   /** Answers all that wait on a partition with an error: it was closed, or its log is poisoned. */
   fail(partition: number, error: number): void {
     let held = this.heads.get(partition) ?? NONE;
-    while (held !== NONE) held = this.settle(partition, held, error, -1);
+    while (held !== NONE) held = this.settle(partition, held, error, -1, 0);
     this.rememberHead(partition, held);
   }
 
-  private settle(partition: number, held: number, error: number, logStartOffset: number): number {
+  private settle(partition: number, held: number, error: number, logStartOffset: number, doneMs: number): number {
     const receipts = this.lanes[this.lane[held]!]!;
     receipts.begin(RECEIPT_APPEND, this.exchange[held]!, this.entry[held]!, partition, error);
     receipts.words[receipts.wordAt + APPENDED_RECORD_INDEX] = -1;
@@ -99,6 +109,7 @@ export class AckGate {
     receipts.numbers[receipts.numberAt + APPENDED_BASE_OFFSET_NUMBER] = error === 0 ? this.baseOffset[held]! : -1;
     receipts.numbers[receipts.numberAt + APPENDED_TIME_NUMBER] = error === 0 ? this.appendTimeMs[held]! : -1;
     receipts.numbers[receipts.numberAt + APPENDED_LOG_START_NUMBER] = logStartOffset;
+    receipts.numbers[receipts.numberAt + APPENDED_DONE_NUMBER] = doneMs;
     const following = this.next[held]!;
     this.next[held] = this.free;
     this.free = held;
@@ -132,6 +143,7 @@ export class AckGate {
     this.neededOffset = widenNumbers(this.neededOffset);
     this.baseOffset = widenNumbers(this.baseOffset);
     this.appendTimeMs = widenNumbers(this.appendTimeMs);
+    this.writtenMs = widenNumbers(this.writtenMs);
     this.linkFree(old, old * 2);
   }
 }

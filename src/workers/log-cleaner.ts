@@ -38,6 +38,19 @@ export interface LogCleanerParts {
   readonly logger: Logger;
 }
 
+/** For people who watch: how compaction goes. */
+export interface CleanerFigures {
+  readonly underWay: number;
+  /** At the last look: logs that were due and not begun, and dirty bytes of all logs. */
+  readonly waiting: number;
+  readonly dirtyBytes: number;
+  /** Left alone until the next start. */
+  readonly uncleanable: number;
+  readonly done: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
 interface Candidate extends CleanableLog {
   readonly post: WorkerPost;
 }
@@ -54,9 +67,21 @@ export class LogCleaner {
   private readonly underWay = new Set<Promise<void>>();
   private readonly uncleanable = new Set<string>();
   private isStopping = false;
+  private cleaning = 0;
+  private due = 0;
+  private dirtyBytes = 0;
+  private done = 0;
+  private bytesBefore = 0;
+  private bytesAfter = 0;
 
   constructor(parts: LogCleanerParts) {
     this.parts = parts;
+  }
+
+  get figures(): CleanerFigures {
+    const { cleaning, due, dirtyBytes, done, bytesBefore, bytesAfter } = this;
+    const uncleanable = this.uncleanable.size;
+    return { underWay: cleaning, waiting: due, dirtyBytes, uncleanable, done, bytesBefore, bytesAfter };
   }
 
   start(): void {
@@ -86,6 +111,7 @@ export class LogCleaner {
     if (plan === null) return false;
     const { partitionName } = plan;
     let endOffset = -1;
+    this.cleaning += 1;
     try {
       endOffset = await this.clean(chosen, plan);
     } catch (error) {
@@ -93,6 +119,7 @@ export class LogCleaner {
       this.complain(partitionName, error);
       return false;
     } finally {
+      this.cleaning -= 1;
       await chosen.post.endCleaning(chosen.slot, partitionName, endOffset, ANSWER_WAIT_MS);
     }
     return endOffset >= 0;
@@ -128,6 +155,9 @@ export class LogCleaner {
       for (const { sizeBytes } of group) before += sizeBytes;
       after += cleaned.sizeBytes;
     }
+    this.done += 1;
+    this.bytesBefore += before;
+    this.bytesAfter += after;
     logger.info(`${plan.partitionName} was compacted up to offset ${built.endOffset}: ${before} bytes became ${after}`);
     return built.endOffset;
   }
@@ -143,11 +173,16 @@ export class LogCleaner {
 
   private choose(candidates: readonly Candidate[]): Candidate | null {
     let best: Candidate | null = null;
+    this.due = -1;
+    this.dirtyBytes = 0;
     for (const candidate of candidates) {
+      this.dirtyBytes += candidate.dirtyBytes;
       if (this.uncleanable.has(candidate.partitionName)) continue;
       const isWorthIt = candidate.isOverdue || dirtyRatio(candidate) > candidate.dirtyRatioMin;
+      if (isWorthIt) this.due += 1;
       if (isWorthIt && (best === null || dirtyRatio(candidate) > dirtyRatio(best))) best = candidate;
     }
+    this.due = Math.max(0, this.due);
     return best;
   }
 

@@ -17,6 +17,7 @@ import {
   APPEND_FLAG_INTERNAL,
   APPEND_FLAGS,
   APPEND_LENGTH,
+  APPEND_SENT_NUMBER,
   APPENDED_BASE_OFFSET_NUMBER,
   FIND_OFFSET_FLAGS,
   FIND_OFFSET_TIMESTAMP_NUMBER,
@@ -151,7 +152,7 @@ export class PartitionPort {
       const asked: Asked = {
         place,
         spanAt: NO_SPAN,
-        fill: (words, at) => {
+        fill: (words, at, numbers) => {
           const { slab } = this.parts;
           const span = slab.allocate(batch.length);
           if (span < 0) return false;
@@ -161,6 +162,7 @@ export class PartitionPort {
           words[at + APPEND_AT] = span;
           words[at + APPEND_LENGTH] = batch.length;
           words[at + APPEND_FLAGS] = flags | APPEND_FLAG_INTERNAL | APPEND_FLAG_ACKS_ALL;
+          numbers[(at >> 1) + APPEND_SENT_NUMBER] = 0;
           return true;
         },
         settle: (words, at, numbers) =>

@@ -12,7 +12,9 @@ import {
   APPEND_AT,
   APPEND_FLAGS,
   APPEND_LENGTH,
+  APPEND_SENT_NUMBER,
   APPENDED_BASE_OFFSET_NUMBER,
+  APPENDED_DONE_NUMBER,
   APPENDED_LOG_START_NUMBER,
   APPENDED_REASON,
   APPENDED_RECORD_INDEX,
@@ -35,6 +37,7 @@ import {
 } from '../zerocopy/layout.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { AckGate } from './ack-gate.ts';
+import type { AppendStages } from './append-stages.ts';
 import type { Housekeeping } from './housekeeping.ts';
 import type { LaneEnd } from './lane.ts';
 import type { LogFlushes } from './log-flushes.ts';
@@ -64,6 +67,8 @@ export interface PartitionWorkerParts {
   readonly housekeeping: Housekeeping;
   readonly recoder: Recoder;
   readonly mailbox: Mailbox;
+  /** Null: nobody asks how long appends take. */
+  readonly stages: AppendStages | null;
 }
 
 /** Jobs of one lane in one turn: enough to fill a large write, few enough that no other lane waits long. */
@@ -100,6 +105,7 @@ export class PartitionWorker {
       if (this.drainLane(lane, nowMs)) didWork = true;
     }
     if (this.touchedCount > 0) this.settleTouched(nowMs);
+    if (this.parts.stages !== null) this.parts.stages.endTurn();
     // Behind the writes: a log that failed in this turn must not have healed before its batches are answered.
     if (nowMs >= this.tickDueMs) {
       this.tickDueMs = nowMs + TICK_MS;
@@ -153,7 +159,7 @@ export class PartitionWorker {
   private take(lane: number, words: Int32Array, numbers: Float64Array, at: number, nowMs: number): boolean {
     switch (words[at + SLOT_KIND]!) {
       case JOB_APPEND:
-        return this.takeAppend(lane, words, at, nowMs);
+        return this.takeAppend(lane, words, numbers, at, nowMs);
       case JOB_READ:
         return this.parts.reads.read(lane, words, numbers, at);
       case JOB_RELEASE:
@@ -168,7 +174,7 @@ export class PartitionWorker {
     }
   }
 
-  private takeAppend(lane: number, words: Int32Array, at: number, nowMs: number): boolean {
+  private takeAppend(lane: number, words: Int32Array, numbers: Float64Array, at: number, nowMs: number): boolean {
     const exchange = words[at + SLOT_EXCHANGE]!;
     const entry = words[at + SLOT_ENTRY]!;
     const slot = words[at + SLOT_PARTITION]!;
@@ -181,10 +187,14 @@ export class PartitionWorker {
     const spanAt = words[at + APPEND_AT]!;
     const length = words[at + APPEND_LENGTH]!;
     const flags = words[at + APPEND_FLAGS]!;
+    const { stages } = this.parts;
+    if (stages !== null) stages.begin();
     if (partition.recodes || this.parts.recoder.holds(partition)) {
-      return this.takeRecoded(partition, lane, exchange, entry, memory, spanAt, length, flags, nowMs);
+      if (!this.takeRecoded(partition, lane, exchange, entry, memory, spanAt, length, flags, nowMs)) return false;
+    } else {
+      this.append(partition, lane, exchange, entry, memory, spanAt, length, flags, nowMs);
     }
-    this.append(partition, lane, exchange, entry, memory, spanAt, length, flags, nowMs);
+    if (stages !== null) stages.taken(slot, numbers[(at >> 1) + APPEND_SENT_NUMBER]!);
     return true;
   }
 
@@ -285,12 +295,14 @@ export class PartitionWorker {
       else this.parts.flushes.ask(partition, nowMs);
       this.show(partition);
     }
+    if (this.parts.stages !== null) this.parts.stages.written();
     this.acknowledge();
     this.touchedCount = 0;
   }
 
   private acknowledge(): void {
     const appends = this.appends;
+    const { stages } = this.parts;
     for (let index = 0; index < appends.count; index++) {
       const slot = appends.partition[index]!;
       const partition = this.parts.table.at(slot)!;
@@ -299,7 +311,10 @@ export class PartitionWorker {
       // Of a log that failed within the turn, earlier parts may have been written well.
       if (partition.hasFailed && partition.log.watermarks.end < needed) {
         this.refuse(lane, appends.exchange[index]!, appends.entry[index]!, slot, errorCode.KAFKA_STORAGE_ERROR, -1, 0);
-      } else if (partition.log.watermarks.high >= needed) {
+        continue;
+      }
+      if (stages !== null) stages.appended(slot);
+      if (partition.log.watermarks.high >= needed) {
         this.receipt(
           lane,
           appends.exchange[index]!,
@@ -339,6 +354,7 @@ export class PartitionWorker {
     numbers[numberAt + APPENDED_BASE_OFFSET_NUMBER] = baseOffset;
     numbers[numberAt + APPENDED_TIME_NUMBER] = appendTimeMs;
     numbers[numberAt + APPENDED_LOG_START_NUMBER] = partition.log.watermarks.start;
+    numbers[numberAt + APPENDED_DONE_NUMBER] = this.parts.stages === null ? 0 : this.parts.stages.writtenMs;
   }
 
   private refuse(
@@ -358,6 +374,7 @@ export class PartitionWorker {
     numbers[numberAt + APPENDED_BASE_OFFSET_NUMBER] = -1;
     numbers[numberAt + APPENDED_TIME_NUMBER] = -1;
     numbers[numberAt + APPENDED_LOG_START_NUMBER] = this.parts.table.at(slot)?.log.watermarks.start ?? -1;
+    numbers[numberAt + APPENDED_DONE_NUMBER] = 0;
   }
 
   private drainAide(nowMs: number): boolean {

@@ -1,17 +1,19 @@
 /** A partition worker's thread: builds the role from what main handed over, and turns it until told to stop. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { must } from '../base/assert.ts';
-import { systemClock } from '../base/clock.ts';
+import { sharedMonotonicMs, systemClock } from '../base/clock.ts';
 import { createLogger } from '../base/logger.ts';
 import { Board } from '../zerocopy/board.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
 import { BELL_ASLEEP_FUTEX } from '../zerocopy/layout.ts';
 import { memoryOf } from '../zerocopy/native.ts';
+import { StageBoard, WORKER_STAGES } from '../zerocopy/stage-board.ts';
+import { AppendStages } from './append-stages.ts';
 import type { WorkerReply } from './commands.ts';
 import { createDisk } from './create-disk.ts';
 import { frontEnd, workerEnd } from './lane.ts';
 import { Mailbox } from './mailbox.ts';
-import { Bells } from './shared-parts.ts';
+import { Bells, type SharedParts } from './shared-parts.ts';
 import type { PartitionThreadData } from './thread-data.ts';
 import { nativeIf } from './thread-native.ts';
 import { assembleWorker } from './worker-assembly.ts';
@@ -34,8 +36,13 @@ function build(data: PartitionThreadData, port: MessagePort) {
     logger: createLogger({ level: data.logLevel, format: data.logFormat, thread: `worker-${data.index}` }),
     filesOpenMax: data.filesOpenMax,
     housekeeping: data.housekeeping,
+    stages: stagesOf(shared),
   });
   return { worker, keeper, bell: bells.worker(data.index) };
+}
+
+function stagesOf({ tallies }: SharedParts): AppendStages | null {
+  return tallies === null ? null : new AppendStages(new StageBoard(tallies.stages, WORKER_STAGES), sharedMonotonicMs);
 }
 
 function main(): void {

@@ -8,6 +8,14 @@ import { Bell } from '../zerocopy/bell.ts';
 import { BELL_BYTES } from '../zerocopy/layout.ts';
 import type { Native } from '../zerocopy/native.ts';
 
+/** Where threads count for the metrics; only there when somebody wants them. */
+export interface TallyParts {
+  /** The workers' stage board. */
+  readonly stages: SharedArrayBuffer;
+  /** By front. */
+  readonly fronts: readonly { readonly counts: SharedArrayBuffer; readonly stages: SharedArrayBuffer }[];
+}
+
 export interface SharedParts {
   readonly fronts: number;
   readonly workers: number;
@@ -20,6 +28,7 @@ export interface SharedParts {
   readonly frontEvents: readonly number[];
   /** False: `--io node`, or there is no native part. */
   readonly usesNative: boolean;
+  readonly tallies: TallyParts | null;
 }
 
 export function bellBytes(fronts: number, workers: number, aides: number): number {

@@ -19,7 +19,7 @@ import { MailSender } from './mailbox.ts';
 import { MainBell } from './main-bell.ts';
 import { PartitionPort } from './partition-port.ts';
 import { RoleThread } from './role-thread.ts';
-import { Bells, bellBytes, NO_WAKERS, type SharedParts } from './shared-parts.ts';
+import { Bells, bellBytes, NO_WAKERS, type SharedParts, type TallyParts } from './shared-parts.ts';
 import type { DiskAideThreadData, PartitionThreadData } from './thread-data.ts';
 import { type RecodeRequest, WorkerPost } from './worker-post.ts';
 
@@ -30,6 +30,8 @@ export interface StartWorkersParts {
   readonly background: BackgroundPool;
   readonly housekeeping: HousekeepingSettings;
   readonly removal: FileRemoval;
+  /** Null: nobody wants metrics. */
+  readonly tallies: TallyParts | null;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly onDeath: (cause: Error) => void;
@@ -194,6 +196,7 @@ function sharedParts(parts: StartWorkersParts): SharedParts {
     slabs: [...times(fronts, () => new SharedArrayBuffer(sizes.slabBytes)), new SharedArrayBuffer(MAIN_SLAB_BYTES)],
     frontEvents: times(fronts, () => (io.sleepsInKernel && native !== null ? native.eventfdOpen() : -1)),
     usesNative: io.usesNative,
+    tallies: parts.tallies,
   };
 }
 

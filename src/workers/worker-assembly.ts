@@ -8,6 +8,7 @@ import { type Crc, StorageTools } from '../storage/storage-tools.ts';
 import type { Board } from '../zerocopy/board.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { AckGate } from './ack-gate.ts';
+import type { AppendStages } from './append-stages.ts';
 import type { WorkerReply } from './commands.ts';
 import { Housekeeping, type HousekeepingSettings } from './housekeeping.ts';
 import type { LaneEnd } from './lane.ts';
@@ -37,6 +38,8 @@ export interface WorkerParts {
   readonly logger: Logger;
   readonly filesOpenMax: number;
   readonly housekeeping: HousekeepingSettings;
+  /** Null: nobody asks how long appends take. */
+  readonly stages: AppendStages | null;
 }
 
 export interface AssembledWorker {
@@ -59,7 +62,8 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
   const { reserve } = settings;
   const tools = new StorageTools({ disk, crc, logger, filesOpenMax: parts.filesOpenMax, reserve });
   const table = new PartitionTable();
-  const gate = new AckGate(receipts);
+  const { stages } = parts;
+  const gate = new AckGate(receipts, stages);
   const leases = new ReadLeases();
   const coldReadsMax = aide.outgoing.slotCount / COLD_READS_SHARE;
   const reads = new LogReads({ table, receipts, leases, aide, disk, coldReadsMax });
@@ -98,6 +102,7 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
     housekeeping,
     recoder,
     mailbox,
+    stages,
   });
   return { worker, keeper, table, gate, leases, reads, recoder };
 }

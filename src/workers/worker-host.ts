@@ -35,6 +35,8 @@ export interface WorkerHostParts {
   readonly isClean: boolean;
   readonly settings: BrokerLogSettings;
   readonly recover: (args: RecoveryArgs) => Promise<RecoveryReport>;
+  /** A slot gets its first partition, or another one: what was counted in it is of no worth any more. */
+  readonly forgetTallies: (slot: number) => void;
   /** 32 hex digits, others each time. */
   readonly uniqueHex: () => string;
 }
@@ -63,6 +65,7 @@ export class WorkerHost {
   }
 
   async openPartitions(partitions: readonly PartitionToStart[]): Promise<readonly PartitionOutcome[]> {
+    for (const { slot, isNew } of partitions) if (isNew) this.parts.forgetTallies(slot);
     const openings = await Promise.all(partitions.map((partition) => this.openingOf(partition)));
     const byWorker = new Map<number, PartitionOpening[]>();
     const problems: PartitionOutcome[] = [];

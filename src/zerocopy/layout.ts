@@ -50,6 +50,8 @@ export const APPEND_FLAG_BUMPS_EPOCH = 16;
 /** With APPEND_FLAG_VERIFIED, in the bits from this one on: the guard that came with APPEND_UNVERIFIED. */
 export const APPEND_GUARD_SHIFT = 8;
 export const APPEND_GUARD_MASK = 0x3fffff;
+/** When the front read the request, by the clock that all threads share; 0 where nobody measures. */
+export const APPEND_SENT_NUMBER = 4;
 
 /** JOB_READ */
 export const READ_BYTES_MAX = 4;
@@ -93,6 +95,8 @@ export const APPENDED_BASE_OFFSET_NUMBER = 4;
 /** -1 unless the topic stamps LogAppendTime. */
 export const APPENDED_TIME_NUMBER = 5;
 export const APPENDED_LOG_START_NUMBER = 6;
+/** When the batch was written (or flushed, where the answer waits for that), as APPEND_SENT_NUMBER; 0: nobody measures. */
+export const APPENDED_DONE_NUMBER = 7;
 /**
  * Stands where an error would: the first batch of a transaction in this log. Nothing is appended until the transaction
  * coordinator was asked; APPENDED_RECORD_INDEX holds the guard with which the job is to come again.

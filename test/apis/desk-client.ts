@@ -36,6 +36,7 @@ export async function makeDesk(
   const rig = makeRig({ sets: options.sets ?? [] });
   await rig.controller.start(plainStart);
   const { desk } = new ControlPlane({
+    wantsMetrics: false,
     dataFolder: { path: '/data', room: () => ({ totalBytes: 1000, usableBytes: 900 }) },
     controller: rig.controller,
     port: portToNowhere(),

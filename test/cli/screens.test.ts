@@ -7,6 +7,7 @@ const facts: StartFacts = {
   version: '0.1.0',
   listen: { host: '0.0.0.0', port: 9092 },
   advertised: null,
+  http: null,
   dataFolder: '/srv/data',
   ioPath: 'epoll',
   ioReason: 'io_uring is not permitted in this container',

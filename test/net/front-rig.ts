@@ -119,6 +119,7 @@ export class FrontRig {
     controlVersions[3] = [0, 13];
     controlVersions[18] = [0, 4];
     this.front = new Front({
+      tallies: null,
       index: 0,
       transport: this.transport,
       slab: this.slab,

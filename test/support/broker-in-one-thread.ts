@@ -21,9 +21,11 @@ import type { Logger } from '../../src/base/logger.ts';
 import { Controller, type StartReport } from '../../src/cluster/controller.ts';
 import type { BrokerConfig } from '../../src/config/broker-config.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
+import type { BrokerView } from '../../src/http/broker-view.ts';
 import { ControlLane } from '../../src/net/control-lane.ts';
 import { ControlPort } from '../../src/net/control-port.ts';
 import { Front } from '../../src/net/front.ts';
+import { createTallyParts, FrontTallies } from '../../src/net/front-tallies.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import { MessagePost } from '../../src/net/message-post.ts';
 import { INFLATED_BYTES_MAX } from '../../src/protocol/batch-check.ts';
@@ -38,6 +40,7 @@ import { findPartitions } from '../../src/storage/found-folders.ts';
 import { LogDirectory, type PartitionCheckpoint } from '../../src/storage/log-directory.ts';
 import { recoverPartition } from '../../src/storage/recovery.ts';
 import { StorageTools } from '../../src/storage/storage-tools.ts';
+import { AppendStages } from '../../src/workers/append-stages.ts';
 import { cleanerSettingsOf } from '../../src/workers/cleaner-settings.ts';
 import type { PartitionReport, WorkerReply } from '../../src/workers/commands.ts';
 import { DiskAide } from '../../src/workers/disk-aide.ts';
@@ -45,6 +48,7 @@ import { createLaneMemory, frontEnd, type LaneEnd, workerEnd } from '../../src/w
 import { LogCleaner } from '../../src/workers/log-cleaner.ts';
 import { Mailbox, MailSender } from '../../src/workers/mailbox.ts';
 import { PartitionPort } from '../../src/workers/partition-port.ts';
+import type { TallyParts } from '../../src/workers/shared-parts.ts';
 import { type AssembledWorker, assembleWorker } from '../../src/workers/worker-assembly.ts';
 import { WorkerHost } from '../../src/workers/worker-host.ts';
 import { type RecodeRequest, WorkerPost } from '../../src/workers/worker-post.ts';
@@ -54,6 +58,7 @@ import { ByteRing } from '../../src/zerocopy/byte-ring.ts';
 import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
 import { BELL_BYTES } from '../../src/zerocopy/layout.ts';
 import { Slab } from '../../src/zerocopy/slab.ts';
+import { StageBoard, WORKER_STAGES } from '../../src/zerocopy/stage-board.ts';
 import type { FakeClientOptions } from './fake-client.ts';
 import { FakeTransport } from './fake-transport.ts';
 import { plainMemory } from './plain-memory.ts';
@@ -72,6 +77,8 @@ export interface BrokerOptions {
   readonly shortSend?: number;
   /** Partitions the broker takes at most. */
   readonly slotsMax?: number;
+  /** Counts for the HTTP side, see `view`. */
+  readonly wantsMetrics?: boolean;
 }
 
 const BOARD_SLOTS = 4096;
@@ -145,6 +152,7 @@ export class BrokerInOneThread {
   }
 
   private readonly wasClean: boolean;
+  private readonly tallies: TallyParts | null;
 
   private constructor(world: SimulatedWorld, options: BrokerOptions) {
     this.world = world;
@@ -152,6 +160,7 @@ export class BrokerInOneThread {
     const workers = options.workers ?? 2;
     const { disk } = world;
     this.config = loadBrokerConfig({ sets: options.sets ?? [] });
+    this.tallies = options.wantsMetrics === true ? createTallyParts(BOARD_SLOTS, 1) : null;
     this.directory = new LogDirectory(disk, DATA_FOLDER);
     this.directory.open(world.bootId);
     this.wasClean = this.directory.takeCleanMark();
@@ -279,6 +288,31 @@ export class BrokerInOneThread {
     return done;
   }
 
+  /** What the HTTP side sees of it; the broker was started with `wantsMetrics`. */
+  get view(): BrokerView {
+    const { tallies, plane, controller, host } = this;
+    const counted = must(tallies, 'the broker counts for the HTTP side');
+    return {
+      version: 'test',
+      listen: { host: '127.0.0.1', port: 9092 },
+      dataFolder: DATA_FOLDER,
+      ioPath: 'fake',
+      workers: this.workers.length,
+      controller,
+      coordinator: plane.services.groups.coordinator,
+      board: this.board,
+      stages: new StageBoard(counted.stages, WORKER_STAGES),
+      fronts: [must(this.front.tallies, 'the front counts')],
+      answerErrors: must(plane.services.answerErrors, 'errors are counted'),
+      registry: plane.desk.registry,
+      openSlots: host.open,
+      cleaner: () => this.cleaner.figures,
+      room: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }),
+      sizes: () => this.driven(host.sizes()),
+      nowMs: () => this.nowMs,
+    };
+  }
+
   /** As main does every so often: compacts the dirtiest log until none is worth it. Returns how many it took. */
   async compactLogs(): Promise<number> {
     let count = 0;
@@ -362,6 +396,10 @@ export class BrokerInOneThread {
           retentionCheckMs: this.config.values['log.retention.check.interval.ms'],
           reserve: { folder: DATA_FOLDER, bytes: this.config.values['perfbroker.disk.reserve.bytes'] },
         },
+        stages:
+          this.tallies === null
+            ? null
+            : new AppendStages(new StageBoard(this.tallies.stages, WORKER_STAGES), () => this.nowMs),
       }),
     );
   }
@@ -402,6 +440,10 @@ export class BrokerInOneThread {
       },
       recover: (args) => Promise.resolve(recoverPartition(recovery, { ...args, nowMs: this.nowMs })),
       uniqueHex: () => Buffer.from(this.world.randomBytes(16)).toString('hex'),
+      forgetTallies: (slot) => {
+        if (this.tallies !== null) new StageBoard(this.tallies.stages, WORKER_STAGES).clear(slot);
+        this.front.tallies?.stages.clear(slot);
+      },
     });
   }
 
@@ -414,6 +456,7 @@ export class BrokerInOneThread {
       alarms: this.alarms,
       randomBytes: (count) => this.world.randomBytes(count),
       advertised: null,
+      wantsMetrics: this.tallies !== null,
       dataApis: [produce, fetch, listOffsets, offsetForLeaderEpoch],
       log: this.logger,
     });
@@ -456,6 +499,7 @@ export class BrokerInOneThread {
     for (const { apiKey, minVersion, maxVersion } of desk.registry.ranges) {
       controlVersions[apiKey] = [minVersion, maxVersion];
     }
+    const memory = this.tallies?.fronts[0];
     return new Front({
       index: 0,
       transport: this.transport,
@@ -473,6 +517,7 @@ export class BrokerInOneThread {
       logger: this.logger,
       nowMs: this.nowMs,
       busyClock: () => this.readBusyClock(),
+      tallies: memory === undefined ? null : new FrontTallies(memory, () => this.nowMs),
     });
   }
 

@@ -32,6 +32,7 @@ function makeRig() {
   };
   const post = new WorkerPost(0, mail);
   const host = new WorkerHost({
+    forgetTallies: () => {},
     posts: [post],
     directory,
     isClean: true,

@@ -30,6 +30,7 @@ function makeHost(options: { readonly isClean?: boolean; readonly workers?: numb
     return post;
   });
   const host = new WorkerHost({
+    forgetTallies: () => {},
     posts,
     directory,
     isClean: options.isClean ?? true,

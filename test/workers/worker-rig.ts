@@ -105,6 +105,7 @@ export class WorkerRig {
     this.mail = new MailSender(this.channel.port1, counter, bell());
     this.aide = new DiskAide([workerEnd(aideMemory, bell())], this.disk);
     this.parts = assembleWorker({
+      stages: null,
       lanes: workerEnds,
       slabs: this.slabs,
       aide: frontEnd(aideMemory, bell()),

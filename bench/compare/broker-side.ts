@@ -26,13 +26,18 @@ export class BrokerSide implements Side {
     this.#folder = folder;
   }
 
+  /** The requests of the last turn or, for Fetch, of the row. */
+  get framesFile(): string {
+    return join(this.#folder, 'frames');
+  }
+
   get pid(): number {
     return this.server.pid;
   }
 
   async prepare(row: Row): Promise<void> {
     if (row.work.kind !== 'fetch') return;
-    this.#fetchTopic = await fillTopic(this.server, fetchShape(this.#folder), this.#framesFile);
+    this.#fetchTopic = await fillTopic(this.server, fetchShape(this.#folder), this.framesFile);
   }
 
   turn(row: Row, length: TurnLength): Promise<TurnFigures> {
@@ -47,10 +52,6 @@ export class BrokerSide implements Side {
     this.#fetchTopic = null;
   }
 
-  get #framesFile(): string {
-    return join(this.#folder, 'frames');
-  }
-
   get #target(): { host: string; port: number; pid: number } {
     return { host: this.server.host, port: this.server.port, pid: this.server.pid };
   }
@@ -59,7 +60,7 @@ export class BrokerSide implements Side {
     const topic = await this.server.makeTopic('compare', PRODUCE_PARTITIONS, { ...work.topicConfigs, ...goneSoon });
     try {
       await this.server.touchTopic(topic, PRODUCE_PARTITIONS);
-      const frames = produceFrames(this.#framesFile, work, topic);
+      const frames = produceFrames(this.framesFile, work, topic);
       return await produceTurn(work, length, this.#target, frames);
     } finally {
       await this.server.dropTopic(topic);
@@ -72,7 +73,7 @@ export class BrokerSide implements Side {
     try {
       await this.server.touchTopic(topic, 1);
       const plan = { topic, partitions: 1, batchBytes: recordBytes, recordBytes, codec: 0, acks: -1 };
-      const frames = writeProduceFrames(this.#framesFile, plan);
+      const frames = writeProduceFrames(this.framesFile, plan);
       const fetchFrameFile = join(this.#folder, 'poll-frame');
       const result = await runRelay({
         ...this.#target,
@@ -97,7 +98,7 @@ export class BrokerSide implements Side {
       ...this.#target,
       ...length,
       mode: 'fetch',
-      framesFile: this.#framesFile,
+      framesFile: this.framesFile,
       topicBytes: Buffer.byteLength(this.#fetchTopic),
       connections: row.work.connections,
       inFlight: row.work.inFlight,

@@ -36,23 +36,35 @@ const WARM_UP_BYTES = 5e9;
 const WARM_UP_SECONDS = 60;
 const WARM_UP_QUICK_SHARE = 0.15;
 
-export async function runContest(row: Row, sides: Sides, settings: ContestSettings): Promise<PlayedPair[]> {
+export interface Contest {
+  readonly played: readonly PlayedPair[];
+  /** What ended it early: the rows after it are played all the same. */
+  readonly failure: string | null;
+}
+
+export async function runContest(row: Row, sides: Sides, settings: ContestSettings): Promise<Contest> {
   const played: PlayedPair[] = [];
   const taking = row.sides.map((name) => sideOf(sides, name));
   try {
     for (const side of taking) await side.prepare(row);
     for (const name of row.sides) if (name !== 'limit') await warmUp(row, name, sideOf(sides, name), settings);
-    let kept = 0;
-    for (let attempt = 0; kept < settings.pairs && attempt < settings.pairs * ATTEMPTS_PER_PAIR; attempt++) {
-      const pair = await playPair(row, sides, orderOf(row.sides, kept), settings);
-      played.push(pair);
-      if (pair.complaint === null || settings.keepsNoisy) kept++;
-      if (pair.complaint !== null)
-        settings.say(`  pair ${settings.keepsNoisy ? 'noisy' : 'discarded'}: ${pair.complaint}`);
-    }
-    return played;
+    await playPairs(row, sides, settings, played);
+    return { played, failure: null };
+  } catch (error) {
+    return { played, failure: `failed: ${error instanceof Error ? error.message : String(error)}` };
   } finally {
-    for (const side of taking) await side.finish();
+    for (const side of taking) await side.finish().catch(() => {});
+  }
+}
+
+async function playPairs(row: Row, sides: Sides, settings: ContestSettings, played: PlayedPair[]): Promise<void> {
+  let kept = 0;
+  for (let attempt = 0; kept < settings.pairs && attempt < settings.pairs * ATTEMPTS_PER_PAIR; attempt++) {
+    const pair = await playPair(row, sides, orderOf(row.sides, kept), settings);
+    played.push(pair);
+    if (pair.complaint === null || settings.keepsNoisy) kept++;
+    if (pair.complaint !== null)
+      settings.say(`  pair ${settings.keepsNoisy ? 'noisy' : 'discarded'}: ${pair.complaint}`);
   }
 }
 

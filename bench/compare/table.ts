@@ -1,8 +1,8 @@
 /** The comparison as people read it: one line a row with the medians of all sides, and one line a bar. Markdown. */
 import { milliseconds } from '../load/sizes.ts';
+import { type MeasureResult, medianOf } from './measures.ts';
 import type { RowResult } from './row-result.ts';
 import { type Bar, type Figure, rows, type SideName } from './rows.ts';
-import type { Ratio } from './statistics.ts';
 import type { Verdict } from './verdicts.ts';
 
 const sideNames: readonly SideName[] = ['perfbroker', 'kafka', 'limit'];
@@ -20,13 +20,24 @@ const figureWords: Readonly<Record<Figure, string>> = {
 
 const outcomeWords = { aim: 'aim', must: 'ok', missed: 'MISSED' } as const;
 
-export function tableOf(results: readonly RowResult[], kafkaVersion: string): string {
+export function tableOf(
+  results: readonly RowResult[],
+  measures: readonly MeasureResult[],
+  kafkaVersion: string,
+): string {
   const heads = ['work', 'perfbroker', `Apache Kafka ${kafkaVersion}`, 'limit', 'pairs'];
   const lines = [line(heads), line(heads.map(() => '---'))];
   for (const result of results) {
     const cells = sideNames.map((side) => sideCell(result, side));
     const discarded = result.pairsDiscarded > 0 ? ` (${result.pairsDiscarded} discarded)` : '';
     lines.push(line([result.title, ...cells, `${result.pairsKept}${discarded}`]));
+  }
+  for (const result of measures) {
+    const cells = sideNames.map((side) => {
+      const value = medianOf(result, side);
+      return value === null ? '–' : measured(result, value);
+    });
+    lines.push(line([result.title, ...cells, `${result.values.perfbroker?.length ?? 0}`]));
   }
   return `${lines.join('\n')}\n`;
 }
@@ -49,35 +60,54 @@ function sideCell(result: RowResult, side: SideName): string {
   return `${rate}, ${cpu}, ${latency}`;
 }
 
-export function barTableOf(results: readonly RowResult[]): string {
+export function barTableOf(results: readonly RowResult[], measures: readonly MeasureResult[]): string {
   const heads = ['bar', 'measured', '95 % interval', 'must', 'aim', 'verdict'];
   const lines = [line(heads), line(heads.map(() => '---'))];
-  for (const result of results) lines.push(...result.verdicts.map((verdict) => barLine(result, verdict)));
+  for (const result of results)
+    for (const verdict of result.verdicts) {
+      const words = figureWords[verdict.bar.figure];
+      lines.push(barLine(`${result.id}: ${words}`, verdict, (value) => amount(verdict.bar, value)));
+    }
+  for (const result of measures) {
+    const show = (value: number): string =>
+      result.bar.against === 'nothing' ? measured(result, value) : value.toFixed(2);
+    lines.push(barLine(result.id, result, show));
+  }
   return `${lines.join('\n')}\n`;
 }
 
-function barLine(result: RowResult, { bar, ratio, outcome, isClose }: Verdict): string {
+type BarVerdict = Pick<Verdict, 'ratio' | 'outcome' | 'isClose'> & {
+  readonly bar: Pick<Bar, 'against' | 'direction' | 'must' | 'aim'>;
+};
+
+function barLine(name: string, { bar, ratio, outcome, isClose }: BarVerdict, show: (value: number) => string): string {
   const against = { kafka: ' ÷ Kafka', limit: ' ÷ limit', nothing: '' }[bar.against];
   return line([
-    `${result.id}: ${figureWords[bar.figure]}${against}`,
-    amount(bar, ratio.value),
-    `${amount(bar, ratio.low)} – ${amount(bar, ratio.high)}`,
-    bar.must === null ? '–' : `${sign(bar)} ${amount(bar, bar.must)}`,
-    `${sign(bar)} ${amount(bar, bar.aim)}`,
+    `${name}${against}`,
+    show(ratio.value),
+    `${show(ratio.low)} – ${show(ratio.high)}`,
+    bar.must === null ? '–' : `${sign(bar)} ${show(bar.must)}`,
+    `${sign(bar)} ${show(bar.aim)}`,
     `${outcomeWords[outcome]}${isClose ? ' (close)' : ''}`,
   ]);
 }
 
-function sign(bar: Bar): string {
+function measured({ unit }: MeasureResult, value: number): string {
+  return unit === 'bytes' ? `${(value / 1e6).toFixed(0)} MB` : `${(value / 1000).toFixed(2)} s`;
+}
+
+function sign(bar: Pick<Bar, 'direction'>): string {
   return bar.direction === 'at least' ? '≥' : '≤';
 }
 
-function amount(bar: Bar, value: Ratio['value']): string {
+function amount(bar: Pick<Bar, 'against' | 'figure'>, value: number): string {
   if (bar.against !== 'nothing') return value.toFixed(2);
   return bar.figure.endsWith('Us') ? milliseconds(value) : value.toFixed(0);
 }
 
-export function complaintLines(results: readonly RowResult[]): string {
+type Complaining = { readonly id: string; readonly complaints: readonly string[] };
+
+export function complaintLines(results: readonly Complaining[]): string {
   return results.flatMap((result) => result.complaints.map((text) => `${result.id}: ${text}\n`)).join('');
 }
 

@@ -1,8 +1,10 @@
 import { build } from 'hdr-histogram-js';
 import { describe, expect, it } from 'vitest';
 import { orderOf, type PlayedPair } from '../../../bench/compare/contest.ts';
+import { measureResult } from '../../../bench/compare/measures.ts';
 import { rowResult, selfCheckComplaints } from '../../../bench/compare/row-result.ts';
 import { type Bar, type Row, rows, rowsNamed, type SideName } from '../../../bench/compare/rows.ts';
+import { readSettings } from '../../../bench/compare/settings.ts';
 import { barTableOf, complaintLines, tableOf } from '../../../bench/compare/table.ts';
 import { figuresOf, type TurnFigures } from '../../../bench/compare/turn.ts';
 import { judge } from '../../../bench/compare/verdicts.ts';
@@ -161,16 +163,64 @@ describe('a turn', () => {
   });
 });
 
+describe('a measure', () => {
+  it('holds recovery against Kafka, round by round', () => {
+    const result = measureResult('recovery', { perfbroker: [900, 1000, 1100], kafka: [8000, 10_000, 9000] });
+    expect(result).toMatchObject({ outcome: 'must', ratio: { value: 1000 / 9000 } });
+    expect(() => measureResult('recovery', { perfbroker: [900] })).toThrow(/pairs/);
+  });
+
+  it('that was never taken misses its bar', () => {
+    expect(measureResult('start-empty', {})).toMatchObject({ outcome: 'missed', isMet: false });
+    expect(measureResult('start-empty', { perfbroker: [280, 290, 900] })).toMatchObject({
+      outcome: 'aim',
+      isMet: true,
+    });
+    expect(measureResult('start-empty', { perfbroker: [280] }, ['noise'])).toMatchObject({
+      outcome: 'aim',
+      isMet: false,
+    });
+  });
+});
+
+describe('the command line', () => {
+  it('asks for everything unless rows are named, and shortens what is quick', () => {
+    const all = readSettings([]);
+    expect(all?.rows).toHaveLength(rows.length);
+    expect(all).toMatchObject({ pairs: 5, recoveryBytes: 12e9, filledBytes: 4 * 1024 ** 3, recoveryRounds: 3 });
+    const some = readSettings(['--rows', 'one-record,recovery', '--quick', '--recovery-bytes', '2GB']);
+    expect(some?.rows.map((row) => row.id)).toEqual(['one-record']);
+    expect([...(some?.measures ?? [])]).toEqual(['recovery']);
+    expect(some).toMatchObject({ pairs: 2, recoveryBytes: 2e9, recoveryRounds: 1 });
+  });
+
+  it('puts Kafka beside Kafka under one load', () => {
+    const settings = readSettings(['--self-check']);
+    expect(settings?.rows.map((row) => row.id)).toEqual(['produce-64k']);
+    expect(settings?.measures.size).toBe(0);
+    expect(() => readSettings(['--self-check', '--rows', 'recovery'])).toThrow(/no row recovery/);
+  });
+
+  it('refuses what it does not know', () => {
+    expect(() => readSettings(['--rows', 'nothing'])).toThrow(/no row nothing/);
+    expect(() => readSettings(['--pairs', '0'])).toThrow(/at least 1/);
+    expect(readSettings(['--help'])).toBe(null);
+  });
+});
+
 describe('the table', () => {
   it('shows what was measured, what was asked, and what came of it', () => {
     const results = [rowResult(rowNamed('produce-64k'), [pairOf(cpuOf(2, 4, 0.9)), pairOf({}, 'noise')], 1, false)];
-    const table = tableOf(results, '4.3.1');
+    const memory = [measureResult('memory-idle', { perfbroker: [120e6], kafka: [376e6] })];
+    const table = tableOf(results, memory, '4.3.1');
     expect(table).toContain('Apache Kafka 4.3.1');
     expect(table).toContain('200 MB/s, 2.00 CPU-s/GB, p50 0.10 ms');
     expect(table).toContain('| 1 (1 discarded) |');
-    const bars = barTableOf(results);
+    const bars = barTableOf(results, memory);
     expect(bars).toContain('| produce-64k: throughput ÷ Kafka | 2.00 | 2.00 – 2.00 | ≥ 1.40 | ≥ 1.90 | aim |');
     expect(bars).toContain('| produce-64k: CPU per GB ÷ limit | 2.22 | 2.22 – 2.22 | ≤ 1.80 | ≤ 1.30 | MISSED |');
+    expect(table).toContain('| resident memory, idle with 64 partitions | 120 MB | 376 MB | – | 1 |');
+    expect(bars).toContain('| memory-idle | 120 MB | 120 MB – 120 MB | ≤ 110 MB | ≤ 80 MB | MISSED |');
     expect(complaintLines([{ ...results[0]!, complaints: ['why'] }])).toBe('produce-64k: why\n');
   });
 });

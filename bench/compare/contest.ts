@@ -2,14 +2,13 @@
  * One row: both brokers are warmed with its work, then the sides take turns, A B B A, until there are enough pairs that no
  * noise was seen in. All servers live through the whole of it and rest while another is at its turn.
  */
-import { execFileSync } from 'node:child_process';
-import { backMemory } from '../load/memory-trap.ts';
-import { complaintOf, type Noise, startWatch, waitForQuiet } from './noise.ts';
+import type { Machine } from './machine.ts';
+import { complaintOf, type Noise } from './noise.ts';
 import type { Row, SideName } from './rows.ts';
 import { type Side, type TurnFigures, turnLength } from './turn.ts';
 
 export interface ContestSettings {
-  readonly folder: string;
+  readonly machine: Machine;
   readonly pairs: number;
   readonly isQuick: boolean;
   /** Pairs under noise count as well. */
@@ -88,9 +87,8 @@ async function playPair(
   const pids = Object.values(sides).flatMap((side) => (side.pid > 0 ? [side.pid] : []));
   const turns: Turn[] = [];
   for (const name of order) {
-    backMemory(settings.folder, settings.isQuick);
-    const coresAtStart = await waitForQuiet(pids);
-    const watch = startWatch(pids);
+    const coresAtStart = await settings.machine.settle(pids);
+    const watch = settings.machine.watch(pids);
     const figures = await sideOf(sides, name).turn(row, turnLength(row, settings.isQuick));
     const noise: Noise = { ...watch(), coresAtStart };
     turns.push({ side: name, figures, noise });
@@ -110,7 +108,7 @@ async function warmUp(row: Row, name: SideName, side: Side, settings: ContestSet
   const seconds = (): number => (performance.now() - beginMs) / 1000;
   while (bytes < WARM_UP_BYTES * share && seconds() < WARM_UP_SECONDS * share) {
     bytes += (await side.turn(row, turnLength(row, settings.isQuick))).bytes;
-    execFileSync('sync');
+    settings.machine.syncDisk();
   }
   settings.say(`  ${name.padEnd(11)} warmed with ${(bytes / 1e9).toFixed(1)} GB in ${seconds().toFixed(0)} s`);
 }

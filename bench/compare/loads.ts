@@ -11,6 +11,7 @@ import { BrokerSide } from './broker-side.ts';
 import { type ContestSettings, type PlayedPair, runContest, type Sides } from './contest.ts';
 import { startKafka } from './kafka-peer.ts';
 import { LimitSide } from './limit-side.ts';
+import { realMachine } from './machine.ts';
 import { IDLE_PARTITIONS, type MeasureResult, measureResult } from './measures.ts';
 import { type RowResult, rowResult, selfCheckComplaints } from './row-result.ts';
 import type { Row } from './rows.ts';
@@ -46,7 +47,11 @@ export async function playLoads(
   try {
     const memory: MeasureResult[] = [];
     if (settings.measures.has('memory-idle')) memory.push(await idleMemory(ours, theirs));
-    const rows = await playRows(settings, sidesOf(ours, theirs, folder), { ...settings, folder, say });
+    const rows = await playRows(settings, sidesOf(ours, theirs, folder), {
+      ...settings,
+      machine: realMachine(folder, settings.isQuick),
+      say,
+    });
     if (settings.measures.has('memory-loaded')) memory.push(measureResult('memory-loaded', residents(ours, theirs)));
     return { rows, memory };
   } finally {

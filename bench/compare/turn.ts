@@ -1,5 +1,6 @@
 /** What one timed turn gives, and how long it lasts. The same for brokers and limit programs, whatever the work is. */
 import type { LoadResult } from '../load/generator.ts';
+import { type CurvePoint, curveOf } from '../report/percentiles.ts';
 import type { Row } from './rows.ts';
 import type { Figures } from './verdicts.ts';
 
@@ -12,6 +13,8 @@ export interface TurnFigures extends Figures {
   /** What the load generator itself took. */
   readonly loadCores: number;
   readonly cpuSeconds: number;
+  /** All its latencies, for plots. */
+  readonly curve: readonly CurvePoint[];
 }
 
 export interface TurnLength {
@@ -62,5 +65,6 @@ export function figuresOf(what: string, result: LoadResult): TurnFigures {
     p99Us: histogram.getValueAtPercentile(99),
     p999Us: histogram.getValueAtPercentile(99.9),
     loadCores: result.loadCpuSeconds / seconds,
+    curve: curveOf(histogram),
   };
 }

@@ -18,6 +18,7 @@ const base: TurnFigures = {
   unsent: 0,
   cpuSeconds: 0.065,
   loadCores: 0.1,
+  curve: [],
   bytesPerSecond: 65e6,
   requestsPerSecond: 1000,
   cpuSecondsPerGb: 1,

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { kafkaLaunch, kafkaVersion } from './compare/kafka-peer.ts';
 import { type PlayedLoads, playLoads } from './compare/loads.ts';
 import { type MeasureId, type MeasureResult, measures } from './compare/measures.ts';
+import { sideWords } from './compare/rows.ts';
 import { readSettings, type Settings, usage } from './compare/settings.ts';
 import { timeStart } from './compare/starts.ts';
 import { barTableOf, complaintLines, tableOf } from './compare/table.ts';
@@ -49,7 +50,8 @@ function machine(): Readonly<Record<string, string | number>> {
 /** Returns whether everything that must be met was. */
 function report(settings: Settings, version: string, played: PlayedLoads): boolean {
   const results = played.rows.map(({ result }) => result);
-  process.stdout.write(`${tableOf(results, played.memory, version)}\n${barTableOf(results, played.memory)}\n`);
+  const words = { ...sideWords(settings.isSelfCheck), kafka: `Apache Kafka ${version}` };
+  process.stdout.write(`${tableOf(results, played.memory, words)}\n${barTableOf(results, played.memory)}\n`);
   process.stdout.write(complaintLines([...results, ...played.memory]));
   mkdirSync(settings.out, { recursive: true });
   const file = join(settings.out, `compare-${new Date().toISOString().replaceAll(/[:.]/g, '-').slice(0, 19)}.json`);

@@ -13,6 +13,8 @@ export interface ContestSettings {
   readonly isQuick: boolean;
   /** Pairs under noise count as well. */
   readonly keepsNoisy: boolean;
+  /** How the sides are called in what is said. */
+  readonly words: Readonly<Record<SideName, string>>;
   readonly say: (line: string) => void;
 }
 
@@ -92,7 +94,7 @@ async function playPair(
     const figures = await sideOf(sides, name).turn(row, turnLength(row, settings.isQuick));
     const noise: Noise = { ...watch(), coresAtStart };
     turns.push({ side: name, figures, noise });
-    settings.say(`  ${name.padEnd(11)} ${describe(figures)}  ${noiseText(noise)}`);
+    settings.say(`  ${settings.words[name].padEnd(11)} ${describe(figures)}  ${noiseText(noise)}`);
     const complaint = complaintOf(noise);
     if (complaint === null) continue;
     if (!settings.keepsNoisy || turns.length === order.length) return { turns, complaint };
@@ -110,7 +112,9 @@ async function warmUp(row: Row, name: SideName, side: Side, settings: ContestSet
     bytes += (await side.turn(row, turnLength(row, settings.isQuick))).bytes;
     settings.machine.syncDisk();
   }
-  settings.say(`  ${name.padEnd(11)} warmed with ${(bytes / 1e9).toFixed(1)} GB in ${seconds().toFixed(0)} s`);
+  settings.say(
+    `  ${settings.words[name].padEnd(11)} warmed with ${(bytes / 1e9).toFixed(1)} GB in ${seconds().toFixed(0)} s`,
+  );
 }
 
 function describe(figures: TurnFigures): string {

@@ -14,7 +14,7 @@ import { LimitSide } from './limit-side.ts';
 import { realMachine } from './machine.ts';
 import { IDLE_PARTITIONS, type MeasureResult, measureResult } from './measures.ts';
 import { type RowResult, rowResult, selfCheckComplaints } from './row-result.ts';
-import type { Row } from './rows.ts';
+import { type Row, sideWords } from './rows.ts';
 import type { Settings } from './settings.ts';
 
 export interface PlayedRow {
@@ -50,6 +50,7 @@ export async function playLoads(
     const rows = await playRows(settings, sidesOf(ours, theirs, folder), {
       ...settings,
       machine: realMachine(folder, settings.isQuick),
+      words: sideWords(isSelfCheck),
       say,
     });
     if (settings.measures.has('memory-loaded')) memory.push(measureResult('memory-loaded', residents(ours, theirs)));

@@ -60,6 +60,11 @@ export interface Row {
 
 export type SideName = 'perfbroker' | 'kafka' | 'limit';
 
+/** In a self-check a second Apache Kafka stands where perfbroker stands otherwise. */
+export function sideWords(isSelfCheck: boolean): Readonly<Record<SideName, string>> {
+  return { perfbroker: isSelfCheck ? 'kafka too' : 'perfbroker', kafka: 'kafka', limit: 'limit' };
+}
+
 const KIB = 1024;
 const MIB = KIB * KIB;
 const IN_FLIGHT_OPEN = 1000;

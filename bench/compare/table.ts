@@ -23,9 +23,9 @@ const outcomeWords = { aim: 'aim', must: 'ok', missed: 'MISSED' } as const;
 export function tableOf(
   results: readonly RowResult[],
   measures: readonly MeasureResult[],
-  kafkaVersion: string,
+  words: Readonly<Record<SideName, string>>,
 ): string {
-  const heads = ['work', 'perfbroker', `Apache Kafka ${kafkaVersion}`, 'limit', 'pairs'];
+  const heads = ['work', ...sideNames.map((side) => words[side]), 'pairs'];
   const lines = [line(heads), line(heads.map(() => '---'))];
   for (const result of results) {
     const cells = sideNames.map((side) => sideCell(result, side));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type ContestSettings, runContest, type Sides } from '../../../bench/compare/contest.ts';
 import type { Machine } from '../../../bench/compare/machine.ts';
-import type { Row, SideName } from '../../../bench/compare/rows.ts';
+import { type Row, type SideName, sideWords } from '../../../bench/compare/rows.ts';
 import type { Side, TurnFigures } from '../../../bench/compare/turn.ts';
 
 const figures: TurnFigures = {
@@ -53,7 +53,14 @@ function stage(steal: readonly number[], failing = -1) {
     syncDisk: () => void told.push('sync'),
   };
   const sides: Sides = { perfbroker: sideOf('perfbroker'), kafka: sideOf('kafka'), limit: sideOf('limit') };
-  const settings: ContestSettings = { machine, pairs: 2, isQuick: false, keepsNoisy: false, say: () => {} };
+  const settings: ContestSettings = {
+    machine,
+    pairs: 2,
+    isQuick: false,
+    keepsNoisy: false,
+    words: sideWords(false),
+    say: () => {},
+  };
   return { told, sides, settings };
 }
 

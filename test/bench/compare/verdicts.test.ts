@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { orderOf, type PlayedPair } from '../../../bench/compare/contest.ts';
 import { measureResult } from '../../../bench/compare/measures.ts';
 import { rowResult, selfCheckComplaints } from '../../../bench/compare/row-result.ts';
-import { type Bar, type Row, rows, rowsNamed, type SideName } from '../../../bench/compare/rows.ts';
+import { type Bar, type Row, rows, rowsNamed, type SideName, sideWords } from '../../../bench/compare/rows.ts';
 import { readSettings } from '../../../bench/compare/settings.ts';
 import { barTableOf, complaintLines, tableOf } from '../../../bench/compare/table.ts';
 import { figuresOf, type TurnFigures } from '../../../bench/compare/turn.ts';
@@ -213,8 +213,8 @@ describe('the table', () => {
   it('shows what was measured, what was asked, and what came of it', () => {
     const results = [rowResult(rowNamed('produce-64k'), [pairOf(cpuOf(2, 4, 0.9)), pairOf({}, 'noise')], 1, false)];
     const memory = [measureResult('memory-idle', { perfbroker: [120e6], kafka: [376e6] })];
-    const table = tableOf(results, memory, '4.3.1');
-    expect(table).toContain('Apache Kafka 4.3.1');
+    const table = tableOf(results, memory, { ...sideWords(false), kafka: 'Apache Kafka 4.3.1' });
+    expect(table).toContain('| work | perfbroker | Apache Kafka 4.3.1 | limit | pairs |');
     expect(table).toContain('200 MB/s, 2.00 CPU-s/GB, p50 0.10 ms');
     expect(table).toContain('| 1 (1 discarded) |');
     const bars = barTableOf(results, memory);

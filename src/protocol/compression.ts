@@ -13,7 +13,7 @@ import type * as Lz4Module from 'lz4-napi';
 import type * as SnappyModule from 'snappy';
 import { Bug } from '../base/assert.ts';
 import { CODEC_GZIP, CODEC_LZ4, CODEC_NONE, CODEC_SNAPPY, CODEC_ZSTD } from './batch.ts';
-import { isLz4Frame, lz4FrameOutputBytes } from './lz4-frame.ts';
+import { isLz4Frame, lz4FrameOutputBytes, writeLz4Frame } from './lz4-frame.ts';
 import { compressXerial, hasXerialFraming, snappyBlockOutputBytes, uncompressSnappy } from './xerial-snappy.ts';
 import { loadZstd, ZSTD_LEVEL_DEFAULT } from './zstd.ts';
 import { isZstdFrame } from './zstd-frame.ts';
@@ -21,6 +21,9 @@ import { isZstdFrame } from './zstd-frame.ts';
 /** By codec number; the names are those of the setting compression.type. */
 export const CODEC_NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 export type CodecName = (typeof CODEC_NAMES)[number];
+
+/** The package writes the plain size before a block. */
+const LZ4_SIZE_BYTES = 4;
 
 const require = createRequire(import.meta.url);
 let lz4: typeof Lz4Module | null = null;
@@ -64,7 +67,7 @@ export function compress(codec: number, input: Uint8Array, level?: number): Uint
     case CODEC_SNAPPY:
       return compressXerial(loadSnappy(), input);
     case CODEC_LZ4:
-      return loadLz4().compressFrameSync(bufferOver(input));
+      return compressLz4(input);
     case CODEC_ZSTD:
       return loadZstd().compress(input, level ?? ZSTD_LEVEL_DEFAULT);
     default:
@@ -114,6 +117,11 @@ function gunzip(input: Uint8Array, outputBytesMax: number): Uint8Array | null {
   } catch {
     return null;
   }
+}
+
+function compressLz4(input: Uint8Array): Uint8Array {
+  const { compressSync } = loadLz4();
+  return writeLz4Frame(input, (block) => compressSync(bufferOver(block)), LZ4_SIZE_BYTES);
 }
 
 function decompressLz4(input: Uint8Array, outputBytesMax: number): Uint8Array | null {

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { compressFrameSync } from 'lz4-napi';
+import { compressFrameSync, decompressFrameSync } from 'lz4-napi';
 import { compressSync as snappyCompressSync } from 'snappy';
 import { describe, expect, it } from 'vitest';
 import { CODEC_GZIP, CODEC_LZ4, CODEC_SNAPPY, CODEC_ZSTD } from '../../src/protocol/batch.ts';
@@ -116,6 +117,19 @@ describe('compression', () => {
     const frame = compress(CODEC_LZ4, Buffer.from('lz4 '.repeat(400_000)));
     expect(Buffer.from(frame.subarray(0, 4)).toString('hex')).toBe('04224d18');
     expect((frame[4] ?? 0) & 0xe1).toBe(0x60);
+  });
+
+  it('writes lz4 frames that the package reads, whatever their size, and stores what does not get smaller', () => {
+    const noise = randomBytes(200_000);
+    for (const bytes of [0, 1, 65_536, 65_537, 262_145, 1_048_577, 4_194_304, 4_194_305, 9_000_000]) {
+      const text = Buffer.alloc(bytes, 'some text that gets smaller ');
+      for (const input of [text, Buffer.concat([noise, text])]) {
+        const frame = compress(CODEC_LZ4, input);
+        expect(decompressFrameSync(Buffer.from(frame)).equals(input), String(input.length)).toBe(true);
+        expect(lz4FrameOutputBytes(frame, input.length)).toBe(input.length);
+      }
+    }
+    expect(compress(CODEC_LZ4, noise).length).toBe(noise.length + 15);
   });
 
   it('reads lz4 frames with checksums and refuses those whose blocks lean on each other', () => {

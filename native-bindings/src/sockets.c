@@ -121,14 +121,18 @@ int32_t pb_adopt(pb_kernel *k, int fd) {
   return index;
 }
 
-/* Closes the descriptor and frees the place; nothing is under way on the socket any more. */
-void pb_release(pb_kernel *k, int32_t socket) {
+/* Frees the place and returns the descriptor, open; nothing is under way on the socket any more. */
+int pb_give_away(pb_kernel *k, int32_t socket) {
   pb_socket *s = &k->sockets[socket];
-  close(s->fd);
+  int fd = s->fd;
   s->fd = -1;
   s->next_free = k->first_free;
   k->first_free = socket;
+  return fd;
 }
+
+/* The same, and closes it. */
+void pb_release(pb_kernel *k, int32_t socket) { close(pb_give_away(k, socket)); }
 
 /* NULL when there is no such socket. */
 pb_socket *pb_socket_of(pb_kernel *k, int32_t socket) {

@@ -30,6 +30,7 @@ import {
   DONE_RECEIVE,
   DONE_SEND,
   type ListenAddress,
+  type SocketMover,
   type Transport,
 } from './transport.ts';
 
@@ -56,11 +57,11 @@ DONE_BY_OP[KERNEL_READABLE] = DONE_READABLE;
 DONE_BY_OP[KERNEL_SEND] = DONE_SEND;
 DONE_BY_OP[KERNEL_CLOSE] = DONE_CLOSE;
 
-export function createKernelTransport(kernel: Kernel, options?: KernelTransportOptions): Transport {
+export function createKernelTransport(kernel: Kernel, options?: KernelTransportOptions): KernelTransport {
   return new KernelTransport(kernel, options?.sharing ?? LISTEN_ALONE, options?.sendBufferBytes ?? 0);
 }
 
-class KernelTransport implements Transport {
+export class KernelTransport implements Transport, SocketMover {
   readonly path: 'uring' | 'epoll';
   readonly completions: Completions;
 
@@ -113,6 +114,20 @@ class KernelTransport implements Transport {
     assert((state & IS_OPEN) !== 0 && (state & IS_CLOSING) === 0, 'a socket is closed once');
     this.states[socket] = state | IS_CLOSING;
     this.kernel.prepareClose(socket);
+  }
+
+  giveAway(socket: number): number {
+    assert(this.states[socket] === IS_OPEN, 'only an idle socket is given away');
+    this.states[socket] = 0;
+    return this.kernel.giveAway(socket);
+  }
+
+  takeIn(fd: number): number {
+    const socket = this.kernel.takeIn(fd);
+    if (socket < 0) return -1;
+    assert(this.states[socket] === 0, 'a new socket has no past');
+    this.states[socket] = IS_OPEN;
+    return socket;
   }
 
   peerOf(socket: number): string {

@@ -149,6 +149,21 @@ export class Kernel {
     return length < 0 ? null : String.fromCharCode(...this.name.subarray(0, length));
   }
 
+  /** An idle socket leaves; its descriptor belongs to the caller. */
+  giveAway(socket: number): number {
+    const fd = this.native.kernelGiveAway(this.handle, socket);
+    assert(fd >= 0, 'only a socket with nothing under way is given away');
+    return fd;
+  }
+
+  /** The number here of a socket that another kernel gave away, or -1 when there is no room; it is closed then. */
+  takeIn(fd: number): number {
+    const socket = this.native.kernelTakeIn(this.handle, fd);
+    if (socket >= 0) return socket;
+    this.native.closeFd(fd);
+    return -1;
+  }
+
   // ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   prepareReceive(socket: number, address: number, length: number): void {

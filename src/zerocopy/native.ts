@@ -64,6 +64,10 @@ export interface Native {
   ): number;
   /** Which: 0 the peer of a socket, 1 our side of it, 2 a listener. */
   kernelName(kernel: number, which: number, index: number, text: Uint8Array): number;
+  /** The socket's descriptor, which leaves this kernel with nothing under way. */
+  kernelGiveAway(kernel: number, socket: number): number;
+  /** A socket for a descriptor that another kernel gave away. */
+  kernelTakeIn(kernel: number, fd: number): number;
   kernelClose(kernel: number): number;
 }
 
@@ -98,6 +102,8 @@ const FUNCTIONS = [
   'kernelFeatures',
   'kernelListen',
   'kernelName',
+  'kernelGiveAway',
+  'kernelTakeIn',
   'kernelClose',
 ] as const satisfies readonly (keyof Native)[];
 

@@ -61,6 +61,7 @@ import { Slab } from '../../src/zerocopy/slab.ts';
 import { StageBoard, WORKER_STAGES } from '../../src/zerocopy/stage-board.ts';
 import type { FakeClientOptions } from './fake-client.ts';
 import { FakeTransport } from './fake-transport.ts';
+import { plainCommons } from './plain-commons.ts';
 import { plainMemory } from './plain-memory.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { DATA_FOLDER, type SimulatedWorld } from './simulated-world.ts';
@@ -503,6 +504,8 @@ export class BrokerInOneThread {
     return new Front({
       index: 0,
       transport: this.transport,
+      commons: plainCommons(1),
+      moving: null,
       slab: this.slab,
       outboxSlab: this.outboxSlab,
       lanes,

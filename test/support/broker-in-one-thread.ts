@@ -237,7 +237,9 @@ export class BrokerInOneThread {
   step(): boolean {
     const { nowMs } = this;
     let didWork = false;
-    for (const { front, transport } of this.fronts) if (!transport.isDestroyed && front.turn(nowMs)) didWork = true;
+    for (const { front, transport, isStanding } of this.fronts) {
+      if (!transport.isDestroyed && !isStanding && front.turn(nowMs)) didWork = true;
+    }
     for (const { worker, keeper } of this.workers) {
       if (!keeper.hasStopped && worker.turn(nowMs)) didWork = true;
     }

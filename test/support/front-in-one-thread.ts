@@ -54,6 +54,8 @@ export class FrontInOneThread {
   readonly front: Front;
   readonly port: ControlPort;
   readonly mail = new MessageChannel();
+  /** It gets no turns. */
+  isStanding = false;
   private readonly slab: Slab;
   private readonly outboxSlab: Slab;
 

@@ -2,15 +2,13 @@
  * The built broker with several front threads, as a person starts it: foreign clients and the load generator on every way
  * to the kernel, even connections, rest when idle, and no half a broker when a front dies.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { writeProduceFrames } from '../../bench/load/frames.ts';
 import { runLoad } from '../../bench/load/generator.ts';
-import { root, startBroker, temporaryFolder } from './spawned.ts';
+import { root, Spawned, startBroker, temporaryFolder } from './spawned.ts';
 
 const paths = process.platform === 'linux' ? ['uring', 'epoll', 'node'] : ['node'];
 const FRONTS = ['--fronts', '3', '--workers', '2'];
@@ -75,42 +73,43 @@ describe.each(paths)('--fronts 3 --io %s', (io) => {
     const admin = kafka.admin();
     await admin.connect();
     await admin.createTopics({ topics: [{ topic: 'load', numPartitions: 8 }], waitForLeaders: true });
-    const frames = writeProduceFrames(join(temporaryFolder(), 'frames'), {
-      topic: 'load',
-      partitions: 8,
-      batchBytes: 16_384,
-      recordBytes: 1024,
+    const plan = { topic: 'load', partitions: 8, batchBytes: 16_384, recordBytes: 1024, acks: -1, codec: 0 };
+    const frames = writeProduceFrames(join(temporaryFolder(), 'frames'), plan);
+    const result = await runLoad({
+      host: '127.0.0.1',
+      port,
+      framesFile: frames.file,
+      mode: 'produce',
+      connections: 16,
+      inFlight: 5,
+      requestsPerSecond: 0,
+      warmSeconds: 0,
+      seconds: 1,
       acks: -1,
-      codec: 0,
+      pid: 0,
     });
-    const result = await runLoad(loadOf(port, frames.file), () => undefined);
-    expect(result.errors).toBe(0);
+    expect([result.errors, result.unanswered]).toEqual([0, 0]);
+    expect(result.requests).toBeGreaterThan(100);
     const offsets = await admin.fetchTopicOffsets('load');
     const records = offsets.reduce((sum, { high }) => sum + Number(high), 0);
-    expect(records).toBeGreaterThan(0);
+    // At least: what is on its way when the clock stops is written as well.
+    expect(records).toBeGreaterThanOrEqual(result.requests * frames.recordsPerBatch);
     await admin.disconnect();
     expect((await broker.stop('SIGTERM')).code).toBe(0);
   });
 });
 
-function loadOf(port: number, framesFile: string) {
-  return { port, framesFile };
-}
-
 it('says what is wrong with a number of fronts that cannot be', async () => {
   for (const count of ['0', '65', 'many']) {
     const ended = await startBroker(temporaryFolder(), ['--fronts', count]).ended;
     expect(ended.code).toBe(1);
-    expect(ended.stderr).toMatch(/^perfbroker: .*--fronts.*\n$/);
+    expect(ended.stderr).toMatch(/^perfbroker: perfbroker.fronts is .* between 1 and 64 .*from --fronts.*\n$/);
   }
 });
 
-it('a front that dies takes the broker with it, and the reason is told', { timeout: 60_000 }, async () => {
-  const program = join(root, 'dist', 'test', 'process', 'dying-front.main.js');
-  const child = spawn(process.execPath, [program, temporaryFolder()], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const [code] = await once(child, 'close');
-  expect(output).toMatch(/the broker stops: the thread front-1 died while it served: .*\n/);
-  expect(code).toBe(1);
+it.each(paths)('a front that dies takes the broker with it, and the reason is told (--io %s)', async (io) => {
+  const program = [process.execPath, join(root, 'dist', 'test', 'threads', 'dying-front.main.js')];
+  const ended = await new Spawned([temporaryFolder(), io], { program }).ended;
+  expect(ended.stdout + ended.stderr).toMatch(/the broker stops: the thread front-1 died while it served: .*\n/);
+  expect([ended.code, ended.signal]).toEqual([1, null]);
 });

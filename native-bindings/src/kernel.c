@@ -147,26 +147,25 @@ static napi_value kernel_features(napi_env env, napi_callback_info info) {
 }
 
 /*
- * kernelListen(kernel, host, port, backlog, sharing, sendBufferBytes): host is text that ends with a zero byte, empty for
+ * kernelListen(kernel, host, port, backlog, sendBufferBytes): host is text that ends with a zero byte, empty for
  * every address; sendBufferBytes is that of accepted sockets, 0 leaves it to the kernel. May wait for a name server.
  * Returns the number of the listener, or -errno.
  */
 static napi_value kernel_listen(napi_env env, napi_callback_info info) {
   pb_arguments a;
-  pb_take(&a, env, info, 6);
+  pb_take(&a, env, info, 5);
   if (a.is_bad) return pb_small(env, -EINVAL);
   pb_kernel *k = kernel_of(env, pb_int(&a, 0));
   size_t length = 0;
   const char *host = pb_view(&a, 1, &length);
   int32_t port = pb_int(&a, 2);
   int32_t backlog = pb_int(&a, 3);
-  int32_t sharing = pb_int(&a, 4);
-  int32_t send_buffer_bytes = pb_int(&a, 5);
+  int32_t send_buffer_bytes = pb_int(&a, 4);
   if (a.is_bad || k == NULL || length == 0 || memchr(host, 0, length) == NULL || port < 0 || port > 65535)
     return pb_small(env, -EINVAL);
   for (int32_t i = 0; i < PB_KERNEL_LISTENERS_MAX; i++) {
     if (k->listeners[i].fd >= 0) continue;
-    int fd = pb_listen(host, port, backlog, sharing, send_buffer_bytes);
+    int fd = pb_listen(host, port, backlog, send_buffer_bytes);
     if (fd >= 0) k->listeners[i] = (pb_listener){.fd = fd};
     return pb_small(env, fd < 0 ? fd : i);
   }

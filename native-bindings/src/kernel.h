@@ -104,7 +104,7 @@ static inline void pb_push(pb_kernel *k, int32_t op, int32_t socket, int32_t res
 }
 
 /* sockets.c */
-int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t sharing, int32_t send_buffer_bytes);
+int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t send_buffer_bytes);
 int pb_name(int fd, bool of_peer, char *text, size_t room);
 int32_t pb_adopt(pb_kernel *k, int fd);
 void pb_release(pb_kernel *k, int32_t socket);

@@ -18,7 +18,6 @@ import {
   KERNEL_READABLE,
   KERNEL_RECEIVE,
   KERNEL_SEND,
-  LISTEN_ALONE,
 } from '../zerocopy/layout.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import {
@@ -35,8 +34,6 @@ import {
 } from './transport.ts';
 
 export interface KernelTransportOptions {
-  /** One of LISTEN_…: whether other fronts listen on the same port, and whether this is the first of them. */
-  readonly sharing: number;
   /** Of accepted sockets; 0 leaves it to the kernel. */
   readonly sendBufferBytes: number;
 }
@@ -58,7 +55,7 @@ DONE_BY_OP[KERNEL_SEND] = DONE_SEND;
 DONE_BY_OP[KERNEL_CLOSE] = DONE_CLOSE;
 
 export function createKernelTransport(kernel: Kernel, options?: KernelTransportOptions): KernelTransport {
-  return new KernelTransport(kernel, options?.sharing ?? LISTEN_ALONE, options?.sendBufferBytes ?? 0);
+  return new KernelTransport(kernel, options?.sendBufferBytes ?? 0);
 }
 
 export class KernelTransport implements Transport, SocketMover {
@@ -66,7 +63,6 @@ export class KernelTransport implements Transport, SocketMover {
   readonly completions: Completions;
 
   private readonly kernel: Kernel;
-  private readonly sharing: number;
   private readonly sendBufferBytes: number;
   private readonly states: Uint8Array;
   /** Memory in the hands of the kernel, so that it is not collected; by socket. */
@@ -75,11 +71,10 @@ export class KernelTransport implements Transport, SocketMover {
   private readonly listeners: number[] = [];
   private isAccepting = false;
 
-  constructor(kernel: Kernel, sharing: number, sendBufferBytes: number) {
+  constructor(kernel: Kernel, sendBufferBytes: number) {
     const room = kernel.completions.length / COMPLETION_WORDS;
     this.path = kernel.path;
     this.kernel = kernel;
-    this.sharing = sharing;
     this.sendBufferBytes = sendBufferBytes;
     this.states = new Uint8Array(kernel.socketsMax);
     this.completions = {
@@ -94,7 +89,7 @@ export class KernelTransport implements Transport, SocketMover {
 
   listen(address: ListenAddress, backlog: number): ListenAddress {
     assert(backlog > 0, 'a backlog has room');
-    const listener = this.kernel.listen(address.host, address.port, backlog, this.sharing, this.sendBufferBytes);
+    const listener = this.kernel.listen(address.host, address.port, backlog, this.sendBufferBytes);
     this.listeners.push(listener);
     if (this.isAccepting) this.kernel.prepareAccept(listener);
     return addressOf(this.kernel.nameOf('listener', listener), address);

@@ -4,12 +4,12 @@
  *
  * - `reusePort` of `listen` (Node 22.12, 23.1 and newer; not on macOS and Windows) gives each a queue of its own.
  * - Elsewhere the first front's listener is lent: a short-lived child process gets its descriptor, listens on it, and
- *   sends it back as a handle, which is a descriptor of our own for the same queue (`node-port-lender.main`).
+ *   sends it back as a handle, which is a descriptor of our own for the same queue.
  *
  * Which of both is possible is found out by trying: an older Node ignores the option, and then says that the port is
  * taken.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type ListenOptions, Server } from 'node:net';
 import { Fault } from '../base/fault.ts';
@@ -28,8 +28,17 @@ interface SharedListenOptions extends ListenOptions {
 
 /** Node starts in far less; a machine at its limit may take a while. */
 const LEND_WAIT_MS = 15_000;
-/** Behind stdin, stdout and stderr of the child. */
-const LISTENER_PLACE = 3;
+/**
+ * All that the child does. Descriptor 3 is the listener, behind stdin, stdout and stderr. It ends before its event loop
+ * gets to look at the listener: a connection that it accepted would be lost.
+ */
+const LENDER = `
+const server = require('node:net').createServer();
+server.listen({ fd: 3 }, () => {
+  process.send('lent', server);
+  process.exit(0);
+});
+`;
 
 export async function listenAs(server: Server, options: ListenOptions, sharing: PortSharing): Promise<void> {
   if (sharing.kind === 'alone') return listenOn(server, options);
@@ -71,11 +80,7 @@ async function listenOn(server: Server, options: SharedListenOptions): Promise<v
 
 /** A second descriptor of the listener, as a server that nobody uses yet. */
 async function borrow(fd: number): Promise<Server> {
-  const url = new URL(`./node-port-lender.main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-  const child = fork(url, [String(LISTENER_PLACE)], {
-    stdio: ['ignore', 'ignore', 'inherit', fd, 'ipc'],
-    execArgv: [],
-  });
+  const child = spawn(process.execPath, ['-e', LENDER], { stdio: ['ignore', 'ignore', 'inherit', fd, 'ipc'] });
   try {
     return await lentBy(child);
   } catch (cause) {

@@ -124,12 +124,12 @@ export class Kernel {
 
   // ── listening ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Returns the number of the listener. `sharing` is one of LISTEN_…; an empty host means every address;
-   *  `sendBufferBytes` is that of accepted sockets, 0 leaves it to the kernel. */
-  listen(host: string, port: number, backlog: number, sharing: number, sendBufferBytes: number): number {
+  /** Returns the number of the listener. An empty host means every address; `sendBufferBytes` is that of accepted
+   *  sockets, 0 leaves it to the kernel. */
+  listen(host: string, port: number, backlog: number, sendBufferBytes: number): number {
     assert(port >= 0 && port <= 65_535, 'a port has 16 bits');
     const text = new TextEncoder().encode(`${host}\0`);
-    const listener = this.native.kernelListen(this.handle, text, port, backlog, sharing, sendBufferBytes);
+    const listener = this.native.kernelListen(this.handle, text, port, backlog, sendBufferBytes);
     if (listener < 0) throw listenFault(host, port, -listener);
     return listener;
   }

@@ -236,10 +236,5 @@ export const KERNEL_FEATURE_MULTISHOT_ACCEPT = 4;
 export const KERNEL_FEATURE_POLL_FIRST = 8;
 export const KERNEL_FEATURE_NONBLOCKING_SOCKETS = 16;
 
-/** How a port is listened on: nobody else may, or several fronts of one broker do. */
-export const LISTEN_ALONE = 0;
-/** The first front makes sure that no other process has the port. */
-export const LISTEN_FIRST = 1;
-export const LISTEN_JOIN = 2;
 /** A host that cannot be resolved: -(this + code of getaddrinfo). */
 export const LISTEN_UNRESOLVED = 1000;

@@ -54,14 +54,7 @@ export interface Native {
   kernelEventFd(kernel: number): number;
   kernelFeatures(kernel: number): number;
   /** The host is text that ends with a zero byte. */
-  kernelListen(
-    kernel: number,
-    host: Uint8Array,
-    port: number,
-    backlog: number,
-    sharing: number,
-    sendBufferBytes: number,
-  ): number;
+  kernelListen(kernel: number, host: Uint8Array, port: number, backlog: number, sendBufferBytes: number): number;
   /** Which: 0 the peer of a socket, 1 our side of it, 2 a listener. */
   kernelName(kernel: number, which: number, index: number, text: Uint8Array): number;
   /** The socket's descriptor, which leaves this kernel with nothing under way. */

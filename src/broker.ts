@@ -402,6 +402,11 @@ export class Broker {
       notices.push(`the last stop was not clean: ${mebibytes} MiB of logs were checked, and leader epochs moved on`);
     }
     if (io.notice !== null) notices.push(io.notice);
+    const requestBytesMax = sizes.slabBytes / 2;
+    if (sizes.fronts > 1 && requestBytesMax < this.parts.config.values['socket.request.max.bytes']) {
+      const mebibytes = Math.floor(requestBytesMax / 1_048_576);
+      notices.push(`each front takes requests up to ${mebibytes} MiB; for larger ones raise queued.max.request.bytes`);
+    }
     return {
       listen: listening.bound,
       advertised: addresses.advertised,

@@ -73,7 +73,7 @@ export const ownBrokerSettings = {
   }),
 
   // ── how it works ──
-  'perfbroker.fronts': int(1, 'Front threads, which serve the connections; each one more has its own memory.', {
+  'perfbroker.fronts': int(1, 'Front threads, which serve the connections; each one more takes about 14 MB.', {
     min: 1,
     max: 64,
     unit: 'threads',

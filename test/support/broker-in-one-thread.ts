@@ -151,7 +151,7 @@ export class BrokerInOneThread {
     const workers = options.workers ?? 2;
     const { disk } = world;
     this.config = loadBrokerConfig({ sets: options.sets ?? [] });
-    this.tallies = options.wantsMetrics === true ? createTallyParts(BOARD_SLOTS, 1) : null;
+    this.tallies = options.wantsMetrics === true ? createTallyParts(BOARD_SLOTS, options.fronts ?? 1) : null;
     this.directory = new LogDirectory(disk, DATA_FOLDER);
     this.directory.open(world.bootId);
     this.wasClean = this.directory.takeCleanMark();
@@ -307,7 +307,7 @@ export class BrokerInOneThread {
       coordinator: plane.services.groups.coordinator,
       board: this.board,
       stages: new StageBoard(counted.stages, WORKER_STAGES),
-      fronts: [must(this.front.tallies, 'the front counts')],
+      fronts: this.fronts.map(({ front }) => must(front.tallies, 'the front counts')),
       answerErrors: must(plane.services.answerErrors, 'errors are counted'),
       registry: plane.desk.registry,
       openSlots: host.open,
@@ -447,7 +447,7 @@ export class BrokerInOneThread {
       uniqueHex: () => Buffer.from(this.world.randomBytes(16)).toString('hex'),
       forgetTallies: (slot) => {
         if (this.tallies !== null) new StageBoard(this.tallies.stages, WORKER_STAGES).clear(slot);
-        this.front.tallies?.stages.clear(slot);
+        for (const { front } of this.fronts) front.tallies?.stages.clear(slot);
       },
     });
   }

@@ -225,6 +225,7 @@ async function main(): Promise<void> {
     slabs: [],
     frontEvents: Array.from({ length: fronts }, () => -1),
     usesNative: false,
+    tallies: null,
   };
   const lanes = Array.from({ length: fronts }, () =>
     Array.from({ length: workers }, () => createLaneMemory(run.ringSlots)),

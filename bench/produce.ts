@@ -26,6 +26,7 @@ const usage = `npm run bench:produce -- [options]
   --in-flight N         5 in a closed loop, 1000 in an open one
   --acks -1|0|1         -1             --codec NAME         none, gzip, snappy, lz4, zstd
   --seconds N           5              --warm-seconds N     2
+  --fronts N            of the broker that is started; 1
   --broker-args TEXT    handed to the broker that is started
   --out FOLDER          bench-results
 `;
@@ -80,6 +81,7 @@ function readSettings(): Settings | null {
       codec: text('none'),
       seconds: text('5'),
       'warm-seconds': text('2'),
+      fronts: text('1'),
       'broker-args': text(''),
       out: text(join(checkoutFolder, 'bench-results')),
     },
@@ -100,7 +102,7 @@ function readSettings(): Settings | null {
     codec: values.codec,
     seconds: Number(values.seconds),
     warmSeconds: Number(values['warm-seconds']),
-    brokerArguments: values['broker-args'].split(' ').filter((word) => word !== ''),
+    brokerArguments: ['--fronts', values.fronts, ...values['broker-args'].split(' ').filter((word) => word !== '')],
     out: values.out,
   };
 }

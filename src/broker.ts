@@ -24,7 +24,8 @@ import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
 import type { ConnectionFacts } from './net/control-lane.ts';
 import type { ProduceVerdict } from './net/control-port.ts';
 import { createTallyParts, FrontTallies } from './net/front-tallies.ts';
-import { type RequestDesk, type StartedFront, startFront } from './net/start-front.ts';
+import type { RequestDesk } from './net/start-front.ts';
+import { type StartedFronts, startFronts } from './net/start-fronts.ts';
 import type { ListenAddress } from './net/transport.ts';
 import { Registry } from './protocol/registry.ts';
 import { produce } from './protocol/schemas/00-produce.ts';
@@ -81,7 +82,7 @@ interface Running {
   readonly alarms: AlarmDriver;
   readonly host: WorkerHost;
   readonly workers: StartedWorkers;
-  readonly fronts: readonly StartedFront[];
+  readonly fronts: StartedFronts;
   readonly checkpoints: Checkpoints;
   readonly cleaner: LogCleaner;
   readonly background: BackgroundPool;
@@ -107,7 +108,6 @@ interface ViewedParts {
 
 /** Answered by the fronts. */
 const DATA_APIS = [produce, fetch, listOffsets, offsetForLeaderEpoch];
-const FRONTS = 1;
 const LOCK_TOUCH_MS = 5000;
 
 export class Broker {
@@ -119,7 +119,7 @@ export class Broker {
   private lock: FolderLock | null = null;
   private lockTimer: NodeJS.Timeout | null = null;
   private workers: StartedWorkers | null = null;
-  private fronts: readonly StartedFront[] = [];
+  private fronts: StartedFronts | null = null;
   private running: Running | null = null;
   private stopping: Promise<void> | null = null;
   private state: BrokerState = 'starting';
@@ -170,7 +170,7 @@ export class Broker {
    * the files, and the next start finds it.
    */
   abandon(): void {
-    for (const front of this.fronts) front.abandon();
+    this.fronts?.abandon();
     this.workers?.abandon();
   }
 
@@ -185,22 +185,21 @@ export class Broker {
     const addresses = addressesOf(config.values);
     const { listen } = addresses;
     const desk = new OpeningDesk();
-    const front = startFront({
+    const fronts = startFronts({
       ...this.parts,
       io,
       sizes,
-      index: 0,
       workers,
       desk,
       listen,
       logger: this.logger,
       onDeath,
+      randomBytes: (count) => randomBytes(count),
     });
-    const fronts = [front];
     this.fronts = fronts;
     const http = this.startHttp();
     try {
-      const [bound, httpBound] = await Promise.all([front.ready(), http, workers.ready()]);
+      const [bound, httpBound] = await Promise.all([fronts.ready(), http, workers.ready()]);
       this.state = 'recovering';
       this.directory.open(this.bootId);
       const opened = await this.openData(sizes, workers, background);
@@ -211,9 +210,9 @@ export class Broker {
       const driver = new AlarmDriver(alarms);
       driver.start();
       await plane.start();
-      // Before the front's first turn, so that no client meets a broker without topics.
-      keepTold(front, opened.controller);
-      front.openDoors();
+      // Before the fronts' first turn, so that no client meets a broker without topics.
+      keepTold(fronts, opened.controller);
+      fronts.openDoors();
       const checkpoints = this.startCheckpoints(opened.host, workers);
       const cleaner = this.startCleaner(opened.controller, workers, background);
       const facts = this.factsOf(io, sizes, { bound, http: httpBound }, addresses, opened);
@@ -223,7 +222,7 @@ export class Broker {
       return { controller, plane, alarms: driver, host, workers, fronts, checkpoints, cleaner, background, facts };
     } catch (error) {
       await http.catch(() => null);
-      await Promise.all([front.terminate(), workers.terminate(), background.close(), this.http?.close()]);
+      await Promise.all([fronts.terminate(), workers.terminate(), background.close(), this.http?.close()]);
       throw error;
     }
   }
@@ -288,10 +287,10 @@ export class Broker {
       ...this.parts,
       io,
       sizes,
-      fronts: FRONTS,
+      fronts: sizes.fronts,
       background,
       removal: new FileRemoval(this.logger),
-      tallies: this.wantsMetrics ? createTallyParts(sizes.slotsMax, FRONTS) : null,
+      tallies: this.wantsMetrics ? createTallyParts(sizes.slotsMax, sizes.fronts) : null,
       housekeeping: {
         retentionCheckMs: values['log.retention.check.interval.ms'],
         reserve: { folder: this.dataFolder, bytes: values['perfbroker.disk.reserve.bytes'] },
@@ -403,13 +402,18 @@ export class Broker {
       notices.push(`the last stop was not clean: ${mebibytes} MiB of logs were checked, and leader epochs moved on`);
     }
     if (io.notice !== null) notices.push(io.notice);
+    const requestBytesMax = sizes.slabBytes / 2;
+    if (sizes.fronts > 1 && requestBytesMax < this.parts.config.values['socket.request.max.bytes']) {
+      const mebibytes = Math.floor(requestBytesMax / 1_048_576);
+      notices.push(`each front takes requests up to ${mebibytes} MiB; for larger ones raise queued.max.request.bytes`);
+    }
     return {
       listen: listening.bound,
       advertised: addresses.advertised,
       http: listening.http,
       dataFolder: this.dataFolder,
       io,
-      fronts: FRONTS,
+      fronts: sizes.fronts,
       workers: sizes.workers,
       topics: controller.catalog.topicsByName.size,
       partitions: host.open.size,
@@ -423,7 +427,7 @@ export class Broker {
     running.checkpoints.stop();
     await this.stopCleaner(running);
     running.plane.release();
-    await Promise.all(running.fronts.map((front) => front.stop()));
+    await running.fronts.stop();
     running.alarms.stop();
     await running.plane.stop();
     await running.controller.stop();
@@ -438,11 +442,7 @@ export class Broker {
 
   /** Nobody was served yet, so there is nothing to finish. */
   private async stopWhileStarting(): Promise<void> {
-    await Promise.all([
-      ...this.fronts.map((front) => front.terminate()),
-      this.workers?.terminate(),
-      this.http?.close(),
-    ]);
+    await Promise.all([this.fronts?.terminate(), this.workers?.terminate(), this.http?.close()]);
     this.lock?.giveBack();
   }
 
@@ -465,22 +465,22 @@ function forgetterOf({ shared: { tallies } }: StartedWorkers): (slot: number) =>
   };
 }
 
-/** What the front knows of the catalog and of settings follows every change. */
-function keepTold(front: StartedFront, controller: Controller): void {
-  controller.subscribe((update) => front.port.post(update));
+/** What the fronts know of the catalog and of settings follows every change. */
+function keepTold(fronts: StartedFronts, controller: Controller): void {
+  controller.subscribe((update) => fronts.post(update));
   controller.observeSettings((catalog, config) => {
-    front.port.post(quotaImageOf(catalog, config));
-    front.port.post(connectionLimitsOf(config));
+    fronts.post(quotaImageOf(catalog, config));
+    fronts.post(connectionLimitsOf(config));
   });
 }
 
-/** The desk as a front's control port sees it: what it answers is known before the catalog is open. */
+/** The desk as the fronts' control ports see it: what it answers is known before the catalog is open. */
 class OpeningDesk implements RequestDesk {
   readonly ranges: RequestDesk['ranges'];
   readonly flexibleSince: RequestDesk['flexibleSince'];
   readonly throttleSince: RequestDesk['throttleSince'];
   private plane: ControlPlane | null = null;
-  private backlogBytes = (): number => 0;
+  private readonly backlogs: (() => number)[] = [];
 
   constructor() {
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...DATA_APIS]);
@@ -491,7 +491,7 @@ class OpeningDesk implements RequestDesk {
 
   open(plane: ControlPlane): void {
     this.plane = plane;
-    plane.backlogBytes = this.backlogBytes;
+    plane.backlogBytes = () => this.backlogs.reduce((sum, backlogBytes) => sum + backlogBytes(), 0);
   }
 
   answer(frame: Uint8Array, facts: ConnectionFacts): Promise<Uint8Array | null> {
@@ -509,7 +509,7 @@ class OpeningDesk implements RequestDesk {
   }
 
   useBacklog(backlogBytes: () => number): void {
-    this.backlogBytes = backlogBytes;
+    this.backlogs.push(backlogBytes);
   }
 }
 

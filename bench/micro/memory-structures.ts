@@ -80,7 +80,7 @@ function boardBench(): void {
     for (let slot = 0; slot < 1024; slot++) board.set(slot, 0, offset, offset, offset, offset);
   });
   measure('board: who watches', 1024, () => {
-    for (let slot = 0; slot < 1024; slot++) sum += board.watchers(slot);
+    for (let slot = 0; slot < 1024; slot++) sum += board.watchers(slot, 0);
   });
   measure('board: high watermark and log start read', 1024, () => {
     for (let slot = 0; slot < 1024; slot++) sum += board.high(slot) - board.logStart(slot);

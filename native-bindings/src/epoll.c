@@ -119,8 +119,19 @@ static void fail_accepting(pb_kernel *k, int32_t index, int32_t result) {
   pb_push(k, PB_KERNEL_ACCEPT_FAILED, index, result);
 }
 
-static void accept_some(pb_kernel *k, int32_t index) {
+static int enter(pb_kernel *k, int32_t socket) {
   epoll_state *state = k->state;
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                              .data.u64 = tag(OF_SOCKET, (uint32_t)socket)};
+  return epoll_ctl(state->fd, EPOLL_CTL_ADD, k->sockets[socket].fd, &event) < 0 ? -errno : 0;
+}
+
+static void leave(pb_kernel *k, int32_t socket) {
+  epoll_state *state = k->state;
+  epoll_ctl(state->fd, EPOLL_CTL_DEL, k->sockets[socket].fd, NULL);
+}
+
+static void accept_some(pb_kernel *k, int32_t index) {
   pb_listener *l = &k->listeners[index];
   if (!l->is_accepting) return;
   for (int taken = 0; taken < ACCEPTS_PER_EVENT; taken++) {
@@ -137,12 +148,10 @@ static void accept_some(pb_kernel *k, int32_t index) {
       fail_accepting(k, index, -EMFILE);
       return;
     }
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                .data.u64 = tag(OF_SOCKET, (uint32_t)socket)};
-    if (epoll_ctl(state->fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-      int problem = errno;
+    int result = enter(k, socket);
+    if (result < 0) {
       pb_release(k, socket);
-      fail_accepting(k, index, -problem);
+      fail_accepting(k, index, result);
       return;
     }
     pb_push(k, PB_KERNEL_ACCEPT, socket, index);
@@ -218,4 +227,4 @@ static int epoll_path_turn(pb_kernel *k, int32_t count, double wait_ms) {
   return 0;
 }
 
-const pb_path pb_epoll_path = {epoll_path_open, epoll_path_turn, epoll_path_close};
+const pb_path pb_epoll_path = {epoll_path_open, epoll_path_turn, enter, leave, epoll_path_close};

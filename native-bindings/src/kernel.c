@@ -147,26 +147,25 @@ static napi_value kernel_features(napi_env env, napi_callback_info info) {
 }
 
 /*
- * kernelListen(kernel, host, port, backlog, sharing, sendBufferBytes): host is text that ends with a zero byte, empty for
+ * kernelListen(kernel, host, port, backlog, sendBufferBytes): host is text that ends with a zero byte, empty for
  * every address; sendBufferBytes is that of accepted sockets, 0 leaves it to the kernel. May wait for a name server.
  * Returns the number of the listener, or -errno.
  */
 static napi_value kernel_listen(napi_env env, napi_callback_info info) {
   pb_arguments a;
-  pb_take(&a, env, info, 6);
+  pb_take(&a, env, info, 5);
   if (a.is_bad) return pb_small(env, -EINVAL);
   pb_kernel *k = kernel_of(env, pb_int(&a, 0));
   size_t length = 0;
   const char *host = pb_view(&a, 1, &length);
   int32_t port = pb_int(&a, 2);
   int32_t backlog = pb_int(&a, 3);
-  int32_t sharing = pb_int(&a, 4);
-  int32_t send_buffer_bytes = pb_int(&a, 5);
+  int32_t send_buffer_bytes = pb_int(&a, 4);
   if (a.is_bad || k == NULL || length == 0 || memchr(host, 0, length) == NULL || port < 0 || port > 65535)
     return pb_small(env, -EINVAL);
   for (int32_t i = 0; i < PB_KERNEL_LISTENERS_MAX; i++) {
     if (k->listeners[i].fd >= 0) continue;
-    int fd = pb_listen(host, port, backlog, sharing, send_buffer_bytes);
+    int fd = pb_listen(host, port, backlog, send_buffer_bytes);
     if (fd >= 0) k->listeners[i] = (pb_listener){.fd = fd};
     return pb_small(env, fd < 0 ? fd : i);
   }
@@ -197,6 +196,40 @@ static napi_value kernel_name(napi_env env, napi_callback_info info) {
   return pb_small(env, fd < 0 ? -EBADF : pb_name(fd, which == 0, text, room));
 }
 
+/*
+ * kernelGiveAway(kernel, socket): the socket leaves this kernel; nothing of it may be under way. Returns its descriptor,
+ * which is the caller's now, or -errno.
+ */
+static napi_value kernel_give_away(napi_env env, napi_callback_info info) {
+  pb_arguments a;
+  pb_take(&a, env, info, 2);
+  if (a.is_bad) return pb_small(env, -EINVAL);
+  pb_kernel *k = kernel_of(env, pb_int(&a, 0));
+  int32_t socket = pb_int(&a, 1);
+  pb_socket *s = a.is_bad || k == NULL ? NULL : pb_socket_of(k, socket);
+  if (s == NULL || s->receiving || s->sending || (s->flags & PB_IS_CLOSING)) return pb_small(env, -EINVAL);
+  k->path->leave(k, socket);
+  return pb_small(env, pb_give_away(k, socket));
+}
+
+/*
+ * kernelTakeIn(kernel, fd): a connected socket that another kernel of the same path gave away. Returns its number here,
+ * or -errno; then the descriptor stays the caller's.
+ */
+static napi_value kernel_take_in(napi_env env, napi_callback_info info) {
+  pb_arguments a;
+  pb_take(&a, env, info, 2);
+  if (a.is_bad) return pb_small(env, -EINVAL);
+  pb_kernel *k = kernel_of(env, pb_int(&a, 0));
+  int32_t fd = pb_int(&a, 1);
+  if (a.is_bad || k == NULL || fd < 0) return pb_small(env, -EINVAL);
+  int32_t socket = pb_adopt(k, fd);
+  if (socket < 0) return pb_small(env, -EMFILE);
+  int result = k->path->enter(k, socket);
+  if (result < 0) pb_give_away(k, socket);
+  return pb_small(env, result < 0 ? result : socket);
+}
+
 static pb_kernel *leave_seat(int32_t handle) {
   pthread_mutex_lock(&seating);
   pb_kernel *k = seats[handle].kernel;
@@ -224,5 +257,6 @@ void pb_kernel_forget(napi_env env) {
 const pb_export pb_kernel_exports[] = {
     {"kernelProbe", kernel_probe},       {"kernelOpen", kernel_open},     {"kernelTurn", kernel_turn},
     {"kernelEventFd", kernel_event_fd},  {"kernelFeatures", kernel_features}, {"kernelListen", kernel_listen},
-    {"kernelName", kernel_name},         {"kernelClose", kernel_close},   {NULL, NULL},
+    {"kernelName", kernel_name},         {"kernelGiveAway", kernel_give_away}, {"kernelTakeIn", kernel_take_in},
+    {"kernelClose", kernel_close},       {NULL, NULL},
 };

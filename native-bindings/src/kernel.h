@@ -61,6 +61,9 @@ typedef struct {
   /* All return 0 or more, or -errno. */
   int (*open)(pb_kernel *k);
   int (*turn)(pb_kernel *k, int32_t count, double wait_ms);
+  /* A socket of the table comes in, or is about to leave with nothing under way. */
+  int (*enter)(pb_kernel *k, int32_t socket);
+  void (*leave)(pb_kernel *k, int32_t socket);
   /* Ends everything that is under way; the sockets are closed by the caller. */
   void (*close)(pb_kernel *k);
 } pb_path;
@@ -101,10 +104,11 @@ static inline void pb_push(pb_kernel *k, int32_t op, int32_t socket, int32_t res
 }
 
 /* sockets.c */
-int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t sharing, int32_t send_buffer_bytes);
+int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t send_buffer_bytes);
 int pb_name(int fd, bool of_peer, char *text, size_t room);
 int32_t pb_adopt(pb_kernel *k, int fd);
 void pb_release(pb_kernel *k, int32_t socket);
+int pb_give_away(pb_kernel *k, int32_t socket);
 pb_socket *pb_socket_of(pb_kernel *k, int32_t socket);
 /* A plain sendfile that does not wait: bytes, or -errno (-EAGAIN: the socket is full). */
 int32_t pb_send_file(pb_kernel *k, pb_socket *s);

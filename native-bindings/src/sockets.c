@@ -17,12 +17,12 @@
 static int set(int fd, int level, int option, int value) { return setsockopt(fd, level, option, &value, sizeof value); }
 
 /* A bound socket that does not listen yet, or -errno. */
-static int bind_one(const struct addrinfo *to, bool shares_port) {
+static int bind_one(const struct addrinfo *to) {
   int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -errno;
   set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (to->ai_family == AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-  if ((shares_port && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) || bind(fd, to->ai_addr, to->ai_addrlen) < 0) {
+  if (bind(fd, to->ai_addr, to->ai_addrlen) < 0) {
     int problem = errno;
     close(fd);
     return -problem;
@@ -30,17 +30,8 @@ static int bind_one(const struct addrinfo *to, bool shares_port) {
   return fd;
 }
 
-static int listen_at(const struct addrinfo *to, int32_t port, int32_t backlog, int32_t sharing,
-                     int32_t send_buffer_bytes) {
-  /* A port that is shared from the start could be shared with a stranger: first make sure that it is ours alone. */
-  if (sharing == PB_LISTEN_FIRST && port != 0) {
-    int trial = bind_one(to, false);
-    if (trial < 0) return trial;
-    int result = listen(trial, 1) < 0 ? -errno : 0;
-    close(trial);
-    if (result < 0) return result;
-  }
-  int fd = bind_one(to, sharing != PB_LISTEN_ALONE);
+static int listen_at(const struct addrinfo *to, int32_t backlog, int32_t send_buffer_bytes) {
+  int fd = bind_one(to);
   if (fd < 0) return fd;
   /* Accepted sockets inherit all of it, so that accepting costs no further system call. */
   set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -56,7 +47,7 @@ static int listen_at(const struct addrinfo *to, int32_t port, int32_t backlog, i
  * Resolves (which may take long: this is for start-up) and listens at the first address that works. No host means every
  * address, IPv6 and IPv4 by one socket where the machine has IPv6. Returns a descriptor or -errno.
  */
-int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t sharing, int32_t send_buffer_bytes) {
+int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t send_buffer_bytes) {
   struct addrinfo hints, *found = NULL;
   char service[16];
   bool is_any = host[0] == 0;
@@ -69,12 +60,12 @@ int pb_listen(const char *host, int32_t port, int32_t backlog, int32_t sharing, 
   if (problem != 0) return -(PB_LISTEN_UNRESOLVED + (problem < 0 ? -problem : problem));
   int result = -EADDRNOTAVAIL;
   for (const struct addrinfo *to = found; to != NULL; to = to->ai_next) {
-    result = listen_at(to, port, backlog, sharing, send_buffer_bytes);
+    result = listen_at(to, backlog, send_buffer_bytes);
     if (result >= 0 || result == -EADDRINUSE || result == -EACCES) break;
   }
   freeaddrinfo(found);
   if (is_any && (result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL))
-    return pb_listen("0.0.0.0", port, backlog, sharing, send_buffer_bytes);
+    return pb_listen("0.0.0.0", port, backlog, send_buffer_bytes);
   return result;
 }
 
@@ -121,14 +112,18 @@ int32_t pb_adopt(pb_kernel *k, int fd) {
   return index;
 }
 
-/* Closes the descriptor and frees the place; nothing is under way on the socket any more. */
-void pb_release(pb_kernel *k, int32_t socket) {
+/* Frees the place and returns the descriptor, open; nothing is under way on the socket any more. */
+int pb_give_away(pb_kernel *k, int32_t socket) {
   pb_socket *s = &k->sockets[socket];
-  close(s->fd);
+  int fd = s->fd;
   s->fd = -1;
   s->next_free = k->first_free;
   k->first_free = socket;
+  return fd;
 }
+
+/* The same, and closes it. */
+void pb_release(pb_kernel *k, int32_t socket) { close(pb_give_away(k, socket)); }
 
 /* NULL when there is no such socket. */
 pb_socket *pb_socket_of(pb_kernel *k, int32_t socket) {

@@ -522,4 +522,16 @@ static void uring_close(pb_kernel *k) {
   unmap(r);
 }
 
-const pb_path pb_uring_path = {uring_open, uring_turn, uring_close};
+/* The ring learns of a socket with its first operation. */
+static int uring_socket_enters(pb_kernel *k, int32_t socket) {
+  (void)k;
+  (void)socket;
+  return 0;
+}
+
+static void uring_socket_leaves(pb_kernel *k, int32_t socket) {
+  (void)k;
+  (void)socket;
+}
+
+const pb_path pb_uring_path = {uring_open, uring_turn, uring_socket_enters, uring_socket_leaves, uring_close};

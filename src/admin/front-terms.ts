@@ -17,7 +17,7 @@ export function quotaImageOf(catalog: Catalog, { values }: BrokerConfig): QuotaI
 export function connectionLimitsOf({ values }: BrokerConfig): ConnectionLimits {
   return {
     kind: 'limits',
-    connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax),
-    connectionsPerAddressMax: Math.min(values['max.connections.per.ip'], FRONT_LIMITS.connectionsPerAddressMax),
+    connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax * values['perfbroker.fronts']),
+    connectionsPerAddressMax: values['max.connections.per.ip'],
   };
 }

@@ -380,8 +380,9 @@ export class FetchApi implements DataApi {
   private sessionsOf(front: FrontFace): FetchSessions {
     if (this.sessions === null) {
       const { fetchSessionsMax, fetchSessionIdleMs } = front.limits;
-      // Anywhere, so that a client of an earlier run, or of another front, hardly ever meets another's session.
-      this.sessions = new FetchSessions(fetchSessionsMax, fetchSessionIdleMs, randomInt(1, SESSION_IDS));
+      // Anywhere, so that a client of an earlier run hardly ever meets another's session.
+      const firstId = randomInt(1, SESSION_IDS);
+      this.sessions = new FetchSessions(fetchSessionsMax, fetchSessionIdleMs, firstId, front.fronts, front.index);
     }
     return this.sessions;
   }

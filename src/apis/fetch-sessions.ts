@@ -114,13 +114,22 @@ export class FetchSessions {
   private readonly sessions = new Map<number, FetchSession>();
   private readonly slotsMax: number;
   private readonly idleMs: number;
+  private readonly idStep: number;
+  private readonly idLow: number;
   private nextId: number;
   private entryCount = 0;
 
-  constructor(slotsMax: number, idleMs: number, firstId: number) {
+  /**
+   * Ids go up by `idStep`, the number of fronts, and stay `idRest` modulo it: no session of one front has the number of
+   * another's, so a client that comes back to another front is told that its session is not there.
+   */
+  constructor(slotsMax: number, idleMs: number, firstId: number, idStep = 1, idRest = 0) {
+    assert(idRest >= 0 && idRest < idStep, 'a rest is below what is divided by');
     this.slotsMax = slotsMax;
     this.idleMs = idleMs;
-    this.nextId = Math.max(1, firstId);
+    this.idStep = idStep;
+    this.idLow = idRest === 0 ? idStep : idRest;
+    this.nextId = Math.floor(firstId / idStep) * idStep + this.idLow;
   }
 
   get count(): number {
@@ -170,10 +179,14 @@ export class FetchSessions {
   }
 
   private takeId(): number {
-    while (this.sessions.has(this.nextId)) this.nextId = this.nextId === EPOCH_MAX ? 1 : this.nextId + 1;
+    while (this.sessions.has(this.nextId)) this.nextId = this.idAfter(this.nextId);
     const id = this.nextId;
-    this.nextId = id === EPOCH_MAX ? 1 : id + 1;
+    this.nextId = this.idAfter(id);
     return id;
+  }
+
+  private idAfter(id: number): number {
+    return id > EPOCH_MAX - this.idStep ? this.idLow : id + this.idStep;
   }
 }
 

@@ -73,6 +73,12 @@ export const ownBrokerSettings = {
   }),
 
   // ── how it works ──
+  'perfbroker.fronts': int(1, 'Front threads, which serve the connections; each one more takes about 14 MB.', {
+    min: 1,
+    max: 64,
+    unit: 'threads',
+    flag: flag('fronts', null, 'N'),
+  }),
   'perfbroker.workers': int(null, 'Partition worker threads; unset: the processor cores less the front threads.', {
     min: 1,
     max: 256,

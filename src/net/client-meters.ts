@@ -5,10 +5,13 @@ import type { RateWindow } from './rate-window.ts';
 export class Meter {
   bound: number;
   readonly rate: RateWindow;
+  /** Where the rate lies among those of all fronts; NO_ROW when it is not shared. */
+  readonly row: number;
 
-  constructor(bound: number, rate: RateWindow) {
+  constructor(bound: number, rate: RateWindow, row: number) {
     this.bound = bound;
     this.rate = rate;
+    this.row = row;
   }
 }
 

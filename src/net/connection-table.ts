@@ -6,6 +6,7 @@ import { assert, must } from '../base/assert.ts';
 import type { Logger } from '../base/logger.ts';
 import { RateLimitedLog } from '../base/rate-limited-log.ts';
 import { CONNECTION_CLOSING, CONNECTION_FREE, CONNECTION_OPEN, Connection } from './connection.ts';
+import type { ConnectionLedger } from './connection-ledger.ts';
 import type { FrontLimits } from './limits.ts';
 import type { Transport } from './transport.ts';
 
@@ -14,6 +15,7 @@ const LOG_PERIOD_MS = 10_000;
 /** After a failed accept (descriptors are used up), before the next. */
 const ACCEPT_PAUSE_MS = 200;
 const NONE = -1;
+const ID_MAX = 0x7fff_ffff;
 
 export interface CloseListener {
   /** The connection has just begun to close: its exchanges lose it. */
@@ -30,13 +32,23 @@ export class ConnectionTable {
   private connectionsMax: number;
   private connectionsPerAddressMax: number;
   private readonly bySocket: Connection[] = [];
-  private readonly perAddress = new Map<string, number>();
-  private nextId = 1;
+  private readonly ledger: ConnectionLedger;
+  private readonly ownMax: number;
+  private nextId: number;
   /** Infinity: accepting. */
   private acceptAgainMs = Number.POSITIVE_INFINITY;
 
-  constructor(transport: Transport, limits: FrontLimits, logger: Logger, listener: CloseListener) {
+  constructor(
+    transport: Transport,
+    limits: FrontLimits,
+    logger: Logger,
+    ledger: ConnectionLedger,
+    listener: CloseListener,
+  ) {
     this.transport = transport;
+    this.ledger = ledger;
+    this.nextId = 1 + ledger.index;
+    this.ownMax = limits.connectionsPerFrontMax;
     this.connectionsMax = limits.connectionsMax;
     this.connectionsPerAddressMax = limits.connectionsPerAddressMax;
     this.listener = listener;
@@ -58,23 +70,31 @@ export class ConnectionTable {
     return this.acceptAgainMs;
   }
 
-  /** The connection to serve, or null when a limit forbids it (it is then closing). */
-  accept(socket: number): Connection | null {
+  /**
+   * The connection to serve, or null when a limit forbids it (it is then closing). It is in the ledger already;
+   * `openCount`: the connections of the whole broker, with it.
+   */
+  accept(socket: number, openCount: number): Connection | null {
     while (this.bySocket.length <= socket) this.bySocket.push(new Connection(this.bySocket.length));
     const connection = this.at(socket);
     connection.open(this.takeId(), this.transport.peerOf(socket), this.nowMs);
-    const sameAddress = this.perAddress.get(connection.address) ?? 0;
-    this.perAddress.set(connection.address, sameAddress + 1);
+    connection.addressRow = this.ledger.enterAddress(connection.address);
     connection.openIndex = this.open.length;
     this.open.push(connection);
-    if (this.open.length > this.connectionsMax) {
+    if (openCount > this.connectionsMax) {
       const what = `closed ${connection.peer}: ${this.connectionsMax} connections are open; raise max.connections`;
       this.closeSaying(connection, 'connections-max', what);
       return null;
     }
+    const sameAddress = this.ledger.countOfAddress(connection.addressRow) - 1;
     if (sameAddress >= this.connectionsPerAddressMax) {
       const what = `closed ${connection.peer}: its address has ${sameAddress} connections open; raise max.connections.per.ip`;
       this.closeSaying(connection, 'connections-per-address-max', what);
+      return null;
+    }
+    if (this.open.length > this.ownMax) {
+      const what = `closed ${connection.peer}: this front thread serves ${this.ownMax} connections, the most it can; raise --fronts`;
+      this.closeSaying(connection, 'connections-per-front-max', what);
       return null;
     }
     return connection;
@@ -151,15 +171,16 @@ export class ConnectionTable {
       last.openIndex = connection.openIndex;
     }
     connection.openIndex = NONE;
-    const left = (this.perAddress.get(connection.address) ?? 0) - 1;
-    assert(left >= 0, 'an address counts its connections');
-    if (left === 0) this.perAddress.delete(connection.address);
-    else this.perAddress.set(connection.address, left);
+    this.ledger.leaveAddress(connection.addressRow);
+    this.ledger.leave();
+    connection.addressRow = NONE;
   }
 
+  /** No two fronts give the same number: main knows connections by it. */
   private takeId(): number {
+    const { index, fronts } = this.ledger;
     const id = this.nextId;
-    this.nextId = id === 0x7fff_ffff ? 1 : id + 1;
+    this.nextId = id > ID_MAX - fronts ? 1 + index : id + fronts;
     return id;
   }
 }

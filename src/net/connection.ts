@@ -32,6 +32,8 @@ export class Connection {
   state = CONNECTION_FREE;
   peer = '';
   address = '';
+  /** Where connections from its address are counted. */
+  addressRow = -1;
   /** Main was told who this is. */
   isAnnounced = false;
   /** Place in the front's list of open connections. */

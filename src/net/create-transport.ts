@@ -1,7 +1,6 @@
 /** Which body of the transport a front uses. */
 import { must } from '../base/assert.ts';
 import { openKernel } from '../zerocopy/kernel.ts';
-import { LISTEN_ALONE } from '../zerocopy/layout.ts';
 import type { Native } from '../zerocopy/native.ts';
 import { createKernelTransport } from './kernel-transport.ts';
 import { NodeTransport } from './node-transport.ts';
@@ -22,8 +21,5 @@ export function createTransport(parts: TransportParts): Transport {
   const { path, eventFd, socketsMax, sendBufferBytes } = parts;
   if (path === 'node') return new NodeTransport();
   const native = must(parts.native, 'the kernel paths need the native part');
-  return createKernelTransport(openKernel(native, path, { eventFd, socketsMax }), {
-    sharing: LISTEN_ALONE,
-    sendBufferBytes,
-  });
+  return createKernelTransport(openKernel(native, path, { eventFd, socketsMax }), { sendBufferBytes });
 }

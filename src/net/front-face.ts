@@ -19,6 +19,8 @@ export type RegionReader = Pick<Disk, 'read'>;
 
 export interface FrontFace {
   readonly index: number;
+  /** How many fronts the broker has. */
+  readonly fronts: number;
   /** The time of this turn. */
   readonly nowMs: number;
   readonly limits: FrontLimits;

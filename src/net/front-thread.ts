@@ -5,6 +5,7 @@ import type { LaneMemory } from '../workers/lane.ts';
 import type { SharedParts } from '../workers/shared-parts.ts';
 import type { IoPath } from './create-transport.ts';
 import type { ControlVersions } from './dispatcher.ts';
+import type { FrontCommons } from './front-commons.ts';
 import type { FrontLimits } from './limits.ts';
 import type { ListenAddress } from './transport.ts';
 
@@ -20,6 +21,7 @@ export const FRONT_ORDERS_BYTES = 8;
 export interface FrontThreadData {
   readonly index: number;
   readonly shared: SharedParts;
+  readonly commons: FrontCommons;
   /** One to each worker. */
   readonly lanes: readonly LaneMemory[];
   readonly control: LaneMemory;
@@ -43,7 +45,27 @@ export interface FrontThreadData {
   readonly logFormat: LogFormat;
 }
 
+export const NO_FD = -1;
+
 export interface FrontReady {
   readonly kind: 'ready';
+  /** Where the first front listens; null from the others. */
+  readonly listen: ListenAddress | null;
+  /** On plain Node, the first front's listener; otherwise NO_FD. */
+  readonly listenerFd: number;
+}
+
+/** To the other fronts on plain Node: where they are to listen as well. */
+export interface FrontJoin {
+  readonly kind: 'join';
   readonly listen: ListenAddress;
+  readonly listenerFd: number;
+}
+
+export function isReady(message: unknown): message is FrontReady {
+  return typeof message === 'object' && message !== null && 'kind' in message && message.kind === 'ready';
+}
+
+export function isJoin(message: unknown): message is FrontJoin {
+  return typeof message === 'object' && message !== null && 'kind' in message && message.kind === 'join';
 }

@@ -1,9 +1,10 @@
 /** A front's thread: builds transport, memory and role from what main handed over, and turns it until told to end. */
+import { once } from 'node:events';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createDataTable } from '../apis/data-table.ts';
 import { must } from '../base/assert.ts';
 import { sharedMonotonicMs, systemClock } from '../base/clock.ts';
-import { isFault } from '../base/fault.ts';
+import { Fault, isFault } from '../base/fault.ts';
 import { createLogger } from '../base/logger.ts';
 import { createDisk } from '../workers/create-disk.ts';
 import { frontEnd } from '../workers/lane.ts';
@@ -23,9 +24,12 @@ import {
   FRONT_ORDER,
   type FrontReady,
   type FrontThreadData,
+  isJoin,
+  NO_FD,
   ORDER_ABANDON,
   ORDER_RUN,
 } from './front-thread.ts';
+import { KernelTransport } from './kernel-transport.ts';
 import { MessagePost } from './message-post.ts';
 import { NodeTransport } from './node-transport.ts';
 import type { Transport } from './transport.ts';
@@ -51,7 +55,7 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
     path: data.io,
     native,
     eventFd: shared.frontEvents[data.index] ?? -1,
-    socketsMax: data.limits.connectionsMax + SPARE_SOCKETS,
+    socketsMax: data.limits.connectionsPerFrontMax + SPARE_SOCKETS,
     sendBufferBytes: data.sendBufferBytes,
   });
   const slab = new Slab(memoryOf(new Uint8Array(must(shared.slabs[data.index], 'a front has a slab')), native));
@@ -60,6 +64,11 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
   const front = new Front({
     index: data.index,
     transport,
+    commons: data.commons,
+    moving:
+      transport instanceof KernelTransport
+        ? { mover: transport, bells: data.commons.handOver.map((_, front) => bells.front(front)) }
+        : null,
     slab,
     outboxSlab,
     lanes: data.lanes.map((lane, worker) => frontEnd(lane, bells.worker(worker))),
@@ -154,15 +163,31 @@ function waitForDoors(orders: Int32Array): void {
   }
 }
 
+/** On the kernel's paths the first front listens for all; on plain Node every front listens on the same port. */
+async function listen(data: FrontThreadData, port: MessagePort, transport: Transport): Promise<FrontReady> {
+  const isFirst = data.index === 0;
+  if (!(transport instanceof NodeTransport)) {
+    const { listen, backlog } = data;
+    return { kind: 'ready', listen: isFirst ? transport.listen(listen, backlog) : null, listenerFd: NO_FD };
+  }
+  if (!isFirst) {
+    const [message] = await once(port, 'message');
+    if (!isJoin(message)) throw new Fault('PB_THREAD', 'a front was not told where the others listen');
+    await transport.prepare(message.listen, data.backlog, { kind: 'beside', fd: message.listenerFd });
+    return { kind: 'ready', listen: null, listenerFd: NO_FD };
+  }
+  const isShared = data.commons.fronts > 1;
+  const bound = await transport.prepare(data.listen, data.backlog, { kind: isShared ? 'first' : 'alone' });
+  return { kind: 'ready', listen: bound, listenerFd: transport.listenerFd };
+}
+
 async function main(): Promise<void> {
   const data: FrontThreadData = workerData;
   const port = must(parentPort, 'a front runs in a thread');
   try {
     const parts = build(data, port);
     const { transport } = parts;
-    if (transport instanceof NodeTransport) await transport.prepare(data.listen, data.backlog);
-    const listen = transport.listen(data.listen, data.backlog);
-    port.postMessage({ kind: 'ready', listen } satisfies FrontReady);
+    port.postMessage(await listen(data, port, transport));
     waitForDoors(parts.orders);
     transport.setAccepting(true);
     if (transport instanceof NodeTransport) loopInNode(parts, data.index, transport, data.wakePorts);

@@ -4,12 +4,13 @@
  * data APIs it was given.
  *
  * Called turn by turn by its thread (or a test); no promise, no timer, no clock of its own. A turn visits, in order:
- * completions of the network → receipts of workers and main → woken and expired fetches → held connections → responses →
+ * replies and posts of main → completions of the network → receipts of workers → woken and expired fetches → held connections → responses →
  * one publish per lane → one submit.
  */
 import { assert, must } from '../base/assert.ts';
 import type { Logger } from '../base/logger.ts';
 import type { LaneEnd } from '../workers/lane.ts';
+import type { Bell } from '../zerocopy/bell.ts';
 import type { Board } from '../zerocopy/board.ts';
 import {
   RECEIPT_ABORTED,
@@ -21,15 +22,18 @@ import {
 } from '../zerocopy/layout.ts';
 import type { Slab } from '../zerocopy/slab.ts';
 import { CONNECTION_CLOSING, CONNECTION_FREE, CONNECTION_OPEN, type Connection, RECEIVE_NONE } from './connection.ts';
+import type { ConnectionLedger } from './connection-ledger.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { ControlLane } from './control-lane.ts';
 import { ControlReplies } from './control-replies.ts';
 import type { DataApi } from './data-api.ts';
 import { type ControlVersions, Dispatcher } from './dispatcher.ts';
 import { EXCHANGE_READY, EXCHANGE_STARTING, EXCHANGE_WORKING, type Exchange, ExchangePool } from './exchange.ts';
+import { type FrontCommons, ledgerOf, ratesOf } from './front-commons.ts';
 import type { FrontFace, RegionReader } from './front-face.ts';
 import { type FrontPost, isLimits, isQuotas } from './front-post.ts';
 import type { FrontTallies } from './front-tallies.ts';
+import { HandOver } from './hand-over.ts';
 import type { FrontLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import { ParkedFetches } from './parked-fetches.ts';
@@ -44,6 +48,7 @@ import {
   DONE_READABLE,
   DONE_RECEIVE,
   DONE_SEND,
+  type SocketMover,
   type Transport,
 } from './transport.ts';
 import { WorkerLanes } from './worker-lanes.ts';
@@ -51,6 +56,10 @@ import { WorkerLanes } from './worker-lanes.ts';
 export interface FrontParts {
   readonly index: number;
   readonly transport: Transport;
+  /** What all fronts of the broker share. */
+  readonly commons: FrontCommons;
+  /** How connections get from the first front to the others; null: each front accepts its own. */
+  readonly moving: { readonly mover: SocketMover; readonly bells: readonly Bell[] } | null;
   /** Requests are received here. */
   readonly slab: Slab;
   /** Responses are written here. */
@@ -93,7 +102,8 @@ export class Front implements FrontFace, MuteListener {
   readonly parked: ParkedFetches;
   readonly connections: ConnectionTable;
   readonly exchanges: ExchangePool;
-  readonly throttle = new Throttle();
+  readonly fronts: number;
+  readonly throttle: Throttle;
   readonly tallies: FrontTallies | null;
   readonly busyClock: () => number;
 
@@ -103,6 +113,8 @@ export class Front implements FrontFace, MuteListener {
   private readonly receiver: Receiver;
   private readonly responder: Responder;
   private readonly replies: ControlReplies;
+  private readonly ledger: ConnectionLedger;
+  private readonly handOver: HandOver | null;
   private readonly retries: Exchange[] = [];
   private nextScanMs: number;
   private didWork = false;
@@ -123,7 +135,11 @@ export class Front implements FrontFace, MuteListener {
     this.outbox = new Outbox(parts.outboxSlab, parts.transport, this.lanes, PARTS_MAX);
     this.exchanges = new ExchangePool(parts.limits.exchangesMax);
     this.parked = new ParkedFetches(parts.board, parts.index, parts.limits.exchangesMax, WATCHES_MAX, parts.nowMs);
-    this.connections = new ConnectionTable(parts.transport, parts.limits, parts.logger, this);
+    this.fronts = parts.commons.fronts;
+    this.throttle = new Throttle(ratesOf(parts.commons, parts.index));
+    this.ledger = ledgerOf(parts.commons, parts.index);
+    this.handOver = handOverOf(parts, this.ledger);
+    this.connections = new ConnectionTable(parts.transport, parts.limits, parts.logger, this.ledger, this);
     this.connections.nowMs = parts.nowMs;
     const onHeld = (connection: Connection) => this.responder.touch(connection);
     const dispatcher = new Dispatcher({ ...parts, table: this.connections, exchanges: this.exchanges, onHeld }, this);
@@ -138,9 +154,11 @@ export class Front implements FrontFace, MuteListener {
     this.connections.nowMs = nowMs;
     this.didWork = false;
     if (this.tallies !== null) this.tallies.beginTurn();
-    this.takeCompletions();
-    for (let worker = 0; worker < this.lanes.count; worker++) this.takeReceipts(worker);
+    // Main's word goes first: a request that came by another front's answer may not meet older routes than that one had.
     if (this.replies.take(this)) this.didWork = true;
+    this.takeCompletions();
+    if (this.handOver !== null) this.takeHandedOver(this.handOver);
+    for (let worker = 0; worker < this.lanes.count; worker++) this.takeReceipts(worker);
     this.wakeParked();
     if (this.retries.length > 0) this.retry();
     if (nowMs >= this.throttle.nextDueMs) this.throttle.release(nowMs, this);
@@ -149,6 +167,7 @@ export class Front implements FrontFace, MuteListener {
     this.responder.serve();
     this.lanes.publish();
     this.control.publish();
+    this.handOver?.publish();
     if (this.tallies !== null) this.showFigures(this.tallies);
     if (this.transport.poll(0) > 0) this.didWork = true;
     return this.didWork;
@@ -159,6 +178,7 @@ export class Front implements FrontFace, MuteListener {
     for (let worker = 0; worker < this.lanes.count; worker++) {
       if (!this.lanes.laneOf(worker).incoming.isEmpty) return false;
     }
+    if (this.handOver !== null && !this.handOver.isEmpty) return false;
     return this.replies.isStuck || this.control.lane.incoming.isEmpty;
   }
 
@@ -295,7 +315,7 @@ export class Front implements FrontFace, MuteListener {
           this.receiver.onReadable(this.connections.at(socket), result);
           break;
         case DONE_ACCEPT:
-          this.accept(socket);
+          this.placeAccepted(socket);
           break;
         case DONE_ACCEPT_FAILED:
           this.connections.acceptFailed(result);
@@ -316,9 +336,22 @@ export class Front implements FrontFace, MuteListener {
     tallies.show(length, parked.timerCount, exchanges.usedCount, slab.usedBytes, outbox.slab.usedBytes);
   }
 
-  private accept(socket: number): void {
+  private placeAccepted(socket: number): void {
+    const { handOver } = this;
+    if (handOver === null) this.accept(socket, this.ledger.arrive(this.index));
+    else if (handOver.place(socket)) this.accept(socket, handOver.openCount);
+  }
+
+  private takeHandedOver(handOver: HandOver): void {
+    for (let socket = handOver.take(); socket >= 0; socket = handOver.take()) {
+      this.didWork = true;
+      this.accept(socket, handOver.openCount);
+    }
+  }
+
+  private accept(socket: number, openCount: number): void {
     if (this.tallies !== null) this.tallies.accepted();
-    const connection = this.connections.accept(socket);
+    const connection = this.connections.accept(socket, openCount);
     if (connection === null) return;
     const waitMs = this.throttle.connected(connection.address, this.nowMs);
     if (waitMs === 0) {
@@ -408,4 +441,9 @@ export class Front implements FrontFace, MuteListener {
     }
     this.responder.relieve(this.nowMs);
   }
+}
+
+function handOverOf({ index, commons, moving }: FrontParts, ledger: ConnectionLedger): HandOver | null {
+  if (moving === null || commons.fronts === 1) return null;
+  return new HandOver({ index, rings: commons.handOver, ledger, ...moving });
 }

@@ -18,7 +18,6 @@ import {
   KERNEL_READABLE,
   KERNEL_RECEIVE,
   KERNEL_SEND,
-  LISTEN_ALONE,
 } from '../zerocopy/layout.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import {
@@ -30,12 +29,11 @@ import {
   DONE_RECEIVE,
   DONE_SEND,
   type ListenAddress,
+  type SocketMover,
   type Transport,
 } from './transport.ts';
 
 export interface KernelTransportOptions {
-  /** One of LISTEN_…: whether other fronts listen on the same port, and whether this is the first of them. */
-  readonly sharing: number;
   /** Of accepted sockets; 0 leaves it to the kernel. */
   readonly sendBufferBytes: number;
 }
@@ -56,16 +54,15 @@ DONE_BY_OP[KERNEL_READABLE] = DONE_READABLE;
 DONE_BY_OP[KERNEL_SEND] = DONE_SEND;
 DONE_BY_OP[KERNEL_CLOSE] = DONE_CLOSE;
 
-export function createKernelTransport(kernel: Kernel, options?: KernelTransportOptions): Transport {
-  return new KernelTransport(kernel, options?.sharing ?? LISTEN_ALONE, options?.sendBufferBytes ?? 0);
+export function createKernelTransport(kernel: Kernel, options?: KernelTransportOptions): KernelTransport {
+  return new KernelTransport(kernel, options?.sendBufferBytes ?? 0);
 }
 
-class KernelTransport implements Transport {
+export class KernelTransport implements Transport, SocketMover {
   readonly path: 'uring' | 'epoll';
   readonly completions: Completions;
 
   private readonly kernel: Kernel;
-  private readonly sharing: number;
   private readonly sendBufferBytes: number;
   private readonly states: Uint8Array;
   /** Memory in the hands of the kernel, so that it is not collected; by socket. */
@@ -74,11 +71,10 @@ class KernelTransport implements Transport {
   private readonly listeners: number[] = [];
   private isAccepting = false;
 
-  constructor(kernel: Kernel, sharing: number, sendBufferBytes: number) {
+  constructor(kernel: Kernel, sendBufferBytes: number) {
     const room = kernel.completions.length / COMPLETION_WORDS;
     this.path = kernel.path;
     this.kernel = kernel;
-    this.sharing = sharing;
     this.sendBufferBytes = sendBufferBytes;
     this.states = new Uint8Array(kernel.socketsMax);
     this.completions = {
@@ -93,7 +89,7 @@ class KernelTransport implements Transport {
 
   listen(address: ListenAddress, backlog: number): ListenAddress {
     assert(backlog > 0, 'a backlog has room');
-    const listener = this.kernel.listen(address.host, address.port, backlog, this.sharing, this.sendBufferBytes);
+    const listener = this.kernel.listen(address.host, address.port, backlog, this.sendBufferBytes);
     this.listeners.push(listener);
     if (this.isAccepting) this.kernel.prepareAccept(listener);
     return addressOf(this.kernel.nameOf('listener', listener), address);
@@ -113,6 +109,20 @@ class KernelTransport implements Transport {
     assert((state & IS_OPEN) !== 0 && (state & IS_CLOSING) === 0, 'a socket is closed once');
     this.states[socket] = state | IS_CLOSING;
     this.kernel.prepareClose(socket);
+  }
+
+  giveAway(socket: number): number {
+    assert(this.states[socket] === IS_OPEN, 'only an idle socket is given away');
+    this.states[socket] = 0;
+    return this.kernel.giveAway(socket);
+  }
+
+  takeIn(fd: number): number {
+    const socket = this.kernel.takeIn(fd);
+    if (socket < 0) return -1;
+    assert(this.states[socket] === 0, 'a new socket has no past');
+    this.states[socket] = IS_OPEN;
+    return socket;
   }
 
   peerOf(socket: number): string {

@@ -5,13 +5,16 @@
 export interface FrontLimits {
   /** `socket.request.max.bytes`: a frame announced larger closes its connection. */
   readonly requestBytesMax: number;
+  /** `max.connections` and `max.connections.per.ip`, of all fronts together. */
   readonly connectionsMax: number;
   readonly connectionsPerAddressMax: number;
+  /** What this front has room for. */
+  readonly connectionsPerFrontMax: number;
   /** `connections.max.idle.ms`: no byte in either direction for so long closes a connection. */
   readonly idleMs: number;
   /** Requests of one connection that are worked on at the same time. */
   readonly exchangesPerConnectionMax: number;
-  /** Requests of all connections together. */
+  /** Requests of all connections of this front together. */
   readonly exchangesMax: number;
   /** Response bytes in memory beyond which a connection is not read from, and its ready answers wait. */
   readonly outboxBytesPerConnectionMax: number;
@@ -38,6 +41,7 @@ export const FRONT_LIMITS: FrontLimits = {
   requestBytesMax: 104_857_600,
   connectionsMax: 16_384,
   connectionsPerAddressMax: 16_384,
+  connectionsPerFrontMax: 16_384,
   idleMs: 600_000,
   exchangesPerConnectionMax: 128,
   exchangesMax: 65_536,

@@ -10,13 +10,13 @@
  * Bounds: a socket holds two chunks that nobody asked for; regions go through buffers of 256 KiB, of which there are
  * 128; connections that wait while nothing is accepted are dropped beyond 1024.
  */
-import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { assert, must } from '../base/assert.ts';
-import { Fault } from '../base/fault.ts';
+import { Fault, isFault } from '../base/fault.ts';
 import { Fifo } from '../base/fifo.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { CompletionQueue } from './completion-queue.ts';
+import { ALONE, listenAs, listenerFdOf, type PortSharing } from './node-listening.ts';
 import { errnoOf, NodeSocket, type NodeSocketOwner } from './node-socket.ts';
 import { type Completions, DONE_ACCEPT, DONE_ACCEPT_FAILED, type ListenAddress, type Transport } from './transport.ts';
 
@@ -64,19 +64,23 @@ export class NodeTransport implements Transport, NodeSocketOwner {
   }
 
   /** Binds the port. Throws Fault PB_PORT_TAKEN or PB_BAD_ADDRESS. */
-  async prepare(address: ListenAddress, backlog: number): Promise<ListenAddress> {
+  async prepare(address: ListenAddress, backlog: number, sharing: PortSharing = ALONE): Promise<ListenAddress> {
     assert(this.bound === null, 'a transport listens on one address');
-    this.server.listen({ host: address.host, port: address.port, backlog });
     try {
-      await once(this.server, 'listening');
+      await listenAs(this.server, { ...address, backlog }, sharing);
     } catch (cause) {
-      throw listenFault(address, cause);
+      throw isFault(cause) ? cause : listenFault(address, cause);
     }
     const bound = this.server.address();
     assert(typeof bound === 'object' && bound !== null, 'a server that listens has an address');
     this.bound = { host: bound.address, port: bound.port };
     this.server.on('error', (error) => this.acceptFailed(errnoOf(error)));
     return this.bound;
+  }
+
+  /** What another front's transport can listen beside. */
+  get listenerFd(): number {
+    return listenerFdOf(this.server);
   }
 
   listen(_address: ListenAddress, _backlog: number): ListenAddress {

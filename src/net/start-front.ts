@@ -18,12 +18,15 @@ import { ByteRing } from '../zerocopy/byte-ring.ts';
 import type { ChosenIo } from './choose-io-path.ts';
 import type { ConnectionFacts } from './control-lane.ts';
 import { ControlPort, type ProduceVerdict } from './control-port.ts';
+import type { FrontCommons } from './front-commons.ts';
 import {
   FRONT_DOORS,
   FRONT_ORDER,
   FRONT_ORDERS_BYTES,
+  type FrontJoin,
   type FrontReady,
   type FrontThreadData,
+  isReady,
   ORDER_ABANDON,
   ORDER_FINISH,
 } from './front-thread.ts';
@@ -42,7 +45,7 @@ export interface RequestDesk {
   verify(body: Uint8Array, version: number): Promise<ProduceVerdict>;
   /** It will ask nothing more. */
   connectionClosed(connection: number): void;
-  /** Tells how many bytes of answers wait for room: whoever makes large ones asks before. */
+  /** Tells how many bytes of answers to this front wait for room: whoever makes large ones asks before. */
   useBacklog(backlogBytes: () => number): void;
 }
 
@@ -52,6 +55,7 @@ export interface StartFrontParts {
   readonly io: ChosenIo;
   readonly sizes: BrokerSizes;
   readonly workers: StartedWorkers;
+  readonly commons: FrontCommons;
   readonly desk: RequestDesk;
   readonly listen: ListenAddress;
   readonly logger: Logger;
@@ -60,6 +64,8 @@ export interface StartFrontParts {
   readonly onDeath: (cause: Error) => void;
 }
 
+/** A front of many gets at least so many exchanges. */
+const EXCHANGES_MIN = 4096;
 const READY_WAIT_MS = 20_000;
 const STOP_WAIT_MS = 5000;
 /** Replies that found the lane full are tried again so soon; nobody announces room in it. */
@@ -96,11 +102,16 @@ export class StartedFront {
   }
 
   /** The port is taken from here on; connections wait until `openDoors`. */
-  async ready(): Promise<ListenAddress> {
+  async ready(): Promise<FrontReady> {
     const message = await this.thread.ready(READY_WAIT_MS);
     if (!isReady(message)) throw new Fault('PB_THREAD', 'a front did not say where it listens');
     this.mainBell.answer();
-    return message.listen;
+    return message;
+  }
+
+  /** It waits for this before it is ready, if it is not the first and runs on plain Node. */
+  join(listen: ListenAddress, listenerFd: number): void {
+    this.thread.post({ kind: 'join', listen, listenerFd } satisfies FrontJoin);
   }
 
   /** The catalog is whole and its routes are posted: clients may come. */
@@ -153,6 +164,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
   const data: FrontThreadData = {
     index,
     shared: workers.shared,
+    commons: parts.commons,
     lanes: workers.lanes[index] ?? [],
     control,
     arena,
@@ -201,10 +213,11 @@ function limitsOf(values: BrokerValues, sizes: BrokerSizes): FrontLimits {
   return {
     ...FRONT_LIMITS,
     requestBytesMax: Math.min(values['socket.request.max.bytes'], sizes.slabBytes / 2),
-    connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax),
-    connectionsPerAddressMax: Math.min(values['max.connections.per.ip'], FRONT_LIMITS.connectionsPerAddressMax),
+    connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax * sizes.fronts),
+    connectionsPerAddressMax: values['max.connections.per.ip'],
+    exchangesMax: Math.max(EXCHANGES_MIN, Math.floor(FRONT_LIMITS.exchangesMax / sizes.fronts)),
     idleMs: idleMs < 0 ? Number.MAX_SAFE_INTEGER : idleMs,
-    fetchSessionsMax: values['max.incremental.fetch.session.cache.slots'],
+    fetchSessionsMax: Math.ceil(values['max.incremental.fetch.session.cache.slots'] / sizes.fronts),
     fetchBytesMax: values['fetch.max.bytes'],
   };
 }
@@ -213,8 +226,4 @@ function controlVersions(ranges: readonly VersionRange[]): (readonly [number, nu
   const table: (readonly [number, number] | undefined)[] = [];
   for (const { apiKey, minVersion, maxVersion } of ranges) table[apiKey] = [minVersion, maxVersion];
   return table;
-}
-
-function isReady(message: unknown): message is FrontReady {
-  return typeof message === 'object' && message !== null && 'listen' in message;
 }

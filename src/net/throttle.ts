@@ -10,8 +10,9 @@ import { assert } from '../base/assert.ts';
 import { ClientMeters, Meter } from './client-meters.ts';
 import { CONNECTION_OPEN, type Connection } from './connection.ts';
 import { type Quota, type QuotaImage, QuotaTable } from './quota-table.ts';
-import { RateWindow } from './rate-window.ts';
 import { equalBytes } from './route-table.ts';
+import type { SharedRates } from './shared-rates.ts';
+import { NO_ROW } from './shared-rows.ts';
 
 /** Nobody logs in yet: everyone is the user that Kafka makes of clients that do not. */
 export const ANONYMOUS_USER = 'ANONYMOUS';
@@ -33,14 +34,19 @@ export class Throttle {
   private windowCount = 11;
   private windowMs = 1000;
   private readonly meters = new Map<string, Meter>();
+  private readonly rates: SharedRates;
   private readonly muted: Connection[] = [];
   private hasAddressQuotas = false;
   /** When the first mute ends. */
   nextDueMs = Number.POSITIVE_INFINITY;
 
+  constructor(rates: SharedRates) {
+    this.rates = rates;
+  }
+
   /** The quotas changed. Rates that are still limited go on as they are. */
   take({ rows, windowCount, windowMs }: QuotaImage): void {
-    if (windowCount !== this.windowCount || windowMs !== this.windowMs) this.meters.clear();
+    if (windowCount !== this.windowCount || windowMs !== this.windowMs) this.forgetAll();
     this.windowCount = windowCount;
     this.windowMs = windowMs;
     this.table = new QuotaTable(rows);
@@ -173,18 +179,36 @@ export class Throttle {
       return known;
     }
     if (this.meters.size >= METERS_MAX) this.forgetMeters(nowMs);
-    const meter = new Meter(bound, new RateWindow(this.windowCount, this.windowMs));
+    const { windowCount, windowMs } = this;
+    let row = this.rates.hold(shareKey, windowCount);
+    if (row === NO_ROW) {
+      this.forgetMeters(nowMs);
+      row = this.rates.hold(shareKey, windowCount);
+    }
+    const meter = new Meter(bound, this.rates.windowOf(row, windowCount, windowMs), row);
     this.meters.set(shareKey, meter);
     return meter;
   }
 
   /** Those that measure nothing at present; when all of them do, those made first. */
   private forgetMeters(nowMs: number): void {
-    for (const [key, meter] of this.meters) if (meter.rate.isIdle(nowMs)) this.meters.delete(key);
-    for (const key of this.meters.keys()) {
+    for (const [key, meter] of this.meters) if (meter.rate.isIdle(nowMs)) this.forget(key, meter);
+    for (const [key, meter] of this.meters) {
       if (this.meters.size < METERS_MAX) return;
-      this.meters.delete(key);
+      this.forget(key, meter);
     }
+  }
+
+  private forgetAll(): void {
+    for (const [key, meter] of this.meters) this.forget(key, meter);
+  }
+
+  /** Its row may be another client's next: connections look their meters up anew. */
+  private forget(key: string, meter: Meter): void {
+    this.meters.delete(key);
+    meter.rate.leavePlace();
+    this.rates.letGo(meter.row);
+    this.epoch += 1;
   }
 }
 

@@ -33,6 +33,14 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** A transport whose sockets can move to another one of the same process. */
+export interface SocketMover {
+  /** A socket with nothing under way leaves; the number is what `takeIn` of another thread's transport takes. */
+  giveAway(socket: number): number;
+  /** The open socket of what was given away; -1: no room, it was closed. */
+  takeIn(handle: number): number;
+}
+
 export interface Transport {
   readonly path: 'uring' | 'epoll' | 'node' | 'fake';
   readonly completions: Completions;

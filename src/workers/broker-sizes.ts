@@ -5,6 +5,7 @@ import { BOARD_SLOTS_MAX } from '../zerocopy/layout.ts';
 import { SLAB_BYTES_MAX } from '../zerocopy/slab.ts';
 
 export interface BrokerSizes {
+  readonly fronts: number;
   readonly workers: number;
   readonly slotsMax: number;
   readonly laneSlots: number;
@@ -20,27 +21,42 @@ export interface BrokerSizes {
 const MEBIBYTE = 1_048_576;
 const SLAB_BYTES_DEFAULT = 256 * MEBIBYTE;
 const SLAB_BYTES_MIN = 16 * MEBIBYTE;
+const OUTBOX_BYTES_MAX = 128 * MEBIBYTE;
+/** A slot in each direction. */
+const LANE_SLOT_BYTES = 128;
+const LANE_SLOTS_MAX = 4096;
+const LANE_SLOTS_MIN = 256;
+/** Of the lanes between fronts and workers, all together. */
+const LANES_BYTES_MAX = 256 * MEBIBYTE;
 /** Of the machine's memory, for requests and responses together. */
 const MEMORY_SHARE = 4;
 const FILES_OPEN_MAX = 8192;
 
 export function brokerSizes(values: BrokerValues): BrokerSizes {
   const cores = availableParallelism();
-  const workers = values['perfbroker.workers'] ?? Math.max(1, cores - 1);
-  const share = Math.max(SLAB_BYTES_MIN, Math.floor(totalmem() / MEMORY_SHARE));
+  const fronts = values['perfbroker.fronts'];
+  const workers = values['perfbroker.workers'] ?? Math.max(1, cores - fronts);
+  const share = Math.floor(totalmem() / MEMORY_SHARE);
   const wanted = values['queued.max.request.bytes'];
-  const slabBytes = powerOfTwo(wanted > 0 ? Math.max(wanted, SLAB_BYTES_MIN) : Math.min(SLAB_BYTES_DEFAULT, share));
+  const slabBytes = wanted > 0 ? wanted : Math.min(SLAB_BYTES_DEFAULT * fronts, share);
   return {
+    fronts,
     workers,
     slotsMax: BOARD_SLOTS_MAX,
-    laneSlots: 4096,
+    laneSlots: powerOfTwo(
+      clamp(LANES_BYTES_MAX / (fronts * workers * LANE_SLOT_BYTES), LANE_SLOTS_MIN, LANE_SLOTS_MAX),
+    ),
     aideSlots: 256,
     controlSlots: 1024,
     arenaBytes: MEBIBYTE,
-    slabBytes,
-    outboxBytes: powerOfTwo(Math.min(128 * MEBIBYTE, share)),
+    slabBytes: powerOfTwo(Math.max(slabBytes / fronts, SLAB_BYTES_MIN)),
+    outboxBytes: powerOfTwo(clamp(share / fronts, SLAB_BYTES_MIN, OUTBOX_BYTES_MAX)),
     filesOpenMaxPerWorker: Math.max(64, Math.floor(FILES_OPEN_MAX / workers)),
   };
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value));
 }
 
 /** The largest power of two not above it. */

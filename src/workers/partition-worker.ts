@@ -407,10 +407,17 @@ export class PartitionWorker {
     const marks = log.watermarks;
     this.parts.board.set(slot, marks.start, marks.stable, marks.high, marks.end, log.bytesAppended);
     if (this.parts.gate.count > 0) this.parts.gate.open(slot, marks.high, marks.start);
-    const watchers = this.parts.board.watchers(slot);
-    if (watchers === 0) return;
-    for (let lane = 0; lane < this.parts.receipts.length; lane++) {
-      if ((watchers & (1 << lane)) === 0) continue;
+    for (let group = 0; group << 5 < this.parts.receipts.length; group++) {
+      const watchers = this.parts.board.watchers(slot, group);
+      if (watchers !== 0) this.wake(slot, group << 5, watchers);
+    }
+  }
+
+  /** Bit n is the watcher of lane `first + n`. */
+  private wake(slot: number, first: number, watchers: number): void {
+    const end = Math.min(first + 32, this.parts.receipts.length);
+    for (let lane = first; lane < end; lane++) {
+      if ((watchers & (1 << (lane - first))) === 0) continue;
       this.parts.receipts[lane]!.begin(RECEIPT_WAKE, -1, -1, slot, 0);
     }
   }

@@ -29,11 +29,13 @@ import {
   BOARD_SLOTS_MAX,
   BOARD_STABLE,
   BOARD_WATCHERS_WORD,
+  BOARD_WATCHERS_WORDS,
 } from './layout.ts';
 
 const ROW_WORDS = BOARD_ROW_BYTES >> 2;
-/** One bit a front in the watchers' word; the sign bit stays unused. */
-export const FRONTS_MAX = 31;
+const WORD_BITS = 32;
+/** One bit each in the words of watchers: for every front, and for main. */
+export const WATCHERS_MAX = BOARD_WATCHERS_WORDS * WORD_BITS;
 
 export class Board {
   readonly memory: SharedArrayBuffer;
@@ -88,21 +90,21 @@ export class Board {
   /** This front wants a RECEIPT_WAKE when the partition moves. Look at the watermarks again after this call. */
   watch(slot: number, front: number): void {
     assert(slot >= 0 && slot < this.slotCount, 'a watched slot has a row');
-    assert(front >= 0 && front < FRONTS_MAX, 'a front has a bit of its own');
-    Atomics.or(this.words, slot * ROW_WORDS + BOARD_WATCHERS_WORD, 1 << front);
+    assert(front >= 0 && front < WATCHERS_MAX, 'a front has a bit of its own');
+    Atomics.or(this.words, slot * ROW_WORDS + BOARD_WATCHERS_WORD + (front >> 5), 1 << (front & 31));
   }
 
   unwatch(slot: number, front: number): void {
     assert(slot >= 0 && slot < this.slotCount, 'an unwatched slot has a row');
-    assert(front >= 0 && front < FRONTS_MAX, 'a front has a bit of its own');
-    Atomics.and(this.words, slot * ROW_WORDS + BOARD_WATCHERS_WORD, ~(1 << front));
+    assert(front >= 0 && front < WATCHERS_MAX, 'a front has a bit of its own');
+    Atomics.and(this.words, slot * ROW_WORDS + BOARD_WATCHERS_WORD + (front >> 5), ~(1 << (front & 31)));
   }
 
   // ── the owner of the slot ─────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Bit n is set while front n watches. Asked after the watermarks of the turn were set, never before. */
-  watchers(slot: number): number {
-    return Atomics.or(this.words, slot * ROW_WORDS + BOARD_WATCHERS_WORD, 0);
+  /** Bit n is set while front 32 × group + n watches. Asked after the watermarks of the turn were set, never before. */
+  watchers(slot: number, group: number): number {
+    return Atomics.or(this.words, slot * ROW_WORDS + BOARD_WATCHERS_WORD + group, 0);
   }
 
   /** All numbers of a row at once, in the order that readers may rely on. */

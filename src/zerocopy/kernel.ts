@@ -124,12 +124,12 @@ export class Kernel {
 
   // ── listening ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Returns the number of the listener. `sharing` is one of LISTEN_…; an empty host means every address;
-   *  `sendBufferBytes` is that of accepted sockets, 0 leaves it to the kernel. */
-  listen(host: string, port: number, backlog: number, sharing: number, sendBufferBytes: number): number {
+  /** Returns the number of the listener. An empty host means every address; `sendBufferBytes` is that of accepted
+   *  sockets, 0 leaves it to the kernel. */
+  listen(host: string, port: number, backlog: number, sendBufferBytes: number): number {
     assert(port >= 0 && port <= 65_535, 'a port has 16 bits');
     const text = new TextEncoder().encode(`${host}\0`);
-    const listener = this.native.kernelListen(this.handle, text, port, backlog, sharing, sendBufferBytes);
+    const listener = this.native.kernelListen(this.handle, text, port, backlog, sendBufferBytes);
     if (listener < 0) throw listenFault(host, port, -listener);
     return listener;
   }
@@ -147,6 +147,21 @@ export class Kernel {
     const number = which === 'peer' ? 0 : which === 'local' ? 1 : 2;
     const length = this.native.kernelName(this.handle, number, index, this.name);
     return length < 0 ? null : String.fromCharCode(...this.name.subarray(0, length));
+  }
+
+  /** An idle socket leaves; its descriptor belongs to the caller. */
+  giveAway(socket: number): number {
+    const fd = this.native.kernelGiveAway(this.handle, socket);
+    assert(fd >= 0, 'only a socket with nothing under way is given away');
+    return fd;
+  }
+
+  /** The number here of a socket that another kernel gave away, or -1 when there is no room; it is closed then. */
+  takeIn(fd: number): number {
+    const socket = this.native.kernelTakeIn(this.handle, fd);
+    if (socket >= 0) return socket;
+    this.native.closeFd(fd);
+    return -1;
   }
 
   // ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -176,8 +176,9 @@ export const BOARD_HIGH = 2;
 export const BOARD_END = 3;
 /** Bytes ever appended to the log since it was opened: differences tell how many bytes arrived. */
 export const BOARD_BYTES = 4;
-/** Word within the row (not number): bit n is set while front n has parked fetches on the partition. */
-export const BOARD_WATCHERS_WORD = 14;
+/** Words within the row (not numbers): bit n of the three is set while front n has parked fetches on the partition. */
+export const BOARD_WATCHERS_WORD = 12;
+export const BOARD_WATCHERS_WORDS = 3;
 /** Word within the row: the leader epoch the owner works under, -1 while the slot is closed. */
 export const BOARD_EPOCH_WORD = 15;
 export const BOARD_SLOTS_MAX = 131_072;
@@ -235,10 +236,5 @@ export const KERNEL_FEATURE_MULTISHOT_ACCEPT = 4;
 export const KERNEL_FEATURE_POLL_FIRST = 8;
 export const KERNEL_FEATURE_NONBLOCKING_SOCKETS = 16;
 
-/** How a port is listened on: nobody else may, or several fronts of one broker do. */
-export const LISTEN_ALONE = 0;
-/** The first front makes sure that no other process has the port. */
-export const LISTEN_FIRST = 1;
-export const LISTEN_JOIN = 2;
 /** A host that cannot be resolved: -(this + code of getaddrinfo). */
 export const LISTEN_UNRESOLVED = 1000;

@@ -54,16 +54,13 @@ export interface Native {
   kernelEventFd(kernel: number): number;
   kernelFeatures(kernel: number): number;
   /** The host is text that ends with a zero byte. */
-  kernelListen(
-    kernel: number,
-    host: Uint8Array,
-    port: number,
-    backlog: number,
-    sharing: number,
-    sendBufferBytes: number,
-  ): number;
+  kernelListen(kernel: number, host: Uint8Array, port: number, backlog: number, sendBufferBytes: number): number;
   /** Which: 0 the peer of a socket, 1 our side of it, 2 a listener. */
   kernelName(kernel: number, which: number, index: number, text: Uint8Array): number;
+  /** The socket's descriptor, which leaves this kernel with nothing under way. */
+  kernelGiveAway(kernel: number, socket: number): number;
+  /** A socket for a descriptor that another kernel gave away. */
+  kernelTakeIn(kernel: number, fd: number): number;
   kernelClose(kernel: number): number;
 }
 
@@ -98,6 +95,8 @@ const FUNCTIONS = [
   'kernelFeatures',
   'kernelListen',
   'kernelName',
+  'kernelGiveAway',
+  'kernelTakeIn',
   'kernelClose',
 ] as const satisfies readonly (keyof Native)[];
 

@@ -95,7 +95,7 @@ test(`${FRAMES} hostile frames (seed ${SEED}) harm nobody`, { timeout: TIME_MS_M
     produced += 1;
     expect((await fetchFrom(witness, own, produced - 1)).highWatermark).toBe(produced);
     expect(broker.failures).toEqual([]);
-    expect(broker.slab.usedBytes, `seed ${SEED}, round ${round}`).toBeLessThan(broker.slab.bytesTotal / 8);
+    expect(broker.front.slab.usedBytes, `seed ${SEED}, round ${round}`).toBeLessThan(broker.front.slab.bytesTotal / 8);
     if ((await offsetOf(witness, prey, -1)).errorCode !== 0) {
       // Somebody deleted it, and perhaps made another.
       await witness.ask(deleteTopics, 5, { topicNames: ['orders', 'news', 'g', 'fixture'], timeoutMs: 1000 });

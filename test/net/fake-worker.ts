@@ -336,7 +336,7 @@ export class FakeWorker {
   private show(slot: number): void {
     const log = this.log(slot);
     this.board.set(slot, log.start, log.stable, log.end, log.end, log.bytes);
-    if (this.board.watchers(slot) !== 0) this.receipts.begin(RECEIPT_WAKE, -1, -1, slot, 0);
+    if (this.board.watchers(slot, 0) !== 0) this.receipts.begin(RECEIPT_WAKE, -1, -1, slot, 0);
   }
 
   private grant(): number {

@@ -20,6 +20,7 @@ import { Slab } from '../../src/zerocopy/slab.ts';
 import type { FakeClient, FakeClientOptions } from '../support/fake-client.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
 import { FakeTransport } from '../support/fake-transport.ts';
+import { plainCommons } from '../support/plain-commons.ts';
 import { plainMemory } from '../support/plain-memory.ts';
 import { FakeWorker } from './fake-worker.ts';
 
@@ -122,6 +123,8 @@ export class FrontRig {
       tallies: null,
       index: 0,
       transport: this.transport,
+      commons: plainCommons(1),
+      moving: null,
       slab: this.slab,
       outboxSlab: this.outboxSlab,
       lanes,

@@ -5,10 +5,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { createKernelTransport } from '../../src/net/kernel-transport.ts';
-import { DONE_ACCEPT, DONE_ACCEPT_FAILED, type Transport } from '../../src/net/transport.ts';
+import { createKernelTransport, type KernelTransport } from '../../src/net/kernel-transport.ts';
+import { DONE_ACCEPT, DONE_ACCEPT_FAILED } from '../../src/net/transport.ts';
 import { type Kernel, type KernelPath, openKernel, probeKernelPaths } from '../../src/zerocopy/kernel.ts';
-import { LISTEN_ALONE } from '../../src/zerocopy/layout.ts';
 import type { Memory } from '../../src/zerocopy/memory.ts';
 import { loadNative, memoryOf, type Native } from '../../src/zerocopy/native.ts';
 
@@ -23,7 +22,6 @@ export interface Done {
 
 export interface RigOptions {
   readonly socketsMax?: number;
-  readonly sharing?: number;
   readonly port?: number;
 }
 
@@ -41,7 +39,7 @@ export function pathsHere(): KernelPath[] {
 
 export class KernelRig {
   readonly kernel: Kernel;
-  readonly transport: Transport;
+  readonly transport: KernelTransport;
   readonly native: Native;
   readonly port: number;
   readonly clients: Socket[] = [];
@@ -52,10 +50,7 @@ export class KernelRig {
     if (native === null) throw new Error('the native part is not built');
     this.native = native;
     this.kernel = openKernel(native, path, { socketsMax: options.socketsMax ?? 1024, eventFd: -1 });
-    this.transport = createKernelTransport(this.kernel, {
-      sharing: options.sharing ?? LISTEN_ALONE,
-      sendBufferBytes: 0,
-    });
+    this.transport = createKernelTransport(this.kernel, { sendBufferBytes: 0 });
     this.port = this.transport.listen({ host: HOST, port: options.port ?? 0 }, 1024).port;
     this.transport.setAccepting(true);
   }

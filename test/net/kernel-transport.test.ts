@@ -12,7 +12,6 @@ import {
   DONE_SEND,
 } from '../../src/net/transport.ts';
 import { openKernel } from '../../src/zerocopy/kernel.ts';
-import { LISTEN_FIRST, LISTEN_JOIN } from '../../src/zerocopy/layout.ts';
 import { HOST, KernelRig, nativePart, pathsHere, Received } from './kernel-rig.ts';
 
 const { ECANCELED, ECONNRESET, EMFILE, EPIPE } = constants.errno;
@@ -382,13 +381,44 @@ describe.each(pathsHere())('the transport over %s', (path) => {
       expect(() => new KernelRig(path, { port: rig.port })).toThrow(
         `port ${rig.port} is taken by another process; choose one with --port`,
       );
-      expect(() => new KernelRig(path, { port: rig.port, sharing: LISTEN_FIRST })).toThrow(
-        'is taken by another process',
-      );
-      const first = new KernelRig(path, { sharing: LISTEN_FIRST });
-      const second = new KernelRig(path, { sharing: LISTEN_JOIN, port: first.port });
-      extra.push(first, second);
-      expect(() => new KernelRig(path, { port: first.port, sharing: LISTEN_FIRST })).toThrow('is taken');
+    });
+
+    it('moves an accepted socket to the transport of another front, with what its client has sent', async () => {
+      const other = new KernelRig(path);
+      extra.push(other);
+      const { client, socket } = await rig.connect();
+      const received = new Received(client);
+      client.write('hello');
+      await rig.someTurns();
+      const peer = rig.transport.peerOf(socket);
+      const moved = other.transport.takeIn(rig.transport.giveAway(socket));
+      expect(other.transport.peerOf(moved)).toBe(peer);
+      const memory = other.memory(64);
+      other.transport.receive(moved, memory, 0, 64);
+      expect((await other.next(DONE_RECEIVE, moved)).result).toBe(5);
+      other.transport.send(moved, memory, 0, 5, false);
+      expect((await other.next(DONE_SEND, moved)).result).toBe(5);
+      await other.turnsUntil(() => received.byteCount === 5);
+      // The place in the first one is free, and nothing of the second one's connection is heard there.
+      const next = await rig.connect();
+      expect(next.socket).toBe(socket);
+      client.end();
+      other.transport.receive(moved, memory, 0, 64);
+      expect((await other.next(DONE_RECEIVE, moved)).result).toBe(0);
+      other.transport.close(moved);
+      await other.next(DONE_CLOSE, moved);
+      expect(rig.takeSeen()).toEqual([]);
+    });
+
+    it('closes a socket that comes to a transport without room', async () => {
+      const other = new KernelRig(path, { socketsMax: 1 });
+      extra.push(other);
+      const [first, second] = [await rig.connect(), await rig.connect()];
+      const isClosed = new Promise((resolve) => second.client.on('close', resolve));
+      second.client.resume();
+      expect(other.transport.takeIn(rig.transport.giveAway(first.socket))).toBe(0);
+      expect(other.transport.takeIn(rig.transport.giveAway(second.socket))).toBe(-1);
+      await isClosed;
     });
 
     it('names a host that does not exist, and one that is not ours', () => {

@@ -294,3 +294,53 @@ describe('the plain-Node transport', () => {
     second.destroy();
   });
 });
+
+describe('plain Node on one port', () => {
+  const transports: NodeTransport[] = [];
+
+  afterEach(() => {
+    for (const transport of transports.splice(0)) transport.destroy();
+  });
+
+  function create(): NodeTransport {
+    const transport = new NodeTransport();
+    transports.push(transport);
+    return transport;
+  }
+
+  test('several fronts listen, each takes connections, and all of them are served', { timeout: 20_000 }, async () => {
+    const address = { host: HOST, port: 0 };
+    const first = create();
+    const bound = await first.prepare(address, 128, { kind: 'first' });
+    const others = [create(), create()];
+    for (const other of others) {
+      const beside = await other.prepare(bound, 128, { kind: 'beside', fd: first.listenerFd });
+      expect(beside.port).toBe(bound.port);
+    }
+    const accepted = new Map(transports.map((transport) => [transport, 0]));
+    for (const transport of transports) {
+      transport.onActivity = () => {
+        for (let count = transport.poll(0); count > 0; count = transport.poll(0)) {
+          accepted.set(transport, (accepted.get(transport) ?? 0) + count);
+        }
+      };
+    }
+    const clients = Array.from({ length: 40 }, () => connect(bound.port, HOST));
+    await Promise.all(clients.map((client) => once(client, 'connect')));
+    while ([...accepted.values()].reduce((sum, count) => sum + count, 0) < clients.length) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const client of clients) client.destroy();
+    // The first one's end takes nothing from the others.
+    first.destroy();
+    const late = connect(bound.port, HOST);
+    await once(late, 'connect');
+    late.destroy();
+  });
+
+  test('a stranger’s port is not shared', async () => {
+    const first = create();
+    const bound = await first.prepare({ host: HOST, port: 0 }, 16, { kind: 'first' });
+    await expect(create().prepare(bound, 16, { kind: 'first' })).rejects.toThrow('is taken by another process');
+  });
+});

@@ -37,7 +37,7 @@ describe('parked fetches', () => {
           }
           for (let slot = 0; slot < SLOTS; slot++) {
             const isWatched = [...model.values()].some((watched) => watched.has(slot));
-            expect(board.watchers(slot)).toBe(isWatched ? 1 << 3 : 0);
+            expect(board.watchers(slot, 0)).toBe(isWatched ? 1 << 3 : 0);
           }
           expect(parked.timerCount).toBe(model.size);
         }

@@ -1,5 +1,5 @@
 /**
- * A whole broker in one thread, from one seed: the real front with its data APIs, real partition workers, the disk aide,
+ * A whole broker in one thread, from one seed: the real fronts with their data APIs, real partition workers, the disk aide,
  * the control port, desk, controller and worker host, over a fake network, a fake disk and a clock that tests move.
  *
  *   const world = new SimulatedWorld(seed);
@@ -13,8 +13,6 @@ import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'vitest';
 import { connectionLimitsOf, quotaImageOf } from '../../src/admin/front-terms.ts';
 import { ControlPlane } from '../../src/apis/control-plane.ts';
-import type { ControlDesk } from '../../src/apis/control-table.ts';
-import { createDataTable } from '../../src/apis/data-table.ts';
 import { Alarms } from '../../src/base/alarms.ts';
 import { must } from '../../src/base/assert.ts';
 import type { Logger } from '../../src/base/logger.ts';
@@ -22,12 +20,10 @@ import { Controller, type StartReport } from '../../src/cluster/controller.ts';
 import type { BrokerConfig } from '../../src/config/broker-config.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 import type { BrokerView } from '../../src/http/broker-view.ts';
-import { ControlLane } from '../../src/net/control-lane.ts';
-import { ControlPort } from '../../src/net/control-port.ts';
-import { Front } from '../../src/net/front.ts';
+import type { Front } from '../../src/net/front.ts';
+import type { FrontPost } from '../../src/net/front-post.ts';
 import { createTallyParts, FrontTallies } from '../../src/net/front-tallies.ts';
-import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
-import { MessagePost } from '../../src/net/message-post.ts';
+import type { FrontLimits } from '../../src/net/limits.ts';
 import { INFLATED_BYTES_MAX } from '../../src/protocol/batch-check.ts';
 import { recompressBatch } from '../../src/protocol/recompress.ts';
 import { memoryOver as batchMemoryOver } from '../../src/protocol/records.ts';
@@ -54,18 +50,20 @@ import { WorkerHost } from '../../src/workers/worker-host.ts';
 import { type RecodeRequest, WorkerPost } from '../../src/workers/worker-post.ts';
 import { Bell } from '../../src/zerocopy/bell.ts';
 import { Board } from '../../src/zerocopy/board.ts';
-import { ByteRing } from '../../src/zerocopy/byte-ring.ts';
 import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
 import { BELL_BYTES } from '../../src/zerocopy/layout.ts';
 import { Slab } from '../../src/zerocopy/slab.ts';
 import { StageBoard, WORKER_STAGES } from '../../src/zerocopy/stage-board.ts';
 import type { FakeClientOptions } from './fake-client.ts';
 import { FakeTransport } from './fake-transport.ts';
+import { FrontInOneThread, type FrontMemory } from './front-in-one-thread.ts';
+import { plainCommons } from './plain-commons.ts';
 import { plainMemory } from './plain-memory.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { DATA_FOLDER, type SimulatedWorld } from './simulated-world.ts';
 
 export interface BrokerOptions {
+  readonly fronts?: number;
   readonly workers?: number;
   /** Broker settings, as `key=value`. */
   readonly sets?: readonly string[];
@@ -82,12 +80,8 @@ export interface BrokerOptions {
 }
 
 const BOARD_SLOTS = 4096;
-const CONTROL_SLOTS = 64;
 const MAIN_SLOTS = 64;
 const MAIN_SLAB_BYTES = 1 << 22;
-/** The front has bit 0 among those who watch the board. */
-const MAIN_WATCHER = 1;
-const ARENA_BYTES = 262_144;
 const FILES_OPEN_MAX = 64;
 const REPORT_WAIT_MS = 60_000;
 /** Promises of one control request that run one behind the other, generously. */
@@ -96,11 +90,8 @@ const STEPS_MAX = 100_000;
 
 export class BrokerInOneThread {
   readonly world: SimulatedWorld;
-  readonly transport: FakeTransport;
-  readonly slab: Slab;
-  readonly outboxSlab: Slab;
+  readonly fronts: FrontInOneThread[] = [];
   readonly board = Board.create(BOARD_SLOTS);
-  readonly front: Front;
   readonly workers: AssembledWorker[] = [];
   readonly directory: LogDirectory;
   readonly lines: string[] = [];
@@ -116,7 +107,7 @@ export class BrokerInOneThread {
   report: StartReport | null = null;
   private readonly config: BrokerConfig;
   private readonly aide: DiskAide;
-  private readonly port: ControlPort;
+  private readonly memories: FrontMemory[] = [];
   /** Connected and not hung up. */
   readonly clients: SimulatedClient[] = [];
   /** Main's way to the data of partitions, and its memory. */
@@ -141,10 +132,10 @@ export class BrokerInOneThread {
       clusterId: null,
     });
     broker.report = await broker.driven(starting);
-    broker.controller.subscribe((update) => broker.port.post(update));
+    broker.controller.subscribe((update) => broker.post(update));
     broker.controller.observeSettings((catalog, config) => {
-      broker.port.post(quotaImageOf(catalog, config));
-      broker.port.post(connectionLimitsOf(config));
+      broker.post(quotaImageOf(catalog, config));
+      broker.post(connectionLimitsOf(config));
     });
     await broker.driven(broker.plane.start());
     await broker.settle();
@@ -160,15 +151,20 @@ export class BrokerInOneThread {
     const workers = options.workers ?? 2;
     const { disk } = world;
     this.config = loadBrokerConfig({ sets: options.sets ?? [] });
-    this.tallies = options.wantsMetrics === true ? createTallyParts(BOARD_SLOTS, 1) : null;
+    this.tallies = options.wantsMetrics === true ? createTallyParts(BOARD_SLOTS, options.fronts ?? 1) : null;
     this.directory = new LogDirectory(disk, DATA_FOLDER);
     this.directory.open(world.bootId);
     this.wasClean = this.directory.takeCleanMark();
-    this.transport = new FakeTransport({ disk, seed: world.random.nextWord(), shortSend: options.shortSend ?? 0 });
+    const fronts = options.fronts ?? 1;
+    for (let index = 0; index < fronts; index++) {
+      this.memories.push({
+        transport: new FakeTransport({ disk, seed: world.random.nextWord(), shortSend: options.shortSend ?? 0 }),
+        slab: new Slab(plainMemory(options.slabBytes ?? 1 << 23)),
+        outboxSlab: new Slab(plainMemory(options.outboxBytes ?? 1 << 23)),
+      });
+    }
     this.transport.listen({ host: '127.0.0.1', port: 9092 }, 50);
-    this.slab = new Slab(plainMemory(options.slabBytes ?? 1 << 23));
-    this.outboxSlab = new Slab(plainMemory(options.outboxBytes ?? 1 << 23));
-    const lanes: LaneEnd[] = [];
+    const lanes: LaneEnd[][] = this.memories.map(() => []);
     const aideLanes: LaneEnd[] = [];
     for (let index = 0; index < workers; index++) this.addWorker(index, options, lanes, aideLanes);
     this.aide = new DiskAide(aideLanes, disk);
@@ -188,14 +184,11 @@ export class BrokerInOneThread {
       lanes: this.mainLanes,
       slab: this.mainSlab,
       board: this.board,
-      watcher: MAIN_WATCHER,
+      watcher: fronts,
       disk,
     });
     this.plane = this.createPlane();
-    const { desk } = this.plane;
-    const { port, lane } = this.connectMain(desk);
-    this.port = port;
-    this.front = this.createFront(desk, lanes, lane, options.limits ?? {});
+    this.createFronts(fronts, lanes, options);
   }
 
   // ── what a test does ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,6 +197,15 @@ export class BrokerInOneThread {
     const client = new SimulatedClient(this, this.transport.connect(options));
     this.clients.push(client);
     return client;
+  }
+
+  /** Of the first front, through which all connections come. */
+  get transport(): FakeTransport {
+    return must(this.memories[0], 'a broker has a front').transport;
+  }
+
+  get front(): Front {
+    return must(this.fronts[0], 'a broker has a front').front;
   }
 
   get nowMs(): number {
@@ -234,7 +236,10 @@ export class BrokerInOneThread {
   /** One turn of every role. */
   step(): boolean {
     const { nowMs } = this;
-    let didWork = !this.transport.isDestroyed && this.front.turn(nowMs);
+    let didWork = false;
+    for (const { front, transport, isStanding } of this.fronts) {
+      if (!transport.isDestroyed && !isStanding && front.turn(nowMs)) didWork = true;
+    }
     for (const { worker, keeper } of this.workers) {
       if (!keeper.hasStopped && worker.turn(nowMs)) didWork = true;
     }
@@ -242,7 +247,7 @@ export class BrokerInOneThread {
     this.alarms.run();
     if (this.isAideWorking && this.aide.turn(nowMs)) didWork = true;
     if (this.isBackgroundWorking && this.recodeOne()) didWork = true;
-    this.port.drain();
+    for (const { port } of this.fronts) port.drain();
     return didWork;
   }
 
@@ -302,7 +307,7 @@ export class BrokerInOneThread {
       coordinator: plane.services.groups.coordinator,
       board: this.board,
       stages: new StageBoard(counted.stages, WORKER_STAGES),
-      fronts: [must(this.front.tallies, 'the front counts')],
+      fronts: this.fronts.map(({ front }) => must(front.tallies, 'the front counts')),
       answerErrors: must(plane.services.answerErrors, 'errors are counted'),
       registry: plane.desk.registry,
       openSlots: host.open,
@@ -329,7 +334,7 @@ export class BrokerInOneThread {
   /** The whole broker stops in order. */
   async stop(): Promise<void> {
     await this.settle();
-    this.transport.destroy();
+    for (const { transport } of this.fronts) transport.destroy();
     await this.driven(this.plane.stop());
     await this.driven(this.controller.stop());
     const reports = (await this.stopWorkers()).flat();
@@ -353,18 +358,18 @@ export class BrokerInOneThread {
     }
     expect(this.partitions.pendingCount, 'jobs of the control plane under way').toBe(0);
     expect(this.mainSlab.usedBytes, 'memory of the control plane held').toBe(0);
-    expect(this.slab.usedBytes, 'receive memory held').toBe(0);
-    expect(this.outboxSlab.usedBytes, 'response memory held').toBe(0);
-    expect(this.front.exchanges.usedCount, 'exchanges under way').toBe(0);
-    expect(this.front.outbox.parts.usedCount, 'parts held').toBe(0);
-    expect(this.front.parked.timerCount, 'timers armed').toBe(0);
+    for (const front of this.fronts) front.expectNothingHeld();
     expect(this.failures, 'failures of control handlers').toEqual([]);
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private addWorker(index: number, options: BrokerOptions, lanes: LaneEnd[], aideLanes: LaneEnd[]): void {
-    const memory = createLaneMemory(options.laneSlots ?? 256);
+  private post(message: FrontPost): void {
+    for (const { port } of this.fronts) port.post(message);
+  }
+
+  private addWorker(index: number, options: BrokerOptions, lanes: LaneEnd[][], aideLanes: LaneEnd[]): void {
+    const memories = lanes.map(() => createLaneMemory(options.laneSlots ?? 256));
     const aideMemory = createLaneMemory(options.aideSlots ?? 32);
     const channel = new MessageChannel();
     const counter = new SharedArrayBuffer(4);
@@ -377,12 +382,12 @@ export class BrokerInOneThread {
     this.posts.push(post);
     const main = createLaneMemory(MAIN_SLOTS);
     this.mainLanes.push(frontEnd(main, bell()));
-    lanes.push(frontEnd(memory, bell()));
+    for (const [front, memory] of memories.entries()) lanes[front]?.push(frontEnd(memory, bell()));
     aideLanes.push(workerEnd(aideMemory, bell()));
     this.workers.push(
       assembleWorker({
-        lanes: [workerEnd(memory, bell()), workerEnd(main, bell())],
-        slabs: [this.slab.memory, this.mainSlab.memory],
+        lanes: [...memories, main].map((memory) => workerEnd(memory, bell())),
+        slabs: [...this.memories.map(({ slab }) => slab.memory), this.mainSlab.memory],
         aide: frontEnd(aideMemory, bell()),
         board: this.board,
         disk: this.world.disk,
@@ -442,7 +447,7 @@ export class BrokerInOneThread {
       uniqueHex: () => Buffer.from(this.world.randomBytes(16)).toString('hex'),
       forgetTallies: (slot) => {
         if (this.tallies !== null) new StageBoard(this.tallies.stages, WORKER_STAGES).clear(slot);
-        this.front.tallies?.stages.clear(slot);
+        for (const { front } of this.fronts) front.tallies?.stages.clear(slot);
       },
     });
   }
@@ -462,63 +467,29 @@ export class BrokerInOneThread {
     });
   }
 
-  private connectMain(desk: ControlDesk): { port: ControlPort; lane: ControlLane } {
-    const memory = createLaneMemory(CONTROL_SLOTS);
-    const arena = new SharedArrayBuffer(ByteRing.bytesFor(ARENA_BYTES));
-    const mail = new MessageChannel();
-    this.channels.push(mail);
-    const port = new ControlPort({
-      lane: workerEnd(memory, bell()),
-      arena: new ByteRing(arena),
-      slab: this.slab.memory.bytes,
-      mail: new MessagePost(mail.port1),
-      onRequest: (frame, { connection, peer, localHost, localPort }) =>
-        desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } }),
-      onVerify: (body, version) => this.plane.verifier.verify(body, version),
-      onFailure: (error) => this.failures.push(error),
-      busyClock: () => this.readBusyClock(),
-      onConnectionClosed: (connection) => this.plane.connectionClosed(connection),
-    });
-    this.plane.backlogBytes = () => port.waitingBytes;
-    const lane = new ControlLane(
-      frontEnd(memory, bell()),
-      new ByteRing(arena),
-      new MessagePost(mail.port2),
-      this.transport,
-    );
-    return { port, lane };
-  }
-
-  private createFront(
-    desk: ControlDesk,
-    lanes: readonly LaneEnd[],
-    control: ControlLane,
-    limits: Partial<FrontLimits>,
-  ): Front {
-    const controlVersions: (readonly [number, number] | undefined)[] = [];
-    for (const { apiKey, minVersion, maxVersion } of desk.registry.ranges) {
-      controlVersions[apiKey] = [minVersion, maxVersion];
+  private createFronts(count: number, lanes: readonly LaneEnd[][], options: BrokerOptions): void {
+    const commons = plainCommons(count);
+    for (let index = 0; index < count; index++) {
+      const tallies = this.tallies?.fronts[index];
+      const front = new FrontInOneThread({
+        ...must(this.memories[index], 'every front has its memory'),
+        index,
+        commons,
+        lanes: must(lanes[index], 'every front has its lanes'),
+        plane: this.plane,
+        board: this.board,
+        disk: this.world.disk,
+        limits: options.limits ?? {},
+        logger: this.logger,
+        nowMs: this.nowMs,
+        busyClock: () => this.readBusyClock(),
+        onFailure: (error) => this.failures.push(error),
+        tallies: tallies === undefined ? null : new FrontTallies(tallies, () => this.nowMs),
+      });
+      this.fronts.push(front);
+      this.channels.push(front.mail);
     }
-    const memory = this.tallies?.fronts[0];
-    return new Front({
-      index: 0,
-      transport: this.transport,
-      slab: this.slab,
-      outboxSlab: this.outboxSlab,
-      lanes,
-      control,
-      board: this.board,
-      disk: this.world.disk,
-      dataApis: createDataTable(),
-      controlVersions,
-      flexibleSince: desk.registry.flexibleSince,
-      throttleSince: desk.registry.throttleSince,
-      limits: { ...FRONT_LIMITS, requestBytesMax: this.slab.bytesTotal / 2, exchangesMax: 4096, ...limits },
-      logger: this.logger,
-      nowMs: this.nowMs,
-      busyClock: () => this.readBusyClock(),
-      tallies: memory === undefined ? null : new FrontTallies(memory, () => this.nowMs),
-    });
+    this.plane.backlogBytes = () => this.fronts.reduce((sum, { port }) => sum + port.waitingBytes, 0);
   }
 
   private readBusyClock(): number {

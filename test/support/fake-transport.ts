@@ -17,6 +17,7 @@ import {
   DONE_RECEIVE,
   DONE_SEND,
   type ListenAddress,
+  type SocketMover,
   type Transport,
 } from '../../src/net/transport.ts';
 import type { Disk } from '../../src/storage/disk.ts';
@@ -49,7 +50,11 @@ interface Connection {
   isClosing: boolean;
 }
 
-export class FakeTransport implements Transport {
+/** Between `giveAway` of one transport and `takeIn` of another, as descriptors are in a process. */
+const travelling = new Map<number, { readonly client: FakeClient; readonly address: ListenAddress }>();
+let handles = 0;
+
+export class FakeTransport implements Transport, SocketMover {
   readonly path = 'fake';
   readonly completions: Completions;
   shortSend: number;
@@ -147,6 +152,23 @@ export class FakeTransport implements Transport {
     connection.isClosing = true;
   }
 
+  giveAway(socket: number): number {
+    const { client, receiving, sending, isClosing } = this.connectionOf(socket);
+    assert(receiving === null && sending === null && !isClosing, 'only an idle socket is given away');
+    this.connections[socket] = null;
+    client.socket = -1;
+    handles += 1;
+    travelling.set(handles, { client, address: must(this.address, 'a transport with sockets listens') });
+    return handles;
+  }
+
+  takeIn(handle: number): number {
+    const { client, address } = must(travelling.get(handle), 'what is taken in was given away');
+    travelling.delete(handle);
+    this.address ??= address;
+    return this.open(client);
+  }
+
   peerOf(socket: number): string {
     return this.connectionOf(socket).client.peer;
   }
@@ -181,6 +203,11 @@ export class FakeTransport implements Transport {
       return false;
     }
     const client = must(this.backlog.shift(), 'somebody waits in the backlog');
+    this.complete(DONE_ACCEPT, this.open(client), 0);
+    return true;
+  }
+
+  private open(client: FakeClient): number {
     const free = this.connections.indexOf(null);
     const socket = free >= 0 ? free : this.connections.length;
     client.socket = socket;
@@ -191,8 +218,7 @@ export class FakeTransport implements Transport {
       sending: null,
       isClosing: false,
     };
-    this.complete(DONE_ACCEPT, socket, 0);
-    return true;
+    return socket;
   }
 
   private pollSocket(socket: number): void {

@@ -11,7 +11,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { must } from '../../src/base/assert.ts';
 import { Bell } from '../../src/zerocopy/bell.ts';
 import { type Kernel, type KernelPath, openKernel } from '../../src/zerocopy/kernel.ts';
-import { BELL_ASLEEP_FUTEX, BELL_ASLEEP_KERNEL, BELL_BYTES, LISTEN_ALONE } from '../../src/zerocopy/layout.ts';
+import { BELL_ASLEEP_FUTEX, BELL_ASLEEP_KERNEL, BELL_BYTES } from '../../src/zerocopy/layout.ts';
 import { loadNative, type Native } from '../../src/zerocopy/native.ts';
 
 type Sleep = 'futex' | 'plain' | KernelPath;
@@ -91,7 +91,7 @@ class Side {
     const { sleep, side, events } = this.data;
     if (!usesKernel(sleep) || native === null) return null;
     const kernel = openKernel(native, sleep, { socketsMax: 64, eventFd: events[side] ?? -1 });
-    kernel.prepareAccept(kernel.listen('127.0.0.1', 0, 8, LISTEN_ALONE, 0));
+    kernel.prepareAccept(kernel.listen('127.0.0.1', 0, 8, 0));
     kernel.turn(0);
     return kernel;
   }

@@ -33,7 +33,10 @@ export const describeTopicPartitionsHandler = defineHandler({
 });
 
 function answerOf({ name, errorCode: code, topic, firstPartition, partitionCount }: TopicPage, nodeId: number): Answer {
-  if (topic === null) return refused(name, code);
+  if (topic === null) {
+    const isMissing = code === errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    return isMissing ? { ...refused(name, code), topicAuthorizedOperations: TOPIC_OPERATIONS } : refused(name, code);
+  }
   const replicaNodes = [nodeId];
   const epochs = topic.leaderEpochs.slice(firstPartition, firstPartition + partitionCount);
   return {

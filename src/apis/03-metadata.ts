@@ -68,7 +68,9 @@ function answerTopics(request: Request, context: ControlContext): readonly Topic
     }
     const topic = topicsByName.get(name);
     if (topic !== undefined) return known(topic);
-    return unknownTopic(name, ZERO_UUID, codes.get(name) ?? errorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    const code = codes.get(name) ?? errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    // Whoever asks by name is told what he might do, also where there is nothing to do it to.
+    return { ...unknownTopic(name, ZERO_UUID, code), topicAuthorizedOperations: operations };
   });
 }
 

@@ -7,6 +7,7 @@ import { createTopics as createAll, type TopicResult, type TopicWish } from '../
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { createTopics } from '../protocol/schemas/19-create-topics.ts';
+import { SOURCE_DYNAMIC_TOPIC } from '../protocol/schemas/32-describe-configs.ts';
 import { type ControlContext, defineHandler } from './define.ts';
 
 type Wish = ElementOf<RequestOf<typeof createTopics>['topics']>;
@@ -55,7 +56,8 @@ function answerOf(result: TopicResult, { services }: ControlContext): Answer {
     replicationFactor: 1,
     configs: configs.map((config) => ({
       name: config.name,
-      value: config.value,
+      // As it was given, where DescribeConfigs tells what it came to.
+      value: config.source === SOURCE_DYNAMIC_TOPIC ? (config.synonyms[0]?.value ?? null) : config.value,
       readOnly: config.isReadOnly,
       configSource: config.source,
       isSensitive: config.isSensitive,

@@ -7,6 +7,7 @@ import { defineHandler } from './define.ts';
 const UPGRADE = 1;
 const SAFE_DOWNGRADE = 2;
 const TYPES_SINCE = 1;
+const GRANTED = 'the feature is at this level';
 
 export const updateFeaturesHandler = defineHandler({
   api: updateFeatures,
@@ -22,7 +23,7 @@ export const updateFeaturesHandler = defineHandler({
     const wishes = [...new Map(asked.map((wish) => [wish.name, wish])).values()];
     const refusal = refusalOfFeatures(services.features, wishes);
     if (refusal !== null) return { errorCode: refusal.errorCode, errorMessage: refusal.message, results: [] };
-    const results = wishes.map(({ name }) => ({ feature: name, errorCode: errorCode.NONE, errorMessage: null }));
+    const results = wishes.map(({ name }) => ({ feature: name, errorCode: errorCode.NONE, errorMessage: GRANTED }));
     return { errorCode: errorCode.NONE, errorMessage: null, results };
   },
 

@@ -33,7 +33,7 @@ export const describeTopicPartitionsHandler = defineHandler({
 });
 
 function answerOf({ name, errorCode: code, topic, firstPartition, partitionCount }: TopicPage, nodeId: number): Answer {
-  if (topic === null) return refused(name, code);
+  if (topic === null) return { ...refused(name, code), topicAuthorizedOperations: TOPIC_OPERATIONS };
   const replicaNodes = [nodeId];
   const epochs = topic.leaderEpochs.slice(firstPartition, firstPartition + partitionCount);
   return {

@@ -61,6 +61,26 @@ describe('Metadata', () => {
     expect((await ask(metadata, 13, { topics: [{ name: 'b' }, { name: 'b' }] })).topics).toMatchObject([{ name: 'b' }]);
   });
 
+  it('tells what may be done with a topic that is asked for by name, also where there is none', async () => {
+    const { ask, controller } = await makeDesk();
+    await ask(createTopics, 7, { topics: [topicWish('a')] });
+    const topicId = controller.catalog.topicsByName.get('a')?.id ?? '';
+    const answer = async (topics: { name: string | null; topicId?: string }[]) =>
+      (
+        await ask(metadata, 12, { topics, allowAutoTopicCreation: false, includeTopicAuthorizedOperations: true })
+      ).topics.map((topic) => [topic.errorCode, topic.topicAuthorizedOperations]);
+    expect(await answer([{ name: 'a' }, { name: 'b' }])).toEqual([
+      [0, 3576],
+      [3, 3576],
+    ]);
+    const unknown = 'xtzWWN4bTjitpL3kfd9s5g';
+    const byId = [topicId, unknown].map((id) => ({ name: null, topicId: id }));
+    expect(await answer(byId)).toEqual([
+      [0, 3576],
+      [100, -2147483648],
+    ]);
+  });
+
   it('finds topics by id from version 12 on, and says UNKNOWN_TOPIC_ID', async () => {
     const { ask, controller } = await makeDesk();
     await ask(createTopics, 7, { topics: [topicWish('a')] });

@@ -108,6 +108,11 @@ describe('DescribeTopicPartitions', () => {
       ['a/b', 17],
       ['b', 3],
     ]);
+    const operations = await ask(describeTopicPartitions, 0, { topics: [{ name: 'missing' }, { name: 'a b' }] });
+    expect(operations.topics.map((topic) => [topic.errorCode, topic.topicAuthorizedOperations])).toEqual([
+      [17, 3576],
+      [3, 3576],
+    ]);
     const lost = await ask(describeTopicPartitions, 0, { topics, cursor: { topicName: 'x', partitionIndex: 0 } });
     expect(lost.topics.map((topic) => topic.errorCode)).toEqual([42, 42]);
     expect(controller.catalog.topicsByName.size).toBe(0);

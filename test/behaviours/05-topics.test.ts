@@ -206,6 +206,15 @@ describe('behaviour 36: CreateTopics', () => {
     expect((await client.ask(metadata, 12, { topics: null })).topics[0]?.topicId).toBe(topic?.topicId);
   });
 
+  test('echoes settings as they were given, not as they will be described', async () => {
+    const { client } = await startRig();
+    const configs = [{ name: 'min.cleanable.dirty.ratio', value: '1' }];
+    const [topic] = await create(client, [wish('orders', { configs })]);
+    const echoed = (key: string) => topic?.configs?.find(({ name }) => name === key)?.value;
+    expect(echoed('min.cleanable.dirty.ratio')).toBe('1');
+    expect(echoed('retention.ms')).toBe('604800000');
+  });
+
   test('with validate_only makes nothing', async () => {
     const { client, world } = await startRig();
     expect((await create(client, [wish('orders')], 5, true))[0]?.errorCode).toBe(0);

@@ -276,6 +276,7 @@ describe('features', () => {
         featureUpdates,
         validateOnly: false,
       });
+      for (const { errorMessage } of answer.results) expect(errorMessage).toContain('at this level');
       return [answer.errorCode, answer.results.length];
     };
     expect(await update([['metadata.version', 30]])).toEqual([0, 1]);

@@ -168,8 +168,10 @@ function printPage(wish: PageWish, loaded: LoadResult, asked: PageResult | null,
     megabytes(residentBytes),
   ];
   say(row([wish.label, ...figures]));
-  const failed = loaded.errors + loaded.unsent + (asked?.failures ?? 0);
+  const failed = loaded.errors + (asked?.failures ?? 0);
   if (failed > 0) say(`  ${failed} requests failed: the row does not count`);
+  if (loaded.unsent > 0)
+    say(`  ${loaded.unsent} produce requests found no place in time; their wait is in the percentiles`);
 }
 
 function row(cells: readonly string[]): string {

@@ -231,8 +231,8 @@ export class Broker {
   private async startHttp(): Promise<ListenAddress | null> {
     const { 'perfbroker.http.port': port, 'perfbroker.http.host': host } = this.parts.config.values;
     if (port === null) return null;
-    const { HttpSide } = await import('./http/http-side.ts');
-    const http = new HttpSide({ state: () => this.state, logger: this.logger });
+    const { HttpSide, HTTP_LIMITS } = await import('./http/http-side.ts');
+    const http = new HttpSide({ state: () => this.state, limits: HTTP_LIMITS, logger: this.logger });
     this.http = http;
     return http.listen({ host, port });
   }

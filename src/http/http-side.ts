@@ -20,8 +20,32 @@ import { writeStatus } from './status-page.ts';
 
 export interface HttpSideParts {
   readonly state: () => BrokerState;
+  readonly limits: HttpLimits;
   readonly logger: Logger;
 }
+
+export interface HttpLimits {
+  readonly connectionsMax: number;
+  readonly headerBytesMax: number;
+  readonly headersMax: number;
+  /** For a whole request to come. */
+  readonly requestWaitMs: number;
+  /** Of a client that does not take what is sent. */
+  readonly silenceMs: number;
+  readonly keepAliveMs: number;
+  /** How often it is looked who took too long. */
+  readonly checkMs: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  connectionsMax: 64,
+  headerBytesMax: 8192,
+  headersMax: 64,
+  requestWaitMs: 5000,
+  silenceMs: 10_000,
+  keepAliveMs: 5000,
+  checkMs: 1000,
+};
 
 interface Page {
   readonly type: string;
@@ -29,14 +53,6 @@ interface Page {
   write(body: PageBody): Promise<void> | void;
 }
 
-const CONNECTIONS_MAX = 64;
-const HEADER_BYTES_MAX = 8192;
-const HEADERS_MAX = 64;
-const REQUEST_WAIT_MS = 5000;
-/** A client that does not take what is sent. */
-const SILENCE_MS = 10_000;
-const KEEP_ALIVE_MS = 5000;
-const CHECK_MS = 1000;
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TEXT = 'application/json; charset=utf-8';
 const METRICS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
@@ -55,22 +71,30 @@ export class HttpSide {
   private readonly server: Server;
   private view: BrokerView | null = null;
   private pulse: Pulse | null = null;
+  private connections = 0;
 
   constructor(parts: HttpSideParts) {
     this.parts = parts;
+    const { limits } = parts;
     this.server = createServer(
       {
-        maxHeaderSize: HEADER_BYTES_MAX,
-        headersTimeout: REQUEST_WAIT_MS,
-        requestTimeout: REQUEST_WAIT_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        connectionsCheckingInterval: CHECK_MS,
+        maxHeaderSize: limits.headerBytesMax,
+        headersTimeout: limits.requestWaitMs,
+        requestTimeout: limits.requestWaitMs,
+        keepAliveTimeout: limits.keepAliveMs,
+        connectionsCheckingInterval: limits.checkMs,
       },
       (request, response) => this.serve(request, response),
     );
-    this.server.maxConnections = CONNECTIONS_MAX;
-    this.server.maxHeadersCount = HEADERS_MAX;
-    this.server.timeout = SILENCE_MS;
+    this.server.maxConnections = limits.connectionsMax;
+    this.server.maxHeadersCount = limits.headersMax;
+    this.server.timeout = limits.silenceMs;
+    this.server.on('connection', (socket) => {
+      this.connections += 1;
+      socket.once('close', () => {
+        this.connections -= 1;
+      });
+    });
   }
 
   /** Where it listens; throws Fault with a sentence for people. */
@@ -87,6 +111,10 @@ export class HttpSide {
         resolve({ host, port: address.port });
       });
     });
+  }
+
+  get connectionCount(): number {
+    return this.connections;
   }
 
   /** The broker is whole: there is something to tell. */

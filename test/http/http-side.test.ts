@@ -4,10 +4,10 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { BrokerState } from '../../src/http/broker-view.ts';
-import { HttpSide } from '../../src/http/http-side.ts';
+import { HTTP_LIMITS, type HttpLimits, HttpSide } from '../../src/http/http-side.ts';
 import { startRig } from '../behaviours/behaviour-rig.ts';
 import { readPrometheusText } from '../support/prometheus-text.ts';
-import { createTopic } from '../support/simulated-deeds.ts';
+import { batchOf, createTopic, produceTo } from '../support/simulated-deeds.ts';
 
 interface Answer {
   readonly status: number;
@@ -35,16 +35,20 @@ class Side {
   readonly http: HttpSide;
   port = 0;
 
-  constructor() {
+  constructor(limits: Partial<HttpLimits> = {}) {
     const logger = { ...silent, error: (message: string) => this.errors.push(message) };
-    this.http = new HttpSide({ state: () => this.state, logger });
+    this.http = new HttpSide({ state: () => this.state, limits: { ...HTTP_LIMITS, ...limits }, logger });
     sides.push(this.http);
   }
 
-  static async start(): Promise<Side> {
-    const side = new Side();
+  static async start(limits: Partial<HttpLimits> = {}): Promise<Side> {
+    const side = new Side(limits);
     side.port = (await side.http.listen({ host: '127.0.0.1', port: 0 })).port;
     return side;
+  }
+
+  get openCount(): number {
+    return this.http.connectionCount;
   }
 
   get(path: string, { method = 'GET', headers = {} }: Asked = {}): Promise<Answer> {
@@ -209,6 +213,35 @@ describe('what is not asked for well', () => {
         (answer) => answer.status,
         () => 0,
       );
+  });
+});
+
+describe('a client that is slow', () => {
+  it('with its request, or with taking a long page, is let go, and others are served meanwhile', async () => {
+    const { broker, client } = await startRig({ wantsMetrics: true });
+    const topic = await createTopic(client, 'orders', { partitions: 2000 });
+    for (let partition = 0; partition < 2000; partition++) await produceTo(client, topic, batchOf(), { partition });
+    const side = await Side.start({ requestWaitMs: 50, checkMs: 10, silenceMs: 100 });
+    side.http.show(broker.view);
+    const sender = await side.connect();
+    const senderGone = once(sender, 'close');
+    sender.resume();
+    sender.write('GET /health HTTP/1.1\r\nHost: local');
+    const reader = await side.connect();
+    const readerGone = once(reader, 'close');
+    reader.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(reader, 'readable');
+    expect((await side.get('/health')).status).toBe(200);
+    await senderGone;
+    let taken = 0;
+    // The broker has given up: what lies in the sockets comes, and then the end, before the page is whole.
+    while (side.openCount > 0) await new Promise((resolve) => setImmediate(resolve));
+    reader.on('data', (chunk: Buffer) => {
+      taken += chunk.length;
+    });
+    await readerGone;
+    expect(taken).toBeLessThan((await side.get('/metrics')).text.length);
+    expect(side.errors).toEqual([]);
   });
 });
 

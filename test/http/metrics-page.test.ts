@@ -7,11 +7,12 @@ import { Pulse } from '../../src/http/pulse.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { heartbeat } from '../../src/protocol/schemas/12-heartbeat.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
+import { alterClientQuotas } from '../../src/protocol/schemas/49-alter-client-quotas.ts';
 import { startRig } from '../behaviours/behaviour-rig.ts';
 import type { BrokerInOneThread } from '../support/broker-in-one-thread.ts';
 import { commit, findGroup } from '../support/group-deeds.ts';
 import { type Family, readPrometheusText, sampleOf } from '../support/prometheus-text.ts';
-import { batchOf, createTopic, produceRequest, produceTo } from '../support/simulated-deeds.ts';
+import { batchOf, createTopic, PRODUCE_VERSION, produceRequest, produceTo } from '../support/simulated-deeds.ts';
 
 const FEW = 'offsets.topic.num.partitions=1';
 const STAGES = 'perfbroker_append_stage_seconds';
@@ -114,6 +115,20 @@ describe('the rest of the page', () => {
     expect(of('request_bytes_total')).toBeGreaterThan(3 * 20);
     expect(sampleOf(families, 'perfbroker_request_errors_total', { api: 'CreateTopics' })).toBe(0);
     expect(sampleOf(families, 'perfbroker_connections', { front: '0' })).toBe(1);
+  });
+
+  test('tells how long quotas made clients wait', async () => {
+    const { broker, client } = await startRig({ wantsMetrics: true });
+    const topic = await createTopic(client, 'orders');
+    const entity = [{ entityType: 'client-id', entityName: null }];
+    const ops = [{ key: 'producer_byte_rate', value: 100, remove: false }];
+    await client.ask(alterClientQuotas, 1, { entries: [{ entity, ops }], validateOnly: false });
+    const request = produceRequest(topic, [{ partition: 0, records: batchOf({ count: 50, valueBytes: 100 }) }]);
+    const { throttleTimeMs } = await client.ask(produce, PRODUCE_VERSION, request);
+    expect(throttleTimeMs).toBeGreaterThan(0);
+    const families = await scrape(broker);
+    const of = (name: string): number | null => sampleOf(families, `perfbroker_${name}`, { api: 'Produce' });
+    expect([of('throttled_total'), of('throttle_seconds_total')]).toEqual([1, throttleTimeMs / 1000]);
   });
 
   test('tells how far groups are behind, in records and in seconds', async () => {

@@ -4,7 +4,7 @@
  */
 import { type InternalTopics, SHARE_STATE_TOPIC } from '../admin/internal-topics.ts';
 import type { Alarms } from '../base/alarms.ts';
-import { must } from '../base/assert.ts';
+import { Fault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Controller } from '../cluster/controller.ts';
 import { CoordinatorLog } from '../cluster/coordinator-log.ts';
@@ -183,9 +183,12 @@ function rulesOf(values: GroupValues, controller: Controller) {
 
 function createStore({ controller, port, crc32c, alarms, internalTopics, log }: ShareServicesParts): ShareStateStore {
   const nowMs = (): number => Math.floor(alarms.nowMs());
-  const placeOf = (partition: number): Place =>
-    must(controller.placeOf(SHARE_STATE_TOPIC, partition), 'a partition of the state topic has a place');
-  return new ShareStateStore({
+  const placeOf = (partition: number): Place => {
+    const place = controller.placeOf(SHARE_STATE_TOPIC, partition);
+    if (place === null) throw new Fault('PB_LOG_LOST', `the topic ${SHARE_STATE_TOPIC} was deleted`);
+    return place;
+  };
+  const store = new ShareStateStore({
     ensureTopic: () => internalTopics.ensure(SHARE_STATE_TOPIC),
     openLog: (partition) => {
       const name = `${SHARE_STATE_TOPIC}-${partition}`;
@@ -199,4 +202,8 @@ function createStore({ controller, port, crc32c, alarms, internalTopics, log }: 
     nowMs,
     warn: (message) => log.warn(message),
   });
+  controller.subscribe((update) => {
+    if (update.kind === 'topic-gone' && update.name === SHARE_STATE_TOPIC) store.forgetAll();
+  });
+  return store;
 }

@@ -49,7 +49,7 @@ export function composeTransactions(parts: TransactionPlaneParts): TransactionPl
     logger: log,
   });
   const coordinator = new TransactionCoordinator({
-    partitionCount: () => internalTopics.partitionCount(TRANSACTIONS_TOPIC),
+    partitionCount: () => placedCount(controller),
     leaderEpochOf: (partition) => leaderEpochOf(controller, partition),
     openLog: (partition) => {
       const place = must(controller.placeOf(TRANSACTIONS_TOPIC, partition), 'a shard has its partition');
@@ -66,7 +66,16 @@ export function composeTransactions(parts: TransactionPlaneParts): TransactionPl
     logger: log,
     onFailure: rethrow,
   });
+  controller.subscribe((update) => {
+    if (update.kind === 'topic-gone' && update.name === TRANSACTIONS_TOPIC) coordinator.forgetAll();
+  });
   return { coordinator, markers, verifier: new ProduceVerifier(controller, coordinator) };
+}
+
+/** A topic that is just being made is in the catalog before its partitions have a place. */
+function placedCount(controller: Controller): number {
+  const topic = controller.catalog.topicsByName.get(TRANSACTIONS_TOPIC);
+  return topic === undefined ? 0 : controller.placesOf(topic.id).length;
 }
 
 function leaderEpochOf({ catalog }: Controller, partition: number): number {

@@ -60,6 +60,11 @@ export class ShareStateStore {
     this.parts = parts;
   }
 
+  /** The topic was deleted, and with it all states. */
+  forgetAll(): void {
+    this.shards.clear();
+  }
+
   /** Null: no group has the partition. */
   async read(key: ShareKey): Promise<ShareState | null> {
     const shard = await this.shardOf(key);

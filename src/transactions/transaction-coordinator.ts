@@ -105,6 +105,13 @@ export class TransactionCoordinator {
     for (const shard of this.shards) shard.stop();
   }
 
+  /** The topic was deleted, and with it all that its shards knew. */
+  forgetAll(): void {
+    for (const shard of this.shards) shard.stop();
+    this.shards.length = 0;
+    this.toLoad.length = 0;
+  }
+
   /** Makes the topic when it is missing. An error code: what FindCoordinator says about a transactional id. */
   async find(): Promise<number> {
     if (this.parts.partitionCount() === 0) await this.parts.ensureTopic();

@@ -153,6 +153,7 @@ export class TransactionShard {
   }
 
   private reloadLater(): void {
+    if (this.isStopped) return;
     this.log = this.parts.openLog();
     const { alarms } = this.parts;
     alarms.set(alarms.nowMs() + RELOAD_MS, () => {

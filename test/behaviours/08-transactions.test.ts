@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
+import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
 import { writeTxnMarkers } from '../../src/protocol/schemas/27-write-txn-markers.ts';
 import { describeProducers } from '../../src/protocol/schemas/61-describe-producers.ts';
 import { describeTransactions } from '../../src/protocol/schemas/65-describe-transactions.ts';
@@ -502,4 +503,18 @@ test.each(versions)('after kill -9 an open transaction is open, and can be commi
     { errorCode: 0, activeProducers: [{ producerId: producer.producerId, currentTxnStartOffset: -1 }] },
     { errorCode: UNKNOWN_TOPIC_OR_PARTITION },
   ]);
+});
+
+describe('the topic of transactions', () => {
+  test('takes all transactions along when it is deleted, and is made anew for the next', async () => {
+    const { client, broker } = await startRig({ sets });
+    const topic = await createTopic(client, 'orders');
+    const producer = await TransactionalProducer.begin(client, 'transfer', 2);
+    expect((await producer.send(topic)).errorCode).toBe(0);
+    await client.ask(deleteTopics, 4, { topicNames: ['__transaction_state'], timeoutMs: 1000, topics: [] });
+    expect(await producer.end(true)).not.toBe(0);
+    const next = await TransactionalProducer.begin(client, 'transfer', 2);
+    expect(next.producerId).not.toBe(producer.producerId);
+    expect(broker.failures).toEqual([]);
+  });
 });

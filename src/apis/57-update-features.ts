@@ -19,11 +19,11 @@ export const updateFeaturesHandler = defineHandler({
       level: maxVersionLevel,
       upgradeType: apiVersion >= TYPES_SINCE ? upgradeType : allowDowngrade ? SAFE_DOWNGRADE : UPGRADE,
     }));
-    // Of a feature that is named twice the last wish counts.
+    // Of a feature that is named twice the last wish counts, and both are answered.
     const wishes = [...new Map(asked.map((wish) => [wish.name, wish])).values()];
     const refusal = refusalOfFeatures(services.features, wishes);
     if (refusal !== null) return { errorCode: refusal.errorCode, errorMessage: refusal.message, results: [] };
-    const results = wishes.map(({ name }) => ({ feature: name, errorCode: errorCode.NONE, errorMessage: GRANTED }));
+    const results = asked.map(({ name }) => ({ feature: name, errorCode: errorCode.NONE, errorMessage: GRANTED }));
     return { errorCode: errorCode.NONE, errorMessage: null, results };
   },
 

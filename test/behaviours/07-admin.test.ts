@@ -297,7 +297,7 @@ describe('features', () => {
       ['metadata.version', 29],
       ['metadata.version', 30],
     ];
-    expect(await update(twice)).toEqual([0, 1]);
+    expect(await update(twice)).toEqual([0, 2]);
     expect(await update(twice.reverse())).toEqual([95, 0]);
   });
 });

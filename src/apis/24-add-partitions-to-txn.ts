@@ -8,7 +8,7 @@ import { errorCode } from '../protocol/errors.ts';
 import { addPartitionsToTxn } from '../protocol/schemas/24-add-partitions-to-txn.ts';
 import { isPartOf } from '../transactions/transaction-decisions.ts';
 import { type ControlContext, type ControlServices, defineHandler } from './define.ts';
-import { abortableUntil, fencedUntil } from './transaction-errors.ts';
+import { fencedUntil } from './transaction-errors.ts';
 
 type Request = RequestOf<typeof addPartitionsToTxn>;
 type Named = ElementOf<Request['transactions']>;
@@ -24,7 +24,6 @@ interface Verdict {
 
 const MANY_SINCE = 4;
 const FENCED_SINCE = 2;
-const ABORTABLE_SINCE = 5;
 
 export const addPartitionsToTxnHandler = defineHandler({
   api: addPartitionsToTxn,
@@ -112,7 +111,7 @@ function answerOf({ topics, answered }: Wish, { codeOf, isOne }: Verdict, apiVer
     name,
     resultsByPartition: partitions.map((partitionIndex) => {
       const error = codeOf(name, partitionIndex);
-      const known = fencedUntil(FENCED_SINCE, apiVersion, abortableUntil(ABORTABLE_SINCE, apiVersion, error));
+      const known = fencedUntil(FENCED_SINCE, apiVersion, error);
       return { partitionIndex, partitionErrorCode: known };
     }),
   }));

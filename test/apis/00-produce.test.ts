@@ -230,6 +230,22 @@ describe('Produce', () => {
     expect(partition.errorMessage).toContain('checksum');
   });
 
+  test('where the log starts is told beside errors of the sequence, and not beside those of the form', () => {
+    const rig = rigOf();
+    const topic = rig.addTopic('news', 1);
+    const slot = rig.slotOf(topic, 0);
+    const client = rig.connect();
+    const startBeside = (error: number): number | undefined => {
+      rig.workerOf(topic, 0).appendErrors.set(slot, error);
+      client.write(produceFrame(9, 1, 1, 'news', [[0, anyBatch(90, 1)]]));
+      rig.settle();
+      return answers(client, 9)[0]?.topics[0]?.partitions[0]?.logStartOffset;
+    };
+    const { OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, MESSAGE_TOO_LARGE, CORRUPT_MESSAGE } = errorCode;
+    expect([OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH].map(startBeside)).toEqual([0, 0]);
+    expect([MESSAGE_TOO_LARGE, CORRUPT_MESSAGE].map(startBeside)).toEqual([-1, -1]);
+  });
+
   test('without records nothing is appended', () => {
     const rig = rigOf();
     rig.addTopic('news', 1);

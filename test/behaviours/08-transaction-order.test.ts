@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
+import { addPartitionsToTxn } from '../../src/protocol/schemas/24-add-partitions-to-txn.ts';
 import { endTxn } from '../../src/protocol/schemas/26-end-txn.ts';
 import { txnOffsetCommit } from '../../src/protocol/schemas/28-txn-offset-commit.ts';
 import { batchOf, createTopic, onlyPartition, produceRequest, produceTo } from '../support/simulated-deeds.ts';
@@ -119,4 +120,23 @@ test('offsets outside of a transaction are TRANSACTION_ABORTABLE for who knows t
     codes.push(onlyPartition(await client.ask(txnOffsetCommit, version, request)).errorCode);
   }
   expect(codes).toEqual([INVALID_TXN_STATE, TRANSACTION_ABORTABLE]);
+});
+
+test('a partition that is only verified and not in the transaction is TRANSACTION_ABORTABLE in every version', async () => {
+  const { client } = await startRig({ sets });
+  const topic = await createTopic(client, 'orders');
+  const { transactionalId, producerId, producerEpoch } = await TransactionalProducer.begin(client, 'transfer', 1);
+  const topics = [{ name: topic.name, partitions: [0] }];
+  const transactions = [{ transactionalId, producerId, producerEpoch, verifyOnly: true, topics }];
+  const old = {
+    v3AndBelowTransactionalId: '',
+    v3AndBelowProducerId: 0,
+    v3AndBelowProducerEpoch: 0,
+    v3AndBelowTopics: [],
+  };
+  for (const version of [4, 5]) {
+    const answer = await client.ask(addPartitionsToTxn, version, { transactions, ...old });
+    const [result] = answer.resultsByTransaction[0]?.topicResults[0]?.resultsByPartition ?? [];
+    expect(result?.partitionErrorCode).toBe(TRANSACTION_ABORTABLE);
+  }
 });

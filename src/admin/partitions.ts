@@ -157,6 +157,9 @@ export function pagePartitions(
   const topics: TopicPage[] = [];
   let room = Math.max(1, partitionsMax);
   for (const name of sorted) {
+    const firstPartition = cursor?.topicName === name ? Math.max(0, cursor.partitionIndex) : 0;
+    // Whether the next topic exists or not: it comes on the next page.
+    if (room === 0) return { topics, next: { topicName: name, partitionIndex: firstPartition } };
     const topic = catalog.topicsByName.get(name) ?? null;
     if (topic === null) {
       const isBadName = problemOfTopicName(name) !== null;
@@ -164,8 +167,6 @@ export function pagePartitions(
       topics.push({ name, errorCode: code, topic: null, firstPartition: 0, partitionCount: 0 });
       continue;
     }
-    const firstPartition = cursor?.topicName === name ? Math.max(0, cursor.partitionIndex) : 0;
-    if (room === 0) return { topics, next: { topicName: name, partitionIndex: firstPartition } };
     const left = Math.max(0, topic.leaderEpochs.length - firstPartition);
     const partitionCount = Math.min(left, room);
     topics.push({ name, errorCode: errorCode.NONE, topic, firstPartition, partitionCount });

@@ -95,7 +95,7 @@ export class ClassicGroups implements GroupProtocol, ClassicSide {
     const group = shard.groups.get(wish.groupId) ?? (member.memberId === '' ? this.create(shard, wish.groupId) : null);
     if (group === null) return Promise.resolve(refusedJoin(errorCode.UNKNOWN_MEMBER_ID, member.memberId));
     if (group.kind !== 'classic') {
-      return Promise.resolve(refusedJoin(errorCode.INCONSISTENT_GROUP_PROTOCOL, member.memberId));
+      return Promise.resolve(refusedJoin(errorCode.INCONSISTENT_GROUP_PROTOCOL, ''));
     }
     const ticket = this.takeTicket();
     const command: JoinCommand = {

@@ -100,6 +100,18 @@ describe('DescribeTopicPartitions', () => {
     }
   });
 
+  it('ends a page before a topic that does not exist as before any other', async () => {
+    const { ask } = await makeDesk();
+    await ask(createTopics, 7, { topics: [topicWish('b')] });
+    const page = async (names: readonly string[]) => {
+      const topics = names.map((name) => ({ name }));
+      const answer = await ask(describeTopicPartitions, 0, { topics, responsePartitionLimit: 1 });
+      return [answer.topics.map(({ name }) => name), answer.nextCursor];
+    };
+    expect(await page(['a', 'b', 'c'])).toMatchObject([['a', 'b'], { topicName: 'c', partitionIndex: 0 }]);
+    expect(await page(['a', 'c'])).toEqual([['a', 'c'], null]);
+  });
+
   it('says which topics it does not know, creates none, and wants the cursor among the names', async () => {
     const { ask, controller } = await makeDesk();
     const topics = [{ name: 'b' }, { name: 'a/b' }];

@@ -1,5 +1,6 @@
 /** Where share groups start (KIP-932), as an administrator sets, sees and forgets it over the wire. */
 import { describe, expect, test } from 'vitest';
+import { joinGroup } from '../../src/protocol/schemas/11-join-group.ts';
 import { listGroups } from '../../src/protocol/schemas/16-list-groups.ts';
 import { deleteGroups } from '../../src/protocol/schemas/42-delete-groups.ts';
 import { shareGroupDescribe } from '../../src/protocol/schemas/77-share-group-describe.ts';
@@ -69,6 +70,12 @@ describe('offsets of share groups', () => {
       includeAuthorizedOperations: false,
     });
     expect(described.groups).toMatchObject([{ errorCode: 0, groupState: 'Empty', members: [] }, { errorCode: 24 }]);
+    const wish = { groupId: 'g', memberId: 'member', protocolType: 'consumer', sessionTimeoutMs: 60_000 };
+    const joined = await client.ask(joinGroup, 6, {
+      ...wish,
+      protocols: [{ name: 'range', metadata: new Uint8Array() }],
+    });
+    expect(joined).toMatchObject({ errorCode: 23, memberId: '' });
     const again = await restart(rig, 'kill');
     await findGroup(again.client, 'g');
     expect(await listed(again.client)).toEqual(['g']);

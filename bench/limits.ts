@@ -7,89 +7,24 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Producer } from '../src/client/producer.ts';
-import {
-  type ContestResult,
-  type ContestSettings,
-  type FetchWork,
-  type ProduceWork,
-  runContest,
-  type Work,
-} from './limits/contest.ts';
+import { type ContestResult, type ContestSettings, runContest, type Work } from './limits/contest.ts';
 import { measureStart } from './limits/start-and-rest.ts';
+import { prepareFetch, produceWorks } from './limits/works.ts';
 import { BenchServer } from './load/bench-server.ts';
-import { type ProduceFrames, readBatchOf, writeProduceFrames } from './load/frames.ts';
 import { checkoutFolder, compileProgram, runProgram } from './load/programs.ts';
 import { megabytes } from './load/sizes.ts';
 
-const KIB = 1024;
+const usage = `npm run bench:limits -- [options]
+  --quick             fewer and shorter turns, less memory backed: a first look, not a verdict
+  --pairs N           5, or 2 with --quick
+  --only TEXT         works whose name contains it: produce, record, fetch
+  --broker-args TEXT  handed to the broker
+`;
 const PAIRS = 5;
 const PAIRS_QUICK = 2;
-const FETCH_PARTITIONS = 4;
-const FETCH_PARTITION_BYTES = 64 * KIB * KIB;
+const FETCH_PARTITION_BYTES = 64 * 1024 * 1024;
 const IDLE_BYTES_MAX = 110e6;
 const FIRST_ACK_MS_MAX = 500;
-
-const produceWorks: readonly ProduceWork[] = [
-  {
-    kind: 'produce',
-    name: 'produce 64 KiB',
-    batchBytes: 64 * KIB,
-    recordBytes: KIB,
-    connections: 4,
-    inFlight: 5,
-    bar: { figure: 'cpu', limit: 1.8 },
-  },
-  {
-    kind: 'produce',
-    name: 'produce 1 MiB',
-    batchBytes: KIB * KIB - 4 * KIB,
-    recordBytes: KIB,
-    connections: 4,
-    inFlight: 5,
-    bar: { figure: 'cpu', limit: 2.0 },
-  },
-  {
-    kind: 'produce',
-    name: 'one record a request',
-    batchBytes: KIB,
-    recordBytes: KIB,
-    connections: 16,
-    inFlight: 5,
-    bar: { figure: 'rate', limit: 0.55 },
-  },
-];
-
-/** Fills a topic with 64 KiB batches and a plain file with the same bytes, and plans requests that walk over both. */
-async function prepareFetch(server: BenchServer, folder: string): Promise<FetchWork> {
-  const topic = await server.makeTopic('limits-fetch', FETCH_PARTITIONS);
-  const plan = { topic, partitions: 1, batchBytes: 64 * KIB, recordBytes: KIB, codec: 0, acks: -1 };
-  const frames: ProduceFrames = writeProduceFrames(join(folder, 'fill-frames'), plan);
-  const bytes = readBatchOf(frames);
-  const batchesPerAnswer = Math.floor((KIB * KIB) / bytes.length);
-  const answers = Math.floor(FETCH_PARTITION_BYTES / (batchesPerAnswer * bytes.length));
-  const producer = new Producer(server.cluster);
-  for (let batch = 0; batch < answers * batchesPerAnswer; batch++) {
-    const sending = Array.from({ length: FETCH_PARTITIONS }, (_, partition) =>
-      producer.sendBatch({ topic, partition, bytes, count: frames.recordsPerBatch }),
-    );
-    await Promise.all(sending);
-  }
-  const sourceFile = join(folder, 'source.log');
-  const answerBytes = FETCH_PARTITIONS * batchesPerAnswer * bytes.length;
-  writeFileSync(sourceFile, Buffer.alloc(answers * answerBytes, bytes));
-  const offsets = Array.from({ length: answers }, (_, index) => index * batchesPerAnswer * frames.recordsPerBatch);
-  return {
-    kind: 'fetch',
-    name: 'fetch warm',
-    connections: 4,
-    inFlight: 2,
-    plan: { topic, partitions: FETCH_PARTITIONS, partitionBytesMax: KIB * KIB, offsets },
-    sourceFile,
-    answerBytes,
-    bar: { figure: 'cpu', limit: 1.7 },
-  };
-}
 
 function resultLine(result: ContestResult): string {
   const { work, broker, limit, ratio, isMet } = result;
@@ -118,7 +53,7 @@ async function contests(
   const results: ContestResult[] = [];
   try {
     const works: Work[] = produceWorks.filter((work) => work.name.includes(only));
-    if ('fetch warm'.includes(only)) works.push(await prepareFetch(server, settings.folder));
+    if ('fetch warm'.includes(only)) works.push(await prepareFetch(server, settings.folder, FETCH_PARTITION_BYTES));
     for (const work of works) {
       const result = await runContest(server, work, settings);
       process.stdout.write(`${resultLine(result)}\n`);
@@ -134,17 +69,23 @@ async function contests(
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
+      help: { type: 'boolean', short: 'h' },
       quick: { type: 'boolean', default: false },
       pairs: { type: 'string' },
       only: { type: 'string', default: '' },
       'broker-args': { type: 'string', default: '' },
     },
   });
+  if (values.help === true) {
+    process.stdout.write(usage);
+    return 0;
+  }
   const isQuick = values.quick;
   const folder = mkdtempSync(join(tmpdir(), 'perfbroker-limits-'));
   const brokerArguments = values['broker-args'].split(' ').filter((word) => word !== '');
   const onTurn = (line: string): void => void process.stderr.write(`  ${line}\n`);
-  const settings = { folder, isQuick, pairs: Number(values.pairs ?? (isQuick ? PAIRS_QUICK : PAIRS)), onTurn };
+  const length = isQuick ? ('quick' as const) : ('full' as const);
+  const settings = { folder, length, pairs: Number(values.pairs ?? (isQuick ? PAIRS_QUICK : PAIRS)), onTurn };
   try {
     compileProgram('load');
     const start = await measureStart(brokerArguments);

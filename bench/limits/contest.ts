@@ -60,29 +60,36 @@ export interface ContestResult {
 export interface ContestSettings {
   readonly folder: string;
   readonly pairs: number;
-  readonly isQuick: boolean;
+  readonly length: TurnLength;
   readonly onTurn: (line: string) => void;
 }
 
+/** `full` gives a verdict, `quick` a first look; `glance` sees only gross regressions, and backs no memory. */
+export type TurnLength = 'full' | 'quick' | 'glance';
+
+interface Lengths {
+  readonly produceBytesMax: number;
+  readonly turnSeconds: number;
+  readonly warmUpSeconds: number;
+}
+
+const lengths: Readonly<Record<TurnLength, Lengths>> = {
+  full: { produceBytesMax: 1_200_000_000, turnSeconds: 6, warmUpSeconds: 8 },
+  quick: { produceBytesMax: 400_000_000, turnSeconds: 2, warmUpSeconds: 3 },
+  glance: { produceBytesMax: 200_000_000, turnSeconds: 1, warmUpSeconds: 1.5 },
+};
 const PARTITIONS = 4;
-const PRODUCE_BYTES_MAX = 1_200_000_000;
-const PRODUCE_BYTES_MAX_QUICK = 400_000_000;
-const TURN_SECONDS = 6;
-const TURN_SECONDS_QUICK = 2;
 const WARM_SECONDS = 0.3;
 const WARM_SECONDS_FETCH = 1.5;
-const WARM_UP_SECONDS = 8;
-const WARM_UP_SECONDS_QUICK = 3;
 
 export async function runContest(server: BenchServer, work: Work, settings: ContestSettings): Promise<ContestResult> {
   const broker: Figures[] = [];
   const limit: Figures[] = [];
-  const warmUpSeconds = settings.isQuick ? WARM_UP_SECONDS_QUICK : WARM_UP_SECONDS;
-  await brokerTurn(server, work, settings, warmUpSeconds);
+  await brokerTurn(server, work, settings, lengths[settings.length].warmUpSeconds);
   for (let pair = 0; pair < settings.pairs; pair++) {
     const order = pair % 2 === 0 ? (['broker', 'limit'] as const) : (['limit', 'broker'] as const);
     for (const side of order) {
-      backMemory(settings.folder, settings.isQuick);
+      if (settings.length !== 'glance') backMemory(settings.folder, settings.length === 'quick');
       const figures = await (side === 'broker' ? brokerTurn(server, work, settings) : limitTurn(work, settings));
       (side === 'broker' ? broker : limit).push(figures);
       settings.onTurn(`${work.name}  turn ${pair + 1}/${settings.pairs}  ${side}  ${describe(figures)}`);
@@ -176,15 +183,16 @@ type Target = Pick<LoadPlan, 'host' | 'port' | 'pid' | 'framesFile' | 'topicByte
 
 async function measure(work: Work, settings: ContestSettings, target: Target, seconds?: number): Promise<Figures> {
   const isFetch = work.kind === 'fetch';
+  const { produceBytesMax, turnSeconds } = lengths[settings.length];
   const result = await runLoad({
     ...target,
     mode: work.kind,
     connections: work.connections,
     inFlight: work.inFlight,
     requestsPerSecond: 0,
-    warmSeconds: isFetch ? WARM_SECONDS_FETCH : WARM_SECONDS,
-    seconds: seconds ?? (settings.isQuick ? TURN_SECONDS_QUICK : TURN_SECONDS),
-    bytesMax: isFetch ? 0 : settings.isQuick ? PRODUCE_BYTES_MAX_QUICK : PRODUCE_BYTES_MAX,
+    warmSeconds: isFetch && settings.length !== 'glance' ? WARM_SECONDS_FETCH : WARM_SECONDS,
+    seconds: seconds ?? turnSeconds,
+    bytesMax: isFetch ? 0 : produceBytesMax,
   });
   if (result.errors > 0) throw new Error(`${work.name}: ${result.errors} answers carried error ${result.firstError}`);
   return figuresOf(result);

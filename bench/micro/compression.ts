@@ -8,21 +8,11 @@ import { CODEC_NAMES, compress, decompress, warmCodec } from '../../src/protocol
 import { lz4FrameOutputBytes } from '../../src/protocol/lz4-frame.ts';
 import { zstdOutputBytesMax } from '../../src/protocol/zstd-frame.ts';
 import { WasmZstd } from '../../src/protocol/zstd-wasm.ts';
+import { sampleText } from './checksums.ts';
 
 const ROUNDS = 8;
 const ROUND_MS = 50;
 const MEGABYTE = 1_000_000;
-
-/** Half text that repeats, half numbers that do not, as logs and events have it; the same bytes in every run. */
-function sample(bytes: number): Uint8Array {
-  let seed = 12_345;
-  let text = '';
-  while (text.length < bytes) {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff;
-    text += `{"id":${seed},"kind":"order-placed","customer":"c-${seed % 5000}","total":${seed % 99_991},"ok":true}\n`;
-  }
-  return Buffer.from(text.slice(0, bytes));
-}
 
 function bestMs(act: () => void): number {
   let best = Number.POSITIVE_INFINITY;
@@ -58,7 +48,7 @@ const wasm = new WasmZstd();
 process.stdout.write(`zstd (wasm)  loads in ${(performance.now() - startMs).toFixed(1)} ms\n`);
 
 for (const bytes of [16_000, MEGABYTE]) {
-  const input = sample(bytes);
+  const input = sampleText(bytes);
   for (let codec = 1; codec < CODEC_NAMES.length; codec++) {
     const packed = compress(codec, input);
     const packMs = bestMs(() => compress(codec, input));
@@ -71,7 +61,7 @@ for (const bytes of [16_000, MEGABYTE]) {
   report('zstd (wasm)', input, packed, packMs, unpackMs);
 }
 
-const large = sample(MEGABYTE);
+const large = sampleText(MEGABYTE);
 const frame = compress(CODEC_NAMES.indexOf('lz4'), large);
 process.stdout.write(
   `lz4 frame measured exactly: ${bestMs(() => lz4FrameOutputBytes(frame, large.length)).toFixed(3)} ms/MB\n`,

@@ -58,6 +58,11 @@ export class BenchServer {
     return this.#own?.startedAfterMs ?? null;
   }
 
+  /** Null for a broker that was running already. */
+  get dataFolder(): string | null {
+    return this.#folder === null ? null : join(this.#folder, 'data');
+  }
+
   residentBytes(): number {
     return this.pid === 0 ? 0 : memoryOf(this.pid).residentBytes;
   }

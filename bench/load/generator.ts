@@ -67,6 +67,8 @@ export interface RelayPlan {
   readonly fetchOffsetAt: number;
   readonly topicBytes: number;
   readonly startOffset: number;
+  /** Each of them reads every record; 1 when left out. */
+  readonly consumers?: number;
   readonly recordsPerSecond: number;
   readonly warmSeconds: number;
   readonly seconds: number;
@@ -82,6 +84,7 @@ export function runRelay(plan: RelayPlan, onProgress: OnProgress = () => {}): Pr
     'fetch-offset-at': plan.fetchOffsetAt,
     'topic-bytes': plan.topicBytes,
     'start-offset': plan.startOffset,
+    consumers: plan.consumers ?? 1,
     rate: plan.recordsPerSecond,
     'warm-seconds': plan.warmSeconds,
     seconds: plan.seconds,

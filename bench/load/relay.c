@@ -1,16 +1,17 @@
 /*
- * Producer to long-polling consumer: one connection sends one-record batches at the moments they are due, another fetches
- * the same partition and waits at the broker when there is nothing. A record's latency runs from the moment it was meant
- * to be sent to the moment the consumer had it. Records are told apart by their offsets, so the partition must be ours.
+ * Producer to long-polling consumers: one connection sends one-record batches at the moments they are due, others fetch
+ * the same partition and wait at the broker when there is nothing. A record's latency runs from the moment it was meant
+ * to be sent to the moment a consumer had it, and counts once for each of them. Records are told apart by their offsets, so the partition must be ours.
  *
  * relay --port N --frames FILE --fetch-frame FILE --fetch-offset-at N --topic-bytes N --start-offset N --rate R
- *       --histogram FILE [--host A] [--warm-seconds S] [--seconds S] [--in-flight N] [--pid N]
+ *       --histogram FILE [--host A] [--warm-seconds S] [--seconds S] [--in-flight N] [--pid N] [--consumers N]
  */
 #include "run.h"
 #include <sys/prctl.h>
 
 #define DRAIN_NS 30000000000
 #define PROGRESS_NS 1000000000
+#define EVENTS_MAX 64
 #define BATCH_LENGTH_AT 8
 #define BATCH_LAST_DELTA_AT 23
 #define BATCH_HEADER_BYTES 61
@@ -84,16 +85,22 @@ static void receive_acknowledged(struct run *run) {
   producer->filled -= at;
 }
 
-static void work(struct run *run, struct consumer *consumer) {
+static uint64_t missing_records(const struct run *run, const struct consumer *consumers, uint32_t count) {
+  uint64_t missing = 0;
+  for (uint32_t i = 0; i < count; i++)
+    missing += run->connections[0].begun - (consumers[i].next_offset - consumers[i].start_offset);
+  return missing;
+}
+
+static void work(struct run *run, struct consumer *consumers, uint32_t consumer_count) {
   struct connection *producer = &run->connections[0];
-  struct epoll_event events[8];
+  struct epoll_event events[EVENTS_MAX];
   run->beginNs = run->measureNs = clock_ns();
   int64_t nowNs = run->beginNs, progressNs = nowNs + PROGRESS_NS;
-  ask(consumer);
+  for (uint32_t i = 0; i < consumer_count; i++) ask(&consumers[i]);
   for (;;) {
     move_phase(run, nowNs);
-    bool isDrained = consumer->next_offset - consumer->start_offset >= producer->begun;
-    if (run->phase == DRAINING && (isDrained || nowNs > run->endNs + DRAIN_NS)) return;
+    if (run->phase == DRAINING && (missing_records(run, consumers, consumer_count) == 0 || nowNs > run->endNs + DRAIN_NS)) return;
     produce_due(run, nowNs);
     if (nowNs >= progressNs) {
       print_progress(run, nowNs);
@@ -103,12 +110,13 @@ static void work(struct run *run, struct consumer *consumer) {
     if (run->phase == DRAINING || untilNs > progressNs) untilNs = progressNs;
     int64_t restNs = untilNs > nowNs ? untilNs - nowNs : 0;
     struct timespec rest = {.tv_sec = restNs / 1000000000, .tv_nsec = restNs % 1000000000};
-    int count = epoll_pwait2(run->epoll, events, 8, &rest, NULL);
+    int count = epoll_pwait2(run->epoll, events, EVENTS_MAX, &rest, NULL);
     nowNs = clock_ns();
     for (int i = 0; i < count; i++) {
-      if (events[i].data.ptr == &consumer->connection) receive_fetched(run, consumer);
+      /* A consumer begins with its connection. */
+      if (events[i].data.ptr != producer) receive_fetched(run, events[i].data.ptr);
       else if (events[i].events & EPOLLIN) receive_acknowledged(run);
-      if (events[i].events & EPOLLOUT) watch_for(run->epoll, producer, false);
+      if (events[i].data.ptr == producer && events[i].events & EPOLLOUT) watch_for(run->epoll, producer, false);
     }
   }
 }
@@ -120,9 +128,20 @@ static void open_connection(struct run *run, struct connection *connection, int 
   watch(run->epoll, connection->fd, EPOLLIN, connection);
 }
 
+static void open_consumer(struct run *run, struct consumer *consumer, const struct frames *fetch, int argc, char **argv) {
+  consumer->frame_bytes = fetch->length[0];
+  consumer->frame = malloc(consumer->frame_bytes);
+  if (consumer->frame == NULL) die("malloc");
+  memcpy(consumer->frame, fetch->bytes, consumer->frame_bytes);
+  consumer->offset_at = (size_t)option_number(argc, argv, "--fetch-offset-at", 0);
+  consumer->topic_bytes = (uint32_t)option_number(argc, argv, "--topic-bytes", 0);
+  consumer->start_offset = consumer->next_offset = (uint64_t)option_number(argc, argv, "--start-offset", 0);
+  if (consumer->offset_at < 14 || consumer->offset_at + 8 > consumer->frame_bytes) die("--fetch-offset-at");
+  open_connection(run, &consumer->connection, argc, argv);
+}
+
 int main(int argc, char **argv) {
   struct run run = {0};
-  struct consumer consumer = {0};
   prctl(PR_SET_TIMERSLACK, 1000);
   signal(SIGPIPE, SIG_IGN);
   run.connection_count = 1;
@@ -136,17 +155,14 @@ int main(int argc, char **argv) {
   if (run.histogram == NULL || run.connections == NULL || run.rate <= 0) die("--rate");
   run.frames = read_frames(option_text(argc, argv, "--frames", NULL));
   struct frames fetch = read_frames(option_text(argc, argv, "--fetch-frame", NULL));
-  consumer.frame = fetch.bytes;
-  consumer.frame_bytes = fetch.length[0];
-  consumer.offset_at = (size_t)option_number(argc, argv, "--fetch-offset-at", 0);
-  consumer.topic_bytes = (uint32_t)option_number(argc, argv, "--topic-bytes", 0);
-  consumer.start_offset = consumer.next_offset = (uint64_t)option_number(argc, argv, "--start-offset", 0);
-  if (consumer.offset_at < 14 || consumer.offset_at + 8 > consumer.frame_bytes) die("--fetch-offset-at");
+  uint32_t consumer_count = (uint32_t)option_number(argc, argv, "--consumers", 1);
+  struct consumer *consumers = calloc(consumer_count, sizeof *consumers);
+  if (consumer_count == 0 || consumers == NULL) die("--consumers");
   run.epoll = epoll_create1(EPOLL_CLOEXEC);
   open_connection(&run, &run.connections[0], argc, argv);
-  open_connection(&run, &consumer.connection, argc, argv);
-  work(&run, &consumer);
-  uint64_t missing = run.connections[0].begun - (consumer.next_offset - consumer.start_offset);
+  for (uint32_t i = 0; i < consumer_count; i++) open_consumer(&run, &consumers[i], &fetch, argc, argv);
+  work(&run, consumers, consumer_count);
+  uint64_t missing = missing_records(&run, consumers, consumer_count);
   print_total(&run, settle_unsent(&run), missing);
   histogram_write(run.histogram, option_text(argc, argv, "--histogram", "/dev/null"));
   return run.tally.errors > 0 || missing > 0 ? 1 : 0;

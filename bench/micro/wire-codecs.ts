@@ -152,10 +152,14 @@ function compiledCodecs(): Subject[] {
     topics: [{ name: TOPIC, partitions }],
   };
   const beatBody = bodyOf((writer) => encodeRequest(heartbeat, 4, beat, writer));
+  const writer = new Writer(BODY_BYTES_MAX);
   const commitBody = bodyOf((writer) => encodeRequest(offsetCommit, 9, commit, writer));
   return [
     compiled('Heartbeat request decoded', () => decodeRequest(heartbeat, 4, readerOf(beatBody))),
-    compiled('Heartbeat request encoded', () => encodeRequest(heartbeat, 4, beat, new Writer(256))),
+    compiled('Heartbeat request encoded', () => {
+      writer.reset();
+      encodeRequest(heartbeat, 4, beat, writer);
+    }),
     compiled(`OffsetCommit of ${PARTITIONS} partitions decoded`, () =>
       decodeRequest(offsetCommit, 9, readerOf(commitBody)),
     ),

@@ -30,15 +30,21 @@ export const peerOptions = {
   'broker-args': { type: 'string', default: '' },
 } as const;
 
-export const peerUsage = `  --kafka DIR|maven     Apache Kafka beside it: an unpacked release, or the jars of Maven Central
-  --broker host:port    a broker that runs already; without it one is started for the bench
-  --pid N               that broker's process, for its CPU time and memory
-  --broker-args TEXT    handed to the broker that is started
+/** For benches that must start the broker themselves. */
+export const launchOptions = { kafka: peerOptions.kafka, 'broker-args': peerOptions['broker-args'] } as const;
+
+const kafkaUsage = `  --kafka DIR|maven     Apache Kafka beside it: an unpacked release, or the jars of Maven Central
 `;
+const argumentsUsage = `  --broker-args TEXT    handed to the broker that is started
+`;
+export const launchUsage = `${kafkaUsage}${argumentsUsage}`;
+export const peerUsage = `${kafkaUsage}  --broker host:port    a broker that runs already; without it one is started for the bench
+  --pid N               that broker's process, for its CPU time and memory
+${argumentsUsage}`;
 
 interface PeerValues {
   readonly broker?: string | undefined;
-  readonly pid: string;
+  readonly pid?: string;
   readonly kafka?: string | undefined;
   readonly 'broker-args': string;
 }
@@ -46,7 +52,7 @@ interface PeerValues {
 export function peerWishOf(values: PeerValues): PeerWish {
   return {
     broker: values.broker ?? null,
-    pid: Number(values.pid),
+    pid: Number(values.pid ?? 0),
     kafka: values.kafka ?? null,
     brokerArguments: values['broker-args'].split(' ').filter((word) => word !== ''),
   };

@@ -20,6 +20,7 @@ export interface BenchRow {
   readonly bytesPerSecond: number;
   readonly cores: number;
   readonly cpuUsPerRequest: number;
+  readonly cpuSecondsPerGb: number;
   readonly loadCores: number;
   readonly percentiles: Percentiles;
   readonly verdict: 'pass' | 'FAIL' | '–';
@@ -51,6 +52,7 @@ const heads = [
   'max',
   'cores',
   'µs CPU each',
+  'CPU-s/GB',
   '',
 ];
 
@@ -72,6 +74,7 @@ export function rowOf(
     bytesPerSecond: result.bytes / result.seconds,
     cores: result.cpuSeconds / result.seconds,
     cpuUsPerRequest: result.requests === 0 ? 0 : (result.cpuSeconds * 1e6) / result.requests,
+    cpuSecondsPerGb: result.bytes === 0 ? 0 : result.cpuSeconds / (result.bytes / 1e9),
     loadCores: result.loadCpuSeconds / result.seconds,
     percentiles: percentilesOf(result.histogram),
     verdict: reason !== '' ? 'FAIL' : requestsPerSecond > 0 ? 'pass' : '–',
@@ -102,6 +105,7 @@ function cellsOf(row: BenchRow): string[] {
     ...[p50Us, p90Us, p99Us, p999Us, maxUs].map(milliseconds),
     row.cores > 0 ? row.cores.toFixed(2) : '–',
     row.cores > 0 ? row.cpuUsPerRequest.toFixed(1) : '–',
+    row.cores > 0 ? row.cpuSecondsPerGb.toFixed(2) : '–',
     row.verdict,
   ];
 }

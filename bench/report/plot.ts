@@ -33,11 +33,20 @@ interface Scale {
 }
 
 export function plotPage(page: PlotPage): string {
-  const [head, ...rows] = page.table;
+  return pageOf(page.title, page.subtitle, svgOf(page.curves), page.table);
+}
+
+/** The same page for figures that make no curve. */
+export function tablePage(title: string, table: readonly (readonly string[])[]): string {
+  return pageOf(title, '', '', table);
+}
+
+function pageOf(title: string, subtitle: string, plot: string, table: readonly (readonly string[])[]): string {
+  const [head, ...rows] = table;
   const cells = (row: readonly string[], tag: string) =>
     row.map((cell) => `<${tag}>${escapeText(cell)}</${tag}>`).join('');
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escapeText(page.title)}</title>
+<html lang="en"><head><meta charset="utf-8"><title>${escapeText(title)}</title>
 <style>
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1000px; margin: 2rem auto; padding: 0 1rem; }
@@ -48,8 +57,8 @@ table { border-collapse: collapse; width: 100%; margin-top: 1rem; font-variant-n
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
 th:first-child, td:first-child { text-align: left; }
 </style></head><body>
-<h1>${escapeText(page.title)}</h1><p>${escapeText(page.subtitle)}</p>
-${svgOf(page.curves)}
+<h1>${escapeText(title)}</h1><p>${escapeText(subtitle)}</p>
+${plot}
 <table><thead><tr>${cells(head ?? [], 'th')}</tr></thead><tbody>
 ${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('\n')}
 </tbody></table>

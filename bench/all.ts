@@ -39,7 +39,7 @@ const benches: readonly ShortBench[] = [
   { name: 'recovery', options: ['--sizes', '200MB'], takesKafka: true },
   { name: 'cold-read', options: ['--scan', '256MiB', '--rounds', '1'] },
   { name: 'compaction', options: ['--rounds', '1', '--dirty', '256MiB'] },
-  { name: 'http', options: [] },
+  { name: 'http', options: ['--partitions', '64', '--rounds', '1', ...seconds] },
   { name: 'limits', options: ['--quick', '--pairs', '1'] },
 ];
 

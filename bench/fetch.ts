@@ -109,11 +109,10 @@ async function readCold(filled: readonly Filled[], shape: FetchShape): Promise<B
   const rows: BenchRow[] = [];
   for (const one of filled) {
     const { dataFolder, name } = one.peer;
-    if (dataFolder === null) {
-      process.stdout.write(`cold: the files of a broker that ran already are not ours; left out\n`);
+    if (dataFolder === null || !chillTopic(dataFolder, one.topic)) {
+      process.stdout.write(`cold: left out, the files of ${name} cannot be dropped from memory\n`);
       continue;
     }
-    chillTopic(dataFolder, one.topic);
     const bytesMax = Math.floor(shape.answers * shape.answerBytes * SCANNED_SHARE);
     const load = { connections: 1, inFlight: 1, requestsPerSecond: 0, seconds: SCAN_SECONDS_MAX, warmSeconds: 0 };
     const result = await runLoad({ ...targetOf(one), ...load, bytesMax }, sayProgress(`cold ${name}`));

@@ -16,7 +16,9 @@ import { BenchServer } from './load/bench-server.ts';
 import { writeProduceFrames } from './load/frames.ts';
 import { runLoad } from './load/generator.ts';
 import { cpuSecondsOf, memoryOf } from './load/process-figures.ts';
+import { checkoutFolder } from './load/programs.ts';
 import { bytesOf, megabytes, milliseconds } from './load/sizes.ts';
+import { type BenchRow, concludeBench, rowOf } from './report/bench-report.ts';
 import { percentilesOf } from './report/percentiles.ts';
 
 const usage = `npm run bench:groups -- [options]
@@ -27,6 +29,7 @@ const usage = `npm run bench:groups -- [options]
   --seconds N           10             --warm-seconds N     3
   --large N             100 members of the group that rebalances, over 64 partitions
   --offsets N           100000 committed offsets to start with
+  --out FOLDER          bench-results
 `;
 
 interface Settings {
@@ -39,6 +42,7 @@ interface Settings {
   readonly warmSeconds: number;
   readonly large: number;
   readonly offsets: number;
+  readonly out: string;
 }
 
 const PARTITIONS = 64;
@@ -62,6 +66,7 @@ function readSettings(): Settings | null {
       'warm-seconds': text('3'),
       large: text('100'),
       offsets: text('100000'),
+      out: text(join(checkoutFolder, 'bench-results')),
     },
   });
   if (values.help === true) return null;
@@ -75,10 +80,11 @@ function readSettings(): Settings | null {
     warmSeconds: Number(values['warm-seconds']),
     large: Number(values.large),
     offsets: Number(values.offsets),
+    out: values.out,
   };
 }
 
-async function benchCommits(settings: Settings, server: BenchServer, folder: string): Promise<void> {
+async function benchCommits(settings: Settings, server: BenchServer, folder: string): Promise<BenchRow> {
   const topic = await server.makeTopic('groups', PARTITIONS);
   const plan: CommitPlan = {
     host: server.host,
@@ -119,6 +125,14 @@ async function benchCommits(settings: Settings, server: BenchServer, folder: str
   say(`CPU         ${(cpuSeconds / (settings.seconds + settings.warmSeconds)).toFixed(2)} cores of the broker`);
   for (const member of members) member.close();
   await server.dropTopic(topic);
+  // CPU was taken over the warming as well; commits have no bytes to speak of.
+  const measured = (cpuSeconds * settings.seconds) / (settings.seconds + settings.warmSeconds);
+  const rest = { requests: result.commits, bytes: 0, unsent: 0, unanswered: 0, loadCpuSeconds: 0 };
+  return rowOf('commits', `${settings.rate}/s`, 'perfbroker', settings.rate, {
+    ...result,
+    ...rest,
+    cpuSeconds: measured,
+  });
 }
 
 /** What the load needs is made first, because making it holds up everything else in this process. */
@@ -259,18 +273,19 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const settings = readSettings();
   if (settings === null) {
     process.stdout.write(usage);
-    return;
+    return 0;
   }
+  const rows: BenchRow[] = [];
   const isWanted = (name: string): boolean => settings.only === null || settings.only === name;
   const folder = mkdtempSync(join(tmpdir(), 'perfbroker-groups-'));
   try {
     if (isWanted('commits') || isWanted('rebalance')) {
       const server = await BenchServer.start({ broker: null, pid: 0, brokerArguments: [] });
-      if (isWanted('commits')) await benchCommits(settings, server, folder);
+      if (isWanted('commits')) rows.push(await benchCommits(settings, server, folder));
       if (isWanted('rebalance')) await benchRebalance(settings, server);
       await server.stop();
     }
@@ -278,6 +293,10 @@ async function main(): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+  if (rows.length === 0) return 0;
+  const { groups, members, produceBytes } = settings;
+  const subtitle = `${groups} groups of ${members}, beside ${megabytes(produceBytes)}/s of produce; latency from the intended send time`;
+  return concludeBench(settings.out, { name: 'groups', title: 'perfbroker: commits', subtitle, settings, rows });
 }
 
-await main();
+process.exitCode = await main();

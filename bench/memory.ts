@@ -138,38 +138,36 @@ async function holdConnections(settings: Settings): Promise<FigureRow[]> {
   return rows;
 }
 
+/** Before any load: what a heap gives back after one would hide what connections take. */
+async function bytesOfEach(server: BenchServer, count: number): Promise<number> {
+  await sleep(SETTLE_MS);
+  const before = memoryOf(server.pid).residentBytes;
+  const crowd = await Crowd.connect(server.port, count);
+  await sleep(SETTLE_MS);
+  const bytes = memoryOf(server.pid).residentBytes - before;
+  crowd.destroy();
+  return bytes / count;
+}
+
 async function crowdOn({ name, server }: Peer, settings: Settings): Promise<FigureRow[]> {
+  const bytes = await bytesOfEach(server, settings.connections);
   const topic = await server.makeTopic('active', LOAD_PARTITIONS);
   await server.touchTopic(topic, LOAD_PARTITIONS);
-  const shape = {
-    topic,
-    partitions: LOAD_PARTITIONS,
-    batchBytes: RECORD_BYTES,
-    recordBytes: RECORD_BYTES,
-    codec: 0,
-    acks: -1,
-  };
-  const { file } = writeProduceFrames(join(settings.folder, 'frames'), shape);
+  const shape = { topic, partitions: LOAD_PARTITIONS, batchBytes: RECORD_BYTES, recordBytes: RECORD_BYTES };
+  const { file } = writeProduceFrames(join(settings.folder, 'frames'), { ...shape, codec: 0, acks: -1 });
   await activeRate(server, settings, file);
   const alone: number[] = [];
   const beside: number[] = [];
-  const each: number[] = [];
   for (let round = 0; round < settings.rounds; round++) {
     alone.push(await activeRate(server, settings, file));
-    const before = memoryOf(server.pid).residentBytes;
     const crowd = await Crowd.connect(server.port, settings.connections);
-    await sleep(SETTLE_MS / 3);
-    each.push((memoryOf(server.pid).residentBytes - before) / settings.connections);
     beside.push(await activeRate(server, settings, file));
     if (crowd.closedCount > 0) process.stdout.write(`  ${name} closed ${crowd.closedCount} idle connections\n`);
     crowd.destroy();
     await sleep(SETTLE_MS / 3);
-    process.stdout.write(
-      `  round ${round + 1}: ${name} ${alone.at(-1)?.toFixed(0)} req/s alone, ${beside.at(-1)?.toFixed(0)} beside, ${each.at(-1)?.toFixed(0)} B each\n`,
-    );
+    const rates = `${alone.at(-1)?.toFixed(0)} req/s alone, ${beside.at(-1)?.toFixed(0)} beside`;
+    process.stdout.write(`  round ${round + 1}: ${name} ${rates}\n`);
   }
-  // Memory that one crowd left free the next one takes again, so the first round is the one that tells.
-  const bytes = Math.max(...each);
   const share = median(beside) / median(alone);
   const work = `${settings.connections} idle connections`;
   const { targets } = settings;

@@ -13,14 +13,7 @@ import {
 } from './classic-effects.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import type { ClassicMember } from './classic-member.ts';
-import {
-  type ClassicRules,
-  completeIfAllJoined,
-  prepare,
-  rebalance,
-  refuseSyncs,
-  removeMember,
-} from './classic-rebalance.ts';
+import { type ClassicRules, prepare, rebalance, refuseSyncs, removeMember } from './classic-rebalance.ts';
 
 export interface SyncCommand {
   readonly ticket: number;
@@ -130,7 +123,7 @@ export function leave(group: ClassicGroup, command: LeaveCommand, rules: Classic
   let hasChanged = false;
   const codes = command.members.map(({ memberId, instanceId }) => {
     if (group.pendingMembers.delete(memberId)) {
-      effects.push(...completeIfAllJoined(group, nowMs));
+      hasChanged = true;
       return errorCode.NONE;
     }
     // An operator removes static members by the name alone.
@@ -142,7 +135,8 @@ export function leave(group: ClassicGroup, command: LeaveCommand, rules: Classic
     hasChanged = true;
     return errorCode.NONE;
   });
-  if (hasChanged) effects.push(...rebalance(group, rules, nowMs));
+  // As in Kafka, one that never joined counts: whoever is there has to join again.
+  if (hasChanged && group.state !== 'Empty') effects.push(...rebalance(group, rules, nowMs));
   return { codes, effects };
 }
 

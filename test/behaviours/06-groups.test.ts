@@ -105,6 +105,18 @@ describe('behaviour 41: a newcomer', () => {
   });
 });
 
+describe('a member that was given an id and leaves without joining', () => {
+  test('makes those who are there join again, as in Kafka', async () => {
+    const { broker, client } = await groupRig();
+    const alone = await settleAlone(client, 'g');
+    const other = broker.connect();
+    const memberId = await takeMemberId(other, 'g');
+    expect((await other.ask(leaveGroup, 1, { groupId: 'g', memberId, members: [] })).errorCode).toBe(0);
+    const beat = { groupId: 'g', generationId: alone.generationId, memberId: alone.memberId, groupInstanceId: null };
+    expect((await client.ask(heartbeat, 4, beat)).errorCode).toBe(27);
+  });
+});
+
 describe('behaviour 42: who may join', () => {
   test('is refused for a session timeout out of bounds, an empty group id, an unknown id, no common protocol', async () => {
     const { broker, client } = await groupRig();

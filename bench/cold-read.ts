@@ -4,7 +4,8 @@
  * of two or more.
  */
 import { parseArgs } from 'node:util';
-import { ColdScan, type ColdScanRound, median } from './bounds/cold-scan.ts';
+import { ColdScan, type ColdScanRound } from './bounds/cold-scan.ts';
+import { median } from './compare/statistics.ts';
 import { bytesOf, megabytes } from './load/sizes.ts';
 
 const usage = `npm run bench:cold -- [options]

@@ -3,8 +3,8 @@
  * and without it, round by round, and what it made of the log. Fails when the medians differ by a factor of two or more.
  */
 import { parseArgs } from 'node:util';
-import { median } from './bounds/cold-scan.ts';
 import { CompactionLoad, type CompactionRound } from './bounds/compaction-load.ts';
+import { median } from './compare/statistics.ts';
 import { bytesOf, megabytes } from './load/sizes.ts';
 
 const usage = `npm run bench:compaction -- [options]

@@ -4,8 +4,8 @@
  * data APIs it was given.
  *
  * Called turn by turn by its thread (or a test); no promise, no timer, no clock of its own. A turn visits, in order:
- * replies and posts of main → completions of the network → receipts of workers → woken and expired fetches → held connections → responses →
- * one publish per lane → one submit.
+ * replies and posts of main → completions of the network → receipts of workers → woken and expired fetches → held
+ * connections → responses → one publish per lane → one submit.
  */
 import { assert, must } from '../base/assert.ts';
 import type { Logger } from '../base/logger.ts';

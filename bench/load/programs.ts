@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +24,10 @@ function findCheckout(from: string): string {
   }
 }
 
-/** Returns the path of the compiled program. */
+/**
+ * Returns the path of the compiled program. The compiler writes under a name of this process's own: two benches that start
+ * at once never find a program that is half written, or still written to by the other.
+ */
 export function compileProgram(name: ProgramName): string {
   const sources = join(checkoutFolder, 'bench', name === 'load' || name === 'relay' ? 'load' : 'limits');
   const headers = join(checkoutFolder, 'bench', 'limits');
@@ -34,9 +37,11 @@ export function compileProgram(name: ProgramName): string {
   if (existsSync(program) && statSync(program).mtimeMs >= newestMs) return program;
   mkdirSync(folder, { recursive: true });
   const compiler = process.env['CC'] ?? 'cc';
-  execFileSync(compiler, ['-O2', '-o', program, join(sources, `${name}.c`), '-lpthread'], {
+  const fresh = `${program}.${process.pid}`;
+  execFileSync(compiler, ['-O2', '-o', fresh, join(sources, `${name}.c`), '-lpthread'], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  renameSync(fresh, program);
   return program;
 }
 

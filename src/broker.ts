@@ -432,6 +432,7 @@ export class Broker {
     await running.plane.stop();
     await running.controller.stop();
     const rows = await running.workers.stop();
+    await running.fronts.ended();
     running.checkpoints.saveLast(rows);
     await running.background.close();
     await this.http?.close();

@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { LogFormat, LogLevel } from '../base/logger.ts';
 import type { LaneMemory } from '../workers/lane.ts';
 import type { SharedParts } from '../workers/shared-parts.ts';
+import type { LodgerData } from '../workers/thread-data.ts';
 import type { IoPath } from './create-transport.ts';
 import type { ControlVersions } from './dispatcher.ts';
 import type { FrontCommons } from './front-commons.ts';
@@ -21,6 +22,8 @@ export const FRONT_ORDERS_BYTES = 8;
 export interface FrontThreadData {
   readonly index: number;
   readonly shared: SharedParts;
+  /** The partition worker that lives in this thread as well; null: it has one of its own. */
+  readonly lodger: LodgerData | null;
   readonly commons: FrontCommons;
   /** One to each worker. */
   readonly lanes: readonly LaneMemory[];
@@ -55,6 +58,9 @@ export interface FrontReady {
   readonly listenerFd: number;
 }
 
+/** The front's last word: its connections are closed. Its thread ends with it, or with the worker that lives there. */
+export const FRONT_CLOSED = { kind: 'closed' } as const;
+
 /** To the other fronts on plain Node: where they are to listen as well. */
 export interface FrontJoin {
   readonly kind: 'join';
@@ -64,6 +70,10 @@ export interface FrontJoin {
 
 export function isReady(message: unknown): message is FrontReady {
   return typeof message === 'object' && message !== null && 'kind' in message && message.kind === 'ready';
+}
+
+export function isClosed(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'kind' in message && message.kind === FRONT_CLOSED.kind;
 }
 
 export function isJoin(message: unknown): message is FrontJoin {

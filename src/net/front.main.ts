@@ -8,11 +8,12 @@ import { Fault, isFault } from '../base/fault.ts';
 import { createLogger } from '../base/logger.ts';
 import { createDisk } from '../workers/create-disk.ts';
 import { frontEnd } from '../workers/lane.ts';
+import { PartitionRole } from '../workers/partition-role.ts';
 import { Bells } from '../workers/shared-parts.ts';
 import { nativeIf } from '../workers/thread-native.ts';
 import { Board } from '../zerocopy/board.ts';
 import { ByteRing } from '../zerocopy/byte-ring.ts';
-import { BELL_ASLEEP_KERNEL, BELL_ASLEEP_LOOP } from '../zerocopy/layout.ts';
+import { BELL_ASLEEP_FUTEX, BELL_ASLEEP_KERNEL, BELL_ASLEEP_LOOP } from '../zerocopy/layout.ts';
 import { memoryOf } from '../zerocopy/native.ts';
 import { Slab } from '../zerocopy/slab.ts';
 import { ControlLane } from './control-lane.ts';
@@ -20,6 +21,7 @@ import { createTransport } from './create-transport.ts';
 import { Front } from './front.ts';
 import { FrontTallies } from './front-tallies.ts';
 import {
+  FRONT_CLOSED,
   FRONT_DOORS,
   FRONT_ORDER,
   type FrontReady,
@@ -44,7 +46,9 @@ interface Parts {
   readonly front: Front;
   readonly transport: Transport;
   readonly bells: Bells;
+  readonly port: MessagePort;
   readonly orders: Int32Array;
+  readonly lodger: PartitionRole | null;
 }
 
 function build(data: FrontThreadData, port: MessagePort): Parts {
@@ -60,6 +64,7 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
   });
   const slab = new Slab(memoryOf(new Uint8Array(must(shared.slabs[data.index], 'a front has a slab')), native));
   const outboxSlab = new Slab(memoryOf(new Uint8Array(new SharedArrayBuffer(data.outboxBytes)), native));
+  const lodger = data.lodger === null ? null : new PartitionRole(data.lodger.worker, data.lodger.line);
   const controlEnd = frontEnd(data.control, bells.main());
   const front = new Front({
     index: data.index,
@@ -84,8 +89,9 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
     nowMs: systemClock.nowMs(),
     busyClock: () => performance.now(),
     tallies: talliesOf(data),
+    lodger,
   });
-  return { front, transport, bells, orders: new Int32Array(data.orders) };
+  return { front, transport, bells, port, orders: new Int32Array(data.orders), lodger };
 }
 
 function talliesOf({ shared, index }: FrontThreadData): FrontTallies | null {
@@ -105,6 +111,8 @@ function loopInKernel(parts: Parts, index: number): void {
     bell.cancelSleep();
   }
   lastTurns(parts);
+  parts.port.postMessage(FRONT_CLOSED);
+  if (parts.lodger !== null) turnAlone(parts.lodger, () => true);
 }
 
 /** On plain Node sockets: a turn per wake-up, so that the event loop can bring bytes. */
@@ -156,10 +164,23 @@ function lastTurns(parts: Parts): void {
   transport.destroy();
 }
 
-/** Until main has opened the data folder: whoever connects meanwhile waits in the kernel's queue. */
-function waitForDoors(orders: Int32Array): void {
-  while (Atomics.load(orders, FRONT_DOORS) === 0 && Atomics.load(orders, FRONT_ORDER) === ORDER_RUN) {
-    Atomics.wait(orders, FRONT_DOORS, 0, SLEEP_MS_MAX);
+/** Until main has opened the data folder, with the help of the lodger: who connects meanwhile waits in the kernel's queue. */
+function waitForDoors({ orders, lodger }: Parts): void {
+  const isClosed = (): boolean =>
+    Atomics.load(orders, FRONT_DOORS) === 0 && Atomics.load(orders, FRONT_ORDER) === ORDER_RUN;
+  if (lodger !== null) turnAlone(lodger, isClosed);
+  while (isClosed()) Atomics.wait(orders, FRONT_DOORS, 0, SLEEP_MS_MAX);
+}
+
+/** The front is not open yet, or not any more. */
+function turnAlone(lodger: PartitionRole, goesOn: () => boolean): void {
+  const { bell } = lodger;
+  while (goesOn() && !lodger.isOver) {
+    const nowMs = systemClock.nowMs();
+    if (lodger.turn(nowMs)) continue;
+    bell.prepareSleep(BELL_ASLEEP_FUTEX);
+    if (lodger.isIdle && goesOn() && !lodger.isOver) bell.waitFutex(lodger.sleepMs(nowMs));
+    bell.cancelSleep();
   }
 }
 
@@ -188,7 +209,7 @@ async function main(): Promise<void> {
     const parts = build(data, port);
     const { transport } = parts;
     port.postMessage(await listen(data, port, transport));
-    waitForDoors(parts.orders);
+    waitForDoors(parts);
     transport.setAccepting(true);
     if (transport instanceof NodeTransport) loopInNode(parts, data.index, transport, data.wakePorts);
     else loopInKernel(parts, data.index);

@@ -5,7 +5,8 @@
  *
  * Called turn by turn by its thread (or a test); no promise, no timer, no clock of its own. A turn visits, in order:
  * replies and posts of main → completions of the network → receipts of workers → woken and expired fetches → held
- * connections → responses → one publish per lane → one submit.
+ * connections → responses → one publish per lane → the turn of a worker that lives in this thread, and its receipts →
+ * one submit.
  */
 import { assert, must } from '../base/assert.ts';
 import type { Logger } from '../base/logger.ts';
@@ -81,6 +82,15 @@ export interface FrontParts {
   readonly busyClock: () => number;
   /** Null: nobody wants metrics. */
   readonly tallies: FrontTallies | null;
+  /** The worker that lives in the front's thread: turned within its turns, so that a request is answered in the turn it came in. */
+  readonly lodger: Lodger | null;
+}
+
+export interface Lodger {
+  turn(nowMs: number): boolean;
+  /** A fresh look at what could give it work. */
+  readonly isIdle: boolean;
+  sleepMs(nowMs: number): number;
 }
 
 const SCAN_PERIOD_MS = 250;
@@ -115,6 +125,7 @@ export class Front implements FrontFace, MuteListener {
   private readonly replies: ControlReplies;
   private readonly ledger: ConnectionLedger;
   private readonly handOver: HandOver | null;
+  private readonly lodger: Lodger | null;
   private readonly retries: Exchange[] = [];
   private nextScanMs: number;
   private didWork = false;
@@ -124,6 +135,7 @@ export class Front implements FrontFace, MuteListener {
     this.nowMs = parts.nowMs;
     this.busyClock = parts.busyClock;
     this.tallies = parts.tallies;
+    this.lodger = parts.lodger;
     this.limits = parts.limits;
     this.slab = parts.slab;
     this.board = parts.board;
@@ -166,6 +178,7 @@ export class Front implements FrontFace, MuteListener {
     if (this.receiver.hasWaiting && this.receiver.serveWaiting(nowMs)) this.didWork = true;
     this.responder.serve();
     this.lanes.publish();
+    if (this.lodger !== null && this.lodger.turn(nowMs)) this.answerWithinTurn();
     this.control.publish();
     this.handOver?.publish();
     if (this.tallies !== null) this.showFigures(this.tallies);
@@ -179,6 +192,7 @@ export class Front implements FrontFace, MuteListener {
       if (!this.lanes.laneOf(worker).incoming.isEmpty) return false;
     }
     if (this.handOver !== null && !this.handOver.isEmpty) return false;
+    if (this.lodger !== null && !this.lodger.isIdle) return false;
     return this.replies.isStuck || this.control.lane.incoming.isEmpty;
   }
 
@@ -195,6 +209,7 @@ export class Front implements FrontFace, MuteListener {
     }
     let next = Math.min(this.parked.nextDueMs(), this.connections.acceptPauseEndsMs, this.throttle.nextDueMs);
     if (this.connections.open.length > 0) next = Math.min(next, this.nextScanMs);
+    if (this.lodger !== null) next = Math.min(next, this.nowMs + this.lodger.sleepMs(this.nowMs));
     return Math.max(next, this.nowMs);
   }
 
@@ -328,6 +343,15 @@ export class Front implements FrontFace, MuteListener {
       }
     }
     completions.count = 0;
+  }
+
+  /** What the lodger has done just now is answered before the turn ends. */
+  private answerWithinTurn(): void {
+    this.didWork = true;
+    for (let worker = 0; worker < this.lanes.count; worker++) this.takeReceipts(worker);
+    this.wakeParked();
+    this.responder.serve();
+    this.lanes.publish();
   }
 
   private showFigures(tallies: FrontTallies): void {

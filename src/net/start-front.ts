@@ -26,6 +26,7 @@ import {
   type FrontJoin,
   type FrontReady,
   type FrontThreadData,
+  isClosed,
   isReady,
   ORDER_ABANDON,
   ORDER_FINISH,
@@ -78,6 +79,7 @@ export class StartedFront {
   private readonly mainBell: MainBell;
   private readonly index: number;
   private readonly orders: Int32Array;
+  private readonly closed: Promise<void>;
   private retry: NodeJS.Timeout | null = null;
 
   constructor(parts: {
@@ -96,8 +98,11 @@ export class StartedFront {
     this.index = parts.index;
     this.orders = new Int32Array(parts.orders);
     mainBell.add(() => this.drain());
-    thread.onMessage((message) => {
-      if (message === 0) mainBell.answer();
+    this.closed = new Promise((resolve) => {
+      thread.onMessage((message) => {
+        if (message === 0) mainBell.answer();
+        else if (isClosed(message)) resolve();
+      });
     });
   }
 
@@ -120,10 +125,16 @@ export class StartedFront {
     Atomics.notify(this.orders, FRONT_DOORS);
   }
 
+  /** Connections are closed when this resolves; the thread may go on for the sake of the worker that lives in it. */
   async stop(): Promise<void> {
     this.order(ORDER_FINISH);
-    await this.thread.ended(STOP_WAIT_MS);
+    await Promise.race([this.closed, this.thread.ended(STOP_WAIT_MS)]);
     if (this.retry !== null) clearTimeout(this.retry);
+  }
+
+  /** To be awaited when the workers have stopped as well. */
+  ended(): Promise<void> {
+    return this.thread.ended(STOP_WAIT_MS);
   }
 
   /** Nothing is answered any more; must come before the process exits, see `StartedWorkers.abandon`. */
@@ -161,9 +172,11 @@ export function startFront(parts: StartFrontParts): StartedFront {
   const mail = new MessageChannel();
   const orders = new SharedArrayBuffer(FRONT_ORDERS_BYTES);
   const wakePorts = workers.wakePorts[index] ?? [];
+  const lodger = workers.lodgers[index] ?? null;
   const data: FrontThreadData = {
     index,
     shared: workers.shared,
+    lodger: lodger?.data ?? null,
     commons: parts.commons,
     lanes: workers.lanes[index] ?? [],
     control,
@@ -184,7 +197,8 @@ export function startFront(parts: StartFrontParts): StartedFront {
     logFormat: parts.logFormat,
   };
   const url = new URL(`./front.main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-  const thread = new RoleThread(`front-${index}`, url, data, [mail.port2, ...wakePorts], parts.onDeath);
+  const transfer = [mail.port2, ...wakePorts, ...(lodger?.transfer ?? [])];
+  const thread = new RoleThread(`front-${index}`, url, data, transfer, parts.onDeath);
   const wakers = { main: null, fronts: [] as (() => void)[] };
   wakers.fronts[index] = () => thread.post(0);
   const bells = new Bells(workers.shared, io.native, wakers);

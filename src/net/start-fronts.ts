@@ -61,6 +61,11 @@ export class StartedFronts {
     this.closeLeftOver();
   }
 
+  /** To be awaited when the workers have stopped as well. */
+  async ended(): Promise<void> {
+    await Promise.all(this.fronts.map((front) => front.ended()));
+  }
+
   abandon(): void {
     for (const front of this.fronts) front.abandon();
   }

@@ -19,6 +19,8 @@ export interface TallyParts {
 export interface SharedParts {
   readonly fronts: number;
   readonly workers: number;
+  /** Workers below this number live in the thread of the front of the same number, and share its bell. */
+  readonly workersInFronts: number;
   readonly aides: number;
   readonly bells: SharedArrayBuffer;
   readonly board: SharedArrayBuffer;
@@ -67,6 +69,7 @@ export class Bells {
   }
 
   worker(index: number): Bell {
+    if (index < this.parts.workersInFronts) return this.front(index);
     return new Bell(this.parts.bells, 1 + this.parts.fronts + index, this.native, -1, null);
   }
 

@@ -20,7 +20,7 @@ import { MainBell } from './main-bell.ts';
 import { PartitionPort } from './partition-port.ts';
 import { RoleThread } from './role-thread.ts';
 import { Bells, bellBytes, NO_WAKERS, type SharedParts, type TallyParts } from './shared-parts.ts';
-import type { DiskAideThreadData, PartitionThreadData } from './thread-data.ts';
+import type { DiskAideThreadData, LodgerData, PartitionThreadData } from './thread-data.ts';
 import { type RecodeRequest, WorkerPost } from './worker-post.ts';
 
 export interface StartWorkersParts {
@@ -35,6 +35,12 @@ export interface StartWorkersParts {
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly onDeath: (cause: Error) => void;
+}
+
+/** What a front's thread is given, and what moves with it. */
+export interface Lodger {
+  readonly data: LodgerData;
+  readonly transfer: readonly MessagePort[];
 }
 
 const READY_WAIT_MS = 20_000;
@@ -57,6 +63,8 @@ export class StartedWorkers {
   /** By front: where its thread is woken, one port a worker; empty for fronts that sleep in the kernel. */
   readonly wakePorts: readonly MessagePort[][];
   readonly posts: readonly WorkerPost[];
+  /** By front: the worker that its thread is to run as well. */
+  readonly lodgers: readonly Lodger[];
   private readonly threads: readonly RoleThread[];
   private readonly aide: RoleThread;
   private readonly aideEnd: SharedArrayBuffer;
@@ -70,6 +78,7 @@ export class StartedWorkers {
     lanes: readonly (readonly LaneMemory[])[];
     wakePorts: readonly MessagePort[][];
     posts: readonly WorkerPost[];
+    lodgers: readonly Lodger[];
     threads: readonly RoleThread[];
     aide: RoleThread;
     aideEnd: SharedArrayBuffer;
@@ -82,6 +91,7 @@ export class StartedWorkers {
     this.lanes = parts.lanes;
     this.wakePorts = parts.wakePorts;
     this.posts = parts.posts;
+    this.lodgers = parts.lodgers;
     this.threads = parts.threads;
     this.aide = parts.aide;
     this.aideEnd = parts.aideEnd;
@@ -135,6 +145,7 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
   const wakePorts: MessagePort[][] = times(fronts, () => []);
   const posts: WorkerPost[] = [];
   const threads: RoleThread[] = [];
+  const lodgers: Lodger[] = [];
   const abandoned = new SharedArrayBuffer(4);
   for (let index = 0; index < sizes.workers; index++) {
     const mail = new MessageChannel();
@@ -155,15 +166,22 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
       logFormat: parts.logFormat,
     };
     const transfer = [mail.port2, ...frontPorts.filter((port) => port !== null)];
-    const thread = new RoleThread(`worker-${index}`, threadUrl('partition'), data, transfer, parts.onDeath);
     mail.port1.unref();
     const post = new WorkerPost(index, new MailSender(mail.port1, mailCounter, bells.worker(index)));
-    thread.onMessage((message) => {
+    const hear = (message: unknown): void => {
       if (message === 0) mainBell.answer();
       else post.receive(message as WorkerReply);
-    });
+    };
     serve(post, parts);
     posts.push(post);
+    if (index < shared.workersInFronts) {
+      const line = new MessageChannel();
+      line.port1.on('message', hear).unref();
+      lodgers.push({ data: { worker: data, line: line.port2 }, transfer: [line.port2, ...transfer] });
+      continue;
+    }
+    const thread = new RoleThread(`worker-${index}`, threadUrl('partition'), data, transfer, parts.onDeath);
+    thread.onMessage(hear);
     threads.push(thread);
   }
   const aideEnd = new SharedArrayBuffer(4);
@@ -177,6 +195,7 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
     lanes,
     wakePorts,
     posts,
+    lodgers,
     threads,
     aide,
     aideEnd,
@@ -190,6 +209,7 @@ function sharedParts(parts: StartWorkersParts): SharedParts {
   return {
     fronts,
     workers: sizes.workers,
+    workersInFronts: io.sleepsInKernel ? Math.min(fronts, sizes.workers) : 0,
     aides: AIDES,
     bells: new SharedArrayBuffer(bellBytes(fronts, sizes.workers, AIDES)),
     board: new SharedArrayBuffer(sizes.slotsMax * BOARD_ROW_BYTES),

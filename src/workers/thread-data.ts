@@ -5,6 +5,12 @@ import type { HousekeepingSettings } from './housekeeping.ts';
 import type { LaneMemory } from './lane.ts';
 import type { SharedParts } from './shared-parts.ts';
 
+/** A partition worker that a front's thread is to run, with its line to main. */
+export interface LodgerData {
+  readonly worker: PartitionThreadData;
+  readonly line: MessagePort;
+}
+
 export interface PartitionThreadData {
   readonly index: number;
   readonly shared: SharedParts;

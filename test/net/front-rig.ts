@@ -121,6 +121,7 @@ export class FrontRig {
     controlVersions[18] = [0, 4];
     this.front = new Front({
       tallies: null,
+      lodger: null,
       index: 0,
       transport: this.transport,
       commons: plainCommons(1),

@@ -86,6 +86,7 @@ export class FrontInOneThread {
     this.front = new Front({
       ...parts,
       moving: { mover: transport, bells: commons.handOver.map(() => bell()) },
+      lodger: null,
       control: new ControlLane(end, new ByteRing(arena), new MessagePost(this.mail.port2), transport),
       dataApis: createDataTable(),
       controlVersions,

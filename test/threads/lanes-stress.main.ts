@@ -219,6 +219,7 @@ async function main(): Promise<void> {
   const shared: SharedParts = {
     fronts,
     workers,
+    workersInFronts: 0,
     aides: 0,
     bells: new SharedArrayBuffer(bellBytes(fronts, workers, 0)),
     board: new SharedArrayBuffer(0),

@@ -19,6 +19,7 @@
 
 typedef struct {
   int fd;
+  bool has_looked; /* in the last turn; a turn that has completions to tell may leave it out once */
   struct epoll_event events[EVENTS_MAX];
 } epoll_state;
 
@@ -220,6 +221,11 @@ static void take_event(pb_kernel *k, const struct epoll_event *event) {
 static int epoll_path_turn(pb_kernel *k, int32_t count, double wait_ms) {
   epoll_state *state = k->state;
   for (int32_t i = 0; i < count; i++) submit(k, &k->submissions[i]);
+  if (k->done > 0 && state->has_looked) {
+    state->has_looked = false;
+    return 0;
+  }
+  state->has_looked = true;
   int wait = k->done > 0 ? 0 : (int)(wait_ms + 0.999);
   int events = epoll_wait(state->fd, state->events, EVENTS_MAX, wait);
   if (events < 0) return errno == EINTR ? 0 : -errno;

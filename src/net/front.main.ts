@@ -99,15 +99,21 @@ function talliesOf({ shared, index }: FrontThreadData): FrontTallies | null {
   return memory === undefined ? null : new FrontTallies(memory, sharedMonotonicMs);
 }
 
-/** In the kernel's hands while idle: the thread never returns to Node's event loop. */
+/**
+ * In the kernel's hands while idle: the thread never returns to Node's event loop. What a turn prepared is submitted by the
+ * call that sleeps, so that a lone request costs no call that only looks.
+ */
 function loopInKernel(parts: Parts, index: number): void {
   const { front, transport, orders } = parts;
   const bell = parts.bells.front(index);
   while (Atomics.load(orders, FRONT_ORDER) === ORDER_RUN) {
     const nowMs = systemClock.nowMs();
-    if (front.turn(nowMs)) continue;
+    front.work(nowMs);
     bell.prepareSleep(BELL_ASLEEP_KERNEL);
-    if (front.isIdle && Atomics.load(orders, FRONT_ORDER) === ORDER_RUN) transport.poll(sleepMs(front, nowMs));
+    const maySleep = front.isIdle && Atomics.load(orders, FRONT_ORDER) === ORDER_RUN;
+    const waitMs = maySleep ? sleepMs(front, nowMs) : 0;
+    if (waitMs === 0) bell.cancelSleep();
+    transport.poll(waitMs);
     bell.cancelSleep();
   }
   lastTurns(parts);

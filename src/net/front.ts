@@ -161,7 +161,14 @@ export class Front implements FrontFace, MuteListener {
     this.nextScanMs = parts.nowMs + SCAN_PERIOD_MS;
   }
 
+  /** Works and submits without waiting. Returns whether there was anything to do. */
   turn(nowMs: number): boolean {
+    this.work(nowMs);
+    return this.transport.poll(0) > 0 || this.didWork;
+  }
+
+  /** A turn without its last step: the caller submits, and may sleep in the same call when nothing is left to do. */
+  work(nowMs: number): void {
     this.nowMs = nowMs;
     this.connections.nowMs = nowMs;
     this.didWork = false;
@@ -182,8 +189,6 @@ export class Front implements FrontFace, MuteListener {
     this.control.publish();
     this.handOver?.publish();
     if (this.tallies !== null) this.showFigures(this.tallies);
-    if (this.transport.poll(0) > 0) this.didWork = true;
-    return this.didWork;
   }
 
   /** A fresh look at all rings, for the moment before the thread falls asleep. */
@@ -205,7 +210,7 @@ export class Front implements FrontFace, MuteListener {
   nextWakeMs(): number {
     const isWaitingForRoom = this.retries.length > 0 || this.lanes.hasWaitingReleases || this.control.hasUnsent;
     if (isWaitingForRoom || this.replies.isStuck || this.responder.hasHeld || this.receiver.hasWaiting) {
-      return this.nowMs + RETRY_MS;
+      return this.didWork ? this.nowMs : this.nowMs + RETRY_MS;
     }
     let next = Math.min(this.parked.nextDueMs(), this.connections.acceptPauseEndsMs, this.throttle.nextDueMs);
     if (this.connections.open.length > 0) next = Math.min(next, this.nextScanMs);

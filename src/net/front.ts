@@ -185,7 +185,7 @@ export class Front implements FrontFace, MuteListener {
     if (this.receiver.hasWaiting && this.receiver.serveWaiting(nowMs)) this.didWork = true;
     this.responder.serve();
     this.lanes.publish();
-    if (this.lodger !== null && this.lodger.turn(nowMs)) this.answerWithinTurn();
+    if (this.lodger?.turn(nowMs) === true) this.answerWithinTurn();
     this.control.publish();
     this.handOver?.publish();
     if (this.tallies !== null) this.showFigures(this.tallies);

@@ -209,7 +209,8 @@ function sharedParts(parts: StartWorkersParts): SharedParts {
   return {
     fronts,
     workers: sizes.workers,
-    workersInFronts: io.sleepsInKernel ? Math.min(fronts, sizes.workers) : 0,
+    // All or none: partitions are placed evenly, so their workers should have the same to do.
+    workersInFronts: io.sleepsInKernel && sizes.workers <= fronts ? sizes.workers : 0,
     aides: AIDES,
     bells: new SharedArrayBuffer(bellBytes(fronts, sizes.workers, AIDES)),
     board: new SharedArrayBuffer(sizes.slotsMax * BOARD_ROW_BYTES),

@@ -69,6 +69,22 @@ describe('Produce', () => {
     rig.expectNothingHeld();
   });
 
+  test('what a worker in the thread of the front has written is answered in the same turn', () => {
+    const rig = rigOf({ workers: 1, lodges: true });
+    const slot = rig.slotOf(rig.addTopic('news', 1), 0);
+    const client = rig.connect();
+    client.write(produceFrame(9, 7, -1, 'news', [[0, anyBatch(100, 1, 2)]]));
+    for (let turns = 0; rig.worker(0).contentOf(slot).length === 0; turns++) {
+      expect(turns).toBeLessThan(1000);
+      rig.transport.poll(0);
+      rig.front.work(rig.nowMs);
+    }
+    expect(rig.front.outbox.parts.usedCount, 'the answer is on its way').toBeGreaterThan(0);
+    client.end();
+    rig.settle();
+    rig.expectNothingHeld();
+  });
+
   test.each([3, 5, 7, 8, 9, 10, 11, 12, 13])('speaks version %i', (version) => {
     const rig = rigOf();
     const topic = rig.addTopic('news', 1);

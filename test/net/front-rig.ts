@@ -8,7 +8,7 @@ import type { Logger } from '../../src/base/logger.ts';
 import { type ConnectionFacts, ControlLane } from '../../src/net/control-lane.ts';
 import { ControlPort, type OnVerify } from '../../src/net/control-port.ts';
 import type { DataApi } from '../../src/net/data-api.ts';
-import { Front } from '../../src/net/front.ts';
+import { Front, type Lodger } from '../../src/net/front.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import type { RouteTopic } from '../../src/net/route-table.ts';
 import { createLaneMemory, frontEnd, type LaneEnd, workerEnd } from '../../src/workers/lane.ts';
@@ -32,6 +32,8 @@ export interface RigOptions {
   readonly controlSlots?: number;
   readonly arenaBytes?: number;
   readonly workers?: number;
+  /** The one worker lives in the front's thread. */
+  readonly lodges?: boolean;
   readonly shortSend?: number;
   readonly seed?: number;
   readonly apis?: (limits: FrontLimits) => (DataApi | undefined)[];
@@ -76,6 +78,7 @@ export class FrontRig {
   isServing = true;
   private routeVersion = 0;
   private nextSlot = 0;
+  private readonly lodger: Lodger | null = null;
 
   constructor(options: RigOptions = {}) {
     this.limits = { ...FRONT_LIMITS, exchangesMax: 4096, ...options.limits };
@@ -90,6 +93,8 @@ export class FrontRig {
       lanes.push(frontEnd(memory, bell()));
       this.workers.push(new FakeWorker(index, workerEnd(memory, frontBell), this.slab.memory, this.board, this.disk));
     }
+    const [only] = this.workers;
+    if (options.lodges === true) this.lodger = lodgerOf(must(only, 'somebody lodges'));
     const controlMemory = createLaneMemory(options.controlSlots ?? 64);
     const arena = new SharedArrayBuffer(ByteRing.bytesFor(options.arenaBytes ?? 65_536));
     const toMain: unknown[] = [];
@@ -121,7 +126,7 @@ export class FrontRig {
     controlVersions[18] = [0, 4];
     this.front = new Front({
       tallies: null,
-      lodger: null,
+      lodger: this.lodger,
       index: 0,
       transport: this.transport,
       commons: plainCommons(1),
@@ -196,7 +201,7 @@ export class FrontRig {
     this.nowMs += forwardMs;
     let didWork = this.front.turn(this.nowMs);
     if (this.isServing) {
-      for (const worker of this.workers) if (worker.turn()) didWork = true;
+      if (this.lodger === null) for (const worker of this.workers) if (worker.turn()) didWork = true;
       this.control.drain();
     }
     return didWork;
@@ -251,6 +256,10 @@ export class FrontRig {
     };
     return { debug: say, info: say, warn: say, error: say };
   }
+}
+
+function lodgerOf(worker: FakeWorker): Lodger {
+  return { turn: () => worker.turn(), isIdle: true, sleepMs: () => 1000 };
 }
 
 function bell(): Bell {

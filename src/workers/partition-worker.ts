@@ -98,11 +98,13 @@ export class PartitionWorker {
 
   turn(nowMs: number): boolean {
     this.turnNumber += 1;
+    this.parts.recoder.beginTurn();
     let didWork = this.parts.keeper.takeMail(nowMs);
     if (this.drainAide(nowMs)) didWork = true;
     if (this.parts.recoder.hasReady && this.appendRecoded(nowMs)) didWork = true;
-    for (let lane = 0; lane < this.parts.lanes.length; lane++) {
-      if (this.drainLane(lane, nowMs)) didWork = true;
+    // Another lane first each time: what a turn may spend on re-encoding is shared by all of them.
+    for (let index = 0; index < this.parts.lanes.length; index++) {
+      if (this.drainLane((this.turnNumber - 1 + index) % this.parts.lanes.length, nowMs)) didWork = true;
     }
     if (this.touchedCount > 0) this.settleTouched(nowMs);
     if (this.parts.stages !== null) this.parts.stages.endTurn();
@@ -146,7 +148,7 @@ export class PartitionWorker {
       const slot = end.incoming.peek();
       if (slot < 0) break;
       if (!this.take(lane, end.incoming.words, end.incoming.numbers, slot * SLOT_WORDS, nowMs)) {
-        this.isStuck[lane] = 1;
+        this.isStuck[lane] = this.parts.recoder.isSpent ? 0 : 1;
         break;
       }
       end.incoming.advance();
@@ -211,7 +213,7 @@ export class PartitionWorker {
     nowMs: number,
   ): boolean {
     const recoder = this.parts.recoder;
-    if (!recoder.hasRoom) return false;
+    if (!recoder.hasRoom || recoder.isSpent) return false;
     const error = recoder.recode(partition, lane, exchange, entry, memory, at, length, flags, nowMs);
     if (error !== 0) {
       this.refuse(lane, exchange, entry, partition.slot, error, recoder.recordIndex, recoder.reason);

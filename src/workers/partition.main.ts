@@ -6,6 +6,7 @@ import { createLogger } from '../base/logger.ts';
 import { Board } from '../zerocopy/board.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
 import { BELL_ASLEEP_FUTEX } from '../zerocopy/layout.ts';
+import { createPackLz4 } from '../zerocopy/lz4-block.ts';
 import { memoryOf } from '../zerocopy/native.ts';
 import { StageBoard, WORKER_STAGES } from '../zerocopy/stage-board.ts';
 import { AppendStages } from './append-stages.ts';
@@ -31,6 +32,7 @@ function build(data: PartitionThreadData, port: MessagePort) {
     disk: createDisk(native),
     crc: createCrc32c(native),
     memoryOf: (bytes) => memoryOf(bytes, native),
+    packLz4: createPackLz4(native),
     mailbox: new Mailbox(data.mailPort, data.mailCounter),
     reply: (reply: WorkerReply) => port.postMessage(reply),
     logger: createLogger({ level: data.logLevel, format: data.logFormat, thread: `worker-${data.index}` }),

@@ -6,6 +6,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Disk } from '../storage/disk.ts';
 import { type Crc, StorageTools } from '../storage/storage-tools.ts';
 import type { Board } from '../zerocopy/board.ts';
+import type { PackLz4 } from '../zerocopy/lz4-block.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { AckGate } from './ack-gate.ts';
 import type { AppendStages } from './append-stages.ts';
@@ -33,6 +34,8 @@ export interface WorkerParts {
   readonly disk: Disk;
   readonly crc: Crc;
   readonly memoryOf: (bytes: Uint8Array) => Memory;
+  /** Null where there is no native part. */
+  readonly packLz4: PackLz4 | null;
   readonly mailbox: Mailbox;
   readonly reply: (reply: WorkerReply) => void;
   readonly logger: Logger;
@@ -71,6 +74,7 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
   const recoder = new Recoder({
     crc,
     memoryOf,
+    packLz4: parts.packLz4,
     send: (ticket, batch, codec, level) => reply({ kind: 'recode', ticket, batch, codec, level }),
   });
   const housekeeping = new Housekeeping({ tools, table, board, flushes, reply, logger, settings });

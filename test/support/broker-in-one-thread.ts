@@ -393,6 +393,7 @@ export class BrokerInOneThread {
         disk: this.world.disk,
         crc: crc32cInTypeScript,
         memoryOf: (bytes) => ({ ...batchMemoryOver(bytes), address: 0 }),
+        packLz4: null,
         mailbox: new Mailbox(channel.port2, counter),
         reply: (reply: WorkerReply) => post.receive(structuredClone(reply)),
         logger: this.logger,

@@ -3,6 +3,7 @@
  * second, its mean and standard deviation, and the latency of requests, of perfbroker and of Apache Kafka in one run. It
  * fails when a second differs too much from the mean, or when p99.9 is too near to Kafka's.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { writeProduceFrames } from './load/frames.ts';
 import { type LoadProgress, type LoadResult, runLoad } from './load/generator.ts';
+import { backMemory } from './load/memory-trap.ts';
 import { type Peer, peerOptions, peerUsage, peerWishOf, startPeers } from './load/peers.ts';
 import { checkoutFolder, compileProgram } from './load/programs.ts';
 import { bytesOf, milliseconds } from './load/sizes.ts';
@@ -139,6 +141,9 @@ async function play(settings: Settings, peers: readonly Peer[]): Promise<Map<Sid
   for (const peer of peers) await produce(peer, settings, settings.warmBytes);
   for (let pair = 0; pair < settings.pairs; pair++) {
     for (const peer of pair % 2 === 0 ? peers : [...peers].reverse()) {
+      // Memory that is touched for the first time would cost more than everything else, and only the first side.
+      execFileSync('sync');
+      backMemory(settings.folder, false);
       const turn = await produce(peer, settings, settings.bytes);
       turns.get(peer.name)?.push(turn);
       const rates = turn.rates.map((rate) => (rate / 1e6).toFixed(0)).join(' ');

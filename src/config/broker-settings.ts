@@ -317,7 +317,7 @@ export const ownBrokerSettings = {
     },
   ),
   'perfbroker.write.back.bytes': int(
-    1_048_576,
+    262_144,
     'A log grows by so much before its write-back begins; 0: the system decides.',
     {
       min: 0,

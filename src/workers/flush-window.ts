@@ -4,9 +4,9 @@
  * the first has waited half the window, all that are dirty are flushed, and the other half is for the flush to take.
  * Nobody's acknowledgement waits for it, and a log that nobody writes to is not looked at.
  *
- * Few logs are flushed one by one. Thousands take seconds that way, one flush of the whole file system 20 to 50 ms; of
- * few large ones that flush held writers up instead (p99 of 64 KiB writes at 100 MB/s 5.7 ms beside 0.1). When the
- * flush of everything fails, or cannot be told from one that fails, each log asks for its own, whose outcome counts.
+ * Few logs are flushed one by one: a flush of the whole file system makes writers wait when there is much in each. Of
+ * thousands with little in each it is the one that ends within the window. When it fails, or cannot be told from one that
+ * fails, each log asks for its own, whose outcome counts.
  *
  *   resting ──> gathering ──sent──> under way ──> settling ──> resting      a slice of logs a turn at most
  */

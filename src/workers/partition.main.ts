@@ -14,7 +14,7 @@ import type { WorkerReply } from './commands.ts';
 import { createDisk } from './create-disk.ts';
 import { frontEnd, workerEnd } from './lane.ts';
 import { Mailbox } from './mailbox.ts';
-import { Bells, type SharedParts } from './shared-parts.ts';
+import { AIDE, Bells, FLUSHER, type SharedParts } from './shared-parts.ts';
 import type { PartitionThreadData } from './thread-data.ts';
 import { nativeIf } from './thread-native.ts';
 import { assembleWorker } from './worker-assembly.ts';
@@ -27,7 +27,8 @@ function build(data: PartitionThreadData, port: MessagePort) {
   const { worker, keeper } = assembleWorker({
     lanes: data.lanes.map((lane, front) => workerEnd(lane, front < shared.fronts ? bells.front(front) : bells.main())),
     slabs: shared.slabs.map((slab) => memoryOf(new Uint8Array(slab), native)),
-    aide: frontEnd(data.aide, bells.aide(0)),
+    aide: frontEnd(data.aide, bells.aide(AIDE)),
+    flusher: frontEnd(data.flusher, bells.aide(FLUSHER)),
     board: new Board(shared.board),
     disk: createDisk(native),
     crc: createCrc32c(native),

@@ -11,6 +11,7 @@ import type { Memory } from '../zerocopy/memory.ts';
 import { AckGate } from './ack-gate.ts';
 import type { AppendStages } from './append-stages.ts';
 import type { WorkerReply } from './commands.ts';
+import { FlushWindow } from './flush-window.ts';
 import { Housekeeping, type HousekeepingSettings } from './housekeeping.ts';
 import type { LaneEnd } from './lane.ts';
 import { LogCleanings } from './log-cleanings.ts';
@@ -23,6 +24,7 @@ import { PartitionWorker } from './partition-worker.ts';
 import { ReadLeases } from './read-leases.ts';
 import { Receipts } from './receipts.ts';
 import { Recoder } from './recoder.ts';
+import { WriteBacks } from './write-backs.ts';
 
 export interface WorkerParts {
   /** One from each front, and behind them main's. */
@@ -30,6 +32,7 @@ export interface WorkerParts {
   /** The slab of each of them. */
   readonly slabs: readonly Memory[];
   readonly aide: LaneEnd;
+  readonly flusher: LaneEnd;
   readonly board: Board;
   readonly disk: Disk;
   readonly crc: Crc;
@@ -55,6 +58,8 @@ export interface AssembledWorker {
   readonly recoder: Recoder;
 }
 
+/** A quarter of the flusher's ring. */
+const WRITE_BACKS_SHARE = 4;
 /** Half of the aide's ring; the other half is for flushes. */
 const COLD_READS_SHARE = 2;
 
@@ -70,7 +75,12 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
   const leases = new ReadLeases();
   const coldReadsMax = aide.outgoing.slotCount / COLD_READS_SHARE;
   const reads = new LogReads({ table, receipts, leases, aide, disk, coldReadsMax });
-  const flushes = new LogFlushes(aide, table, gate);
+  const { flusher } = parts;
+  const flushes = new LogFlushes(aide, flusher, table, gate);
+  const { folder } = reserve;
+  const flushWindow = new FlushWindow({ flusher, table, flushes, tools, windowMs: settings.flushWindowMs, folder });
+  const rangesMax = flusher.outgoing.slotCount / WRITE_BACKS_SHARE;
+  const writeBacks = new WriteBacks(flusher, settings.writeBackBytes, rangesMax);
   const recoder = new Recoder({
     crc,
     memoryOf,
@@ -85,6 +95,7 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
     table,
     board,
     gate,
+    flushWindow,
     housekeeping,
     cleanings: new LogCleanings({ table, reply, logger }),
     recoder,
@@ -96,12 +107,15 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
     receipts,
     slabs,
     aide,
+    flusher,
     board,
     table,
     leases,
     gate,
     reads,
     flushes,
+    flushWindow,
+    writeBacks,
     keeper,
     housekeeping,
     recoder,

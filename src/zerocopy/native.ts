@@ -30,6 +30,7 @@ export interface Native {
   pwrite(fd: number, position: number, address: number, length: number): number;
   pread(fd: number, position: number, address: number, length: number): number;
   fdatasync(fd: number): number;
+  syncfs(fd: number): number;
   fallocate(fd: number, position: number, length: number): number;
   syncFileRange(fd: number, position: number, length: number): number;
   residentBytes(fd: number, position: number, length: number): number;
@@ -85,6 +86,7 @@ const FUNCTIONS = [
   'pwrite',
   'pread',
   'fdatasync',
+  'syncfs',
   'fallocate',
   'syncFileRange',
   'residentBytes',

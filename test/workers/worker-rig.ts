@@ -57,6 +57,8 @@ export interface RigOptions {
   readonly settings?: Partial<LogSettings>;
   readonly seed?: number;
   readonly retentionCheckMs?: number;
+  readonly flushWindowMs?: number;
+  readonly writeBackBytes?: number;
   readonly reserveBytes?: number;
   /** Null, as without saying so: all in TypeScript. */
   readonly native?: Native | null;
@@ -79,7 +81,7 @@ const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
 export class WorkerRig {
   nowMs = FAKE_START_MS;
   readonly disk: FakeDisk;
-  readonly board = Board.create(64);
+  readonly board = Board.create(1024);
   readonly fronts: LaneEnd[] = [];
   readonly slabs: Memory[] = [];
   readonly parts: AssembledWorker;
@@ -105,14 +107,16 @@ export class WorkerRig {
       this.usedAt.push(0);
     }
     const aideMemory = createLaneMemory(options.aideSlots ?? 32);
+    const flusherMemory = createLaneMemory(options.aideSlots ?? 32);
     const counter = new SharedArrayBuffer(4);
     this.mail = new MailSender(this.channel.port1, counter, bell());
-    this.aide = new DiskAide([workerEnd(aideMemory, bell())], this.disk);
+    this.aide = new DiskAide([workerEnd(aideMemory, bell()), workerEnd(flusherMemory, bell())], this.disk);
     this.parts = assembleWorker({
       stages: null,
       lanes: workerEnds,
       slabs: this.slabs,
       aide: frontEnd(aideMemory, bell()),
+      flusher: frontEnd(flusherMemory, bell()),
       board: this.board,
       disk: this.disk,
       crc: crc32cInTypeScript,
@@ -123,6 +127,8 @@ export class WorkerRig {
       logger: silentLogger,
       filesOpenMax: 16,
       housekeeping: {
+        flushWindowMs: options.flushWindowMs ?? 0,
+        writeBackBytes: options.writeBackBytes ?? 0,
         retentionCheckMs: options.retentionCheckMs ?? 300_000,
         reserve: { folder: 'data', bytes: options.reserveBytes ?? 0 },
       },

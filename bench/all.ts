@@ -38,6 +38,8 @@ const benches: readonly ShortBench[] = [
   },
   { name: 'recovery', options: ['--sizes', '200MB'], takesKafka: true },
   { name: 'cold-read', options: ['--scan', '256MiB', '--rounds', '1'] },
+  { name: 'cold-tail', options: ['--scan', '256MiB', '--rounds', '1', '--seconds', '2'], takesKafka: true },
+  { name: 'sustained', options: ['--bytes', '2GB', '--warm', '500MB', '--targets', ''], takesKafka: true },
   { name: 'compaction', options: ['--rounds', '1', '--dirty', '256MiB'] },
   { name: 'http', options: ['--partitions', '64', '--rounds', '1', ...seconds] },
   { name: 'limits', options: ['--quick', '--pairs', '1'] },

@@ -257,7 +257,7 @@ export class Broker {
       openSlots: host.open,
       cleaner: () => cleaner.figures,
       room: () => roomOf(this.dataFolder),
-      sizes: () => host.sizes(),
+      logs: () => host.standing(() => systemClock.nowMs()),
       nowMs: () => systemClock.nowMs(),
     };
   }
@@ -293,6 +293,8 @@ export class Broker {
       tallies: this.wantsMetrics ? createTallyParts(sizes.slotsMax, sizes.fronts) : null,
       housekeeping: {
         retentionCheckMs: values['log.retention.check.interval.ms'],
+        flushWindowMs: values['perfbroker.flush.window.ms'],
+        writeBackBytes: values['perfbroker.write.back.bytes'],
         reserve: { folder: this.dataFolder, bytes: values['perfbroker.disk.reserve.bytes'] },
       },
       onDeath,

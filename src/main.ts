@@ -79,6 +79,7 @@ function screenFacts(facts: BrokerFacts, config: BrokerConfig): StartFacts {
     fronts: facts.fronts,
     workers: facts.workers,
     durability: values['perfbroker.durability'] === 'fsync' ? 'fsync' : 'page-cache',
+    flushWindowMs: values['perfbroker.flush.window.ms'],
     topics: facts.topics,
     partitions: facts.partitions,
     newTopicPartitions: values['num.partitions'],

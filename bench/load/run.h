@@ -112,7 +112,7 @@ static uint64_t settle_unsent(struct run *run) {
 
 static void print_progress(const struct run *run, int64_t nowNs) {
   double seconds = (double)(nowNs - (run->phase == WARMING ? run->beginNs : run->measureNs)) / 1e9;
-  printf("{\"kind\":\"progress\",\"phase\":\"%s\",\"seconds\":%.1f,\"requests\":%llu,\"bytes\":%llu,\"p50Us\":%llu,\"p99Us\":%llu}\n",
+  printf("{\"kind\":\"progress\",\"phase\":\"%s\",\"seconds\":%.3f,\"requests\":%llu,\"bytes\":%llu,\"p50Us\":%llu,\"p99Us\":%llu}\n",
          run->phase == WARMING ? "warm" : "measure", seconds, (unsigned long long)run->answered,
          (unsigned long long)run->answered_bytes, (unsigned long long)histogram_percentile(run->histogram, 0.5),
          (unsigned long long)histogram_percentile(run->histogram, 0.99));

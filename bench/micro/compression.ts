@@ -8,6 +8,8 @@ import { CODEC_NAMES, compress, decompress, warmCodec } from '../../src/protocol
 import { lz4FrameOutputBytes } from '../../src/protocol/lz4-frame.ts';
 import { zstdOutputBytesMax } from '../../src/protocol/zstd-frame.ts';
 import { WasmZstd } from '../../src/protocol/zstd-wasm.ts';
+import { createPackLz4, lz4RoomFor } from '../../src/zerocopy/lz4-block.ts';
+import { loadNative, memoryOf } from '../../src/zerocopy/native.ts';
 import { sampleText } from './checksums.ts';
 
 const ROUNDS = 8;
@@ -28,11 +30,12 @@ function bestMs(act: () => void): number {
   return best;
 }
 
-function report(name: string, input: Uint8Array, packed: Uint8Array, packMs: number, unpackMs: number): void {
+function report(name: string, input: Uint8Array, packed: Uint8Array, packMs: number, unpackMs: number | null): void {
   const perMegabyte = (ms: number) => ((ms * MEGABYTE) / input.length).toFixed(2).padStart(7);
   const share = ((100 * packed.length) / input.length).toFixed(0).padStart(3);
   const size = `${(input.length / 1000).toFixed(0)} KB`;
-  const times = `compress ${perMegabyte(packMs)} ms/MB  decompress ${perMegabyte(unpackMs)} ms/MB`;
+  const unpacking = unpackMs === null ? '' : `  decompress ${perMegabyte(unpackMs)} ms/MB`;
+  const times = `compress ${perMegabyte(packMs)} ms/MB${unpacking}`;
   process.stdout.write(`${name.padEnd(12)} ${size.padStart(8)}  to ${share} %  ${times}\n`);
 }
 
@@ -43,6 +46,8 @@ for (let codec = 1; codec < CODEC_NAMES.length; codec++) {
     `${String(CODEC_NAMES[codec]).padEnd(12)} loads in ${(performance.now() - start).toFixed(1)} ms\n`,
   );
 }
+const { native } = loadNative();
+const packLz4 = createPackLz4(native);
 const startMs = performance.now();
 const wasm = new WasmZstd();
 process.stdout.write(`zstd (wasm)  loads in ${(performance.now() - startMs).toFixed(1)} ms\n`);
@@ -54,6 +59,13 @@ for (const bytes of [16_000, MEGABYTE]) {
     const packMs = bestMs(() => compress(codec, input));
     const unpackMs = bestMs(() => decompress(codec, packed, input.length));
     report(String(CODEC_NAMES[codec]), input, packed, packMs, unpackMs);
+  }
+  if (packLz4 !== null) {
+    const from = memoryOf(input, native);
+    const to = memoryOf(new Uint8Array(lz4RoomFor(bytes)), native);
+    const pack = () => packLz4(from, 0, bytes, to, 0, to.bytes.length);
+    const packMs = bestMs(pack);
+    report('lz4 (native)', input, to.bytes.subarray(0, pack()), packMs, null);
   }
   const packed = wasm.compress(input, 3);
   const packMs = bestMs(() => wasm.compress(input, 3));

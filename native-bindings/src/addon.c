@@ -47,7 +47,7 @@ NAPI_MODULE_INIT() {
   bool is_whole = add_exports(env, exports, own_exports) && add_exports(env, exports, pb_crc32c_exports) &&
                   add_exports(env, exports, pb_bell_exports) && add_exports(env, exports, pb_files_exports) &&
                   add_exports(env, exports, pb_kernel_exports) &&
-                  add_exports(env, exports, pb_threads_exports);
+                  add_exports(env, exports, pb_threads_exports) && add_exports(env, exports, pb_lz4_exports);
   if (!is_whole) napi_throw_error(env, NULL, "the native part could not register its functions");
   napi_add_env_cleanup_hook(env, clean_up, env);
   return exports;

@@ -78,6 +78,7 @@ extern const pb_export pb_bell_exports[];
 extern const pb_export pb_files_exports[];
 extern const pb_export pb_kernel_exports[];
 extern const pb_export pb_threads_exports[];
+extern const pb_export pb_lz4_exports[];
 
 /* Closes what the thread of this environment left open; called by its clean-up hook, on that thread. */
 void pb_kernel_forget(napi_env env);

@@ -1,7 +1,7 @@
 /*
  * Files: positional and vectored reads and writes, flushing, reserving, and finding out what the page cache holds. All
- * calls work at once and keep nothing. Any thread may call them; those that can wait for a device (fdatasync, warm,
- * syncFileRange) belong on a thread that may wait.
+ * calls work at once and keep nothing. Any thread may call them; those that can wait for a device (fdatasync, syncfs,
+ * warm, syncFileRange) belong on a thread that may wait.
  */
 #include "addon.h"
 
@@ -105,6 +105,15 @@ static napi_value sync_data(napi_env env, napi_callback_info info) {
   int32_t fd = a.is_bad ? -1 : pb_int(&a, 0);
   if (a.is_bad) return pb_small(env, -EINVAL);
   return pb_small(env, fdatasync(fd) < 0 ? -errno : 0);
+}
+
+/* syncfs(fd): flushes the file system that the file lies on; 0. */
+static napi_value sync_system(napi_env env, napi_callback_info info) {
+  pb_arguments a;
+  pb_take(&a, env, info, 1);
+  int32_t fd = a.is_bad ? -1 : pb_int(&a, 0);
+  if (a.is_bad) return pb_small(env, -EINVAL);
+  return pb_small(env, syncfs(fd) < 0 ? -errno : 0);
 }
 
 typedef struct {
@@ -235,7 +244,7 @@ static napi_value chill(napi_env env, napi_callback_info info) {
 
 const pb_export pb_files_exports[] = {
     {"pwritev", write_vector}, {"pwrite", write_at}, {"pread", read_at},
-    {"fdatasync", sync_data},  {"fallocate", reserve}, {"syncFileRange", start_writeback},
+    {"fdatasync", sync_data},  {"fallocate", reserve}, {"syncFileRange", start_writeback}, {"syncfs", sync_system},
     {"residentBytes", resident}, {"warm", warm},     {"chill", chill},
     {NULL, NULL},
 };

@@ -15,6 +15,8 @@ export interface StartFacts {
   readonly fronts: number;
   readonly workers: number;
   readonly durability: 'page-cache' | 'fsync';
+  /** 0: without a bound. */
+  readonly flushWindowMs: number;
   readonly topics: number;
   readonly partitions: number;
   readonly newTopicPartitions: number;
@@ -25,11 +27,6 @@ export interface StartFacts {
 }
 
 const ioNames = { uring: 'io_uring', epoll: 'epoll', node: 'plain Node sockets' } as const;
-
-const durabilityTexts = {
-  'page-cache': 'page cache (an answered produce survives a crash of the process, not of the machine)',
-  fsync: 'fsync (an answered produce survives a power cut)',
-} as const;
 
 export function renderStartScreen(facts: StartFacts, isColoured: boolean): string {
   const paint = isColoured ? coloured : plain;
@@ -46,7 +43,7 @@ export function renderStartScreen(facts: StartFacts, isColoured: boolean): strin
     ],
     ['i/o', ioNames[facts.ioPath] + (facts.ioReason === '' ? '' : ` (${facts.ioReason})`)],
     ['threads', `${counted(facts.fronts, 'front')}, ${counted(facts.workers, 'worker')}`],
-    ['durability', durabilityTexts[facts.durability]],
+    ['durability', durabilityText(facts)],
     ['new topics', `get ${counted(facts.newTopicPartitions, 'partition')}`],
   ];
   return [
@@ -64,6 +61,12 @@ export function renderStartScreen(facts: StartFacts, isColoured: boolean): strin
     `    kafka-console-producer.sh --bootstrap-server ${dialled} --topic hello`,
     '',
   ].join('\n');
+}
+
+function durabilityText({ durability, flushWindowMs }: StartFacts): string {
+  if (durability === 'fsync') return 'fsync (an answered produce survives a power cut)';
+  const loss = flushWindowMs === 0 ? 'no bound is kept' : `what is older than ${flushWindowMs} ms is flushed`;
+  return `page cache (an answered produce survives a crash of the process; for a power cut ${loss})`;
 }
 
 /** An address that means "all of them" is dialled as this very machine. */

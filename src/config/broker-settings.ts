@@ -308,6 +308,22 @@ export const ownBrokerSettings = {
     unit: 'ms',
     change: 'live',
   }),
+  'perfbroker.flush.window.ms': int(
+    1000,
+    'Nothing written stays unflushed for longer, whatever topics ask for; 0: no bound.',
+    {
+      min: 0,
+      unit: 'ms',
+    },
+  ),
+  'perfbroker.write.back.bytes': int(
+    262_144,
+    'A log grows by so much before its write-back begins; 0: the system decides.',
+    {
+      min: 0,
+      unit: 'bytes',
+    },
+  ),
   'log.flush.offset.checkpoint.interval.ms': int(60_000, 'How often recovery points are written down.', {
     min: 0,
     unit: 'ms',

@@ -7,6 +7,7 @@ import type { FrontTallies } from '../net/front-tallies.ts';
 import type { Registry } from '../protocol/registry.ts';
 import type { FolderRoom } from '../storage/folder-room.ts';
 import type { CleanerFigures } from '../workers/log-cleaner.ts';
+import type { LogsStanding } from '../workers/worker-host.ts';
 import type { Board } from '../zerocopy/board.ts';
 import type { StageBoard } from '../zerocopy/stage-board.ts';
 
@@ -31,7 +32,6 @@ export interface BrokerView {
   readonly openSlots: { readonly size: number; has(slot: number): boolean; keys(): Iterable<number> };
   readonly cleaner: () => CleanerFigures;
   readonly room: () => FolderRoom;
-  /** Bytes of each open partition, by slot. */
-  readonly sizes: () => Promise<ReadonlyMap<number, number>>;
+  readonly logs: () => Promise<LogsStanding>;
   readonly nowMs: () => number;
 }

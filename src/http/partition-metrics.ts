@@ -31,7 +31,13 @@ interface Stage {
 
 export async function writePartitionMetrics(view: BrokerView, pulse: Pulse, text: MetricText): Promise<void> {
   const { board } = view;
-  const sizes = await pulse.sizes();
+  const { sizes, unflushedMs } = await pulse.logs();
+  text.single(
+    'log_unflushed_seconds',
+    'gauge',
+    'Age of the oldest write that is not flushed to the device: what a power cut would take, a few seconds old.',
+    unflushedMs / 1000,
+  );
   const family = async (
     name: string,
     type: 'gauge' | 'counter',

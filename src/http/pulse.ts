@@ -2,6 +2,8 @@
  * What has to be looked at all the time, and not only when somebody asks: once a second it notes how far logs have come,
  * and how late its own timer was, which is how long main kept others waiting.
  */
+
+import type { LogsStanding } from '../workers/worker-host.ts';
 import { tally, tallyNumbers } from '../zerocopy/tally.ts';
 import type { BrokerView } from './broker-view.ts';
 import { LagHistory } from './lag-history.ts';
@@ -10,8 +12,9 @@ const EVERY_MS = 1000;
 export const LATE_BUCKETS = 15;
 /** First bound 1 ms, last 8 s. */
 export const LATE_SHIFT = 10;
-/** Sizes of logs are asked of the workers at most this often. */
-const SIZES_AGE_MS = 5000;
+/** The workers are asked at most this often. */
+const LOGS_AGE_MS = 5000;
+const NOTHING_KNOWN: LogsStanding = { sizes: new Map(), unflushedMs: 0 };
 
 export class Pulse {
   readonly history = new LagHistory();
@@ -19,8 +22,8 @@ export class Pulse {
   private readonly view: BrokerView;
   private timer: NodeJS.Timeout | null = null;
   private dueMs = 0;
-  private sizesAtMs = Number.NEGATIVE_INFINITY;
-  private asked: Promise<ReadonlyMap<number, number>> = Promise.resolve(new Map());
+  private logsAtMs = Number.NEGATIVE_INFINITY;
+  private asked: Promise<LogsStanding> = Promise.resolve(NOTHING_KNOWN);
 
   constructor(view: BrokerView) {
     this.view = view;
@@ -49,12 +52,12 @@ export class Pulse {
     for (const slot of openSlots.keys()) this.history.note(slot, board.high(slot), nowMs);
   }
 
-  /** Bytes of logs by slot, a few seconds old at most; empty when the workers do not answer. */
-  sizes(): Promise<ReadonlyMap<number, number>> {
+  /** What the workers say of their logs, a few seconds old at most; nothing when they do not answer. */
+  logs(): Promise<LogsStanding> {
     const nowMs = performance.now();
-    if (nowMs - this.sizesAtMs < SIZES_AGE_MS) return this.asked;
-    this.sizesAtMs = nowMs;
-    this.asked = this.view.sizes().catch(() => new Map());
+    if (nowMs - this.logsAtMs < LOGS_AGE_MS) return this.asked;
+    this.logsAtMs = nowMs;
+    this.asked = this.view.logs().catch(() => NOTHING_KNOWN);
     return this.asked;
   }
 }

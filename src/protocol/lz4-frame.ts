@@ -72,6 +72,28 @@ export function writeLz4Frame(
   return frame;
 }
 
+/** Where the packed block of a frame begins that `closeLz4Frame` puts its outside around, and what is around it in all. */
+export const LZ4_BLOCK_AT = HEADER_BYTES_MIN + END_BYTES;
+export const LZ4_FRAME_BYTES = LZ4_BLOCK_AT + END_BYTES;
+/** One block of a frame has at most so many bytes of plain input. */
+export const LZ4_BLOCK_BYTES_MAX = 4_194_304;
+
+/**
+ * Makes a frame from `at` on around one block that was packed to `at + LZ4_BLOCK_AT`; returns its length. A block that did
+ * not get smaller than the `plainBytes` it was made from is to be replaced by those first: both lengths are then the same.
+ */
+export function closeLz4Frame(view: DataView, at: number, plainBytes: number, blockBytes: number): number {
+  let id = BLOCK_ID_MIN;
+  while (id < BLOCK_ID_MAX && blockBytesOf(id) < plainBytes) id += 1;
+  view.setUint32(at, MAGIC, true);
+  view.setUint8(at + FLAGS_AT, VERSION_1 | FLAG_INDEPENDENT);
+  view.setUint8(at + BLOCK_MAX_AT, id << 4);
+  view.setUint8(at + HEADER_BYTES_MIN - 1, HEADER_CHECKSUMS[id]!);
+  view.setUint32(at + HEADER_BYTES_MIN, blockBytes === plainBytes ? STORED_BIT + blockBytes : blockBytes, true);
+  view.setUint32(at + LZ4_BLOCK_AT + blockBytes, 0, true);
+  return LZ4_FRAME_BYTES + blockBytes;
+}
+
 function uint32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }

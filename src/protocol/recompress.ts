@@ -11,6 +11,7 @@ import {
   BATCH_LENGTH,
   BATCH_MAX_TIMESTAMP,
   BATCH_PREFIX_BYTES,
+  type BatchMemory,
   batchAttributes,
   type Crc32c,
   stampCrc,
@@ -50,14 +51,25 @@ export function recompressBatch(
   output.set(records, BATCH_HEADER_BYTES);
 
   const memory = memoryOver(output);
-  let newAttributes = (attributes & ~ATTRIBUTE_CODEC_MASK) | options.codec;
-  if (options.logAppendTime !== null) newAttributes |= ATTRIBUTE_LOG_APPEND_TIME;
+  if (options.logAppendTime !== null) memory.view.setUint16(BATCH_ATTRIBUTES, attributes | ATTRIBUTE_LOG_APPEND_TIME);
   const maxTimestamp = options.logAppendTime ?? options.maxTimestamp;
-  memory.view.setInt32(BATCH_LENGTH, output.length - BATCH_PREFIX_BYTES);
-  memory.view.setUint16(BATCH_ATTRIBUTES, newAttributes);
   if (maxTimestamp !== null) writeInt64(memory.view, BATCH_MAX_TIMESTAMP, maxTimestamp);
-  stampCrc(memory, 0, output.length, crc32c);
+  stampRecoded(memory, 0, output.length, options.codec, crc32c);
   return output;
+}
+
+/** The header of a batch whose records were just put behind it in another codec. */
+export function stampRecoded<M extends BatchMemory>(
+  memory: M,
+  at: number,
+  length: number,
+  codec: number,
+  crc32c: Crc32c<M>,
+): void {
+  const attributes = batchAttributes(memory.view, at);
+  memory.view.setInt32(at + BATCH_LENGTH, length - BATCH_PREFIX_BYTES);
+  memory.view.setUint16(at + BATCH_ATTRIBUTES, (attributes & ~ATTRIBUTE_CODEC_MASK) | codec);
+  stampCrc(memory, at, length, crc32c);
 }
 
 function recode(

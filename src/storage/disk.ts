@@ -23,6 +23,13 @@ export interface Disk {
   write(fd: number, position: number, memory: Memory, at: number, length: number): number;
   read(fd: number, position: number, memory: Memory, at: number, length: number): number;
   sync(fd: number): number;
+  /** Begins to write the range back to the device; promises nothing, and waits only for a place in the device's queue. */
+  writeBack(fd: number, position: number, length: number): number;
+  /**
+   * Flushes everything on the file system of an open file. 0 only when nothing was lost since the file was opened or this
+   * was called on it the last time; -ENOSYS where a system cannot say that.
+   */
+  syncSystem(fd: number): number;
   /** How many of the bytes from `position` on can be read without waiting for the device; >= length when all. */
   residentBytes(fd: number, position: number, length: number): number;
   /** Brings the bytes into memory; may block. */

@@ -14,6 +14,8 @@ const CLOSED = -1;
 
 export class FileHandle {
   readonly path: string;
+  /** Opened for nothing but the flush of its entries. */
+  readonly isFolder: boolean;
   fd = CLOSED;
   pinCount = 0;
   /** Nobody will use it again: it closes with its last pin. */
@@ -21,8 +23,9 @@ export class FileHandle {
   older: FileHandle | null = null;
   newer: FileHandle | null = null;
 
-  constructor(path: string) {
+  constructor(path: string, isFolder = false) {
     this.path = path;
+    this.isFolder = isFolder;
   }
 }
 
@@ -87,7 +90,8 @@ export class FileCache {
   }
 
   private open(handle: FileHandle, isNew: boolean): number {
-    handle.fd = this.disk.open(handle.path, isNew ? 'create' : 'read-write');
+    const mode = handle.isFolder ? 'read' : 'read-write';
+    handle.fd = this.disk.open(handle.path, isNew ? 'create' : mode);
     this.openCountNow += 1;
     this.linkNewest(handle);
     this.closeSurplus();

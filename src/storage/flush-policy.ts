@@ -17,7 +17,8 @@ const NEVER = -1;
 export class FlushPolicy {
   private recordsMax = Number.POSITIVE_INFINITY;
   private waitMs = Number.POSITIVE_INFINITY;
-  private unsyncedSinceMs = NEVER;
+  /** -1: everything is flushed. */
+  unsyncedSinceMs = NEVER;
 
   constructor(settings: LogSettings) {
     this.configure(settings);

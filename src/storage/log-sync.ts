@@ -25,6 +25,7 @@ export class LogSync {
   private readonly segments: Segment[] = [];
   private readonly sizes: number[] = [];
   private upTo = 0;
+  private coversNames = false;
 
   constructor(tools: StorageTools, list: SegmentList, offset: number) {
     this.tools = tools;
@@ -32,11 +33,22 @@ export class LogSync {
     this.offset = offset;
   }
 
+  /** Files of the flush under way: as many of `fds` are its. */
+  get count(): number {
+    return this.handles.length;
+  }
+
   begin(end: number, nowMs: number): number {
     assert(!this.isUnderWay, 'one flush of a log at a time');
     this.isUnderWay = true;
     this.begunMs = nowMs;
     this.upTo = end;
+    // A flushed file whose name the power takes is worth nothing.
+    this.coversNames = this.list.hasUnsyncedNames;
+    if (this.coversNames) {
+      this.list.hasUnsyncedNames = false;
+      this.hold(this.list.folderHandle);
+    }
     const items = this.list.items;
     for (let index = 0; index < items.length; index++) {
       const segment = items[index]!;
@@ -61,6 +73,7 @@ export class LogSync {
   end(error: number): void {
     assert(this.isUnderWay, 'a flush ends that was begun');
     this.isUnderWay = false;
+    if (error < 0 && this.coversNames) this.list.hasUnsyncedNames = true;
     for (let index = 0; index < this.segments.length; index++) {
       const segment = this.segments[index]!;
       // What was appended meanwhile is not covered.

@@ -31,6 +31,7 @@ import { LogCleaning } from './log-cleaning.ts';
 import type { LogSettings } from './log-settings.ts';
 import { LogSync } from './log-sync.ts';
 import { LogUpkeep } from './log-upkeep.ts';
+import { LogWriteBack } from './log-write-back.ts';
 import type { ProducerFacts } from './producer-entry.ts';
 import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
 import { loadLedger } from './producer-replay.ts';
@@ -84,6 +85,7 @@ export class Log {
   readonly found: FoundOffset = { error: 0, offset: -1, timestamp: -1, leaderEpoch: -1 };
   readonly epochEnd: EpochEnd = { epoch: -1, endOffset: -1 };
   readonly sync: LogSync;
+  readonly writeBack: LogWriteBack;
   /** The old end: retention and a moved start. */
   readonly upkeep: LogUpkeep;
   readonly cleaning: LogCleaning;
@@ -123,6 +125,7 @@ export class Log {
     this.search = new TimestampSearch(parts.tools, parts.list);
     this.watermarks = new Watermarks(parts.start, parts.end);
     this.sync = new LogSync(parts.tools, parts.list, Math.min(parts.recoveryPoint, parts.end));
+    this.writeBack = new LogWriteBack(parts.tools, parts.list);
     this.snapshots = new LedgerSnapshots(parts.tools, parts.list, parts.ledger);
     this.segmentRoll = new SegmentRoll(parts.partitionName);
     this.cleaning = new LogCleaning({ ...parts, marks: this.watermarks, reader: this.reader });
@@ -182,7 +185,9 @@ export class Log {
 
   /** Flushed bytes are worth nothing in a file whose name the power takes. Throws Fault. */
   syncNames(): void {
-    if (this.policy.holdsAcks) this.tools.disk.syncFolder(this.folder);
+    if (!this.policy.holdsAcks) return;
+    this.tools.disk.syncFolder(this.folder);
+    this.list.hasUnsyncedNames = false;
   }
 
   // ── appending ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -314,9 +319,29 @@ export class Log {
 
   // ── flushing to the device ────────────────────────────────────────────────────────────────────────────────────────
 
-  owesSync(nowMs: number): boolean {
+  /** `isDue`: whatever the topic asks for, what is written is to be flushed now. */
+  owesSync(nowMs: number, isDue = false): boolean {
     if (this.poison !== 0 || this.sync.isUnderWay) return false;
-    return this.policy.owesSync(this.watermarks.end, this.sync.offset, this.list.hasOldUnsynced, nowMs);
+    const { end } = this.watermarks;
+    if (isDue) return end > this.sync.offset;
+    return this.policy.owesSync(end, this.sync.offset, this.list.hasOldUnsynced, nowMs);
+  }
+
+  /** Acknowledgements wait for its flushes. */
+  get holdsAcks(): boolean {
+    return this.policy.holdsAcks;
+  }
+
+  /** Since when something written waits to be flushed; -1: nothing does. */
+  get unsyncedSinceMs(): number {
+    return this.policy.unsyncedSinceMs;
+  }
+
+  /** What was found when the log was opened, and may not be on the device, waits from now on. */
+  noteFound(nowMs: number): boolean {
+    if (this.watermarks.end <= this.sync.offset) return false;
+    this.policy.noteWritten(nowMs);
+    return true;
   }
 
   /** Starts a flush of what is written so far; `sync.fds` has the descriptors. Returns how many. */
@@ -372,7 +397,7 @@ export class Log {
     const reserveBytes = this.settings.isPreallocated ? this.settings.segmentBytesMax : 0;
     try {
       this.list.roll(this.nextOffset, reserveBytes, nowMs);
-      if (this.policy.holdsAcks) this.tools.disk.syncFolder(this.folder);
+      this.syncNames();
     } catch (error) {
       if (!isFault(error)) throw error;
       this.tools.logger.warn(`${this.partitionName} cannot go on in a new segment: ${error.message}`);
@@ -456,6 +481,7 @@ export class Log {
       if (!ended.isAborted) continue;
       const index = this.list.active.aborted;
       const isNew = !index.hasFile;
+      if (isNew) this.list.hasUnsyncedNames = true;
       const error = index.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
       // The marker is in the log, so recovery will rebuild the entry; readers must not see the log without it. On a full
       // disk they find it in memory.

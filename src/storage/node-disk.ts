@@ -81,6 +81,15 @@ export class NodeDisk implements Disk {
     });
   }
 
+  /** The system writes back when it sees fit. */
+  writeBack(_fd: number, _position: number, _length: number): number {
+    return 0;
+  }
+
+  syncSystem(_fd: number): number {
+    return -system.errno.ENOSYS;
+  }
+
   residentBytes(_fd: number, _position: number, length: number): number {
     return length;
   }

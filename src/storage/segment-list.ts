@@ -5,12 +5,17 @@
  */
 import { assert } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
+import { FileHandle } from './file-cache.ts';
 import { Segment } from './segment.ts';
 import type { StorageTools } from './storage-tools.ts';
 
 export class SegmentList {
   readonly folder: string;
   readonly items: Segment[];
+  /** For the flush of its entries. */
+  readonly folderHandle: FileHandle;
+  /** Files were made whose names no flush vouches for yet. */
+  hasUnsyncedNames = true;
   private readonly tools: StorageTools;
 
   /** `syncedOffset`: what lies behind it may not be on the device. */
@@ -18,6 +23,7 @@ export class SegmentList {
     assert(items.length > 0, 'a log has at least one segment');
     this.tools = tools;
     this.folder = folder;
+    this.folderHandle = new FileHandle(folder, true);
     this.items = items;
     tools.files.pin(this.active.log);
     for (let index = 0; index < items.length; index++) {
@@ -77,6 +83,7 @@ export class SegmentList {
     const segment = Segment.create(this.tools, this.folder, baseOffset, reserveBytes, nowMs);
     this.tools.files.pin(segment.log);
     this.items.push(segment);
+    this.hasUnsyncedNames = true;
     if (!old.isUnsynced) this.tools.files.unpin(old.log);
     return segment;
   }
@@ -158,6 +165,7 @@ export class SegmentList {
     for (let index = 0; index < this.items.length; index++) this.release(this.items[index]!, true);
     this.items.length = 0;
     this.items.push(Segment.create(this.tools, this.folder, offset, 0, nowMs));
+    this.hasUnsyncedNames = true;
     this.tools.files.pin(this.active.log);
   }
 
@@ -172,6 +180,7 @@ export class SegmentList {
 
   closeAll(): void {
     for (let index = 0; index < this.items.length; index++) this.release(this.items[index]!, false);
+    this.tools.files.retire(this.folderHandle);
   }
 
   private release(segment: Segment, isRemoval: boolean): void {

@@ -89,6 +89,8 @@ export interface PartitionReport {
   readonly end: number;
   readonly sizeBytes: number;
   readonly cleanedOffset: number;
+  /** Since when something written waits to be flushed; -1: nothing does. */
+  readonly unsyncedSinceMs: number;
   /** Closed well: everything is on the device and written down. */
   readonly isClean: boolean;
 }

@@ -14,6 +14,10 @@ import type { OwnedPartition, PartitionTable } from './partition-table.ts';
 export interface HousekeepingSettings {
   /** log.retention.check.interval.ms */
   readonly retentionCheckMs: number;
+  /** perfbroker.flush.window.ms */
+  readonly flushWindowMs: number;
+  /** perfbroker.write.back.bytes */
+  readonly writeBackBytes: number;
   /** perfbroker.disk.reserve.bytes, of the disk that the data folder lies on. */
   readonly reserve: { readonly folder: string; readonly bytes: number };
 }

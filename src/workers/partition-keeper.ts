@@ -20,6 +20,7 @@ import type {
   WorkerCommand,
   WorkerReply,
 } from './commands.ts';
+import type { FlushWindow } from './flush-window.ts';
 import type { Housekeeping } from './housekeeping.ts';
 import type { LogCleanings } from './log-cleanings.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -34,6 +35,7 @@ export interface PartitionKeeperParts {
   readonly table: PartitionTable;
   readonly board: Board;
   readonly gate: AckGate;
+  readonly flushWindow: FlushWindow;
   readonly housekeeping: Housekeeping;
   readonly cleanings: LogCleanings;
   readonly recoder: Recoder;
@@ -131,11 +133,13 @@ export class PartitionKeeper {
 
   private open(opening: PartitionOpening, nowMs: number): PartitionOutcome {
     const { slot } = opening;
+    this.parts.flushWindow.prepare();
     try {
       const log = openLog({ ...opening, tools: this.parts.tools, nowMs });
       if (log.leaderEpoch !== opening.leaderEpoch) log.beginEpoch(opening.leaderEpoch);
       const partition = new OwnedPartition(slot, log, opening.leaderEpoch);
       this.parts.table.add(partition);
+      if (log.noteFound(nowMs)) this.parts.flushWindow.note(partition, nowMs);
       const marks = log.watermarks;
       this.parts.board.set(slot, marks.start, marks.stable, marks.high, marks.end, 0);
       this.parts.board.setEpoch(slot, opening.leaderEpoch);
@@ -232,6 +236,7 @@ export class PartitionKeeper {
       const isClosed = this.closeForStop(partition, mayFlush);
       rows.push({ ...rowOf(partition), isClean: isClosed });
     }
+    this.parts.flushWindow.close();
     this.parts.reply({ kind: 'report', id: this.stopId, rows });
     this.stopId = -1;
     this.hasStopped = true;
@@ -263,6 +268,7 @@ function rowOf(partition: OwnedPartition): PartitionReport {
     end: marks.end,
     sizeBytes: log.totalBytes,
     cleanedOffset: log.cleaning.cleanedOffset,
+    unsyncedSinceMs: log.unsyncedSinceMs,
     isClean: false,
   };
 }

@@ -8,6 +8,7 @@ import { createLogger } from '../base/logger.ts';
 import type { Bell } from '../zerocopy/bell.ts';
 import { Board } from '../zerocopy/board.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
+import { createPackLz4 } from '../zerocopy/lz4-block.ts';
 import { memoryOf } from '../zerocopy/native.ts';
 import { StageBoard, WORKER_STAGES } from '../zerocopy/stage-board.ts';
 import { AppendStages } from './append-stages.ts';
@@ -17,7 +18,7 @@ import { frontEnd, workerEnd } from './lane.ts';
 import { Mailbox } from './mailbox.ts';
 import type { PartitionKeeper } from './partition-keeper.ts';
 import type { PartitionWorker } from './partition-worker.ts';
-import { Bells, type SharedParts } from './shared-parts.ts';
+import { AIDE, Bells, FLUSHER, type SharedParts } from './shared-parts.ts';
 import type { PartitionThreadData } from './thread-data.ts';
 import { nativeIf } from './thread-native.ts';
 import { assembleWorker } from './worker-assembly.ts';
@@ -39,11 +40,13 @@ export class PartitionRole {
         workerEnd(lane, front < shared.fronts ? bells.front(front) : bells.main()),
       ),
       slabs: shared.slabs.map((slab) => memoryOf(new Uint8Array(slab), native)),
-      aide: frontEnd(data.aide, bells.aide(0)),
+      aide: frontEnd(data.aide, bells.aide(AIDE)),
+      flusher: frontEnd(data.flusher, bells.aide(FLUSHER)),
       board: new Board(shared.board),
       disk: createDisk(native),
       crc: createCrc32c(native),
       memoryOf: (bytes) => memoryOf(bytes, native),
+      packLz4: createPackLz4(native),
       mailbox: new Mailbox(data.mailPort, data.mailCounter),
       reply: (reply: WorkerReply) => line.postMessage(reply),
       logger: createLogger({ level: data.logLevel, format: data.logFormat, thread: `worker-${data.index}` }),

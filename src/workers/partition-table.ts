@@ -17,6 +17,12 @@ export class OwnedPartition {
   /** Files of the flush under way that the disk aide has not finished, and the first error among them. */
   syncsPending = 0;
   syncError = 0;
+  /** The flusher does that flush, not the disk aide. */
+  isWithFlusher = false;
+  /** The flush window has come round to it: what is written is to be flushed, whatever the topic asks for. */
+  isFlushDue = false;
+  /** Since when it waits for that; -1: it does not. */
+  dirtySinceMs = -1;
   /** The disk aide brings in what lies behind the region handed out last. */
   isReadingAhead = false;
   /** Where those bytes begin. */

@@ -26,8 +26,10 @@ import {
   JOB_RELEASE,
   RECEIPT_APPEND,
   RECEIPT_SYNC,
+  RECEIPT_SYNC_SYSTEM,
   RECEIPT_WAKE,
   RECEIPT_WARM,
+  RECEIPT_WRITE_BACK,
   RELEASE_LEASE,
   SLOT_ENTRY,
   SLOT_EXCHANGE,
@@ -38,6 +40,7 @@ import {
 import type { Memory } from '../zerocopy/memory.ts';
 import type { AckGate } from './ack-gate.ts';
 import type { AppendStages } from './append-stages.ts';
+import type { FlushWindow } from './flush-window.ts';
 import type { Housekeeping } from './housekeeping.ts';
 import type { LaneEnd } from './lane.ts';
 import type { LogFlushes } from './log-flushes.ts';
@@ -49,6 +52,7 @@ import { PendingAppends } from './pending-appends.ts';
 import type { ReadLeases } from './read-leases.ts';
 import type { Receipts } from './receipts.ts';
 import type { Recoder } from './recoder.ts';
+import type { WriteBacks } from './write-backs.ts';
 
 export interface PartitionWorkerParts {
   /** One from each front, and behind them main's. */
@@ -57,12 +61,16 @@ export interface PartitionWorkerParts {
   /** The slab of each of them, where its spans point into. */
   readonly slabs: readonly Memory[];
   readonly aide: LaneEnd;
+  /** To the flusher, for what nobody waits for. */
+  readonly flusher: LaneEnd;
   readonly board: Board;
   readonly table: PartitionTable;
   readonly leases: ReadLeases;
   readonly gate: AckGate;
   readonly reads: LogReads;
   readonly flushes: LogFlushes;
+  readonly flushWindow: FlushWindow;
+  readonly writeBacks: WriteBacks;
   readonly keeper: PartitionKeeper;
   readonly housekeeping: Housekeeping;
   readonly recoder: Recoder;
@@ -75,6 +83,8 @@ export interface PartitionWorkerParts {
 const JOBS_PER_LANE_MAX = 512;
 /** Appends of one turn: bounds what is written, and acknowledged, at once. */
 export const APPENDS_PER_TURN_MAX = 1024;
+/** Logs of one turn whose flush is complete. */
+const FLUSHED_PER_TURN_MAX = 128;
 const TICK_MS = 1000;
 
 export class PartitionWorker {
@@ -98,11 +108,15 @@ export class PartitionWorker {
 
   turn(nowMs: number): boolean {
     this.turnNumber += 1;
+    this.parts.recoder.beginTurn();
     let didWork = this.parts.keeper.takeMail(nowMs);
-    if (this.drainAide(nowMs)) didWork = true;
+    if (this.drainAide(this.parts.aide, nowMs)) didWork = true;
+    if (this.drainAide(this.parts.flusher, nowMs)) didWork = true;
+    if (this.settleFlushed(nowMs)) didWork = true;
     if (this.parts.recoder.hasReady && this.appendRecoded(nowMs)) didWork = true;
-    for (let lane = 0; lane < this.parts.lanes.length; lane++) {
-      if (this.drainLane(lane, nowMs)) didWork = true;
+    // Another lane first each time: what a turn may spend on re-encoding is shared by all of them.
+    for (let index = 0; index < this.parts.lanes.length; index++) {
+      if (this.drainLane((this.turnNumber - 1 + index) % this.parts.lanes.length, nowMs)) didWork = true;
     }
     if (this.touchedCount > 0) this.settleTouched(nowMs);
     if (this.parts.stages !== null) this.parts.stages.endTurn();
@@ -112,12 +126,16 @@ export class PartitionWorker {
       this.parts.housekeeping.tick(nowMs);
     }
     this.publish();
+    // Behind the receipts: no acknowledgement waits until the flusher is told.
+    if (this.parts.flushWindow.step(nowMs)) didWork = true;
+    this.parts.flusher.publish();
     return didWork;
   }
 
   /** A fresh look at everything that could give work, for the moment before the thread falls asleep. */
   get isIdle(): boolean {
     if (this.parts.mailbox.hasMail || !this.parts.aide.incoming.isEmpty || this.parts.recoder.hasReady) return false;
+    if (!this.parts.flusher.incoming.isEmpty) return false;
     for (let lane = 0; lane < this.parts.lanes.length; lane++) {
       if (this.parts.receipts[lane]!.hasOverflow || this.isStuck[lane] === 1) continue;
       if (!this.parts.lanes[lane]!.incoming.isEmpty) return false;
@@ -130,7 +148,7 @@ export class PartitionWorker {
     for (let lane = 0; lane < this.parts.lanes.length; lane++) {
       if (this.parts.receipts[lane]!.hasOverflow) return 1;
     }
-    return Math.max(1, this.tickDueMs - nowMs);
+    return Math.max(1, Math.min(this.tickDueMs - nowMs, this.parts.flushWindow.dueInMs(nowMs)));
   }
 
   private drainLane(lane: number, nowMs: number): boolean {
@@ -146,7 +164,7 @@ export class PartitionWorker {
       const slot = end.incoming.peek();
       if (slot < 0) break;
       if (!this.take(lane, end.incoming.words, end.incoming.numbers, slot * SLOT_WORDS, nowMs)) {
-        this.isStuck[lane] = 1;
+        this.isStuck[lane] = this.parts.recoder.isSpent ? 0 : 1;
         break;
       }
       end.incoming.advance();
@@ -211,7 +229,7 @@ export class PartitionWorker {
     nowMs: number,
   ): boolean {
     const recoder = this.parts.recoder;
-    if (!recoder.hasRoom) return false;
+    if (!recoder.hasRoom || recoder.isSpent) return false;
     const error = recoder.recode(partition, lane, exchange, entry, memory, at, length, flags, nowMs);
     if (error !== 0) {
       this.refuse(lane, exchange, entry, partition.slot, error, recoder.recordIndex, recoder.reason);
@@ -292,12 +310,19 @@ export class PartitionWorker {
       const partition = this.touched[index]!;
       partition.hasFailed = partition.log.flushWrites() < 0;
       if (partition.hasFailed) this.parts.gate.fail(partition.slot, errorCode.KAFKA_STORAGE_ERROR);
-      else this.parts.flushes.ask(partition, nowMs);
+      else this.noteWritten(partition, nowMs);
       this.show(partition);
     }
     if (this.parts.stages !== null) this.parts.stages.written();
     this.acknowledge();
     this.touchedCount = 0;
+  }
+
+  /** Asks for nothing that is done in this turn. */
+  private noteWritten(partition: OwnedPartition, nowMs: number): void {
+    this.parts.flushes.ask(partition, nowMs);
+    this.parts.flushWindow.note(partition, nowMs);
+    this.parts.writeBacks.ask(partition);
   }
 
   private acknowledge(): void {
@@ -377,14 +402,15 @@ export class PartitionWorker {
     numbers[numberAt + APPENDED_DONE_NUMBER] = 0;
   }
 
-  private drainAide(nowMs: number): boolean {
-    const incoming = this.parts.aide.incoming;
+  private drainAide({ incoming }: LaneEnd, nowMs: number): boolean {
     let count = 0;
     for (let slot = incoming.peek(); slot >= 0; slot = incoming.peek()) {
       const words = incoming.words;
       const at = slot * SLOT_WORDS;
       const kind = words[at + SLOT_KIND]!;
       if (kind === RECEIPT_WARM) this.parts.reads.warmed(words, at);
+      else if (kind === RECEIPT_WRITE_BACK) this.parts.writeBacks.done(words, at);
+      else if (kind === RECEIPT_SYNC_SYSTEM) this.parts.flushWindow.synced(words, at);
       else {
         assert(kind === RECEIPT_SYNC, 'the aide answers what it was asked');
         const partition = this.parts.flushes.synced(words, at, nowMs);
@@ -396,7 +422,18 @@ export class PartitionWorker {
     return count > 0;
   }
 
+  /** What a flush of everything covered, as far as this turn's budget goes. */
+  private settleFlushed(nowMs: number): boolean {
+    for (let count = 0; count < FLUSHED_PER_TURN_MAX; count++) {
+      const partition = this.parts.flushWindow.takeFlushed(nowMs);
+      if (partition === null) return count > 0;
+      this.afterSync(partition);
+    }
+    return true;
+  }
+
   private afterSync(partition: OwnedPartition): void {
+    this.parts.flushWindow.settled(partition);
     if (this.parts.table.at(partition.slot) === partition) this.show(partition);
     else this.parts.keeper.finishClosing(partition);
   }

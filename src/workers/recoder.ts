@@ -1,7 +1,7 @@
 /**
  * Re-encoding for topics whose compression.type names a codec. Small batches are re-encoded within the worker's turn;
- * larger ones go to the background pool, so that no partition waits for another one's compressor longer than
- * INLINE_BYTES_MAX takes: about a millisecond per batch. A partition's order is kept: while one of its batches is in the
+ * larger ones go to the background pool, so that no partition waits for another one's compressor longer than about a
+ * millisecond. A turn re-encodes only so much: then it writes and answers, while the next requests come in. A partition's order is kept: while one of its batches is in the
  * pool, later ones wait behind it here.
  *
  *   recode ──small, nothing ahead──> isDone: append now
@@ -9,17 +9,18 @@
  */
 import { assert, must } from '../base/assert.ts';
 import { batchCodec } from '../protocol/batch.ts';
-import { BatchCheck, type BatchRules, createBatchRules, INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
+import { BatchCheck, type BatchRules, createBatchRules } from '../protocol/batch-check.ts';
 import { codecByName } from '../protocol/compression.ts';
 import { errorCode } from '../protocol/errors.ts';
-import { recompressBatch } from '../protocol/recompress.ts';
 import type { Crc } from '../storage/storage-tools.ts';
 import { APPEND_FLAG_INTERNAL, APPEND_FLAG_ZSTD_ALLOWED } from '../zerocopy/layout.ts';
+import type { PackLz4 } from '../zerocopy/lz4-block.ts';
 import type { Memory } from '../zerocopy/memory.ts';
+import { BatchEncoder } from './batch-encoder.ts';
 import type { OwnedPartition } from './partition-table.ts';
 
-/** Per target codec (none, gzip, snappy, lz4, zstd): what takes about a millisecond. */
-const INLINE_BYTES_MAX: readonly number[] = [1_048_576, 32_768, 262_144, 524_288, 65_536];
+/** Of the millisecond or so that a batch may take within a turn: where it is used up, the turn's writes and answers come first. */
+const TURN_SHARE = 0.5;
 /** Batches queued in all; beyond, jobs stay in their ring. */
 const QUEUED_MAX = 256;
 const QUEUED_BYTES_MAX = 64 * 1024 * 1024;
@@ -41,6 +42,8 @@ export interface RecodeJob {
 export interface RecoderParts {
   readonly crc: Crc;
   readonly memoryOf: (bytes: Uint8Array) => Memory;
+  /** Null where there is no native part. */
+  readonly packLz4: PackLz4 | null;
   readonly send: (ticket: number, batch: Uint8Array, codec: number, level: number) => void;
 }
 
@@ -56,6 +59,7 @@ export class Recoder {
 
   private readonly parts: RecoderParts;
   private readonly check: BatchCheck<Memory>;
+  private readonly encoder: BatchEncoder;
   private readonly rules: BatchRules = createBatchRules();
   private readonly queues = new Map<OwnedPartition, RecodeJob[]>();
   private readonly tickets = new Map<number, RecodeJob>();
@@ -63,10 +67,23 @@ export class Recoder {
   private nextTicket = 1;
   private queuedCount = 0;
   private queuedBytes = 0;
+  private spent = 0;
 
   constructor(parts: RecoderParts) {
     this.parts = parts;
     this.check = new BatchCheck<Memory>(parts.crc);
+    this.encoder = new BatchEncoder(parts);
+  }
+
+  /** What was encoded in the turn before has been written: its memory is used again. */
+  beginTurn(): void {
+    this.spent = 0;
+    this.encoder.begin();
+  }
+
+  /** Enough for this turn; what is left comes in the next one. */
+  get isSpent(): boolean {
+    return this.spent >= TURN_SHARE;
   }
 
   get hasRoom(): boolean {
@@ -94,7 +111,7 @@ export class Recoder {
     flags: number,
     nowMs: number,
   ): number {
-    assert(this.hasRoom, 'the recoder was asked for room first');
+    assert(this.hasRoom && !this.isSpent, 'the recoder was asked for room first');
     this.recordIndex = -1;
     this.reason = 0;
     const error = this.checkInput(partition, memory, at, length, flags, nowMs);
@@ -105,9 +122,13 @@ export class Recoder {
     const isSame = codec === target;
     const isQueued = this.queues.has(partition);
     if (isSame && !isQueued) return this.passThrough(memory, at, length);
-    if (!isQueued && length <= must(INLINE_BYTES_MAX[target], 'every codec has a budget')) {
-      const bytes = this.encode(memory, at, length, target, settings.compressionLevel);
-      return bytes === null ? errorCode.CORRUPT_MESSAGE : this.passThrough(this.parts.memoryOf(bytes), 0, bytes.length);
+    const inlineMax = this.encoder.inlineBytesMax(target);
+    if (!isQueued && length <= inlineMax) {
+      this.spent += length / inlineMax;
+      const { encoder } = this;
+      const isGood = encoder.encode(memory, at, length, this.check.inflated, target, settings.compressionLevel);
+      if (!isGood) return errorCode.CORRUPT_MESSAGE;
+      return this.passThrough(must(encoder.memory, 'what was encoded has bytes'), encoder.at, encoder.length);
     }
     this.isDone = false;
     this.enqueue(
@@ -169,24 +190,6 @@ export class Recoder {
     this.at = at;
     this.length = length;
     return 0;
-  }
-
-  private encode(memory: Memory, at: number, length: number, codec: number, level: number): Uint8Array | null {
-    const batch = memory.bytes.subarray(at, at + length);
-    const crc = this.parts.crc;
-    const memoryOf = this.parts.memoryOf;
-    return recompressBatch(
-      batch,
-      this.check.inflated,
-      {
-        codec,
-        ...(level < 0 ? {} : { level }),
-        logAppendTime: null,
-        maxTimestamp: null,
-        inflatedBytesMax: INFLATED_BYTES_MAX,
-      },
-      (over, from, bytes) => crc(memoryOf(over.bytes), from, bytes),
-    );
   }
 
   private enqueue(job: RecodeJob, batch: Uint8Array, codec: number, level: number): void {

@@ -16,6 +16,10 @@ export interface TallyParts {
   readonly fronts: readonly { readonly counts: SharedArrayBuffer; readonly stages: SharedArrayBuffer }[];
 }
 
+/** The disk aides by what they do: AIDE what somebody waits for, FLUSHER what nobody does. */
+export const AIDE = 0;
+export const FLUSHER = 1;
+
 export interface SharedParts {
   readonly fronts: number;
   readonly workers: number;

@@ -19,7 +19,7 @@ import { MailSender } from './mailbox.ts';
 import { MainBell } from './main-bell.ts';
 import { PartitionPort } from './partition-port.ts';
 import { RoleThread } from './role-thread.ts';
-import { Bells, bellBytes, NO_WAKERS, type SharedParts, type TallyParts } from './shared-parts.ts';
+import { AIDE, Bells, bellBytes, FLUSHER, NO_WAKERS, type SharedParts, type TallyParts } from './shared-parts.ts';
 import type { DiskAideThreadData, LodgerData, PartitionThreadData } from './thread-data.ts';
 import { type RecodeRequest, WorkerPost } from './worker-post.ts';
 
@@ -45,7 +45,8 @@ export interface Lodger {
 
 const READY_WAIT_MS = 20_000;
 const STOP_WAIT_MS = 20_000;
-const AIDES = 1;
+const AIDE_NAMES = ['disk-aide', 'flusher'];
+const AIDES = AIDE_NAMES.length;
 /** What the control plane has under way at once; more waits in main's memory. */
 const MAIN_LANE_SLOTS = 1024;
 /** For batches of coordinators on their way; untouched parts cost nothing. */
@@ -66,7 +67,7 @@ export class StartedWorkers {
   /** By front: the worker that its thread is to run as well. */
   readonly lodgers: readonly Lodger[];
   private readonly threads: readonly RoleThread[];
-  private readonly aide: RoleThread;
+  private readonly aides: readonly RoleThread[];
   private readonly aideEnd: SharedArrayBuffer;
   private readonly abandoned: SharedArrayBuffer;
 
@@ -80,7 +81,7 @@ export class StartedWorkers {
     posts: readonly WorkerPost[];
     lodgers: readonly Lodger[];
     threads: readonly RoleThread[];
-    aide: RoleThread;
+    aides: readonly RoleThread[];
     aideEnd: SharedArrayBuffer;
     abandoned: SharedArrayBuffer;
   }) {
@@ -93,21 +94,21 @@ export class StartedWorkers {
     this.posts = parts.posts;
     this.lodgers = parts.lodgers;
     this.threads = parts.threads;
-    this.aide = parts.aide;
+    this.aides = parts.aides;
     this.aideEnd = parts.aideEnd;
     this.abandoned = parts.abandoned;
   }
 
   async ready(): Promise<void> {
-    await Promise.all([...this.threads, this.aide].map((thread) => thread.ready(READY_WAIT_MS)));
+    await Promise.all([...this.threads, ...this.aides].map((thread) => thread.ready(READY_WAIT_MS)));
   }
 
   /** Closes all logs; the rows tell how each of them ended. */
   async stop(): Promise<PartitionReport[]> {
-    for (const thread of [...this.threads, this.aide]) thread.expectEnd();
+    for (const thread of [...this.threads, ...this.aides]) thread.expectEnd();
     const rows = await Promise.all(this.posts.map((post) => post.stop(STOP_WAIT_MS)));
-    this.endAide();
-    await Promise.all([...this.threads, this.aide].map((thread) => thread.ended(STOP_WAIT_MS)));
+    this.endAides();
+    await Promise.all([...this.threads, ...this.aides].map((thread) => thread.ended(STOP_WAIT_MS)));
     return rows.flat();
   }
 
@@ -116,20 +117,20 @@ export class StartedWorkers {
    * the kernel, not even by exiting, so this comes before either.
    */
   abandon(): void {
-    for (const thread of [...this.threads, this.aide]) thread.expectEnd();
+    for (const thread of [...this.threads, ...this.aides]) thread.expectEnd();
     Atomics.store(new Int32Array(this.abandoned), 0, 1);
     for (const { index } of this.posts) this.bells.worker(index).ring();
-    this.endAide();
+    this.endAides();
   }
 
   async terminate(): Promise<void> {
     this.abandon();
-    await Promise.all([...this.threads, this.aide].map((thread) => thread.terminate()));
+    await Promise.all([...this.threads, ...this.aides].map((thread) => thread.terminate()));
   }
 
-  private endAide(): void {
+  private endAides(): void {
     Atomics.store(new Int32Array(this.aideEnd), 0, 1);
-    this.bells.aide(0).ring();
+    for (let index = 0; index < AIDES; index++) this.bells.aide(index).ring();
   }
 }
 
@@ -141,7 +142,7 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
   const mainLanes = times(sizes.workers, () => createLaneMemory(MAIN_LANE_SLOTS));
   const port = portOf(shared, bells, mainLanes);
   const mainBell = new MainBell(bells.main(), [() => port.drain()]);
-  const aideLanes = times(sizes.workers, () => createLaneMemory(sizes.aideSlots));
+  const aideLanes = times(AIDES, () => times(sizes.workers, () => createLaneMemory(sizes.aideSlots)));
   const wakePorts: MessagePort[][] = times(fronts, () => []);
   const posts: WorkerPost[] = [];
   const threads: RoleThread[] = [];
@@ -155,7 +156,8 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
       index,
       shared,
       lanes: [...lanes, mainLanes].map((ofRole) => laneAt(ofRole, index)),
-      aide: laneAt(aideLanes, index),
+      aide: laneAt(aideLanes[AIDE] ?? [], index),
+      flusher: laneAt(aideLanes[FLUSHER] ?? [], index),
       mailPort: mail.port2,
       mailCounter,
       frontPorts,
@@ -165,28 +167,20 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
       logLevel: parts.logLevel,
       logFormat: parts.logFormat,
     };
-    const transfer = [mail.port2, ...frontPorts.filter((port) => port !== null)];
     mail.port1.unref();
     const post = new WorkerPost(index, new MailSender(mail.port1, mailCounter, bells.worker(index)));
+    serve(post, parts);
+    posts.push(post);
     const hear = (message: unknown): void => {
       if (message === 0) mainBell.answer();
       else post.receive(message as WorkerReply);
     };
-    serve(post, parts);
-    posts.push(post);
-    if (index < shared.workersInFronts) {
-      const line = new MessageChannel();
-      line.port1.on('message', hear).unref();
-      lodgers.push({ data: { worker: data, line: line.port2 }, transfer: [line.port2, ...transfer] });
-      continue;
-    }
-    const thread = new RoleThread(`worker-${index}`, threadUrl('partition'), data, transfer, parts.onDeath);
-    thread.onMessage(hear);
-    threads.push(thread);
+    const transfer = [mail.port2, ...frontPorts.filter((port) => port !== null)];
+    if (index < shared.workersInFronts) lodgers.push(lodgerOf(data, transfer, hear));
+    else threads.push(startThread(data, transfer, hear, parts.onDeath));
   }
   const aideEnd = new SharedArrayBuffer(4);
-  const aideData: DiskAideThreadData = { index: 0, shared, lanes: aideLanes, end: aideEnd };
-  const aide = new RoleThread('disk-aide', threadUrl('disk-aide'), aideData, [], parts.onDeath);
+  const aides = aideLanes.map((lanes, index) => startAide({ index, shared, lanes, end: aideEnd }, parts.onDeath));
   return new StartedWorkers({
     shared,
     bells,
@@ -197,10 +191,36 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
     posts,
     lodgers,
     threads,
-    aide,
+    aides,
     aideEnd,
     abandoned,
   });
+}
+
+/** To be run by the thread of a front. */
+function lodgerOf(
+  worker: PartitionThreadData,
+  transfer: readonly MessagePort[],
+  hear: (message: unknown) => void,
+): Lodger {
+  const line = new MessageChannel();
+  line.port1.on('message', hear).unref();
+  return { data: { worker, line: line.port2 }, transfer: [line.port2, ...transfer] };
+}
+
+function startThread(
+  data: PartitionThreadData,
+  transfer: readonly MessagePort[],
+  hear: (message: unknown) => void,
+  onDeath: (cause: Error) => void,
+): RoleThread {
+  const thread = new RoleThread(`worker-${data.index}`, threadUrl('partition'), data, transfer, onDeath);
+  thread.onMessage(hear);
+  return thread;
+}
+
+function startAide(data: DiskAideThreadData, onDeath: (cause: Error) => void): RoleThread {
+  return new RoleThread(AIDE_NAMES[data.index] ?? 'aide', threadUrl('disk-aide'), data, [], onDeath);
 }
 
 function sharedParts(parts: StartWorkersParts): SharedParts {

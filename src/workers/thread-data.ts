@@ -17,6 +17,7 @@ export interface PartitionThreadData {
   /** One from each front, and behind them main's. */
   readonly lanes: readonly LaneMemory[];
   readonly aide: LaneMemory;
+  readonly flusher: LaneMemory;
   readonly mailPort: MessagePort;
   readonly mailCounter: SharedArrayBuffer;
   /** Ends in the fronts that sleep in an event loop, to wake them; null for the others. */

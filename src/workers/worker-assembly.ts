@@ -6,10 +6,12 @@ import type { Logger } from '../base/logger.ts';
 import type { Disk } from '../storage/disk.ts';
 import { type Crc, StorageTools } from '../storage/storage-tools.ts';
 import type { Board } from '../zerocopy/board.ts';
+import type { PackLz4 } from '../zerocopy/lz4-block.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { AckGate } from './ack-gate.ts';
 import type { AppendStages } from './append-stages.ts';
 import type { WorkerReply } from './commands.ts';
+import { FlushWindow } from './flush-window.ts';
 import { Housekeeping, type HousekeepingSettings } from './housekeeping.ts';
 import type { LaneEnd } from './lane.ts';
 import { LogCleanings } from './log-cleanings.ts';
@@ -22,6 +24,7 @@ import { PartitionWorker } from './partition-worker.ts';
 import { ReadLeases } from './read-leases.ts';
 import { Receipts } from './receipts.ts';
 import { Recoder } from './recoder.ts';
+import { WriteBacks } from './write-backs.ts';
 
 export interface WorkerParts {
   /** One from each front, and behind them main's. */
@@ -29,10 +32,13 @@ export interface WorkerParts {
   /** The slab of each of them. */
   readonly slabs: readonly Memory[];
   readonly aide: LaneEnd;
+  readonly flusher: LaneEnd;
   readonly board: Board;
   readonly disk: Disk;
   readonly crc: Crc;
   readonly memoryOf: (bytes: Uint8Array) => Memory;
+  /** Null where there is no native part. */
+  readonly packLz4: PackLz4 | null;
   readonly mailbox: Mailbox;
   readonly reply: (reply: WorkerReply) => void;
   readonly logger: Logger;
@@ -52,6 +58,8 @@ export interface AssembledWorker {
   readonly recoder: Recoder;
 }
 
+/** A quarter of the flusher's ring. */
+const WRITE_BACKS_SHARE = 4;
 /** Half of the aide's ring; the other half is for flushes. */
 const COLD_READS_SHARE = 2;
 
@@ -67,10 +75,16 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
   const leases = new ReadLeases();
   const coldReadsMax = aide.outgoing.slotCount / COLD_READS_SHARE;
   const reads = new LogReads({ table, receipts, leases, aide, disk, coldReadsMax });
-  const flushes = new LogFlushes(aide, table, gate);
+  const { flusher } = parts;
+  const flushes = new LogFlushes(aide, flusher, table, gate);
+  const { folder } = reserve;
+  const flushWindow = new FlushWindow({ flusher, table, flushes, tools, windowMs: settings.flushWindowMs, folder });
+  const rangesMax = flusher.outgoing.slotCount / WRITE_BACKS_SHARE;
+  const writeBacks = new WriteBacks(flusher, settings.writeBackBytes, rangesMax);
   const recoder = new Recoder({
     crc,
     memoryOf,
+    packLz4: parts.packLz4,
     send: (ticket, batch, codec, level) => reply({ kind: 'recode', ticket, batch, codec, level }),
   });
   const housekeeping = new Housekeeping({ tools, table, board, flushes, reply, logger, settings });
@@ -81,6 +95,7 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
     table,
     board,
     gate,
+    flushWindow,
     housekeeping,
     cleanings: new LogCleanings({ table, reply, logger }),
     recoder,
@@ -92,12 +107,15 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
     receipts,
     slabs,
     aide,
+    flusher,
     board,
     table,
     leases,
     gate,
     reads,
     flushes,
+    flushWindow,
+    writeBacks,
     keeper,
     housekeeping,
     recoder,

@@ -28,6 +28,11 @@ export interface PartitionToStart extends PlacedPartition {
   readonly isNew: boolean;
 }
 
+export interface LogsStanding {
+  readonly sizes: ReadonlyMap<number, number>;
+  readonly unflushedMs: number;
+}
+
 export interface WorkerHostParts {
   readonly posts: readonly WorkerPost[];
   readonly directory: LogDirectory;
@@ -143,6 +148,18 @@ export class WorkerHost {
     });
     this.parts.directory.saveLogStarts(rows);
     return moved.flat();
+  }
+
+  /** How large the logs are, and how long ago the oldest of what is not flushed was written; 0: everything is. */
+  async standing(nowMs: () => number): Promise<LogsStanding> {
+    const reports = await this.reports();
+    const now = nowMs();
+    const sizes = new Map(reports.map(({ slot, sizeBytes }) => [slot, sizeBytes]));
+    let unflushedMs = 0;
+    for (const { unsyncedSinceMs } of reports) {
+      if (unsyncedSinceMs >= 0) unflushedMs = Math.max(unflushedMs, now - unsyncedSinceMs);
+    }
+    return { sizes, unflushedMs };
   }
 
   /** How many bytes each open partition takes, by slot. */

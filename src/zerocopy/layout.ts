@@ -128,12 +128,18 @@ export const FOUND_EPOCH_END_OFFSET_NUMBER = 4;
 // ── aide lane: worker → disk aide and back (what may block: bringing cold bytes into memory, flushing) ───────────────
 export const JOB_WARM = 49;
 export const JOB_SYNC = 50;
+/** Begins to write a range of a file back, without waiting for it and without a promise. */
+export const JOB_WRITE_BACK = 51;
+/** Flushes the whole file system that the file lies on. */
+export const JOB_SYNC_SYSTEM = 52;
 /** The ticket of the asking worker travels in SLOT_EXCHANGE and comes back untouched, RECEIPT_ERROR is 0 or -errno. */
 export const AIDE_FD = 4;
 export const AIDE_LENGTH = 5;
 export const AIDE_POSITION_NUMBER = 4;
 export const RECEIPT_WARM = 113;
 export const RECEIPT_SYNC = 114;
+export const RECEIPT_WRITE_BACK = 115;
+export const RECEIPT_SYNC_SYSTEM = 116;
 
 // ── control lane: front → main and back ─────────────────────────────────────────────────────────────────────────────
 /** One whole frame (without its length prefix) for the control plane; the exchange keeps the span until the receipt. */

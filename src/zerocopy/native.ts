@@ -30,11 +30,15 @@ export interface Native {
   pwrite(fd: number, position: number, address: number, length: number): number;
   pread(fd: number, position: number, address: number, length: number): number;
   fdatasync(fd: number): number;
+  syncfs(fd: number): number;
   fallocate(fd: number, position: number, length: number): number;
   syncFileRange(fd: number, position: number, length: number): number;
   residentBytes(fd: number, position: number, length: number): number;
   warm(fd: number, position: number, length: number): number;
   chill(fd: number, position: number, length: number): number;
+
+  /** The output has room for the worst case: `length + length / 255 + 32`. */
+  lz4Pack(address: number, length: number, outputAddress: number, outputRoom: number): number;
 
   /** This thread runs only where no other wants to, for good. */
   yieldThread(): number;
@@ -82,11 +86,13 @@ const FUNCTIONS = [
   'pwrite',
   'pread',
   'fdatasync',
+  'syncfs',
   'fallocate',
   'syncFileRange',
   'residentBytes',
   'warm',
   'chill',
+  'lz4Pack',
   'yieldThread',
   'kernelProbe',
   'kernelOpen',
@@ -175,6 +181,10 @@ function selfTest(native: Native): string | null {
     const expected = native.crc32cWith(0, address + 3, length);
     if (native.crc32c(address + 3, length) !== expected) return `two ways to sum ${length} bytes disagree`;
   }
+  bytes.fill(0x61, 0, 64);
+  // One literal, a match of 58 bytes one byte back, five literals.
+  const packed = native.lz4Pack(address, 64, address + 1024, 128);
+  if (packed !== 11 || bytes[1024] !== 0x1f || bytes[1028] !== 39) return 'a block of one letter is packed wrongly';
   // Uses the view after the last use of its address, so that it cannot have been collected before.
   return bytes.length === 16_384 ? null : 'shared memory changed its length';
 }

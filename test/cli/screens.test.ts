@@ -14,6 +14,7 @@ const facts: StartFacts = {
   fronts: 1,
   workers: 3,
   durability: 'page-cache',
+  flushWindowMs: 1000,
   topics: 1,
   partitions: 64,
   newTopicPartitions: 1,

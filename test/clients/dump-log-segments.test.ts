@@ -52,11 +52,32 @@ describeInstalled("Kafka's DumpLogSegments", [join(clientsCache, 'java', 'lib')]
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const filesOf = (partition: number, suffix: string): string[] => {
-    const partitionFolder = join(folder, `${TOPIC}-${partition}`);
+  const filesOf = (partition: number, suffix: string, dataFolder = folder): string[] => {
+    const partitionFolder = join(dataFolder, `${TOPIC}-${partition}`);
     const names = readdirSync(partitionFolder).filter((name) => name.endsWith(suffix));
     return names.sort().map((name) => join(partitionFolder, name));
   };
+
+  it.skipIf(process.env['PERFBROKER_PEER'] === 'kafka')(
+    'finds every batch valid, and every record in it, that the broker re-encoded to LZ4',
+    async () => {
+      const recoded = mkdtempSync(join(tmpdir(), 'perfbroker-dump-lz4-'));
+      try {
+        const broker = await BrokerProcess.start({ dataFolder: recoded, arguments: ['--set', 'compression.type=lz4'] });
+        const counts = await writeMixedLoad(broker.port, TOPIC);
+        expect(await broker.stop(), broker.output).toBe(0);
+        const logs = filesOf(0, '.log', recoded);
+        const printed = dump(logs, '--deep-iteration', '--max-message-size', '10485760');
+        const batches = [...printed.matchAll(/^baseOffset: .* compresscodec: (\w+) .*isvalid: (\w+)/gm)];
+        expect(batches.length).toBeGreaterThan(0);
+        expect(batches.every(([, codec, isValid]) => codec === 'lz4' && isValid === 'true')).toBe(true);
+        expect([...printed.matchAll(/^\| offset: \d+/gm)].length).toBe(counts[0]);
+      } finally {
+        rmSync(recoded, { recursive: true, force: true });
+      }
+    },
+    TIMEOUT_MS,
+  );
 
   for (let partition = 0; partition < MIXED_PARTITIONS; partition++) {
     it(

@@ -313,7 +313,7 @@ export class BrokerInOneThread {
       openSlots: host.open,
       cleaner: () => this.cleaner.figures,
       room: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }),
-      sizes: () => this.driven(host.sizes()),
+      logs: () => this.driven(host.standing(() => this.nowMs)),
       nowMs: () => this.nowMs,
     };
   }
@@ -371,6 +371,7 @@ export class BrokerInOneThread {
   private addWorker(index: number, options: BrokerOptions, lanes: LaneEnd[][], aideLanes: LaneEnd[]): void {
     const memories = lanes.map(() => createLaneMemory(options.laneSlots ?? 256));
     const aideMemory = createLaneMemory(options.aideSlots ?? 32);
+    const flusherMemory = createLaneMemory(options.aideSlots ?? 32);
     const channel = new MessageChannel();
     const counter = new SharedArrayBuffer(4);
     this.channels.push(channel);
@@ -383,22 +384,26 @@ export class BrokerInOneThread {
     const main = createLaneMemory(MAIN_SLOTS);
     this.mainLanes.push(frontEnd(main, bell()));
     for (const [front, memory] of memories.entries()) lanes[front]?.push(frontEnd(memory, bell()));
-    aideLanes.push(workerEnd(aideMemory, bell()));
+    aideLanes.push(workerEnd(aideMemory, bell()), workerEnd(flusherMemory, bell()));
     this.workers.push(
       assembleWorker({
         lanes: [...memories, main].map((memory) => workerEnd(memory, bell())),
         slabs: [...this.memories.map(({ slab }) => slab.memory), this.mainSlab.memory],
         aide: frontEnd(aideMemory, bell()),
+        flusher: frontEnd(flusherMemory, bell()),
         board: this.board,
         disk: this.world.disk,
         crc: crc32cInTypeScript,
         memoryOf: (bytes) => ({ ...batchMemoryOver(bytes), address: 0 }),
+        packLz4: null,
         mailbox: new Mailbox(channel.port2, counter),
         reply: (reply: WorkerReply) => post.receive(structuredClone(reply)),
         logger: this.logger,
         filesOpenMax: FILES_OPEN_MAX,
         housekeeping: {
           retentionCheckMs: this.config.values['log.retention.check.interval.ms'],
+          flushWindowMs: this.config.values['perfbroker.flush.window.ms'],
+          writeBackBytes: this.config.values['perfbroker.write.back.bytes'],
           reserve: { folder: DATA_FOLDER, bytes: this.config.values['perfbroker.disk.reserve.bytes'] },
         },
         stages:

@@ -22,6 +22,7 @@ export type FakeOperation =
   | 'write'
   | 'read'
   | 'sync'
+  | 'syncSystem'
   | 'warm'
   | 'open'
   | 'truncate'
@@ -57,13 +58,18 @@ interface OpenFile {
 
 export class FakeDisk implements Disk {
   readonly faults: DiskFaults = { shortWrite: 0, writeError: 0, readError: 0, syncError: 0 };
-  readonly counts = { write: 0, read: 0, sync: 0, warm: 0, open: 0, close: 0, syncFolder: 0 };
+  readonly counts = { write: 0, read: 0, sync: 0, syncSystem: 0, warm: 0, open: 0, close: 0, syncFolder: 0 };
+  /** What was asked to be written back, in order. */
+  readonly writtenBack: { readonly path: string; readonly position: number; readonly length: number }[] = [];
+  /** As on Linux; false as without the native part. */
+  hasSyncSystem = true;
   capacityBytes: number;
 
   private readonly random: Prng;
   private readonly nowMs: () => number;
   private readonly root = new FakeFolder();
   private readonly openFiles = new Map<number, OpenFile>();
+  private readonly openFolders = new Map<number, FakeFolder>();
   private readonly nextFailures = new Map<FakeOperation, FakeErrno[]>();
   private nextFd = 1000;
   private changesUntilCrash = Number.POSITIVE_INFINITY;
@@ -175,11 +181,27 @@ export class FakeDisk implements Disk {
 
   sync(fd: number): number {
     this.counts.sync += 1;
-    const { file } = this.opened(fd);
+    const node = this.openFolders.get(fd) ?? this.opened(fd).file;
     this.countChange();
     const failure = this.failureOf('sync', this.faults.syncError);
     if (failure !== null) return failure;
-    file.sync();
+    node.sync();
+    return 0;
+  }
+
+  writeBack(fd: number, position: number, length: number): number {
+    this.writtenBack.push({ path: this.opened(fd).path, position, length });
+    return 0;
+  }
+
+  syncSystem(fd: number): number {
+    if (!this.openFolders.has(fd)) this.opened(fd);
+    if (!this.hasSyncSystem) return -constants.errno.ENOSYS;
+    this.counts.syncSystem += 1;
+    this.countChange();
+    const failure = this.failureOf('syncSystem', this.faults.syncError);
+    if (failure !== null) return failure;
+    this.root.syncAll();
     return 0;
   }
 
@@ -217,15 +239,20 @@ export class FakeDisk implements Disk {
       node.modifiedMs = this.nowMs();
       this.folderOf(path).change([{ name: nameOf(path), node }]);
     }
-    if (node.kind !== 'file') throw fileFault('opened', path, 'EISDIR');
+    if (node.kind !== 'file' && mode !== 'read') throw fileFault('opened', path, 'EISDIR');
     const fd = this.nextFd;
     this.nextFd += 1;
+    if (node.kind !== 'file') {
+      this.openFolders.set(fd, node);
+      return fd;
+    }
     this.openFiles.set(fd, { file: node, path, isWritable: mode !== 'read' });
     return fd;
   }
 
   close(fd: number): void {
     this.counts.close += 1;
+    if (this.openFolders.delete(fd)) return;
     this.opened(fd);
     this.openFiles.delete(fd);
   }

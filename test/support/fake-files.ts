@@ -150,6 +150,15 @@ export class FakeFolder {
     this.unsynced = [];
   }
 
+  /** As a flush of the whole file system does. */
+  syncAll(): void {
+    this.sync();
+    for (const node of this.entries.values()) {
+      if (node.kind === 'file') node.sync();
+      else node.syncAll();
+    }
+  }
+
   losePower(random: Prng): void {
     const survivors = random.nextInt(this.unsynced.length + 1);
     for (const step of this.unsynced.slice(0, survivors)) applyStep(this.durable, step);

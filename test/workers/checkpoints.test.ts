@@ -58,6 +58,7 @@ const row = (slot: number, more: Partial<PartitionReport> = {}): PartitionReport
   recoveryPoint: 10,
   logStart: 2,
   high: 30,
+  unsyncedSinceMs: -1,
   end: 40,
   sizeBytes: 0,
   cleanedOffset: 0,

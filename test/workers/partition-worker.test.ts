@@ -275,7 +275,8 @@ describe('acknowledgements that wait for the device', () => {
     rig.nowMs += 1500;
     rig.settle();
     rig.settle();
-    expect(rig.disk.counts.sync).toBe(1);
+    // The file, and the folder that has its name.
+    expect(rig.disk.counts.sync).toBe(2);
   });
 });
 

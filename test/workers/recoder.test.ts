@@ -6,9 +6,10 @@ import { recompressBatch } from '../../src/protocol/recompress.ts';
 import type { WorkerReply } from '../../src/workers/commands.ts';
 import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
 import { RECEIPT_APPEND } from '../../src/zerocopy/layout.ts';
+import { loadNative } from '../../src/zerocopy/native.ts';
 import { Prng } from '../support/prng.ts';
 import { batchesIn, batchOf, recordsIn } from '../support/simulated-deeds.ts';
-import { WorkerRig } from './worker-rig.ts';
+import { type RigOptions, WorkerRig } from './worker-rig.ts';
 
 type RecodeReply = Extract<WorkerReply, { kind: 'recode' }>;
 
@@ -16,8 +17,8 @@ const LOG_FILE = '00000000000000000000.log';
 const GZIP_LARGE = 40_000;
 const rigs: WorkerRig[] = [];
 
-function makeRig(compressionType = 'gzip', laneSlots = 512): WorkerRig {
-  const rig = new WorkerRig({ settings: { compressionType }, laneSlots });
+function makeRig(compressionType = 'gzip', options: RigOptions = {}): WorkerRig {
+  const rig = new WorkerRig({ settings: { compressionType }, laneSlots: 512, ...options });
   rigs.push(rig);
   return rig;
 }
@@ -207,5 +208,49 @@ describe('a topic with a codec of its own', () => {
     expect(stored(rig)).toEqual([1, 2, 3]);
     expect(rig.take().map((receipt) => receipt.exchange)).toEqual([1, 2, 3]);
     expect(takeTasks(rig)).toEqual([]);
+  });
+
+  test.each([
+    ['in the native part', loadNative().native],
+    ['by the package', null],
+  ])('writes and answers after a share of a full load of LZ4, %s, and goes on at once', (_way, native) => {
+    const rig = makeRig('lz4', { native });
+    rig.open(0);
+    rig.open(1);
+    for (let exchange = 0; exchange < 40; exchange++)
+      rig.append(exchange % 2, batchOf({ fill: exchange, valueBytes: 60_000 }), exchange);
+    rig.publish();
+    const answered: number[] = [];
+    let turns = 0;
+    for (; answered.length < 40; turns++) {
+      expect(rig.worker.isIdle).toBe(false);
+      expect(rig.worker.turn(rig.nowMs)).toBe(true);
+      const receipts = rig.take();
+      expect(receipts.length).toBeGreaterThan(0);
+      expect(receipts.length).toBeLessThan(12);
+      answered.push(...receipts.map((receipt) => receipt.exchange));
+    }
+    expect(turns).toBeGreaterThan(3);
+    expect(answered).toEqual(Array.from({ length: 40 }, (_, index) => index));
+    expect(stored(rig, 'orders-0')).toEqual(Array.from({ length: 20 }, (_, index) => index * 2));
+    expect(stored(rig, 'orders-1')).toEqual(Array.from({ length: 20 }, (_, index) => index * 2 + 1));
+    const batches = batchesIn(rig.disk.contentOf(`data/orders-0/${LOG_FILE}`));
+    expect(new Set(batches.map((batch) => batch[22]! & 7))).toEqual(new Set([3]));
+    expect(rig.worker.isIdle).toBe(true);
+  });
+
+  test('shares what a turn may re-encode among its lanes', () => {
+    const rig = makeRig('lz4', { lanes: 2 });
+    rig.open(0);
+    rig.open(1);
+    for (let exchange = 0; exchange < 30; exchange++) {
+      rig.append(0, batchOf({ fill: exchange, valueBytes: 60_000 }), exchange, 0);
+      rig.append(1, batchOf({ fill: exchange, valueBytes: 60_000 }), exchange, 1);
+    }
+    rig.publish(0);
+    rig.publish(1);
+    for (let turn = 0; turn < 4; turn++) rig.worker.turn(rig.nowMs);
+    expect(rig.take(0).length).toBeGreaterThan(5);
+    expect(rig.take(1).length).toBeGreaterThan(5);
   });
 });

@@ -5,7 +5,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { must } from '../../src/base/assert.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { memoryOver as batchMemoryOver } from '../../src/protocol/records.ts';
 import { DEFAULT_LOG_SETTINGS, type LogSettings } from '../../src/storage/log-settings.ts';
 import type { PartitionOpening, WorkerCommand, WorkerReply } from '../../src/workers/commands.ts';
 import { DiskAide } from '../../src/workers/disk-aide.ts';
@@ -44,7 +43,9 @@ import {
   SLOT_PARTITION,
   SLOT_WORDS,
 } from '../../src/zerocopy/layout.ts';
+import { createPackLz4 } from '../../src/zerocopy/lz4-block.ts';
 import type { Memory } from '../../src/zerocopy/memory.ts';
+import { memoryOf, type Native } from '../../src/zerocopy/native.ts';
 import { FAKE_START_MS } from '../support/fake-clock.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
 import { plainMemory } from '../support/plain-memory.ts';
@@ -56,7 +57,11 @@ export interface RigOptions {
   readonly settings?: Partial<LogSettings>;
   readonly seed?: number;
   readonly retentionCheckMs?: number;
+  readonly flushWindowMs?: number;
+  readonly writeBackBytes?: number;
   readonly reserveBytes?: number;
+  /** Null, as without saying so: all in TypeScript. */
+  readonly native?: Native | null;
 }
 
 /** A receipt as a front finds it: all words and numbers, and the ones that matter by name. */
@@ -76,7 +81,7 @@ const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
 export class WorkerRig {
   nowMs = FAKE_START_MS;
   readonly disk: FakeDisk;
-  readonly board = Board.create(64);
+  readonly board = Board.create(1024);
   readonly fronts: LaneEnd[] = [];
   readonly slabs: Memory[] = [];
   readonly parts: AssembledWorker;
@@ -92,32 +97,38 @@ export class WorkerRig {
     this.disk = new FakeDisk({ seed: options.seed ?? 1, nowMs: () => this.nowMs });
     this.disk.makeFolder('data');
     this.settings = { ...DEFAULT_LOG_SETTINGS, ...options.settings };
+    const native = options.native ?? null;
     const workerEnds: LaneEnd[] = [];
     for (let lane = 0; lane < (options.lanes ?? 1); lane++) {
       const memory = createLaneMemory(options.laneSlots ?? 64);
       this.fronts.push(frontEnd(memory, bell()));
       workerEnds.push(workerEnd(memory, bell()));
-      this.slabs.push(plainMemory(SLAB_BYTES));
+      this.slabs.push(native === null ? plainMemory(SLAB_BYTES) : memoryOf(new Uint8Array(SLAB_BYTES), native));
       this.usedAt.push(0);
     }
     const aideMemory = createLaneMemory(options.aideSlots ?? 32);
+    const flusherMemory = createLaneMemory(options.aideSlots ?? 32);
     const counter = new SharedArrayBuffer(4);
     this.mail = new MailSender(this.channel.port1, counter, bell());
-    this.aide = new DiskAide([workerEnd(aideMemory, bell())], this.disk);
+    this.aide = new DiskAide([workerEnd(aideMemory, bell()), workerEnd(flusherMemory, bell())], this.disk);
     this.parts = assembleWorker({
       stages: null,
       lanes: workerEnds,
       slabs: this.slabs,
       aide: frontEnd(aideMemory, bell()),
+      flusher: frontEnd(flusherMemory, bell()),
       board: this.board,
       disk: this.disk,
       crc: crc32cInTypeScript,
-      memoryOf: (bytes) => ({ ...batchMemoryOver(bytes), address: 0 }),
+      memoryOf: (bytes) => memoryOf(bytes, native),
+      packLz4: createPackLz4(native),
       mailbox: new Mailbox(this.channel.port2, counter),
       reply: (reply) => this.replies.push(reply),
       logger: silentLogger,
       filesOpenMax: 16,
       housekeeping: {
+        flushWindowMs: options.flushWindowMs ?? 0,
+        writeBackBytes: options.writeBackBytes ?? 0,
         retentionCheckMs: options.retentionCheckMs ?? 300_000,
         reserve: { folder: 'data', bytes: options.reserveBytes ?? 0 },
       },

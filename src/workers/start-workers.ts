@@ -171,10 +171,7 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
     const post = new WorkerPost(index, new MailSender(mail.port1, mailCounter, bells.worker(index)));
     serve(post, parts);
     posts.push(post);
-    const hear = (message: unknown): void => {
-      if (message === 0) mainBell.answer();
-      else post.receive(message as WorkerReply);
-    };
+    const hear = hearing(post, mainBell);
     const transfer = [mail.port2, ...frontPorts.filter((port) => port !== null)];
     if (index < shared.workersInFronts) lodgers.push(lodgerOf(data, transfer, hear));
     else threads.push(startThread(data, transfer, hear, parts.onDeath));
@@ -195,6 +192,14 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
     aideEnd,
     abandoned,
   });
+}
+
+/** What a worker says to main: a ring, or a reply. */
+function hearing(post: WorkerPost, mainBell: MainBell): (message: unknown) => void {
+  return (message) => {
+    if (message === 0) mainBell.answer();
+    else post.receive(message as WorkerReply);
+  };
 }
 
 /** To be run by the thread of a front. */

@@ -64,18 +64,16 @@ const WRITE_BACKS_SHARE = 4;
 const COLD_READS_SHARE = 2;
 
 export function assembleWorker(parts: WorkerParts): AssembledWorker {
-  const { lanes, slabs, aide, board, disk, crc, memoryOf, mailbox, reply, logger } = parts;
+  const { lanes, slabs, aide, flusher, stages, board, disk, crc, memoryOf, mailbox, reply, logger } = parts;
   const receipts = lanes.map((lane) => new Receipts(lane.outgoing));
   const settings = parts.housekeeping;
   const { reserve } = settings;
   const tools = new StorageTools({ disk, crc, logger, filesOpenMax: parts.filesOpenMax, reserve });
   const table = new PartitionTable();
-  const { stages } = parts;
   const gate = new AckGate(receipts, stages);
   const leases = new ReadLeases();
   const coldReadsMax = aide.outgoing.slotCount / COLD_READS_SHARE;
   const reads = new LogReads({ table, receipts, leases, aide, disk, coldReadsMax });
-  const { flusher } = parts;
   const flushes = new LogFlushes(aide, flusher, table, gate);
   const { folder } = reserve;
   const flushWindow = new FlushWindow({ flusher, table, flushes, tools, windowMs: settings.flushWindowMs, folder });

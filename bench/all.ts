@@ -36,6 +36,10 @@ const benches: readonly ShortBench[] = [
     options: ['--partitions', '0,64', '--connections', '1000', '--rounds', '1', '--seconds', '2'],
     takesKafka: true,
   },
+  {
+    name: 'scale',
+    options: ['--partitions', '1,64', '--connections', '1,100', '--idle', '1000', '--rounds', '1', '--seconds', '1'],
+  },
   { name: 'recovery', options: ['--sizes', '200MB'], takesKafka: true },
   { name: 'cold-read', options: ['--scan', '256MiB', '--rounds', '1'] },
   { name: 'cold-tail', options: ['--scan', '256MiB', '--rounds', '1', '--seconds', '2'], takesKafka: true },

@@ -4,10 +4,11 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { kafkaLaunch, kafkaVersion } from './compare/kafka-peer.ts';
 import { type PlayedLoads, playLoads } from './compare/loads.ts';
 import { type MeasureId, type MeasureResult, measures } from './compare/measures.ts';
+import { type ComparedMachine, writePictures } from './compare/pictures.ts';
 import { sideWords } from './compare/rows.ts';
 import { readSettings, type Settings, usage } from './compare/settings.ts';
 import { timeStart } from './compare/starts.ts';
@@ -36,7 +37,7 @@ async function play(settings: Settings, folder: string): Promise<PlayedLoads> {
   return { rows: loads.rows, memory: [...loads.memory, ...timed] };
 }
 
-function machine(): Readonly<Record<string, string | number>> {
+function machine(): ComparedMachine {
   const cores = cpus();
   return {
     processor: cores[0]?.model ?? 'unknown',
@@ -57,10 +58,10 @@ function report(settings: Settings, version: string, played: PlayedLoads): boole
   const file = join(settings.out, `compare-${new Date().toISOString().replaceAll(/[:.]/g, '-').slice(0, 19)}.json`);
   const { measures: wanted, ...rest } = settings;
   const told = { ...rest, measures: [...wanted] };
-  writeFileSync(
-    file,
-    `${JSON.stringify({ machine: machine(), kafka: version, settings: told, ...played }, null, 1)}\n`,
-  );
+  const date = new Date().toISOString().slice(0, 10);
+  const written = { date, machine: machine(), kafka: version, settings: told, ...played };
+  writeFileSync(file, `${JSON.stringify(written, null, 1)}\n`);
+  if (!settings.isSelfCheck) writePictures(settings.out, written, `${basename(file, '.json')}-`);
   const advice = settings.isQuick ? ' (a quick look: repeat without --quick before believing it)' : '';
   process.stdout.write(`written: ${file}${advice}\n`);
   return [...results, ...played.memory].every((result) => result.isMet);

@@ -7,11 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { Crowd } from '../test/bounds/crowd.ts';
-import { median } from './compare/statistics.ts';
 import type { BenchServer } from './load/bench-server.ts';
-import { writeProduceFrames } from './load/frames.ts';
-import { runLoad } from './load/generator.ts';
+import { ACTIVE_CONNECTIONS, weighIdle } from './load/idle-connections.ts';
 import { launchOptions, launchUsage, type Peer, type PeerWish, peerWishOf, startPeers } from './load/peers.ts';
 import { cpuSecondsOf, memoryOf } from './load/process-figures.ts';
 import { checkoutFolder, compileProgram } from './load/programs.ts';
@@ -34,9 +31,6 @@ const SETTLE_MS = 3000;
 /** Fewer of them weigh less than what a heap grows and shrinks by at rest. */
 const TELLING_PARTITIONS = 1000;
 const TOPIC_PARTITIONS_MAX = 1000;
-const ACTIVE = 100;
-const RECORD_BYTES = 100;
-const LOAD_PARTITIONS = 16;
 
 interface Settings {
   readonly wish: PeerWish;
@@ -117,15 +111,6 @@ async function holdPartitions(settings: Settings): Promise<FigureRow[]> {
   return rows;
 }
 
-async function activeRate(server: BenchServer, settings: Settings, framesFile: string): Promise<number> {
-  const { seconds } = settings;
-  const { host, port, pid } = server;
-  const load = { mode: 'produce', connections: ACTIVE, inFlight: 1, requestsPerSecond: 0, warmSeconds: 1 } as const;
-  const result = await runLoad({ host, port, pid, framesFile, seconds, ...load });
-  if (result.errors > 0) throw new Error(`${result.errors} answers carried error ${result.firstError}`);
-  return result.requests / result.seconds;
-}
-
 async function holdConnections(settings: Settings): Promise<FigureRow[]> {
   if (settings.connections === 0) return [];
   const rows: FigureRow[] = [];
@@ -138,37 +123,10 @@ async function holdConnections(settings: Settings): Promise<FigureRow[]> {
   return rows;
 }
 
-/** Before any load: what a heap gives back after one would hide what connections take. */
-async function bytesOfEach(server: BenchServer, count: number): Promise<number> {
-  await sleep(SETTLE_MS);
-  const before = memoryOf(server.pid).residentBytes;
-  const crowd = await Crowd.connect(server.port, count);
-  await sleep(SETTLE_MS);
-  const bytes = memoryOf(server.pid).residentBytes - before;
-  crowd.destroy();
-  return bytes / count;
-}
-
 async function crowdOn({ name, server }: Peer, settings: Settings): Promise<FigureRow[]> {
-  const bytes = await bytesOfEach(server, settings.connections);
-  const topic = await server.makeTopic('active', LOAD_PARTITIONS);
-  await server.touchTopic(topic, LOAD_PARTITIONS);
-  const shape = { topic, partitions: LOAD_PARTITIONS, batchBytes: RECORD_BYTES, recordBytes: RECORD_BYTES };
-  const { file } = writeProduceFrames(join(settings.folder, 'frames'), { ...shape, codec: 0, acks: -1 });
-  await activeRate(server, settings, file);
-  const alone: number[] = [];
-  const beside: number[] = [];
-  for (let round = 0; round < settings.rounds; round++) {
-    alone.push(await activeRate(server, settings, file));
-    const crowd = await Crowd.connect(server.port, settings.connections);
-    beside.push(await activeRate(server, settings, file));
-    if (crowd.closedCount > 0) process.stdout.write(`  ${name} closed ${crowd.closedCount} idle connections\n`);
-    crowd.destroy();
-    await sleep(SETTLE_MS / 3);
-    const rates = `${alone.at(-1)?.toFixed(0)} req/s alone, ${beside.at(-1)?.toFixed(0)} beside`;
-    process.stdout.write(`  round ${round + 1}: ${name} ${rates}\n`);
-  }
-  const share = median(beside) / median(alone);
+  const { connections, rounds, seconds } = settings;
+  const say = (line: string): unknown => process.stdout.write(`  ${name}: ${line}\n`);
+  const { bytes, share } = await weighIdle(server, { connections, rounds, seconds, folder: settings.folder, say });
   const work = `${settings.connections} idle connections`;
   const { targets } = settings;
   return [
@@ -183,7 +141,7 @@ async function crowdOn({ name, server }: Peer, settings: Settings): Promise<Figu
     {
       work,
       side: name,
-      figure: `rate of ${ACTIVE} others`,
+      figure: `rate of ${ACTIVE_CONNECTIONS} others`,
       text: `${(share * 100).toFixed(0)} %`,
       value: share,
       ...targets.atLeast('rate', share),

@@ -7,7 +7,7 @@ import type { Verdict } from './verdicts.ts';
 
 const sideNames: readonly SideName[] = ['perfbroker', 'kafka', 'limit'];
 
-const figureWords: Readonly<Record<Figure, string>> = {
+export const figureWords: Readonly<Record<Figure, string>> = {
   bytesPerSecond: 'throughput',
   requestsPerSecond: 'requests/s',
   cpuSecondsPerGb: 'CPU per GB',

@@ -18,6 +18,9 @@ struct frames {
   size_t *at;
   size_t *length;
   uint32_t count;
+  /* When one frame stands for many partitions: a head of its own for each, and what follows is the same for all. */
+  uint8_t *heads;
+  size_t head_bytes;
 };
 
 struct connection {
@@ -71,6 +74,36 @@ static struct frames read_frames(const char *path) {
   return frames;
 }
 
+/* Makes the only frame stand for `count` partitions, whose index lies at `at`: 10,000 batches need not lie in memory. */
+static void spread_frames(struct frames *frames, uint32_t count, size_t at) {
+  if (frames->count != 1 || at + 4 > frames->length[0]) die("--spread takes one frame and --spread-at a place in it");
+  frames->head_bytes = at + 4;
+  frames->heads = malloc(count * frames->head_bytes);
+  if (frames->heads == NULL) die("malloc");
+  for (uint32_t i = 0; i < count; i++) {
+    uint8_t *head = frames->heads + i * frames->head_bytes;
+    memcpy(head, frames->bytes, frames->head_bytes);
+    for (int byte = 0; byte < 4; byte++) head[at + byte] = (uint8_t)(i >> (24 - 8 * byte));
+  }
+  frames->count = count;
+}
+
+static size_t frame_length(const struct frames *frames, uint32_t frame) {
+  return frames->length[frames->heads == NULL ? frame : 0];
+}
+
+/* The parts of one frame behind its first `skip` bytes; returns how many they are, 2 at most. */
+static size_t frame_parts(const struct frames *frames, uint32_t frame, size_t skip, struct iovec *parts) {
+  if (frames->heads == NULL) {
+    parts[0] = (struct iovec){frames->bytes + frames->at[frame] + skip, frames->length[frame] - skip};
+    return 1;
+  }
+  size_t head = frames->head_bytes, from = skip > head ? skip : head, count = 0;
+  if (skip < head) parts[count++] = (struct iovec){frames->heads + frame * head + skip, head - skip};
+  if (from < frames->length[0]) parts[count++] = (struct iovec){frames->bytes + from, frames->length[0] - from};
+  return count;
+}
+
 static uint32_t frame_of(const struct connection *connection, uint64_t request, uint32_t connections, uint32_t frames) {
   return (uint32_t)((connection->index + request * connections) % frames);
 }
@@ -85,25 +118,25 @@ static void watch_for(int epoll, struct connection *connection, bool is_blocked)
 /* Hands begun requests to the kernel until it takes no more. */
 static void send_begun(int epoll, struct connection *connection, const struct frames *frames, uint32_t connections) {
   while (connection->sent < connection->begun) {
-    struct iovec parts[GATHER_MAX];
-    size_t count = 0;
-    for (uint64_t request = connection->sent; request < connection->begun && count < GATHER_MAX; request++, count++) {
+    struct iovec parts[GATHER_MAX + 1];
+    size_t lengths[GATHER_MAX], count = 0, requests = 0;
+    for (uint64_t request = connection->sent; request < connection->begun && count < GATHER_MAX; request++) {
       uint32_t frame = frame_of(connection, request, connections, frames->count);
-      size_t skip = count == 0 ? connection->sent_bytes : 0;
-      parts[count].iov_base = frames->bytes + frames->at[frame] + skip;
-      parts[count].iov_len = frames->length[frame] - skip;
+      size_t skip = requests == 0 ? connection->sent_bytes : 0;
+      count += frame_parts(frames, frame, skip, parts + count);
+      lengths[requests++] = frame_length(frames, frame) - skip;
     }
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
     ssize_t n = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN) die("send");
     if (n < 0) return watch_for(epoll, connection, true);
     size_t left = (size_t)n;
-    for (size_t i = 0; i < count && left > 0; i++) {
-      if (left < parts[i].iov_len) {
+    for (size_t i = 0; i < requests && left > 0; i++) {
+      if (left < lengths[i]) {
         connection->sent_bytes += left;
         break;
       }
-      left -= parts[i].iov_len;
+      left -= lengths[i];
       connection->sent_bytes = 0;
       connection->sent++;
     }

@@ -19,6 +19,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const POLL_BYTES_MAX = 128 * 1024;
 /** An offset no frame holds by chance. */
 const OFFSET_MARK = 0x1_2345_6789_abcd;
+const PARTITION_MARK = 0x5a17_c3e9;
 const CLIENT_ID = 'perfbroker-load';
 
 export interface ProducePlan {
@@ -80,6 +81,21 @@ export function writeProduceFrames(file: string, plan: ProducePlan): ProduceFram
   writeFileSync(file, Buffer.concat(frames));
   const tailBytes = frame.length - headBytes - batch.length;
   return { file, batchBytes: batch.length, recordsPerBatch: count, frameBytes: frame.length, headBytes, tailBytes };
+}
+
+/** One frame that the generator makes stand for all partitions; returns where in it the partition's index lies. */
+export function writeSpreadFrame(file: string, plan: Omit<ProducePlan, 'partitions'>): number {
+  const { batch } = buildBatch({ ...plan, partitions: 1 });
+  const frame = frameOf(produce, PRODUCE_VERSION, 0, {
+    transactionalId: null,
+    acks: plan.acks,
+    timeoutMs: REQUEST_TIMEOUT_MS,
+    topics: [{ name: plan.topic, partitions: [{ partitionIndex: PARTITION_MARK, records: batch }] }],
+  });
+  const mark = Buffer.alloc(4);
+  mark.writeInt32BE(PARTITION_MARK);
+  writeFileSync(file, frame);
+  return Buffer.from(frame).indexOf(mark);
 }
 
 /** Frames of one partition, each with a batch of its own, every record of all of them under another key. */

@@ -25,6 +25,8 @@ export interface LoadPlan {
   readonly pid?: number;
   /** Bytes of the topic's name, which the reader of Fetch answers steps over; 0 for the limit programs. */
   readonly topicBytes?: number;
+  /** The only frame of the file stands for this many partitions, whose index lies at this byte of it. */
+  readonly spread?: { readonly partitions: number; readonly indexAt: number };
 }
 
 export interface LoadProgress {
@@ -132,6 +134,8 @@ function optionsOf(plan: LoadPlan): ProgramOptions {
     acks: plan.acks ?? -1,
     pid: plan.pid ?? 0,
     'topic-bytes': plan.topicBytes ?? 0,
+    spread: plan.spread?.partitions ?? 0,
+    'spread-at': plan.spread?.indexAt ?? 0,
   };
 }
 

@@ -5,6 +5,7 @@
  *
  * load --port N --frames FILE --histogram FILE [--host A] [--mode produce|fetch] [--connections N] [--in-flight N]
  *      [--rate R] [--warm-seconds S] [--seconds S] [--requests-max N] [--bytes-max N] [--acks N] [--pid N] [--topic-bytes N]
+ *      [--spread N --spread-at AT]   the only frame stands for N partitions, whose index lies at byte AT
  */
 #include "run.h"
 #include <sys/prctl.h>
@@ -126,6 +127,8 @@ int main(int argc, char **argv) {
   run.histogram = calloc(1, sizeof *run.histogram);
   if (run.connection_count == 0 || run.in_flight_max == 0 || run.histogram == NULL) die("--connections and --in-flight");
   run.frames = read_frames(option_text(argc, argv, "--frames", NULL));
+  uint32_t spread = (uint32_t)option_number(argc, argv, "--spread", 0);
+  if (spread > 0) spread_frames(&run.frames, spread, (size_t)option_number(argc, argv, "--spread-at", 0));
   open_connections(&run, option_text(argc, argv, "--host", "127.0.0.1"), (int)option_number(argc, argv, "--port", 9092));
   work(&run);
   uint64_t unanswered = in_flight(&run), unsent = settle_unsent(&run);

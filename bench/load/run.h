@@ -92,7 +92,7 @@ static void settle(struct run *run, struct connection *connection, int64_t nowNs
   if (run->phase != WARMING && meantNs >= run->measureNs) histogram_add(run->histogram, nowNs - meantNs);
   if (run->phase == DRAINING) return;
   run->answered++;
-  run->answered_bytes += run->is_fetch ? 0 : run->frames.length[frame];
+  run->answered_bytes += run->is_fetch ? 0 : frame_length(&run->frames, frame);
   if (run->is_fetch) run->answered_bytes = run->tally.answer_bytes;
 }
 

@@ -2,12 +2,8 @@
  * One self-contained HTML page with the latency curves of a bench: an inline SVG, no scripts and nothing loaded from
  * elsewhere. Called by the bench mains with curves that are already computed.
  */
-import type { CurvePoint } from './percentiles.ts';
-
-export interface Curve {
-  readonly name: string;
-  readonly points: readonly CurvePoint[];
-}
+import { type Curve, curvesSvg } from './curves.ts';
+import { escapeText } from './picture.ts';
 
 export interface PlotPage {
   readonly title: string;
@@ -17,23 +13,8 @@ export interface PlotPage {
   readonly table: readonly (readonly string[])[];
 }
 
-const WIDTH = 960;
-const HEIGHT = 460;
-const LEFT = 70;
-const RIGHT = 20;
-const TOP = 20;
-const BOTTOM = 50;
-const colours = ['#0b7285', '#e8590c', '#5f3dc4', '#2b8a3e', '#c92a2a', '#1864ab', '#862e9c', '#846358'];
-const percentileMarks = [0, 90, 99, 99.9, 99.99, 99.999, 99.9999];
-
-interface Scale {
-  readonly ninesMax: number;
-  readonly lowUs: number;
-  readonly highUs: number;
-}
-
 export function plotPage(page: PlotPage): string {
-  return pageOf(page.title, page.subtitle, svgOf(page.curves), page.table);
+  return pageOf(page.title, page.subtitle, curvesSvg(page.curves), page.table);
 }
 
 /** The same page for figures that make no curve. */
@@ -64,65 +45,4 @@ ${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('\n')}
 </tbody></table>
 </body></html>
 `;
-}
-
-function svgOf(curves: readonly Curve[]): string {
-  const values = curves.flatMap((curve) => curve.points.map((point) => Math.max(1, point.us)));
-  const scale: Scale = {
-    ninesMax: Math.max(1, ...curves.map((curve) => nines(curve.points.at(-1)?.percentile ?? 90))),
-    lowUs: 10 ** Math.floor(Math.log10(Math.min(1000, ...values))),
-    highUs: 10 ** Math.ceil(Math.log10(Math.max(1000, ...values))),
-  };
-  const lines = curves.map((curve, index) => {
-    const points = curve.points.map((point) => `${x(scale, nines(point.percentile))},${y(scale, point.us)}`).join(' ');
-    return `<polyline class="curve" stroke="${colours[index % colours.length]}" points="${points}"/>`;
-  });
-  const legend = curves.map((curve, index) => {
-    const top = TOP + 14 + index * 18;
-    const colour = colours[index % colours.length];
-    return `<rect x="${LEFT + 12}" y="${top - 9}" width="12" height="12" fill="${colour}"/><text x="${LEFT + 30}" y="${top + 1}">${escapeText(curve.name)}</text>`;
-  });
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="latency by percentile">
-${gridOf(scale)}
-${lines.join('\n')}
-${legend.join('\n')}
-</svg>`;
-}
-
-function gridOf(scale: Scale): string {
-  const parts: string[] = [];
-  for (const percentile of percentileMarks) {
-    if (nines(percentile) > scale.ninesMax) continue;
-    const at = x(scale, nines(percentile));
-    parts.push(`<line class="grid" x1="${at}" x2="${at}" y1="${TOP}" y2="${HEIGHT - BOTTOM}"/>`);
-    parts.push(`<text x="${at}" y="${HEIGHT - BOTTOM + 20}" text-anchor="middle">${percentile} %</text>`);
-  }
-  for (let us = scale.lowUs; us <= scale.highUs; us *= 10) {
-    const at = y(scale, us);
-    parts.push(`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at}" y2="${at}"/>`);
-    parts.push(`<text x="${LEFT - 8}" y="${at + 4}" text-anchor="end">${us / 1000} ms</text>`);
-  }
-  return parts.join('\n');
-}
-
-/** 90 % is one nine, 99 % two: the axis on which tails are visible. */
-function nines(percentile: number): number {
-  return -Math.log10(Math.max(1e-9, 1 - percentile / 100));
-}
-
-function x(scale: Scale, at: number): number {
-  return round(LEFT + (at / scale.ninesMax) * (WIDTH - LEFT - RIGHT));
-}
-
-function y(scale: Scale, us: number): number {
-  const share = Math.log10(Math.max(1, us) / scale.lowUs) / Math.log10(scale.highUs / scale.lowUs);
-  return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM));
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-function escapeText(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

@@ -6,17 +6,16 @@
  *   /metrics  Prometheus text format       /status    the same in short, as JSON, for people and scripts
  *
  * Built by the broker when there is a port for it, and loaded only then. What a client can make it hold is bounded: few
- * connections, short headers, no bodies, pages in chunks.
+ * connections, short headers, no bodies, pages in chunks. Which page is where: `page-routes.ts`.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
 import { Fault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Address } from '../config/addresses.ts';
 import type { BrokerState, BrokerView } from './broker-view.ts';
-import { writeMetrics } from './metrics-page.ts';
-import { ClientGone, PageBody } from './page-body.ts';
+import { pageRoutes } from './page-routes.ts';
 import { Pulse } from './pulse.ts';
-import { writeStatus } from './status-page.ts';
 
 export interface HttpSideParts {
   readonly state: () => BrokerState;
@@ -47,16 +46,6 @@ export const HTTP_LIMITS: HttpLimits = {
   checkMs: 1000,
 };
 
-interface Page {
-  readonly type: string;
-  readonly status: number;
-  write(body: PageBody): Promise<void> | void;
-}
-
-const TEXT = 'text/plain; charset=utf-8';
-const JSON_TEXT = 'application/json; charset=utf-8';
-const METRICS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
-
 const SAFE_HEADERS: readonly (readonly [string, string])[] = [
   ['Cache-Control', 'no-store'],
   ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
@@ -76,6 +65,16 @@ export class HttpSide {
   constructor(parts: HttpSideParts) {
     this.parts = parts;
     const { limits } = parts;
+    const routes = pageRoutes({
+      state: parts.state,
+      shown: () => this.shown(),
+      failed: (error) => {
+        const told = error instanceof Error ? error.stack : String(error);
+        parts.logger.error(`a page of the HTTP side failed: ${told}`);
+      },
+    });
+    // A program that embeds the broker keeps the Request and Response it has.
+    const listener = getRequestListener(routes.fetch, { hostname: 'localhost', overrideGlobalObjects: false });
     this.server = createServer(
       {
         maxHeaderSize: limits.headerBytesMax,
@@ -84,7 +83,10 @@ export class HttpSide {
         keepAliveTimeout: limits.keepAliveMs,
         connectionsCheckingInterval: limits.checkMs,
       },
-      (request, response) => this.serve(request, response),
+      (request, response) => {
+        for (const [name, value] of SAFE_HEADERS) response.setHeader(name, value);
+        return listener(request, response);
+      },
     );
     this.server.maxConnections = limits.connectionsMax;
     this.server.maxHeadersCount = limits.headersMax;
@@ -113,6 +115,11 @@ export class HttpSide {
     });
   }
 
+  private shown(): { readonly view: BrokerView; readonly pulse: Pulse } | null {
+    const { view, pulse } = this;
+    return view === null || pulse === null ? null : { view, pulse };
+  }
+
   get connectionCount(): number {
     return this.connections;
   }
@@ -136,108 +143,6 @@ export class HttpSide {
     this.server.closeAllConnections();
     await closed;
   }
-
-  private serve(request: IncomingMessage, response: ServerResponse): void {
-    for (const [name, value] of SAFE_HEADERS) response.setHeader(name, value);
-    const page = this.pageFor(request, response);
-    response.statusCode = page.status;
-    response.setHeader('Content-Type', page.type);
-    const body = new PageBody(response, request.method === 'HEAD');
-    this.write(page, body).catch((error: unknown) => {
-      body.abort();
-      if (error instanceof ClientGone) return;
-      this.parts.logger.error(
-        `a page of the HTTP side failed: ${error instanceof Error ? error.stack : String(error)}`,
-      );
-    });
-  }
-
-  private async write(page: Page, body: PageBody): Promise<void> {
-    await page.write(body);
-    body.end();
-  }
-
-  private pageFor(request: IncomingMessage, response: ServerResponse): Page {
-    const { method, headers } = request;
-    if (method !== 'GET' && method !== 'HEAD') {
-      response.setHeader('Allow', 'GET, HEAD');
-      return refusal(response, 405, `${method ?? 'this method'} is not possible here: there is only GET and HEAD`);
-    }
-    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) {
-      return refusal(response, 400, 'a request here has no body');
-    }
-    if (!isMeant(request)) {
-      return refusal(
-        response,
-        421,
-        `the broker listens on this machine only and is not '${headers.host}': dial localhost`,
-      );
-    }
-    const path = (request.url ?? '').split('?', 1)[0];
-    switch (path) {
-      case '/health':
-        return { status: 200, type: JSON_TEXT, write: (body) => body.add('{"status":"alive"}\n') };
-      case '/ready':
-        return this.readyPage(response);
-      case '/metrics':
-        return this.viewPage(response, METRICS_TEXT, (view, pulse, body) => writeMetrics(view, pulse, body));
-      case '/status':
-        return this.viewPage(response, JSON_TEXT, (view, _pulse, body) => writeStatus(view, this.parts.state(), body));
-      default:
-        return {
-          status: 404,
-          type: TEXT,
-          write: (body) => body.add('there is /health, /ready, /metrics and /status\n'),
-        };
-    }
-  }
-
-  private readyPage(response: ServerResponse): Page {
-    const state = this.parts.state();
-    const status = state === 'ready' ? 200 : 503;
-    if (status === 503) response.setHeader('Retry-After', '1');
-    return { status, type: JSON_TEXT, write: (body) => body.add(`{"status":"${state}"}\n`) };
-  }
-
-  private viewPage(
-    response: ServerResponse,
-    type: string,
-    write: (view: BrokerView, pulse: Pulse, body: PageBody) => Promise<void>,
-  ): Page {
-    const { view, pulse } = this;
-    if (view !== null && pulse !== null) return { status: 200, type, write: (body) => write(view, pulse, body) };
-    response.setHeader('Retry-After', '1');
-    return { status: 503, type: JSON_TEXT, write: (body) => body.add(`{"status":"${this.parts.state()}"}\n`) };
-  }
-}
-
-/** What comes behind a request that is refused is not looked at. */
-function refusal(response: ServerResponse, status: number, sentence: string): Page {
-  response.setHeader('Connection', 'close');
-  return { status, type: TEXT, write: (body) => body.add(`${sentence}\n`) };
-}
-
-/**
- * On the loopback address only names of this machine are answered to: a web page that has its own name resolved to
- * 127.0.0.1 would otherwise read everything through the browser of whoever visits it.
- */
-function isMeant({ headers, socket }: IncomingMessage): boolean {
-  const local = socket.localAddress ?? '';
-  if (!isLoopback(local)) return true;
-  const host = (headers.host ?? '')
-    .replace(/:\d+$/, '')
-    .replace(/^\[(.*)\]$/, '$1')
-    .toLowerCase();
-  return host === '' || host === 'localhost' || host.endsWith('.localhost') || isNumeric(host);
-}
-
-/** An address, not a name: no web page can claim it. */
-function isNumeric(host: string): boolean {
-  return /^[\d.]+$/.test(host) || host.includes(':');
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
 }
 
 function listenFault(host: string, port: number, cause: Error): Fault {

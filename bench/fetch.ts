@@ -140,7 +140,7 @@ async function play(settings: Settings, peers: readonly Peer[]): Promise<BenchRo
   const rows: BenchRow[] = [];
   const isWanted = (name: string): boolean => settings.only.size === 0 || settings.only.has(name);
   if (isWanted('warm') || isWanted('cold')) {
-    const shape = fetchShape(settings.folder);
+    const shape = fetchShape(settings.folder, 4);
     const filled: Filled[] = [];
     for (const peer of peers) filled.push(await fill(peer, settings, shape));
     if (isWanted('warm')) rows.push(...(await readWarm(settings, filled, shape)));

@@ -37,7 +37,7 @@ export class BrokerSide implements Side {
 
   async prepare(row: Row): Promise<void> {
     if (row.work.kind !== 'fetch') return;
-    this.#fetchTopic = await fillTopic(this.server, fetchShape(this.#folder), this.framesFile);
+    this.#fetchTopic = await fillTopic(this.server, fetchShape(this.#folder, row.work.partitions), this.framesFile);
   }
 
   turn(row: Row, length: TurnLength): Promise<TurnFigures> {

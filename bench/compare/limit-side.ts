@@ -25,7 +25,7 @@ export class LimitSide implements Side {
 
   async prepare(row: Row): Promise<void> {
     if (row.work.kind !== 'fetch') return;
-    const shape = fetchShape(this.#folder);
+    const shape = fetchShape(this.#folder, row.work.partitions);
     this.#answerBytes = shape.answerBytes;
     fillFile(this.#file, shape);
   }

@@ -25,7 +25,7 @@ const figures: TurnFigures = {
 const row: Row = {
   id: 'x',
   title: 'x',
-  work: { kind: 'fetch', connections: 1, inFlight: 1 },
+  work: { kind: 'fetch', partitions: 1, connections: 1, inFlight: 1 },
   sides: ['perfbroker', 'kafka', 'limit'],
   bars: [],
 };

@@ -45,6 +45,11 @@ export class FlushPolicy {
     this.unsyncedSinceMs = isAll ? NEVER : begunMs;
   }
 
+  /** A flush comes due although nothing more is written. */
+  get waitsForTime(): boolean {
+    return this.unsyncedSinceMs !== NEVER && this.waitMs !== Number.POSITIVE_INFINITY;
+  }
+
   /** The high watermark that end and flush allow. It stays on a batch border and never goes back. */
   highFor(high: number, end: number, synced: number): number {
     if (end - synced < this.recordsMax) return end;

@@ -337,6 +337,11 @@ export class Log {
     return this.policy.unsyncedSinceMs;
   }
 
+  /** Something is written that is to be flushed when a time has passed. */
+  get waitsForTime(): boolean {
+    return this.policy.waitsForTime;
+  }
+
   /** What was found when the log was opened, and may not be on the device, waits from now on. */
   noteFound(nowMs: number): boolean {
     if (this.watermarks.end <= this.sync.offset) return false;

@@ -1,13 +1,19 @@
 /**
  * Writes down how far the logs are, from the workers' reports: every few seconds how far each was written under this boot
  * of the machine (so that a killed process costs no scan), now and then how far each is on the device, and both at the
- * end. Runs on main, beside its other work; a report that does not come is logged and asked for again.
+ * end. Workers tell only of logs that moved since they were asked last, so that idle ones cost next to nothing. Runs on
+ * main, beside its other work; a report that does not come is logged and asked for again.
  */
 import type { Logger } from '../base/logger.ts';
 import type { LogDirectory, PartitionCheckpoint } from '../storage/log-directory.ts';
 import type { PartitionReport } from './commands.ts';
-import type { WorkerHost } from './worker-host.ts';
+import type { PlacedPartition, WorkerHost } from './worker-host.ts';
 import type { WorkerPost } from './worker-post.ts';
+
+interface KnownLog {
+  readonly placed: PlacedPartition;
+  readonly row: PartitionReport;
+}
 
 export interface CheckpointsParts {
   readonly directory: LogDirectory;
@@ -27,12 +33,19 @@ export class Checkpoints {
   private timer: NodeJS.Timeout | null = null;
   private isUnderWay = false;
   private deviceDueMs = 0;
-  private lastWritten = '';
-  private lastStarts = '';
-  private lastCleaned = '';
+  /** The latest of every log, by slot, and whose it was: a slot may go to another partition. */
+  private readonly known = new Map<number, KnownLog>();
+  /** Workers that have to tell everything: at first, and after an answer that did not come. */
+  private readonly owesWhole: boolean[];
+  /** Moved, and not written down yet. */
+  private hasEnds = false;
+  private hasStarts = false;
+  private hasCleaned = false;
+  private hasAny = false;
 
   constructor(parts: CheckpointsParts) {
     this.parts = parts;
+    this.owesWhole = parts.posts.map(() => true);
   }
 
   start(): void {
@@ -59,33 +72,65 @@ export class Checkpoints {
     if (this.isUnderWay) return;
     this.isUnderWay = true;
     try {
-      const reports = (await Promise.all(this.parts.posts.map((post) => post.report(REPORT_WAIT_MS)))).flat();
-      if (this.timer !== null) this.save(reports);
+      await Promise.all(this.parts.posts.map((post, index) => this.ask(post, index)));
+      if (this.timer !== null) this.save();
     } finally {
       this.isUnderWay = false;
     }
   }
 
-  private save(reports: readonly PartitionReport[]): void {
-    const { directory, bootId, everyMs } = this.parts;
-    const rows = this.rowsOf(reports);
-    const ends = reports.map((report) => `${report.slot}:${report.end}`).join();
-    if (bootId !== null && ends !== this.lastWritten) directory.saveWritten(bootId, rows);
-    this.lastWritten = ends;
-    const starts = reports.map((report) => `${report.slot}:${report.logStart}`).join();
-    const hasMoved = starts !== this.lastStarts;
-    this.lastStarts = starts;
-    const cleaned = reports.map((report) => `${report.slot}:${report.cleanedOffset}`).join();
-    const isCleaned = cleaned !== this.lastCleaned;
-    this.lastCleaned = cleaned;
-    const nowMs = Date.now();
-    if (nowMs < this.deviceDueMs) {
-      if (hasMoved) directory.saveLogStarts(rows);
-      if (isCleaned) directory.saveCleaned(rows);
-      return;
+  private async ask(post: WorkerPost, index: number): Promise<void> {
+    const isWhole = this.owesWhole[index] === true;
+    this.owesWhole[index] = true;
+    const rows = await post.reportChanges(isWhole, REPORT_WAIT_MS);
+    this.owesWhole[index] = false;
+    for (const row of rows) {
+      // Its opening is not known here yet; the worker would not tell again by itself.
+      if (!this.learn(row)) this.owesWhole[index] = true;
     }
-    this.deviceDueMs = nowMs + everyMs;
-    directory.saveCheckpoints(rows);
+  }
+
+  private learn(row: PartitionReport): boolean {
+    const placed = this.parts.host.open.get(row.slot);
+    if (placed === undefined) return false;
+    const before = this.known.get(row.slot);
+    const isOther = before === undefined || before.placed !== placed;
+    this.known.set(row.slot, { placed, row });
+    this.hasAny = true;
+    if (isOther || before.row.end !== row.end) this.hasEnds = true;
+    if (isOther || before.row.logStart !== row.logStart) this.hasStarts = true;
+    if (isOther || before.row.cleanedOffset !== row.cleanedOffset) this.hasCleaned = true;
+    return true;
+  }
+
+  /** Logs that are not open any more leave the files. */
+  private forgetClosed(): void {
+    for (const [slot, { placed }] of this.known) {
+      if (this.parts.host.open.get(slot) === placed) continue;
+      this.known.delete(slot);
+      this.hasAny = this.hasEnds = this.hasStarts = this.hasCleaned = true;
+    }
+  }
+
+  private save(): void {
+    const { directory, bootId, everyMs } = this.parts;
+    this.forgetClosed();
+    const nowMs = Date.now();
+    const isDeviceDue = nowMs >= this.deviceDueMs;
+    const isWrittenDue = this.hasEnds && bootId !== null;
+    if (!isWrittenDue && !this.hasStarts && !this.hasCleaned && !(isDeviceDue && this.hasAny)) return;
+    const rows = this.rowsOf(Array.from(this.known.values(), ({ row }) => row));
+    if (isWrittenDue) directory.saveWritten(bootId, rows);
+    this.hasEnds = false;
+    if (isDeviceDue) {
+      directory.saveCheckpoints(rows);
+      this.deviceDueMs = nowMs + everyMs;
+      this.hasAny = false;
+    } else {
+      if (this.hasStarts) directory.saveLogStarts(rows);
+      if (this.hasCleaned) directory.saveCleaned(rows);
+    }
+    this.hasStarts = this.hasCleaned = false;
   }
 
   private rowsOf(reports: readonly PartitionReport[]): PartitionCheckpoint[] {

@@ -35,6 +35,8 @@ export type WorkerCommand =
   | { readonly kind: 'configure'; readonly id: number; readonly slot: number; readonly settings: LogSettings }
   | { readonly kind: 'move-starts'; readonly id: number; readonly moves: readonly StartWish[] }
   | { readonly kind: 'report'; readonly id: number }
+  /** Only what has changed since the last of these; `isWhole`: the answer to that one may be lost. */
+  | { readonly kind: 'report-changes'; readonly id: number; readonly isWhole: boolean }
   | { readonly kind: 'producers'; readonly id: number; readonly slot: number }
   | { readonly kind: 'stop'; readonly id: number }
   | CleaningCommand

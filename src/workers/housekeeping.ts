@@ -2,6 +2,9 @@
  * What a worker does for its logs without being asked: flushes that became due by time, logs that met a full disk, producers
  * that expired, segments that retention lets go, files that nobody reads any more. Once a second, between turns' writes, a
  * bounded step at a time: a worker with thousands of logs or segments to look at goes on at the next tick.
+ *
+ * A log that nobody uses costs next to nothing. Looked at in every tick are those that were written and wait for a flush by
+ * time, or met a full disk; all others have their turn once in a round of a minute, for producers that expire.
  */
 import { isFault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
@@ -35,7 +38,9 @@ export interface HousekeepingParts {
 /** A rename or two for each; with the look at its index about 50 µs. */
 const SEGMENTS_PER_TICK = 32;
 const LOGS_PER_TICK = 128;
-const EXPIRY_EVERY_MS = 60_000;
+const ROUND_EVERY_MS = 60_000;
+/** Ends a round in good time before the next. */
+const TICKS_PER_ROUND = 50;
 /** Kafka waits as long before it looks at segments for the first time. */
 const FIRST_CHECK_MS = 30_000;
 const UNSET = -1;
@@ -45,7 +50,12 @@ export class Housekeeping {
   /** Logs that retention has to look at. */
   private readonly waiting = new Set<OwnedPartition>();
   private checkDueMs = UNSET;
-  private expiryDueMs = 0;
+  /** Logs to look at in every tick. */
+  private readonly watched: OwnedPartition[] = [];
+  private roundDueMs = 0;
+  /** Where the round, and the check of retention, go on; -1: they rest. */
+  private roundPlace = -1;
+  private checkPlace = -1;
   private wasLow = false;
 
   constructor(parts: HousekeepingParts) {
@@ -55,20 +65,60 @@ export class Housekeeping {
   /** New settings take effect at once. */
   lookAt(partition: OwnedPartition): void {
     this.waiting.add(partition);
+    this.watch(partition);
+  }
+
+  /** Something was written to it, or failed to be. */
+  watch(partition: OwnedPartition): void {
+    if (partition.isWatched) return;
+    partition.isWatched = true;
+    this.watched.push(partition);
   }
 
   /** All writes of the turn are done. */
   tick(nowMs: number): void {
-    const expires = nowMs >= this.expiryDueMs;
-    if (expires) this.expiryDueMs = nowMs + EXPIRY_EVERY_MS;
-    for (const partition of this.parts.table.all()) {
-      this.parts.flushes.ask(partition, nowMs);
-      if (partition.log.isPoisoned) partition.log.heal(nowMs);
-      if (expires) partition.log.expireProducers(nowMs);
-    }
+    this.lookAtWatched(nowMs);
+    this.goRound(nowMs);
     this.lookAtDisk(nowMs);
     this.enforceRetention(nowMs);
     this.letFilesGo(nowMs);
+  }
+
+  private lookAtWatched(nowMs: number): void {
+    let kept = 0;
+    for (const partition of this.watched) {
+      partition.isWatched = this.parts.table.at(partition.slot) === partition && this.lookNow(partition, nowMs);
+      if (!partition.isWatched) continue;
+      this.watched[kept] = partition;
+      kept += 1;
+    }
+    this.watched.length = kept;
+  }
+
+  /** Whether the next tick has to look again. */
+  private lookNow(partition: OwnedPartition, nowMs: number): boolean {
+    const { log } = partition;
+    this.parts.flushes.ask(partition, nowMs);
+    if (log.isPoisoned) log.heal(nowMs);
+    return log.isPoisoned || log.waitsForTime;
+  }
+
+  private goRound(nowMs: number): void {
+    const { table } = this.parts;
+    if (this.roundPlace < 0) {
+      if (nowMs < this.roundDueMs) return;
+      this.roundDueMs = nowMs + ROUND_EVERY_MS;
+      this.roundPlace = table.count - 1;
+    }
+    const count = Math.max(LOGS_PER_TICK, Math.ceil(table.count / TICKS_PER_ROUND));
+    for (let left = count; left > 0; left--) {
+      this.roundPlace = Math.min(this.roundPlace, table.count - 1);
+      const partition = table.inPlace(this.roundPlace);
+      if (partition === null) return;
+      this.roundPlace -= 1;
+      partition.log.expireProducers(nowMs);
+      if (!partition.isWatched && this.lookNow(partition, nowMs)) this.watch(partition);
+    }
   }
 
   private lookAtDisk(nowMs: number): void {
@@ -91,8 +141,9 @@ export class Housekeeping {
     if (this.checkDueMs === UNSET) this.checkDueMs = nowMs + Math.min(FIRST_CHECK_MS, retentionCheckMs);
     if (nowMs >= this.checkDueMs) {
       this.checkDueMs = nowMs + retentionCheckMs;
-      for (const partition of this.parts.table.all()) this.waiting.add(partition);
+      this.checkPlace = this.parts.table.count - 1;
     }
+    this.callForCheck();
     let segments = 0;
     let logs = 0;
     for (const partition of this.waiting) {
@@ -104,6 +155,16 @@ export class Housekeeping {
     }
   }
 
+  /** As many as one tick may look at: the others are called when these are through. */
+  private callForCheck(): void {
+    const { table } = this.parts;
+    while (this.checkPlace >= 0 && this.waiting.size < LOGS_PER_TICK) {
+      const partition = table.inPlace(Math.min(this.checkPlace, table.count - 1));
+      this.checkPlace = Math.min(this.checkPlace, table.count - 1) - 1;
+      if (partition !== null) this.waiting.add(partition);
+    }
+  }
+
   private retainOne(partition: OwnedPartition, nowMs: number, countMax: number): number {
     const { table, board, logger } = this.parts;
     if (table.at(partition.slot) !== partition) return 0;
@@ -111,6 +172,7 @@ export class Housekeeping {
     try {
       const count = log.upkeep.enforceRetention(nowMs, countMax);
       if (count === 0) return 0;
+      this.watch(partition);
       const marks = log.watermarks;
       board.set(slot, marks.start, marks.stable, marks.high, marks.end, log.bytesAppended);
       logger.debug(`${log.partitionName}: ${count} expired segments left the log, which begins at ${marks.start} now`);

@@ -111,6 +111,9 @@ export class PartitionKeeper {
       case 'report':
         this.parts.reply({ kind: 'report', id: command.id, rows: this.rows() });
         break;
+      case 'report-changes':
+        this.parts.reply({ kind: 'report', id: command.id, rows: this.changedRows(command.isWhole) });
+        break;
       case 'producers': {
         const producers = this.parts.table.at(command.slot)?.log.describeProducers() ?? null;
         this.parts.reply({ kind: 'producers', id: command.id, producers });
@@ -140,6 +143,7 @@ export class PartitionKeeper {
       const partition = new OwnedPartition(slot, log, opening.leaderEpoch);
       this.parts.table.add(partition);
       if (log.noteFound(nowMs)) this.parts.flushWindow.note(partition, nowMs);
+      this.parts.housekeeping.watch(partition);
       const marks = log.watermarks;
       this.parts.board.set(slot, marks.start, marks.stable, marks.high, marks.end, 0);
       this.parts.board.setEpoch(slot, opening.leaderEpoch);
@@ -252,9 +256,39 @@ export class PartitionKeeper {
     }
   }
 
+  private changedRows(isWhole: boolean): PartitionReport[] {
+    const rows: PartitionReport[] = [];
+    const { table } = this.parts;
+    for (let place = 0; place < table.count; place++) {
+      const partition = must(table.inPlace(place), 'there are as many as are counted');
+      if (tell(partition) || isWhole) rows.push(rowOf(partition));
+    }
+    return rows;
+  }
+
   private rows(): PartitionReport[] {
     return this.parts.table.all().map((partition) => rowOf(partition));
   }
+}
+
+/** Whether the checkpoints have something to learn of the log; from here on they have. */
+function tell({ log, told }: OwnedPartition): boolean {
+  const { start, high, end } = log.watermarks;
+  const { recoveryPoint } = log;
+  const { cleanedOffset } = log.cleaning;
+  const isKnown =
+    told.end === end &&
+    told.recoveryPoint === recoveryPoint &&
+    told.high === high &&
+    told.logStart === start &&
+    told.cleanedOffset === cleanedOffset;
+  if (isKnown) return false;
+  told.recoveryPoint = recoveryPoint;
+  told.logStart = start;
+  told.high = high;
+  told.end = end;
+  told.cleanedOffset = cleanedOffset;
+  return true;
 }
 
 function rowOf(partition: OwnedPartition): PartitionReport {

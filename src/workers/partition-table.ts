@@ -27,6 +27,12 @@ export class OwnedPartition {
   isReadingAhead = false;
   /** Where those bytes begin. */
   aheadOffset = -1;
+  /** Housekeeping looks at it at every tick. */
+  isWatched = false;
+  /** Its place among those the worker owns. */
+  place = -1;
+  /** What the checkpoints were told last. */
+  readonly told = { recoveryPoint: -1, logStart: -1, high: -1, end: -1, cleanedOffset: -1 };
   /** The topic asks for a codec of its own. */
   recodes: boolean;
 
@@ -40,10 +46,11 @@ export class OwnedPartition {
 
 export class PartitionTable {
   private readonly bySlot: (OwnedPartition | null)[] = [];
-  private readonly slots = new Set<number>();
+  /** In no order: the last takes the place of one that leaves. */
+  private readonly owned: OwnedPartition[] = [];
 
   get count(): number {
-    return this.slots.size;
+    return this.owned.length;
   }
 
   /** Null when this worker does not own the slot (any more). */
@@ -56,17 +63,27 @@ export class PartitionTable {
     assert(this.at(partition.slot) === null, 'a slot holds one partition at a time');
     while (this.bySlot.length <= partition.slot) this.bySlot.push(null);
     this.bySlot[partition.slot] = partition;
-    this.slots.add(partition.slot);
+    partition.place = this.owned.length;
+    this.owned.push(partition);
   }
 
   remove(slot: number): OwnedPartition {
     const partition = must(this.at(slot), 'a partition is removed once');
     this.bySlot[slot] = null;
-    this.slots.delete(slot);
+    const last = must(this.owned.pop(), 'the table is not empty');
+    if (last !== partition) {
+      last.place = partition.place;
+      this.owned[last.place] = last;
+    }
     return partition;
   }
 
+  /** For those who go through all of them over several turns. From the last to the first nobody who stays is left out. */
+  inPlace(place: number): OwnedPartition | null {
+    return this.owned[place] ?? null;
+  }
+
   all(): OwnedPartition[] {
-    return [...this.slots].map((slot) => must(this.at(slot), 'every listed slot is owned'));
+    return [...this.owned];
   }
 }

@@ -309,6 +309,7 @@ export class PartitionWorker {
     for (let index = 0; index < this.touchedCount; index++) {
       const partition = this.touched[index]!;
       partition.hasFailed = partition.log.flushWrites() < 0;
+      this.parts.housekeeping.watch(partition);
       if (partition.hasFailed) this.parts.gate.fail(partition.slot, errorCode.KAFKA_STORAGE_ERROR);
       else this.noteWritten(partition, nowMs);
       this.show(partition);
@@ -434,6 +435,7 @@ export class PartitionWorker {
 
   private afterSync(partition: OwnedPartition): void {
     this.parts.flushWindow.settled(partition);
+    if (partition.log.isPoisoned) this.parts.housekeeping.watch(partition);
     if (this.parts.table.at(partition.slot) === partition) this.show(partition);
     else this.parts.keeper.finishClosing(partition);
   }

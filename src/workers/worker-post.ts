@@ -100,6 +100,11 @@ export class WorkerPost {
     return rowsOf(await this.ask((id) => ({ kind: 'report', id }), 'for its offsets', waitMs));
   }
 
+  /** Only those whose offsets have moved since the last answer; all with `isWhole`. */
+  async reportChanges(isWhole: boolean, waitMs: number): Promise<readonly PartitionReport[]> {
+    return rowsOf(await this.ask((id) => ({ kind: 'report-changes', id, isWhole }), 'for its offsets', waitMs));
+  }
+
   /** Closes all logs well; the rows tell where each of them ended. */
   async stop(waitMs: number): Promise<readonly PartitionReport[]> {
     return rowsOf(await this.ask((id) => ({ kind: 'stop', id }), 'to stop', waitMs));

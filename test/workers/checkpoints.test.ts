@@ -22,10 +22,14 @@ function makeRig() {
   directory.open('boot');
   const rows: PartitionReport[] = [];
   const state = { isSilent: false };
+  /** Of each question whether it was for everything. */
+  const asked: boolean[] = [];
   const mail: Pick<MailSender, 'post'> = {
     post(message: unknown) {
       const command = message as WorkerCommand;
-      if (!state.isSilent && command.kind === 'report') {
+      if (command.kind !== 'report-changes') return;
+      asked.push(command.isWhole);
+      if (!state.isSilent) {
         post.receive({ kind: 'report', id: command.id, rows: rows.map((row) => ({ ...row })) });
       }
     },
@@ -50,7 +54,7 @@ function makeRig() {
     other.open(bootId);
     return other;
   };
-  return { disk, rows, state, host, checkpoints, lines, reread };
+  return { disk, rows, state, asked, host, checkpoints, lines, reread };
 }
 
 const row = (slot: number, more: Partial<PartitionReport> = {}): PartitionReport => ({
@@ -95,6 +99,57 @@ describe('checkpoints', () => {
     const before = disk.counts.write;
     await vi.advanceTimersByTimeAsync(30_000);
     expect(disk.counts.write).toBe(before);
+    checkpoints.stop();
+  });
+
+  test('ask for everything once, from then on for what moved, which is kept beside what they know', async () => {
+    const { rows, state, asked, checkpoints, reread } = makeRig();
+    rows.push(row(0), row(1, { end: 50 }));
+    checkpoints.start();
+    await vi.advanceTimersByTimeAsync(3500);
+    rows.splice(0, 2, row(1, { end: 60, logStart: 5 }));
+    await vi.advanceTimersByTimeAsync(3000);
+    const written = reread('boot');
+    expect(written.vouchersOf('orders', 0).writtenOffset).toBe(40);
+    expect(written.vouchersOf('orders', 1)).toMatchObject({ writtenOffset: 60, logStartOffset: 5 });
+    expect(asked).toEqual([true, false]);
+    state.isSilent = true;
+    await vi.advanceTimersByTimeAsync(9000);
+    state.isSilent = false;
+    await vi.advanceTimersByTimeAsync(9000);
+    expect(asked).toContain(true);
+    expect(asked.slice(2, 4)).toEqual([false, true]);
+    expect(asked.at(-1)).toBe(false);
+    checkpoints.stop();
+  });
+
+  test('ask again for a log whose opening they did not know of', async () => {
+    const { rows, asked, host, checkpoints, reread } = makeRig();
+    const placed = host.open.get(1);
+    host.open.delete(1);
+    rows.push(row(0), row(1, { end: 50 }));
+    checkpoints.start();
+    await vi.advanceTimersByTimeAsync(3500);
+    expect(reread('boot').vouchersOf('orders', 1).writtenOffset).toBe(-1);
+    if (placed !== undefined) host.open.set(1, placed);
+    await vi.advanceTimersByTimeAsync(6000);
+    expect(reread('boot').vouchersOf('orders', 1).writtenOffset).toBe(50);
+    expect(asked).toEqual([true, true, false]);
+    checkpoints.stop();
+  });
+
+  test('forget what a slot held when it goes to another partition', async () => {
+    const { rows, host, checkpoints, reread } = makeRig();
+    rows.push(row(0), row(1, { end: 50 }));
+    checkpoints.start();
+    await vi.advanceTimersByTimeAsync(3500);
+    rows.splice(0, 2);
+    host.open.set(1, { slot: 1, worker: 0, topic: 'bills', topicId: '', partition: 0 });
+    await vi.advanceTimersByTimeAsync(3000);
+    const written = reread('boot');
+    expect(written.vouchersOf('orders', 0).writtenOffset).toBe(40);
+    expect(written.vouchersOf('orders', 1).writtenOffset).toBe(-1);
+    expect(written.vouchersOf('bills', 0).writtenOffset).toBe(-1);
     checkpoints.stop();
   });
 

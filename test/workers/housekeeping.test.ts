@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { READ_DONE_FD, READ_DONE_LEASE, READ_DONE_LENGTH } from '../../src/zerocopy/layout.ts';
 import { FAKE_START_MS } from '../support/fake-clock.ts';
 import { plainMemory } from '../support/plain-memory.ts';
@@ -119,5 +119,77 @@ describe('the tick of a worker', () => {
       KAFKA_STORAGE_ERROR,
     ]);
     expect(rig.parts.gate.count).toBe(0);
+  });
+
+  test('leaves idle logs alone but for one look a minute, a bounded number of them in each tick', () => {
+    const rig = makeRig();
+    const logs = Array.from({ length: 300 }, (_, slot) => rig.open(slot).log);
+    pass(rig, 60_000);
+    const looks = logs.map((log) => vi.spyOn(log, 'expireProducers'));
+    const asked = logs.map((log) => vi.spyOn(log, 'owesSync'));
+    const sum = (spies: typeof looks | typeof asked): number =>
+      spies.reduce((all, spy) => all + spy.mock.calls.length, 0);
+    const perTick: number[] = [];
+    for (let tick = 0; tick < 60; tick++) {
+      const before = sum(looks);
+      pass(rig, 1000);
+      perTick.push(sum(looks) - before);
+    }
+    expect(looks.map((spy) => spy.mock.calls.length)).toEqual(logs.map(() => 1));
+    expect(sum(asked)).toBe(300);
+    expect(Math.max(...perTick)).toBe(128);
+  });
+
+  test('has every log checked for retention, though others close meanwhile', () => {
+    const rig = makeRig({ settings: { retentionMsMax: HOUR_MS } });
+    const all = Array.from({ length: 300 }, (_, slot) => rig.open(slot).log);
+    rig.nowMs += 10_000;
+    pass(rig, 30_000);
+    const looks = all.map((log) => vi.spyOn(log.upkeep, 'enforceRetention'));
+    const checked = (): number => looks.filter((spy) => spy.mock.calls.length > 0).length;
+    while (checked() === 0) pass(rig, 1000);
+    expect(checked()).toBe(128);
+    for (const slot of [0, 1, 299, 298, 297]) rig.closePartition(slot);
+    pass(rig, 4000);
+    const unchecked = looks.flatMap((spy, slot) => (spy.mock.calls.length === 0 ? [slot] : []));
+    expect(unchecked).toEqual([0, 1]);
+  });
+
+  test('heals a log that met a full disk within a second, whichever of many it is', () => {
+    const rig = makeRig();
+    const partitions = Array.from({ length: 300 }, (_, slot) => rig.open(slot));
+    pass(rig, 10_000);
+    for (const slot of [0, 150, 299]) {
+      rig.disk.failNext('write', 'ENOSPC');
+      rig.append(slot, batchOf({ count: 1 }), slot);
+      rig.publish();
+      rig.turn();
+    }
+    const ill = (): number => partitions.filter(({ log }) => log.isPoisoned).length;
+    expect(ill()).toBe(3);
+    pass(rig, 1000);
+    expect(ill()).toBe(0);
+  });
+});
+
+describe('the report for checkpoints', () => {
+  test('tells only of logs that moved since the last, and of all where that one may be lost', () => {
+    const rig = makeRig();
+    for (const slot of [0, 1, 2]) rig.open(slot);
+    const told = (isWhole: boolean): string[] => {
+      const id = rig.command((its) => ({ kind: 'report-changes', id: its, isWhole }));
+      rig.turn();
+      const reply = rig.replies.find((each) => each.kind === 'report' && each.id === id);
+      return reply?.kind === 'report' ? reply.rows.map(({ slot, end }) => `${slot} ends at ${end}`) : [];
+    };
+    expect(told(false)).toEqual(['0 ends at 0', '1 ends at 0', '2 ends at 0']);
+    expect(told(false)).toEqual([]);
+    fill(rig, 1, 2);
+    expect(told(false)).toEqual(['1 ends at 2']);
+    expect(told(true)).toEqual(['0 ends at 0', '1 ends at 2', '2 ends at 0']);
+    rig.closePartition(2, true);
+    rig.turn();
+    rig.open(2, { partitionName: 'orders-9' });
+    expect(told(false)).toEqual(['2 ends at 0']);
   });
 });

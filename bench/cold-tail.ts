@@ -7,10 +7,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { noiseBetween, readMachineClock } from './compare/noise.ts';
 import { chillTopic } from './load/cold-files.ts';
 import { writeFetchFrames, writeProduceFrames } from './load/frames.ts';
 import { type LoadResult, runLoad } from './load/generator.ts';
 import { type Peer, peerOptions, peerUsage, peerWishOf, startPeers } from './load/peers.ts';
+import { deviceBytesOf } from './load/process-figures.ts';
 import { checkoutFolder, compileProgram } from './load/programs.ts';
 import { bytesOf, megabytes, milliseconds } from './load/sizes.ts';
 import { tail } from './load/tailing.ts';
@@ -57,6 +59,10 @@ interface Figures {
   readonly alone: LoadResult[];
   readonly beside: LoadResult[];
   readonly scans: LoadResult[];
+  /** Read from the device by the broker while it was scanned. */
+  readonly deviceBytes: number[];
+  /** Processor time that the host kept from this machine meanwhile: every program stood still. */
+  readonly stolenShares: number[];
 }
 
 async function fill(peer: Peer, { folder, scanBytes }: Settings): Promise<Filled> {
@@ -102,6 +108,8 @@ function scan({ peer: { server }, topic, scanFrames }: Filled, { scanBytes }: Se
 async function round(one: Filled, settings: Settings, figures: Figures): Promise<void> {
   figures.alone.push(await follow(one, settings, settings.seconds));
   if (!chillTopic(one.dataFolder, one.topic)) throw new Error('without the native part nothing can be made cold');
+  const bytesBefore = deviceBytesOf(one.peer.server.pid);
+  const clockBefore = readMachineClock();
   let isScanning = true;
   const scanning = scan(one, settings).finally(() => {
     isScanning = false;
@@ -114,6 +122,8 @@ async function round(one: Filled, settings: Settings, figures: Figures): Promise
     count += 1;
   }
   figures.scans.push(await scanning);
+  figures.deviceBytes.push(deviceBytesOf(one.peer.server.pid) - bytesBefore);
+  figures.stolenShares.push(noiseBetween(clockBefore, readMachineClock(), 0).stealShare);
 }
 
 function together(results: readonly LoadResult[]): LoadResult['histogram'] {
@@ -127,10 +137,28 @@ function rowsOf(figures: ReadonlyMap<SideName, Figures>, targets: Targets): Figu
   const rows: FigureRow[] = [];
   const none = { verdict: '–', bar: '' } as const;
   const p99 = new Map<SideName, number>();
-  for (const [side, { alone, beside, scans }] of figures) {
+  for (const [side, { alone, beside, scans, deviceBytes, stolenShares }] of figures) {
     const bytes = scans.reduce((sum, one) => sum + one.bytes, 0);
     const rate = bytes / scans.reduce((sum, one) => sum + one.seconds, 0);
     rows.push({ work: 'scan', side, figure: 'rate', text: `${megabytes(rate)}/s`, value: rate, ...none });
+    const read = deviceBytes.reduce((sum, one) => sum + one, 0) / bytes;
+    rows.push({
+      work: 'scan',
+      side,
+      figure: 'from the device',
+      text: `${(read * 100).toFixed(1)} %`,
+      value: read,
+      ...none,
+    });
+    const stolen = Math.max(...stolenShares);
+    rows.push({
+      work: 'scan',
+      side,
+      figure: 'time stolen',
+      text: `${(stolen * 100).toFixed(2)} %`,
+      value: stolen,
+      ...none,
+    });
     for (const [work, results] of [
       ['tail alone', alone],
       ['tail beside the scan', beside],
@@ -188,7 +216,7 @@ async function main(): Promise<number> {
     const filled: Filled[] = [];
     for (const peer of peers) {
       filled.push(await fill(peer, settings));
-      figures.set(peer.name, { alone: [], beside: [], scans: [] });
+      figures.set(peer.name, { alone: [], beside: [], scans: [], deviceBytes: [], stolenShares: [] });
     }
     for (let turn = 0; turn < settings.rounds; turn++) {
       for (const one of turn % 2 === 0 ? filled : [...filled].reverse()) {

@@ -14,6 +14,11 @@ export function memoryOf(pid: number): MemoryFigures {
   return { residentBytes: kibibytes(status, 'VmRSS'), anonymousBytes: kibibytes(status, 'RssAnon') };
 }
 
+/** Bytes that all threads of a process had the device read so far; NaN where Linux does not tell. */
+export function deviceBytesOf(pid: number): number {
+  return Number(/^read_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? Number.NaN);
+}
+
 /** Processor time of all threads of a process so far. The clock of /proc ticks 100 times a second. */
 export function cpuSecondsOf(pid: number): number {
   return cpuSeconds(String(pid), [USER_TICKS, SYSTEM_TICKS]);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -217,22 +218,29 @@ static napi_value resident(napi_env env, napi_callback_info info) {
   return pb_number(env, bytes <= before ? 0 : (double)(bytes - before));
 }
 
-/* warm(fd, position, length): brings the range into the page cache and waits for it; how many bytes it found. */
+/*
+ * warm(fd, position, length): brings the range into the page cache and waits for it; how many bytes it found. One byte of
+ * every page is read: that waits for the page as surely as a read of all of it, and copies nothing.
+ */
 static napi_value warm(napi_env env, napi_callback_info info) {
   range r;
   if (!take_range(env, info, &r)) return pb_small(env, -EINVAL);
-  char scratch[65536];
+  struct stat file;
+  if (fstat(r.fd, &file) < 0) return pb_small(env, -errno);
+  if (r.position >= file.st_size) return pb_small(env, 0);
+  off_t end = file.st_size - r.position < (off_t)r.length ? file.st_size : r.position + (off_t)r.length;
+  off_t page = (off_t)sysconf(_SC_PAGESIZE);
   readahead(r.fd, r.position, r.length);
-  size_t done = 0;
-  while (done < r.length) {
-    size_t step = r.length - done < sizeof scratch ? r.length - done : sizeof scratch;
-    ssize_t count = pread(r.fd, scratch, step, r.position + (off_t)done);
+  off_t at = r.position;
+  while (at < end) {
+    char byte;
+    ssize_t count = pread(r.fd, &byte, 1, at);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return pb_small(env, -errno);
     if (count == 0) break;
-    done += (size_t)count;
+    at += page - at % page;
   }
-  return pb_number(env, (double)done);
+  return pb_number(env, (double)((at < end ? at : end) - r.position));
 }
 
 /* chill(fd, position, length): asks the kernel to drop clean cached pages; length 0 means to the end. For tests, benches. */

@@ -93,6 +93,11 @@ describe.each(bodies)('the %s disk', (_name, createDisk) => {
     expect(disk.warm(fd, 1000, 200_000)).toBe(200_000);
     expect(disk.residentBytes(fd, 1000, 200_000)).toBeGreaterThanOrEqual(200_000);
     expect(disk.residentBytes(fd, 1000, 0)).toBe(0);
+    // Only what the file holds; the last page is a part of one.
+    expect(disk.warm(fd, 299_000, 200_000)).toBe(1000);
+    expect(disk.warm(fd, 4095, 2)).toBe(2);
+    expect(disk.warm(fd, 300_000, 1)).toBe(0);
+    expect(disk.warm(1_000_000, 0, 1)).toBe(-constants.errno.EBADF);
     disk.close(fd);
   });
 

@@ -41,7 +41,8 @@ const WRITTEN_BYTES_MAX = 1_200_000_000;
 const GROWTH_PARTITIONS_MAX = 1000;
 const CONNECTION_PARTITIONS = 16;
 const IDLE_SECONDS = 10;
-const SETTLE_MS = 2000;
+/** What was just written is flushed, written into checkpoints and told by then; idle is what comes after. */
+const SETTLE_MS = 15_000;
 
 interface Settings {
   readonly folder: string;

@@ -13,7 +13,7 @@ import { Bells } from '../workers/shared-parts.ts';
 import { nativeIf } from '../workers/thread-native.ts';
 import { Board } from '../zerocopy/board.ts';
 import { ByteRing } from '../zerocopy/byte-ring.ts';
-import { BELL_ASLEEP_FUTEX, BELL_ASLEEP_KERNEL, BELL_ASLEEP_LOOP } from '../zerocopy/layout.ts';
+import { BELL_ASLEEP_KERNEL, BELL_ASLEEP_LOOP } from '../zerocopy/layout.ts';
 import { memoryOf } from '../zerocopy/native.ts';
 import { Slab } from '../zerocopy/slab.ts';
 import { ControlLane } from './control-lane.ts';
@@ -118,7 +118,7 @@ function loopInKernel(parts: Parts, index: number): void {
   }
   lastTurns(parts);
   parts.port.postMessage(FRONT_CLOSED);
-  if (parts.lodger !== null) turnAlone(parts.lodger, () => true);
+  parts.lodger?.runAlone(() => true);
 }
 
 /** On plain Node sockets: a turn per wake-up, so that the event loop can bring bytes. */
@@ -174,20 +174,8 @@ function lastTurns(parts: Parts): void {
 function waitForDoors({ orders, lodger }: Parts): void {
   const isClosed = (): boolean =>
     Atomics.load(orders, FRONT_DOORS) === 0 && Atomics.load(orders, FRONT_ORDER) === ORDER_RUN;
-  if (lodger !== null) turnAlone(lodger, isClosed);
+  lodger?.runAlone(isClosed);
   while (isClosed()) Atomics.wait(orders, FRONT_DOORS, 0, SLEEP_MS_MAX);
-}
-
-/** The front is not open yet, or not any more. */
-function turnAlone(lodger: PartitionRole, goesOn: () => boolean): void {
-  const { bell } = lodger;
-  while (goesOn() && !lodger.isOver) {
-    const nowMs = systemClock.nowMs();
-    if (lodger.turn(nowMs)) continue;
-    bell.prepareSleep(BELL_ASLEEP_FUTEX);
-    if (lodger.isIdle && goesOn() && !lodger.isOver) bell.waitFutex(lodger.sleepMs(nowMs));
-    bell.cancelSleep();
-  }
 }
 
 /** On the kernel's paths the first front listens for all; on plain Node every front listens on the same port. */

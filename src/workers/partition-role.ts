@@ -3,11 +3,12 @@
  * Its thread is one of its own (`partition.main`), or that of a front, whose loop then turns both.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { sharedMonotonicMs } from '../base/clock.ts';
+import { sharedMonotonicMs, systemClock } from '../base/clock.ts';
 import { createLogger } from '../base/logger.ts';
 import type { Bell } from '../zerocopy/bell.ts';
 import { Board } from '../zerocopy/board.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
+import { BELL_ASLEEP_FUTEX } from '../zerocopy/layout.ts';
 import { createPackLz4 } from '../zerocopy/lz4-block.ts';
 import { memoryOf } from '../zerocopy/native.ts';
 import { StageBoard, WORKER_STAGES } from '../zerocopy/stage-board.ts';
@@ -24,7 +25,7 @@ import { nativeIf } from './thread-native.ts';
 import { assembleWorker } from './worker-assembly.ts';
 
 export class PartitionRole {
-  readonly bell: Bell;
+  private readonly bell: Bell;
   private readonly worker: PartitionWorker;
   private readonly keeper: PartitionKeeper;
   private readonly abandoned: Int32Array;
@@ -63,6 +64,17 @@ export class PartitionRole {
   /** Its logs are closed, or nobody cares about them any more. */
   get isOver(): boolean {
     return this.keeper.hasStopped || Atomics.load(this.abandoned, 0) !== 0;
+  }
+
+  /** The thread has nothing else to do while `goesOn`, which is asked again whenever somebody rang. */
+  runAlone(goesOn: () => boolean): void {
+    while (goesOn() && !this.isOver) {
+      const nowMs = systemClock.nowMs();
+      if (this.turn(nowMs)) continue;
+      this.bell.prepareSleep(BELL_ASLEEP_FUTEX);
+      if (this.isIdle && goesOn() && !this.isOver) this.bell.waitFutex(this.sleepMs(nowMs));
+      this.bell.cancelSleep();
+    }
   }
 
   turn(nowMs: number): boolean {

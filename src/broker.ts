@@ -498,9 +498,9 @@ class OpeningDesk implements RequestDesk {
   }
 
   answer(frame: Uint8Array, facts: ConnectionFacts): Promise<Uint8Array | null> {
-    const { connection, peer, localHost, localPort } = facts;
+    const { connection, peer, localHost, localPort, identity } = facts;
     const { desk } = must(this.plane, 'the doors open after the desk');
-    return desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } });
+    return desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort }, identity });
   }
 
   verify(body: Uint8Array, version: number): Promise<ProduceVerdict> {

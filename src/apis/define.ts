@@ -13,6 +13,7 @@ import { isFault } from '../base/fault.ts';
 import type { Controller } from '../cluster/controller.ts';
 import type { Address } from '../config/addresses.ts';
 import type { GroupServices } from '../groups/group-services.ts';
+import type { Identity } from '../net/identity.ts';
 import type { Api } from '../protocol/api.ts';
 import { decodeRequest } from '../protocol/compile.ts';
 import { encodeResponseFrame } from '../protocol/frame.ts';
@@ -31,6 +32,7 @@ export interface ConnectionFacts {
   readonly peer: string;
   /** The address the client dialled. */
   readonly local: Address;
+  readonly identity: Identity;
 }
 
 /** What handlers may use; built once with the broker. */

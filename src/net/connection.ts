@@ -9,6 +9,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { ClientMeters } from './client-meters.ts';
+import { anonymousOf, type Identity, PLAINTEXT_LISTENER } from './identity.ts';
 
 export const CONNECTION_FREE = 0;
 export const CONNECTION_OPEN = 1;
@@ -25,6 +26,8 @@ export const RECEIVE_ARMED = 2;
 /** Cancelled because nothing came; its completion is on the way. */
 export const RECEIVE_CANCELLING = 3;
 
+const NOBODY = anonymousOf('', PLAINTEXT_LISTENER);
+
 export class Connection {
   readonly socket: number;
   /** Names the connection to main; never used twice by a front. */
@@ -32,6 +35,7 @@ export class Connection {
   state = CONNECTION_FREE;
   peer = '';
   address = '';
+  identity: Identity = NOBODY;
   /** Where connections from its address are counted. */
   addressRow = -1;
   /** Main was told who this is. */
@@ -100,6 +104,7 @@ export class Connection {
     this.state = CONNECTION_OPEN;
     this.peer = peer;
     this.address = addressOf(peer);
+    this.identity = anonymousOf(this.address, PLAINTEXT_LISTENER);
     this.isAnnounced = false;
     this.isTouched = false;
     this.lastBytesMs = nowMs;

@@ -23,6 +23,7 @@ import {
 } from '../zerocopy/layout.ts';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
+import type { Identity } from './identity.ts';
 import type { Transport } from './transport.ts';
 
 /** Who a connection is; posted before its first control request. */
@@ -31,6 +32,8 @@ export interface ConnectionFacts {
   readonly peer: string;
   readonly localHost: string;
   readonly localPort: number;
+  /** Main replaces it when the client has shown who it is. */
+  identity: Identity;
 }
 
 /** The MessagePort to main, as far as a front needs it. `take` returns null when nothing is there. */
@@ -124,6 +127,7 @@ export class ControlLane {
       peer: connection.peer,
       localHost: local.host,
       localPort: local.port,
+      identity: connection.identity,
     });
     connection.isAnnounced = true;
   }

@@ -7,6 +7,7 @@ import type { ConnectionFacts } from '../../src/apis/define.ts';
 import { Alarms } from '../../src/base/alarms.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import type { Address } from '../../src/config/addresses.ts';
+import { anonymousOf, PLAINTEXT_LISTENER } from '../../src/net/identity.ts';
 import type { Api } from '../../src/protocol/api.ts';
 import { decodeResponse } from '../../src/protocol/compile.ts';
 import { encodeRequestFrame } from '../../src/protocol/frame.ts';
@@ -22,7 +23,12 @@ import { Slab } from '../../src/zerocopy/slab.ts';
 import { makeRig, plainStart, type Rig } from '../cluster/doubles.ts';
 import { plainMemory } from '../support/plain-memory.ts';
 
-export const dialled: ConnectionFacts = { id: 1, peer: '127.0.0.1:50000', local: { host: '127.0.0.1', port: 9092 } };
+export const dialled: ConnectionFacts = {
+  id: 1,
+  peer: '127.0.0.1:50000',
+  local: { host: '127.0.0.1', port: 9092 },
+  identity: anonymousOf('127.0.0.1', PLAINTEXT_LISTENER),
+};
 
 export interface DeskRig extends Rig {
   readonly desk: ControlDesk;

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Admin, ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DeskRig, makeDesk } from './desk-client.ts';
+import { type DeskRig, dialled, makeDesk } from './desk-client.ts';
 
 /** Frames of one socket to the desk, one at a time, answers back. */
 function serve(socket: Socket, desk: DeskRig['desk'], port: number): void {
@@ -13,7 +13,7 @@ function serve(socket: Socket, desk: DeskRig['desk'], port: number): void {
       const frame = Uint8Array.from(bytes.subarray(4, 4 + bytes.readInt32BE(0)));
       bytes = bytes.subarray(4 + frame.length);
       last = last.then(async () => {
-        const reply = await desk.handleFrame(frame, { id: 1, peer: 'kafkajs', local: { host: '127.0.0.1', port } });
+        const reply = await desk.handleFrame(frame, { ...dialled, local: { host: '127.0.0.1', port } });
         if (reply === null) socket.destroy();
         else socket.write(reply);
       });

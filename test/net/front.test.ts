@@ -140,6 +140,7 @@ describe('the control lane', () => {
       onRequest: (frame, connection) => {
         seen.push(
           `${connection.peer} ${connection.localHost}:${connection.localPort} ${Buffer.from(frame.subarray(10))}`,
+          JSON.stringify(connection.identity),
         );
         return new Promise((resolve) => {
           finish = () => resolve(replyTo(frame, 1));
@@ -149,7 +150,10 @@ describe('the control lane', () => {
     const client = rig.connect();
     client.write(controlOf(1, 'hello'));
     await rig.settleAsync();
-    expect(seen).toEqual([`${client.peer} 127.0.0.1:9092 hello`]);
+    expect(seen).toEqual([
+      `${client.peer} 127.0.0.1:9092 hello`,
+      JSON.stringify({ principal: 'User:ANONYMOUS', host: client.peer.split(':')[0], listener: 'PLAINTEXT' }),
+    ]);
     client.reset();
     await rig.settleAsync();
     rig.expectNothingHeld();

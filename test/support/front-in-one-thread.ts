@@ -71,8 +71,8 @@ export class FrontInOneThread {
       arena: new ByteRing(arena),
       slab: slab.memory.bytes,
       mail: new MessagePost(this.mail.port1),
-      onRequest: (frame, { connection, peer, localHost, localPort }) =>
-        plane.desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort } }),
+      onRequest: (frame, { connection, peer, localHost, localPort, identity }) =>
+        plane.desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort }, identity }),
       onVerify: (body, version) => plane.verifier.verify(body, version),
       onFailure: parts.onFailure,
       busyClock: parts.busyClock,

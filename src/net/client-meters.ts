@@ -22,6 +22,7 @@ export class ClientMeters {
   readonly produce: Meter | null;
   readonly fetch: Meter | null;
   readonly request: Meter | null;
+  readonly isLimited: boolean;
 
   constructor(epoch: number, clientId: Uint8Array | null, parts: Pick<ClientMeters, 'produce' | 'fetch' | 'request'>) {
     this.epoch = epoch;
@@ -29,5 +30,6 @@ export class ClientMeters {
     this.produce = parts.produce;
     this.fetch = parts.fetch;
     this.request = parts.request;
+    this.isLimited = this.produce !== null || this.fetch !== null || this.request !== null;
   }
 }

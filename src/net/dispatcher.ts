@@ -55,10 +55,16 @@ export class Dispatcher {
   canBegin(connection: Connection): boolean {
     const { limits, exchanges } = this.parts;
     if (connection.mutedUntilMs > 0) return false;
+    // As in Kafka: or all that a client sent ahead would pass before the first answer mutes it.
+    if (connection.orderCount > 0 && this.isLimited(connection)) return false;
     if (exchanges.latestOf(connection)?.state === EXCHANGE_STARTING) return false;
     if (connection.orderCount >= limits.exchangesPerConnectionMax) return false;
     if (connection.outboxBytes >= limits.outboxBytesPerConnectionMax) return false;
     return exchanges.usedCount < limits.exchangesMax;
+  }
+
+  private isLimited({ meters }: Connection): boolean {
+    return this.front.throttle.isActive && meters?.isLimited === true;
   }
 
   /** A whole frame at `at`; may close the connection. */

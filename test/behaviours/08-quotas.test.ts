@@ -20,6 +20,7 @@ import {
   createTopic,
   FETCH_VERSION,
   fetchRequest,
+  offsetOf,
   PRODUCE_VERSION,
   produceRequest,
   produceTo,
@@ -263,6 +264,28 @@ describe('quotas hold', () => {
     expect(client.hasAnswer).toBe(false);
     await broker.pass(1000);
     expect(client.receive(apiVersions, 0).errorCode).toBe(0);
+  });
+
+  test('for a client that sends ahead as well: what it sent is begun one by one, and none of it is forgotten', async () => {
+    const { broker, client } = await startRig();
+    const topic = await createTopic(client, 'a');
+    expect(await alter(client, CLIENT, [['producer_byte_rate', 1000]])).toBe(0);
+    const parts = [{ partition: 0, records: batchOf({ valueBytes: 4000 }) }];
+    const COUNT = 12;
+    for (let count = 0; count < COUNT; count++) client.send(produce, PRODUCE_VERSION, produceRequest(topic, parts));
+    await broker.settle();
+    // Two make 8000 of the 10,000 bytes that the windows allow at once; the third is above and mutes.
+    expect(await offsetOf(broker.connect(), topic, -1)).toMatchObject({ offset: 3 });
+    await broker.pass(60_000);
+    for (let count = 0; count < COUNT; count++) {
+      expect(client.receive(produce, PRODUCE_VERSION).topics[0]?.partitions[0]?.baseOffset).toBe(count);
+    }
+    // Answered at once, without a worker: nobody else would come back to the next of them.
+    const nowhere = produceRequest({ ...topic, name: 'nowhere' }, parts);
+    expect(await alter(client, CLIENT, [['producer_byte_rate', 1e9]])).toBe(0);
+    for (let count = 0; count < COUNT; count++) client.send(produce, PRODUCE_VERSION, nowhere);
+    await broker.settle();
+    expect(client.countFrames()).toBe(COUNT);
   });
 
   test('without memory for those who send on: when it is short, they go first', async () => {

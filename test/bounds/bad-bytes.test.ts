@@ -72,7 +72,8 @@ describe('bytes that are no request', () => {
       const lines = broker.linesWith('closed 127.0.0.1:').filter((line) => line.includes(cause));
       expect(crowd.receivedBytes).toBe(0);
       expect(lines.length, broker.process.output).toBeGreaterThan(0);
-      expect(served.slowestMs).toBeLessThan(2000);
+      expect(served.medianMs).toBeLessThan(500);
+      expect(served.slowestMs).toBeLessThan(10_000);
       expect(broker.residentBytes - before).toBeLessThan(8 * MEBIBYTE);
     });
   }

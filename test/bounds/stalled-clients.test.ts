@@ -8,7 +8,9 @@ import { Crowd } from './crowd.ts';
 
 const HUNDRED_MEBIBYTES = 100 * MEBIBYTE;
 /** Far above what is seen, far below a front that stood still. */
-const SLOWEST_MS_MAX = 3000;
+/** A neighbour that starves does so as a rule; a machine that stands still does for one answer. */
+const SLOWEST_MS_MAX = 10_000;
+const MEDIAN_MS_MAX = 500;
 
 let broker: BoundedBroker;
 let crowds: Crowd[] = [];
@@ -36,6 +38,12 @@ function announced(sentBytes: number): Uint8Array {
   return bytes;
 }
 
+async function serveNeighbour(): Promise<void> {
+  const { medianMs, slowestMs } = await broker.serveNeighbour(500);
+  expect(medianMs).toBeLessThan(MEDIAN_MS_MAX);
+  expect(slowestMs).toBeLessThan(SLOWEST_MS_MAX);
+}
+
 /** What the broker grew by at its highest while `work` went on. */
 async function growthDuring(work: () => Promise<void>): Promise<number> {
   const before = broker.residentBytes;
@@ -52,7 +60,7 @@ it('1,000 clients that announce 100 MiB and stall cost at most 16 MiB, and other
   await broker.serveNeighbour(100);
   const grown = await growthDuring(async () => {
     crowd.send((index) => announced(index % 2 === 0 ? 4 : 10_240));
-    expect((await broker.serveNeighbour(500)).slowestMs).toBeLessThan(SLOWEST_MS_MAX);
+    await serveNeighbour();
   });
   expect(crowd.closedCount).toBe(0);
   expect(grown).toBeLessThan(16 * MEBIBYTE);
@@ -86,7 +94,7 @@ it('200 clients that fetch and never read cost at most 64 MiB, and others are se
   const many = Buffer.concat(Array.from({ length: 200 }, () => small));
   const grown = await growthDuring(async () => {
     crowd.send((index) => (index % 2 === 0 ? large : many));
-    expect((await broker.serveNeighbour(500)).slowestMs).toBeLessThan(SLOWEST_MS_MAX);
+    await serveNeighbour();
   });
   expect(grown).toBeLessThan(64 * MEBIBYTE);
 });

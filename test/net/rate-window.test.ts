@@ -19,12 +19,18 @@ class PlainRate {
     window.lastMs = nowMs;
   }
 
-  rate(nowMs: number): number {
+  /** As Kafka's throttle has it: how far above the bound, times the time that was measured. */
+  waitMs(bound: number, nowMs: number): number {
+    const { rate, elapsedMs } = this.measure(nowMs);
+    return rate > bound ? Math.round(((rate - bound) / bound) * elapsedMs) : 0;
+  }
+
+  private measure(nowMs: number): { rate: number; elapsedMs: number } {
     const alive = this.windows.slice(-12).filter(({ lastMs }) => nowMs - lastMs < WINDOWS * WINDOW_MS);
     const startMs = Math.min(nowMs, ...alive.map((window) => window.startMs));
     const whole = Math.floor((nowMs - startMs) / WINDOW_MS);
     const elapsedMs = nowMs - startMs + Math.max(0, WINDOWS - 1 - whole) * WINDOW_MS;
-    return (alive.reduce((sum, window) => sum + window.sum, 0) * 1000) / elapsedMs;
+    return { rate: (alive.reduce((sum, window) => sum + window.sum, 0) * 1000) / elapsedMs, elapsedMs };
   }
 }
 
@@ -61,9 +67,37 @@ describe('a rate', () => {
           nowMs += pauseMs;
           rate.record(value, nowMs);
           plain.record(value, nowMs);
-          const expected = plain.rate(nowMs);
-          const bound = 20;
-          expect(rate.excessMs(bound, nowMs) > 0).toBe(expected > bound);
+          expect(rate.excessMs(20, nowMs)).toBe(plain.waitMs(20, nowMs));
+        }
+      }),
+    );
+  });
+
+  it('lets no more pass in any stretch of time than the bound allows in it and in its windows besides', () => {
+    const bound = 1000;
+    const schedule = fc.record({
+      windowCount: fc.integer({ min: 2, max: WINDOWS }),
+      requestBytes: fc.integer({ min: 20, max: 100 }),
+      pausesMs: fc.array(fc.oneof(fc.constant(0), fc.nat(20), fc.nat(30_000)), { minLength: 1, maxLength: 40 }),
+    });
+    fc.assert(
+      fc.property(schedule, ({ windowCount, requestBytes, pausesMs }) => {
+        const rate = new RateWindow(windowCount, WINDOW_MS);
+        const startMs = 1000;
+        let nowMs = startMs;
+        let passed = 0;
+        let lowest = 0;
+        for (const pauseMs of pausesMs) {
+          nowMs += pauseMs;
+          for (let again = 0; again < 40; again++) {
+            const above = passed - (bound * (nowMs - startMs)) / 1000;
+            lowest = Math.min(lowest, above);
+            passed += requestBytes;
+            // One window more than count: the oldest one leaves as a whole.
+            expect(above - lowest).toBeLessThanOrEqual((bound * (windowCount + 1) * WINDOW_MS) / 1000);
+            rate.record(requestBytes, nowMs);
+            nowMs += rate.excessMs(bound, nowMs);
+          }
         }
       }),
     );

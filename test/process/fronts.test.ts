@@ -13,6 +13,7 @@ import { root, Spawned, startBroker, temporaryFolder } from './spawned.ts';
 const paths = process.platform === 'linux' ? ['uring', 'epoll', 'node'] : ['node'];
 const FRONTS = ['--fronts', '3', '--workers', '2'];
 const REST_MS = 2000;
+const REST_LOOKS_MAX = 4;
 /** Of one core; three fronts that looked again and again would take more than one. */
 const REST_SHARE_MAX = 0.05;
 
@@ -58,9 +59,14 @@ describe.each(paths)('--fronts 3 --io %s', (io) => {
     // Consumers go on polling; the others are connected and idle.
     await Promise.all(consumers.map((consumer) => consumer.disconnect()));
     await sleep(300);
-    const beforeMs = busyMs(broker.pid);
-    await sleep(REST_MS);
-    expect((busyMs(broker.pid) - beforeMs) / REST_MS).toBeLessThan(REST_SHARE_MAX);
+    // A thread that spins does so in every look at it; what the machine does besides is over some time.
+    let share = 1;
+    for (let look = 0; look < REST_LOOKS_MAX && share >= REST_SHARE_MAX; look++) {
+      const beforeMs = busyMs(broker.pid);
+      await sleep(REST_MS);
+      share = (busyMs(broker.pid) - beforeMs) / REST_MS;
+    }
+    expect(share).toBeLessThan(REST_SHARE_MAX);
     await Promise.all(producers.map((producer) => producer.disconnect()));
     const ended = await broker.stop('SIGTERM');
     expect([ended.code, ended.stderr]).toEqual([0, '']);

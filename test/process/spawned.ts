@@ -9,7 +9,7 @@ import { afterEach } from 'vitest';
 
 export const root: string = fileURLToPath(new URL('../../', import.meta.url));
 export const mainFile: string = join(root, 'dist', 'src', 'main.js');
-const RUN_MS_MAX = 20_000;
+const RUN_MS_MAX = 50_000;
 const READY = / {2}listening on +\S+:(\d+)\n/;
 
 export interface Ended {

@@ -13,7 +13,7 @@ import { describeGroups } from '../../src/protocol/schemas/15-describe-groups.ts
 import { startBroker, temporaryFolder } from './spawned.ts';
 
 /** What is promised is 2 s; twice that, because tests share their processors. */
-const STOP_MS_MAX = 4000;
+const STOP_MS_MAX = 12_000;
 const VALUE = Buffer.alloc(1000, 'x');
 const WRITERS = 4;
 

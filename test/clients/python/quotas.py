@@ -1,7 +1,7 @@
 """What a client with a quota gets, with confluent-kafka (librdkafka): writes to, or reads from, partition 0 of a topic as
-fast as it may and prints bytes a second (after a while, so that a first burst does not count) and how often, and how long
-at most, the broker told it to wait, as one line of JSON.
-Run by quotas.test.ts: quotas.py produce|consume BOOTSTRAP TOPIC CLIENT_ID LEAD_SECONDS SECONDS"""
+fast as it may and prints how many bytes got there in how many seconds, from before the first request to the last that was
+counted, and how often, and how long at most, the broker told it to wait, as one line of JSON.
+Run by quotas.test.ts: quotas.py produce|consume BOOTSTRAP TOPIC CLIENT_ID SECONDS"""
 
 import json
 import sys
@@ -19,21 +19,21 @@ def throttled(event):
 
 
 class Meter:
-    def __init__(self, lead, seconds):
-        self.begin = time.monotonic() + lead
-        self.end = self.begin + seconds
+    def __init__(self, seconds):
+        self.begin = time.monotonic()
+        self.seconds = seconds
         self.bytes = 0
 
     def add(self, count):
-        if self.begin <= time.monotonic() < self.end:
-            self.bytes += count
+        self.bytes += count
+
+    @property
+    def elapsed(self):
+        return time.monotonic() - self.begin
 
     @property
     def is_over(self):
-        return time.monotonic() >= self.end
-
-    def rate(self):
-        return self.bytes / (self.end - self.begin)
+        return self.elapsed >= self.seconds
 
 
 def produce(common, topic, meter):
@@ -51,7 +51,9 @@ def produce(common, topic, meter):
             producer.poll(0)
         except BufferError:
             producer.poll(0.01)
+    seconds = meter.elapsed
     producer.purge()
+    return seconds
 
 
 def consume(common, topic, meter):
@@ -69,15 +71,17 @@ def consume(common, topic, meter):
         message = consumer.poll(0.1)
         if message is not None and message.error() is None:
             meter.add(len(message))
+    seconds = meter.elapsed
     consumer.close()
+    return seconds
 
 
 def main():
-    what, bootstrap, topic, client_id, lead, seconds = sys.argv[1:]
+    what, bootstrap, topic, client_id, seconds = sys.argv[1:]
     common = {"bootstrap.servers": bootstrap, "client.id": client_id, "throttle_cb": throttled}
-    meter = Meter(float(lead), float(seconds))
-    (produce if what == "produce" else consume)(common, topic, meter)
-    print(json.dumps({"rate": meter.rate(), "waits": len(waits), "longest": max(waits, default=0)}))
+    meter = Meter(float(seconds))
+    measured = (produce if what == "produce" else consume)(common, topic, meter)
+    print(json.dumps({"bytes": meter.bytes, "seconds": measured, "waits": len(waits), "longest": max(waits, default=0)}))
 
 
 main()

@@ -4,6 +4,7 @@
  */
 import { Bug, must } from '../base/assert.ts';
 import { type BrokerValues, brokerKeyOf, brokerSettings, ownBrokerSettings } from './broker-settings.ts';
+import { scopedKeyOf, scopesOf, scopeText } from './scoped-settings.ts';
 import { formatValue, hasValuesOf, parseValue, readValue, type SettingValue } from './settings.ts';
 
 /**
@@ -14,7 +15,7 @@ export const settingSources = ['dynamic', 'dynamic-cluster', 'flag', 'set', 'env
 export type SettingSource = (typeof settingSources)[number];
 
 export interface SettingInput {
-  /** A key or one of its aliases. */
+  /** A key, one of its aliases, or a key for one listener (`scoped-settings`). */
   readonly name: string;
   readonly text: string;
   readonly source: SettingSource;
@@ -42,12 +43,14 @@ export class BrokerConfig {
   readonly notices: readonly string[];
   private readonly inputs: readonly SettingInput[];
   private readonly entries: ReadonlyMap<string, SettingEntry>;
+  private readonly scoped: ReadonlyMap<string, SettingValue>;
 
-  /** Every input names a known setting; the strongest source wins, and within one source the last one. */
+  /** Every input names a known setting (`isSettingName`); the strongest source wins, and within one source the last one. */
   constructor(inputs: readonly SettingInput[], notices: readonly string[]) {
     this.inputs = inputs;
     this.notices = notices;
-    this.entries = entriesOf(inputs);
+    this.entries = entriesOf(inputs.filter(({ name }) => brokerKeyOf(name) !== null));
+    this.scoped = scopedOf(inputs);
     const values = Object.fromEntries(Object.keys(ownBrokerSettings).map((key) => [key, this.entry(key).value]));
     if (!hasValuesOf(ownBrokerSettings, values)) throw new Bug('a broker setting has no value of its type');
     this.values = values;
@@ -55,6 +58,15 @@ export class BrokerConfig {
 
   entry(key: string): SettingEntry {
     return must(this.entries.get(key), 'every broker setting has an entry');
+  }
+
+  /** What counts for a listener, and for one of its mechanisms ('' for all): the narrowest that was given. */
+  valueFor(listener: string, mechanism: string, key: string): SettingValue {
+    for (const scope of scopesOf(listener, mechanism, key)) {
+      const value = this.scoped.get(scope);
+      if (value !== undefined) return value;
+    }
+    return this.entry(key).value;
   }
 
   /** Every value given for the key, strongest first, the default (if any) at the end. */
@@ -98,6 +110,29 @@ function entryOf(key: string, input: SettingInput): SettingEntry {
   const setting = must(brokerSettings[key], 'inputs name known settings');
   const where = input.where === '' ? '' : `from ${input.where}`;
   return { key, value: parseValue(key, setting, input.text, where), text: input.text.trim(), source: input.source };
+}
+
+/** Both are asked for by whoever reads names from outside. */
+export function isSettingName(name: string): boolean {
+  return brokerKeyOf(name) !== null || isScopedName(name);
+}
+
+function isScopedName(name: string): boolean {
+  const scoped = scopedKeyOf(name);
+  return scoped !== null && Object.hasOwn(brokerSettings, scoped.key);
+}
+
+function scopedOf(inputs: readonly SettingInput[]): Map<string, SettingValue> {
+  const values = new Map<string, SettingValue>();
+  for (const source of settingSources.toReversed()) {
+    for (const { name, text, where } of inputs.filter((input) => input.source === source)) {
+      const scoped = brokerKeyOf(name) === null ? scopedKeyOf(name) : null;
+      if (scoped === null) continue;
+      const setting = must(brokerSettings[scoped.key], 'a scope is one of a known setting');
+      values.set(scopeText(scoped), parseValue(name, setting, text, where === '' ? '' : `from ${where}`));
+    }
+  }
+  return values;
 }
 
 function entriesOf(inputs: readonly SettingInput[]): Map<string, SettingEntry> {

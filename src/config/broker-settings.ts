@@ -4,6 +4,7 @@
  * `perfbroker.`. The listeners' grammar is in `addresses.ts`.
  */
 import { groupBrokerSettings } from './group-settings.ts';
+import { saslBrokerSettings } from './sasl-settings.ts';
 import {
   type AnySetting,
   boolean,
@@ -342,6 +343,9 @@ export const ownBrokerSettings = {
     unit: 'windows',
   }),
   'controller.quota.window.size.seconds': int(1, 'Length of such a window.', { min: 1, unit: 'seconds' }),
+
+  // ── logins ──
+  ...saslBrokerSettings,
 
   // ── groups ──
   ...groupBrokerSettings,

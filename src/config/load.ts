@@ -4,7 +4,7 @@
  */
 import { Fault } from '../base/fault.ts';
 import { addressesOf } from './addresses.ts';
-import { BrokerConfig, type SettingInput, type SettingSource } from './broker-config.ts';
+import { BrokerConfig, isSettingName, type SettingInput, type SettingSource } from './broker-config.ts';
 import { brokerKeyOf, brokerSettings } from './broker-settings.ts';
 import { closestWord } from './did-you-mean.ts';
 import { parseProperties } from './properties-file.ts';
@@ -43,9 +43,9 @@ function inputOf(name: string, text: string, source: SettingSource, where: strin
 
 /** Programs that embed the broker give settings here by their keys, so the name may be any text. */
 function readFlag(name: string, text: string): SettingInput {
+  if (!isSettingName(name)) throw new Fault('PB_BAD_SETTING', unknownSetting(name, 'settings'));
   const key = brokerKeyOf(name);
-  if (key === null) throw new Fault('PB_BAD_SETTING', unknownSetting(name, 'settings'));
-  const flag = brokerSettings[key]?.flag ?? null;
+  const flag = key === null ? null : (brokerSettings[key]?.flag ?? null);
   return inputOf(name, text, 'flag', flag === null ? '' : `--${flag.name}`);
 }
 
@@ -53,7 +53,7 @@ function readSet(text: string): SettingInput {
   const equals = text.indexOf('=');
   if (equals <= 0) throw new Fault('PB_BAD_SETTING', `--set ${text} has no value; write --set key=value`);
   const name = text.slice(0, equals).trim();
-  if (brokerKeyOf(name) === null) throw new Fault('PB_BAD_SETTING', unknownSetting(name, `--set ${text}`));
+  if (!isSettingName(name)) throw new Fault('PB_BAD_SETTING', unknownSetting(name, `--set ${text}`));
   return inputOf(name, text.slice(equals + 1), 'set', `--set ${name}`);
 }
 
@@ -115,7 +115,7 @@ function readFile(file: { readonly path: string; readonly content: string }, not
   const aside: string[] = [];
   for (const property of parseProperties(file.content)) {
     const where = `${file.path} line ${property.line}`;
-    if (brokerKeyOf(property.key) !== null) inputs.push(inputOf(property.key, property.value, 'file', where));
+    if (isSettingName(property.key)) inputs.push(inputOf(property.key, property.value, 'file', where));
     else if (isTopicKey(property.key)) notices.push(`${topicSettingGiven(property.key, where)}; left aside`);
     else aside.push(property.key);
   }

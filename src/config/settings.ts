@@ -113,6 +113,15 @@ export function string<D extends string | null>(fallback: D, doc: string, option
   return define<string | D>('string', fallback, doc, options);
 }
 
+/** A string that is shown to nobody. */
+export function password<D extends string | null>(
+  fallback: D,
+  doc: string,
+  options: Options = {},
+): Setting<string | D> {
+  return define<string | D>('password', fallback, doc, options);
+}
+
 export function list(fallback: readonly string[], doc: string, options: Options = {}): Setting<readonly string[]> {
   return define<readonly string[]>('list', fallback, doc, options);
 }

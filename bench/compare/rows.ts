@@ -193,14 +193,14 @@ export const rows: readonly Row[] = [
     id: 'open-10k',
     title: 'open loop, 10,000 requests/s of 1 KiB, 16 connections',
     work: produceOf({ batchBytes: KIB, connections: 16, inFlight: IN_FLIGHT_OPEN, requestsPerSecond: 10_000 }),
-    sides: BROKERS,
+    sides: ALL,
     bars: latencyBars,
   },
   {
     id: 'open-100mb',
     title: 'open loop, 100 MB/s in 64 KiB batches',
     work: produceOf({ inFlight: IN_FLIGHT_OPEN, requestsPerSecond: 100e6 / (64 * KIB) }),
-    sides: BROKERS,
+    sides: ALL,
     bars: latencyBars,
   },
   {

@@ -8,7 +8,7 @@ import { rows } from '../../../bench/compare/rows.ts';
 const quiet = { stealShare: 0, otherCores: 0, coresAtStart: 0 };
 
 function pairOf(ours: number, theirs: number, complaint: string | null = null): PlayedPair {
-  const turnOf = (side: 'perfbroker' | 'kafka', us: number) => ({
+  const turnOf = (side: 'perfbroker' | 'kafka' | 'limit', us: number) => ({
     side,
     noise: quiet,
     figures: {
@@ -29,7 +29,7 @@ function pairOf(ours: number, theirs: number, complaint: string | null = null): 
       curve: [0, 90, 99].map((percentile) => ({ percentile, us })),
     },
   });
-  return { turns: [turnOf('perfbroker', ours), turnOf('kafka', theirs)], complaint };
+  return { turns: [turnOf('perfbroker', ours), turnOf('kafka', theirs), turnOf('limit', 20)], complaint };
 }
 
 function comparisonOf(played: readonly PlayedPair[]): Comparison {

@@ -115,7 +115,11 @@ describe('a row', () => {
   });
 
   it('is spoiled by a generator that takes too much at a steady load, and only there', () => {
-    const dear = { perfbroker: { loadCores: 0.4 }, kafka: { p50Us: 1000, p99Us: 1000, p999Us: 1000, cores: 3 } };
+    const dear = {
+      perfbroker: { loadCores: 0.4 },
+      kafka: { p50Us: 1000, p99Us: 1000, p999Us: 1000, cores: 3 },
+      limit: {},
+    };
     expect(rowResult(rowNamed('open-10k'), [pairOf(dear)], 1, false).complaints).toEqual([
       'the generator took 0.40 cores, more than 0.35',
     ]);

@@ -1,5 +1,6 @@
 /** What fronts are told of settings and quotas when they change; read by the broker, which posts it. */
 import type { Catalog } from '../cluster/catalog.ts';
+import { addressOverridesOf } from '../config/address-overrides.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import type { ConnectionLimits } from '../net/front-post.ts';
 import { FRONT_LIMITS } from '../net/limits.ts';
@@ -19,5 +20,7 @@ export function connectionLimitsOf({ values }: BrokerConfig): ConnectionLimits {
     kind: 'limits',
     connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax * values['perfbroker.fronts']),
     connectionsPerAddressMax: values['max.connections.per.ip'],
+    addressOverrides: addressOverridesOf(values['max.connections.per.ip.overrides']),
+    creationRateMax: values['max.connection.creation.rate'],
   };
 }

@@ -3,6 +3,7 @@
  * table so that a bound or a default is written down once. Keys are Kafka's own; a key Kafka does not have begins with
  * `perfbroker.`. The listeners' grammar is in `addresses.ts`.
  */
+import { addressOverrides } from './address-overrides.ts';
 import { groupBrokerSettings } from './group-settings.ts';
 import { saslBrokerSettings } from './sasl-settings.ts';
 import {
@@ -138,7 +139,7 @@ export const ownBrokerSettings = {
     min: 1,
     unit: 'connections',
   }),
-  'max.connections': int(2_147_483_647, 'Most connections at one time; more are closed at once.', {
+  'max.connections': int(2_147_483_647, 'Most connections at one time; further ones wait until one ends.', {
     change: 'live',
     min: 0,
     unit: 'connections',
@@ -147,6 +148,19 @@ export const ownBrokerSettings = {
     change: 'live',
     min: 0,
     unit: 'connections',
+  }),
+  'max.connections.per.ip.overrides': string(
+    '',
+    'Other limits for single addresses: ADDRESS:COUNT, several with commas.',
+    {
+      change: 'live',
+      pattern: addressOverrides,
+    },
+  ),
+  'max.connection.creation.rate': int(2_147_483_647, 'Most new connections a second, on average; further ones wait.', {
+    change: 'live',
+    min: 0,
+    unit: 'connections/s',
   }),
   'connections.max.idle.ms': long(600_000, 'Close a connection that was silent for this long; -1 for never.', {
     min: -1,

@@ -51,6 +51,30 @@ function writeFronts(view: BrokerView, text: MetricText): void {
   };
   family('connections', 'gauge', 'Open connections of clients.', (front) => front.connections);
   family('connections_accepted_total', 'counter', 'Connections that came.', (front) => front.accepted);
+  family(
+    'connections_delayed_total',
+    'counter',
+    'Connections that waited for max.connections or the rate of all.',
+    (front) => front.delayed,
+  );
+  family(
+    'connections_refused_total',
+    'counter',
+    'Connections closed because their address has too many open.',
+    (front) => front.refusedByAddress,
+  );
+  family(
+    'connections_rate_refused_total',
+    'counter',
+    'Connections closed because their address opens them too fast.',
+    (front) => front.refusedByRate,
+  );
+  family(
+    'connections_idle_closed_total',
+    'counter',
+    'Connections closed after connections.max.idle.ms.',
+    (front) => front.idleClosed,
+  );
   family('fetches_parked', 'gauge', 'Fetches that wait for bytes.', (front) => front.parked);
   family(
     'requests_under_way',

@@ -56,10 +56,10 @@ export class ConnectionLedger {
     return best;
   }
 
-  /** One more connection, of that front. Returns how many there are with it. */
-  arrive(front: number): number {
+  /** One more connection, of that front. */
+  arrive(front: number): void {
     Atomics.add(this.counts, (1 + front) * FRONT_WORDS, 1);
-    return Atomics.add(this.counts, TOTAL_WORD, 1) + 1;
+    Atomics.add(this.counts, TOTAL_WORD, 1);
   }
 
   /** A connection of this front ended, or never began. */

@@ -7,13 +7,14 @@ import type { Logger } from '../base/logger.ts';
 import { RateLimitedLog } from '../base/rate-limited-log.ts';
 import { CONNECTION_CLOSING, CONNECTION_FREE, CONNECTION_OPEN, Connection } from './connection.ts';
 import type { ConnectionLedger } from './connection-ledger.ts';
+import type { ConnectionLimits } from './front-post.ts';
+import type { FrontTallies } from './front-tallies.ts';
 import type { FrontLimits } from './limits.ts';
+import { plainAddress } from './throttle.ts';
 import type { Transport } from './transport.ts';
 
 /** A peer can provoke a line per cause in this period. */
 const LOG_PERIOD_MS = 10_000;
-/** After a failed accept (descriptors are used up), before the next. */
-const ACCEPT_PAUSE_MS = 200;
 const NONE = -1;
 const ID_MAX = 0x7fff_ffff;
 
@@ -29,28 +30,29 @@ export class ConnectionTable {
   readonly log: RateLimitedLog;
   private readonly transport: Transport;
   private readonly listener: CloseListener;
-  private connectionsMax: number;
   private connectionsPerAddressMax: number;
+  private addressOverrides: ReadonlyMap<string, number>;
   private readonly bySocket: Connection[] = [];
   private readonly ledger: ConnectionLedger;
   private readonly ownMax: number;
   private nextId: number;
-  /** Infinity: accepting. */
-  private acceptAgainMs = Number.POSITIVE_INFINITY;
+  private readonly tallies: FrontTallies | null;
 
   constructor(
     transport: Transport,
     limits: FrontLimits,
     logger: Logger,
     ledger: ConnectionLedger,
+    tallies: FrontTallies | null,
     listener: CloseListener,
   ) {
+    this.tallies = tallies;
     this.transport = transport;
     this.ledger = ledger;
     this.nextId = 1 + ledger.index;
     this.ownMax = limits.connectionsPerFrontMax;
-    this.connectionsMax = limits.connectionsMax;
     this.connectionsPerAddressMax = limits.connectionsPerAddressMax;
+    this.addressOverrides = limits.addressOverrides;
     this.listener = listener;
     this.log = new RateLimitedLog(logger, { nowMs: () => this.nowMs }, LOG_PERIOD_MS);
   }
@@ -60,34 +62,22 @@ export class ConnectionTable {
   }
 
   /** Connections that are open stay, also beyond a lower limit. */
-  limit(connectionsMax: number, connectionsPerAddressMax: number): void {
-    this.connectionsMax = connectionsMax;
+  limit({ connectionsPerAddressMax, addressOverrides }: ConnectionLimits): void {
     this.connectionsPerAddressMax = connectionsPerAddressMax;
+    this.addressOverrides = addressOverrides;
   }
 
-  /** When accepting is to go on; Infinity while it was not stopped. */
-  get acceptPauseEndsMs(): number {
-    return this.acceptAgainMs;
-  }
-
-  /**
-   * The connection to serve, or null when a limit forbids it (it is then closing). It is in the ledger already;
-   * `openCount`: the connections of the whole broker, with it.
-   */
-  accept(socket: number, openCount: number): Connection | null {
+  /** The connection to serve, or null when a limit forbids it (it is then closing). It is in the ledger already. */
+  accept(socket: number): Connection | null {
     while (this.bySocket.length <= socket) this.bySocket.push(new Connection(this.bySocket.length));
     const connection = this.at(socket);
     connection.open(this.takeId(), this.transport.peerOf(socket), this.nowMs);
     connection.addressRow = this.ledger.enterAddress(connection.address);
     connection.openIndex = this.open.length;
     this.open.push(connection);
-    if (openCount > this.connectionsMax) {
-      const what = `closed ${connection.peer}: ${this.connectionsMax} connections are open; raise max.connections`;
-      this.closeSaying(connection, 'connections-max', what);
-      return null;
-    }
     const sameAddress = this.ledger.countOfAddress(connection.addressRow) - 1;
-    if (sameAddress >= this.connectionsPerAddressMax) {
+    if (sameAddress >= this.maxOf(connection.address)) {
+      if (this.tallies !== null) this.tallies.refusedByAddress();
       const what = `closed ${connection.peer}: its address has ${sameAddress} connections open; raise max.connections.per.ip`;
       this.closeSaying(connection, 'connections-per-address-max', what);
       return null;
@@ -100,18 +90,9 @@ export class ConnectionTable {
     return connection;
   }
 
-  /** Descriptors or memory of the kernel ran out: the backlog keeps the others for a moment. */
-  acceptFailed(errno: number): void {
-    this.transport.setAccepting(false);
-    this.acceptAgainMs = this.nowMs + ACCEPT_PAUSE_MS;
-    const what = `cannot take new connections (errno ${-errno}); trying again: raise the limit of open files (ulimit -n)`;
-    this.log.say('accept', 'warn', what);
-  }
-
-  resumeAccepting(): void {
-    if (this.nowMs < this.acceptAgainMs) return;
-    this.acceptAgainMs = Number.POSITIVE_INFINITY;
-    this.transport.setAccepting(true);
+  private maxOf(address: string): number {
+    if (this.addressOverrides.size === 0) return this.connectionsPerAddressMax;
+    return this.addressOverrides.get(plainAddress(address)) ?? this.connectionsPerAddressMax;
   }
 
   closeSaying(connection: Connection, cause: string, sentence: string): void {

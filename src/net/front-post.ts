@@ -2,11 +2,15 @@
 import type { QuotaImage } from './quota-table.ts';
 import type { RouteUpdate } from './route-table.ts';
 
-/** `max.connections` and `max.connections.per.ip`, which change while the broker runs. */
+/** `max.connections`, those of addresses and the rate of all, which change while the broker runs. */
 export interface ConnectionLimits {
   readonly kind: 'limits';
   readonly connectionsMax: number;
   readonly connectionsPerAddressMax: number;
+  /** By address; of others the number above holds. */
+  readonly addressOverrides: ReadonlyMap<string, number>;
+  /** Connections a second. */
+  readonly creationRateMax: number;
 }
 
 export type FrontPost = RouteUpdate | QuotaImage | ConnectionLimits;

@@ -41,6 +41,10 @@ const GAUGE_PARKED = GAUGES + 2;
 const GAUGE_EXCHANGES = GAUGES + 3;
 const GAUGE_RECEIVE_BYTES = GAUGES + 4;
 const GAUGE_RESPONSE_BYTES = GAUGES + 5;
+const GAUGE_DELAYED = GAUGES + 6;
+const GAUGE_REFUSED_ADDRESS = GAUGES + 7;
+const GAUGE_REFUSED_RATE = GAUGES + 8;
+const GAUGE_IDLE_CLOSED = GAUGES + 9;
 const NUMBERS = GAUGES + 16;
 const UNREAD = 0;
 
@@ -58,6 +62,12 @@ export interface ApiFigures {
 export interface FrontFigures {
   readonly connections: number;
   readonly accepted: number;
+  /** Made to wait by max.connections or max.connection.creation.rate. */
+  readonly delayed: number;
+  /** Closed because their address has too many, or because they came too fast from it. */
+  readonly refusedByAddress: number;
+  readonly refusedByRate: number;
+  readonly idleClosed: number;
   readonly parked: number;
   readonly exchanges: number;
   readonly receiveBytes: number;
@@ -166,6 +176,22 @@ export class FrontTallies {
     this.numbers[GAUGE_ACCEPTED]! += 1;
   }
 
+  delayed(): void {
+    this.numbers[GAUGE_DELAYED]! += 1;
+  }
+
+  refusedByAddress(): void {
+    this.numbers[GAUGE_REFUSED_ADDRESS]! += 1;
+  }
+
+  refusedByRate(): void {
+    this.numbers[GAUGE_REFUSED_RATE]! += 1;
+  }
+
+  idleClosed(): void {
+    this.numbers[GAUGE_IDLE_CLOSED]! += 1;
+  }
+
   show(connections: number, parked: number, exchanges: number, receiveBytes: number, responseBytes: number): void {
     this.numbers[GAUGE_CONNECTIONS] = connections;
     this.numbers[GAUGE_PARKED] = parked;
@@ -200,6 +226,10 @@ export class FrontTallies {
     return {
       connections: numbers[GAUGE_CONNECTIONS]!,
       accepted: numbers[GAUGE_ACCEPTED]!,
+      delayed: numbers[GAUGE_DELAYED]!,
+      refusedByAddress: numbers[GAUGE_REFUSED_ADDRESS]!,
+      refusedByRate: numbers[GAUGE_REFUSED_RATE]!,
+      idleClosed: numbers[GAUGE_IDLE_CLOSED]!,
       parked: numbers[GAUGE_PARKED]!,
       exchanges: numbers[GAUGE_EXCHANGES]!,
       receiveBytes: numbers[GAUGE_RECEIVE_BYTES]!,

@@ -29,6 +29,7 @@ import type { ControlLane } from './control-lane.ts';
 import { ControlReplies } from './control-replies.ts';
 import type { DataApi } from './data-api.ts';
 import { type ControlVersions, Dispatcher } from './dispatcher.ts';
+import { Door } from './door.ts';
 import { EXCHANGE_READY, EXCHANGE_STARTING, EXCHANGE_WORKING, type Exchange, ExchangePool } from './exchange.ts';
 import { type FrontCommons, ledgerOf, ratesOf } from './front-commons.ts';
 import type { FrontFace, RegionReader } from './front-face.ts';
@@ -124,6 +125,7 @@ export class Front implements FrontFace, MuteListener {
   private readonly responder: Responder;
   private readonly replies: ControlReplies;
   private readonly ledger: ConnectionLedger;
+  private readonly door: Door;
   private readonly handOver: HandOver | null;
   private readonly lodger: Lodger | null;
   private readonly retries: Exchange[] = [];
@@ -151,8 +153,17 @@ export class Front implements FrontFace, MuteListener {
     this.throttle = new Throttle(ratesOf(parts.commons, parts.index));
     this.ledger = ledgerOf(parts.commons, parts.index);
     this.handOver = handOverOf(parts, this.ledger);
-    this.connections = new ConnectionTable(parts.transport, parts.limits, parts.logger, this.ledger, this);
+    this.connections = new ConnectionTable(
+      parts.transport,
+      parts.limits,
+      parts.logger,
+      this.ledger,
+      parts.tallies,
+      this,
+    );
     this.connections.nowMs = parts.nowMs;
+    const { throttle, ledger, connections } = this;
+    this.door = new Door({ ...parts, ...parts.limits, throttle, ledger, log: connections.log });
     const onHeld = (connection: Connection) => this.responder.touch(connection);
     const dispatcher = new Dispatcher({ ...parts, table: this.connections, exchanges: this.exchanges, onHeld }, this);
     this.receiver = new Receiver(parts.slab, parts.transport, parts.limits, this.connections, dispatcher);
@@ -176,6 +187,7 @@ export class Front implements FrontFace, MuteListener {
     // Main's word goes first: a request that came by another front's answer may not meet older routes than that one had.
     if (this.replies.take(this)) this.didWork = true;
     this.takeCompletions();
+    if (nowMs >= this.door.nextLookMs) this.letIn();
     if (this.handOver !== null) this.takeHandedOver(this.handOver);
     for (let worker = 0; worker < this.lanes.count; worker++) this.takeReceipts(worker);
     this.wakeParked();
@@ -212,7 +224,7 @@ export class Front implements FrontFace, MuteListener {
     if (isWaitingForRoom || this.replies.isStuck || this.responder.hasHeld || this.receiver.hasWaiting) {
       return this.didWork ? this.nowMs : this.nowMs + RETRY_MS;
     }
-    let next = Math.min(this.parked.nextDueMs(), this.connections.acceptPauseEndsMs, this.throttle.nextDueMs);
+    let next = Math.min(this.parked.nextDueMs(), this.door.nextLookMs, this.throttle.nextDueMs);
     if (this.connections.open.length > 0) next = Math.min(next, this.nextScanMs);
     if (this.lodger !== null) next = Math.min(next, this.nowMs + this.lodger.sleepMs(this.nowMs));
     return Math.max(next, this.nowMs);
@@ -221,8 +233,10 @@ export class Front implements FrontFace, MuteListener {
   /** Main posted something. */
   takePost(post: FrontPost): void {
     if (isQuotas(post)) this.throttle.take(post);
-    else if (isLimits(post)) this.connections.limit(post.connectionsMax, post.connectionsPerAddressMax);
-    else this.routes.apply(post);
+    else if (isLimits(post)) {
+      this.door.limit(post);
+      this.connections.limit(post);
+    } else this.routes.apply(post);
   }
 
   /** A client has waited long enough: its next request may come. */
@@ -335,10 +349,10 @@ export class Front implements FrontFace, MuteListener {
           this.receiver.onReadable(this.connections.at(socket), result);
           break;
         case DONE_ACCEPT:
-          this.placeAccepted(socket);
+          if (this.door.lets(socket, this.nowMs)) this.placeAccepted(socket);
           break;
         case DONE_ACCEPT_FAILED:
-          this.connections.acceptFailed(result);
+          this.door.acceptFailed(result, this.nowMs);
           break;
         case DONE_CLOSE:
           this.onClosed(this.connections.at(socket));
@@ -365,28 +379,41 @@ export class Front implements FrontFace, MuteListener {
     tallies.show(length, parked.timerCount, exchanges.usedCount, slab.usedBytes, outbox.slab.usedBytes);
   }
 
+  /** Those that waited at the door. */
+  private letIn(): void {
+    for (let socket = this.door.next(this.nowMs); socket >= 0; socket = this.door.next(this.nowMs)) {
+      this.didWork = true;
+      this.placeAccepted(socket);
+    }
+  }
+
   private placeAccepted(socket: number): void {
     const { handOver } = this;
-    if (handOver === null) this.accept(socket, this.ledger.arrive(this.index));
-    else if (handOver.place(socket)) this.accept(socket, handOver.openCount);
+    if (handOver === null) {
+      this.ledger.arrive(this.index);
+      this.accept(socket);
+    } else if (handOver.place(socket)) {
+      this.accept(socket);
+    }
   }
 
   private takeHandedOver(handOver: HandOver): void {
     for (let socket = handOver.take(); socket >= 0; socket = handOver.take()) {
       this.didWork = true;
-      this.accept(socket, handOver.openCount);
+      this.accept(socket);
     }
   }
 
-  private accept(socket: number, openCount: number): void {
+  private accept(socket: number): void {
     if (this.tallies !== null) this.tallies.accepted();
-    const connection = this.connections.accept(socket, openCount);
+    const connection = this.connections.accept(socket);
     if (connection === null) return;
     const waitMs = this.throttle.connected(connection.address, this.nowMs);
     if (waitMs === 0) {
       this.receiver.rest(connection);
       return;
     }
+    if (this.tallies !== null) this.tallies.refusedByRate();
     // Kept for a while, so that a client that connects again at once is slowed down as well.
     connection.isRefused = true;
     this.throttle.mute(connection, waitMs, this.nowMs);
@@ -455,10 +482,9 @@ export class Front implements FrontFace, MuteListener {
     this.retries.splice(0, count);
   }
 
-  /** Four times a second: who fell silent, who is idle, whether accepting can go on. */
+  /** Four times a second: who fell silent, who is idle. */
   private scan(): void {
     this.nextScanMs = this.nowMs + SCAN_PERIOD_MS;
-    this.connections.resumeAccepting();
     const open = this.connections.open;
     for (let index = open.length - 1; index >= 0; index--) {
       const connection = open[index]!;
@@ -466,7 +492,9 @@ export class Front implements FrontFace, MuteListener {
       this.receiver.checkSilence(connection, this.nowMs);
       const lastMs = Math.max(connection.lastBytesMs, connection.sendSinceMs);
       const isBusy = connection.orderCount > 0 && !connection.isSending;
-      if (!isBusy && this.nowMs - lastMs > this.limits.idleMs) this.connections.close(connection);
+      if (isBusy || this.nowMs - lastMs <= this.limits.idleMs) continue;
+      if (this.tallies !== null) this.tallies.idleClosed();
+      this.connections.close(connection);
     }
     this.responder.relieve(this.nowMs);
   }

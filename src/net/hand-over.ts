@@ -19,8 +19,6 @@ import type { SocketMover } from './transport.ts';
 /** More at once than a ring holds stay with the front that accepted them. */
 export const HAND_OVER_SLOTS = 1024;
 const HANDLE = 0;
-/** How many connections were open with this one. */
-const OPEN_COUNT = 1;
 const NONE = -1;
 
 export interface HandOverParts {
@@ -33,8 +31,6 @@ export interface HandOverParts {
 }
 
 export class HandOver {
-  /** Of the connection that `place` kept or `take` returned: how many are open with it. */
-  openCount = 0;
   private readonly index: number;
   private readonly rings: readonly Ring[];
   private readonly bells: readonly Bell[];
@@ -60,12 +56,12 @@ export class HandOver {
     const front = this.ledger.leastLoaded();
     const slot = front === this.index ? NONE : this.rings[front]!.claim();
     if (slot === NONE) {
-      this.openCount = this.ledger.arrive(this.index);
+      this.ledger.arrive(this.index);
       return true;
     }
     const { words } = this.rings[front]!;
     words[slot * SLOT_WORDS + HANDLE] = this.mover.giveAway(socket);
-    words[slot * SLOT_WORDS + OPEN_COUNT] = this.ledger.arrive(front);
+    this.ledger.arrive(front);
     this.isFilled[front] = 1;
     return false;
   }
@@ -74,7 +70,6 @@ export class HandOver {
   take(): number {
     for (let slot = this.incoming.peek(); slot >= 0; slot = this.incoming.peek()) {
       const { words } = this.incoming;
-      this.openCount = words[slot * SLOT_WORDS + OPEN_COUNT]!;
       const socket = this.mover.takeIn(words[slot * SLOT_WORDS + HANDLE]!);
       this.incoming.advance();
       if (socket >= 0) return socket;

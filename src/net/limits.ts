@@ -5,9 +5,13 @@
 export interface FrontLimits {
   /** `socket.request.max.bytes`: a frame announced larger closes its connection. */
   readonly requestBytesMax: number;
-  /** `max.connections` and `max.connections.per.ip`, of all fronts together. */
+  /** `max.connections` and `max.connections.per.ip`, of all fronts together, as they are at the start. */
   readonly connectionsMax: number;
   readonly connectionsPerAddressMax: number;
+  /** `max.connections.per.ip.overrides` */
+  readonly addressOverrides: ReadonlyMap<string, number>;
+  /** `max.connection.creation.rate`, of all fronts together. */
+  readonly creationRateMax: number;
   /** What this front has room for. */
   readonly connectionsPerFrontMax: number;
   /** `connections.max.idle.ms`: no byte in either direction for so long closes a connection. */
@@ -41,6 +45,8 @@ export const FRONT_LIMITS: FrontLimits = {
   requestBytesMax: 104_857_600,
   connectionsMax: 16_384,
   connectionsPerAddressMax: 16_384,
+  addressOverrides: new Map(),
+  creationRateMax: Number.POSITIVE_INFINITY,
   connectionsPerFrontMax: 16_384,
   idleMs: 600_000,
   exchangesPerConnectionMax: 128,

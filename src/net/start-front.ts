@@ -5,6 +5,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import { Fault } from '../base/fault.ts';
 import type { LogFormat, Logger, LogLevel } from '../base/logger.ts';
+import { addressOverridesOf } from '../config/address-overrides.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import type { BrokerValues } from '../config/broker-settings.ts';
 import type { VersionRange } from '../protocol/registry.ts';
@@ -229,6 +230,8 @@ function limitsOf(values: BrokerValues, sizes: BrokerSizes): FrontLimits {
     requestBytesMax: Math.min(values['socket.request.max.bytes'], sizes.slabBytes / 2),
     connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax * sizes.fronts),
     connectionsPerAddressMax: values['max.connections.per.ip'],
+    addressOverrides: addressOverridesOf(values['max.connections.per.ip.overrides']),
+    creationRateMax: values['max.connection.creation.rate'],
     exchangesMax: Math.max(EXCHANGES_MIN, Math.floor(FRONT_LIMITS.exchangesMax / sizes.fronts)),
     idleMs: idleMs < 0 ? Number.MAX_SAFE_INTEGER : idleMs,
     fetchSessionsMax: Math.ceil(values['max.incremental.fetch.session.cache.slots'] / sizes.fronts),

@@ -21,6 +21,8 @@ const METERS_MAX = 10_000;
 /** Longer ids count as what they begin with. */
 export const CLIENT_ID_BYTES_MAX = 256;
 const PERCENT = 100;
+/** What Kafka's default for rates of connections means. */
+const UNBOUNDED_RATE = 2_147_483_647;
 
 export interface MuteListener {
   onUnmuted(connection: Connection): void;
@@ -124,6 +126,14 @@ export class Throttle {
     return waitMs;
   }
 
+  /** A connection, from anywhere: 0, or how long the next one has to wait. */
+  tookIn(bound: number, nowMs: number): number {
+    if (bound >= UNBOUNDED_RATE) return 0;
+    const meter = this.meterOf({ bound, shareKey: 'connections' }, nowMs);
+    meter.rate.record(1, nowMs);
+    return Math.min(this.windowMs, meter.rate.excessMs(meter.bound, nowMs));
+  }
+
   // ── muting ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** No further request of the connection is begun for so long. */
@@ -219,7 +229,7 @@ function isClient({ clientId }: ClientMeters, bytes: Uint8Array, at: number, len
 }
 
 /** As quotas name it: "[::ffff:10.0.0.7]" is 10.0.0.7. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   const bare = address.startsWith('[') ? address.slice(1, -1) : address;
   return bare.startsWith('::ffff:') ? bare.slice('::ffff:'.length) : bare;
 }

@@ -500,8 +500,10 @@ describe('quotas hold', () => {
       validateOnly: false,
     });
     expect(answer.responses[0]?.errorCode).toBe(0);
-    const [second, third] = [broker.connect(), broker.connect()];
+    const others = [broker.connect(), broker.connect()];
+    for (const other of others) other.send(apiVersions, 0, {});
     await broker.settle();
-    expect([second.isClosed, third.isClosed]).toEqual([false, true]);
+    expect(others.map(({ hasAnswer }) => hasAnswer)).toEqual([true, false]);
+    expect(others.map(({ isClosed }) => isClosed)).toEqual([false, false]);
   });
 });

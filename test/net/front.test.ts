@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createDataTable } from '../../src/apis/data-table.ts';
+import { addressOverridesOf } from '../../src/config/address-overrides.ts';
 import type { DataApi } from '../../src/net/data-api.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
@@ -366,16 +367,46 @@ describe('back-pressure', () => {
 });
 
 describe('connections', () => {
-  test('limits in all and per address close the ones too many', () => {
+  test('beyond max.connections they wait, in their order, and a limit per address closes the ones too many', () => {
     const rig = rigOf({ limits: { connectionsMax: 3 } });
     const clients = Array.from({ length: 5 }, () => rig.connect());
-    expect(clients.map((client) => client.isClosedByBroker)).toEqual([false, false, false, true, true]);
+    rig.pass(100, 10);
+    expect(clients.map((client) => client.isClosedByBroker)).toEqual([false, false, false, false, false]);
+    expect(rig.front.connections.open).toHaveLength(3);
+    expect(rig.transport.isAccepting).toBe(false);
+    expect(rig.lines[0]).toContain('raise max.connections');
     clients[0]!.end();
-    rig.settle();
-    expect(rig.connect().isClosedByBroker).toBe(false);
+    rig.pass(100, 10);
+    expect(rig.front.connections.open).toHaveLength(3);
+    expect(rig.front.connections.open.map(({ peer }) => peer)).toContain(clients[3]!.peer);
+    clients[1]!.end();
+    clients[2]!.end();
+    rig.pass(100, 10);
+    expect(rig.front.connections.open).toHaveLength(2);
+    expect(rig.transport.isAccepting).toBe(true);
     const other = rigOf({ limits: { connectionsPerAddressMax: 1 } });
     expect([other.connect(), other.connect()].map((client) => client.isClosedByBroker)).toEqual([false, true]);
     expect(other.lines[0]).toContain('max.connections.per.ip');
+  });
+
+  test('an address that is named has a limit of its own', () => {
+    const rig = rigOf({ limits: { connectionsPerAddressMax: 0, addressOverrides: addressOverridesOf('10.0.0.1:2') } });
+    const clients = [rig.connect(), rig.connect(), rig.connect()];
+    expect(clients.map((client) => client.isClosedByBroker)).toEqual([false, false, true]);
+  });
+
+  test('faster than max.connection.creation.rate they wait, and all come in at that rate', () => {
+    const rig = rigOf({ limits: { creationRateMax: 10 } });
+    for (let index = 0; index < 150; index++) rig.transport.connect();
+    rig.pass(200, 10);
+    const burst = rig.front.connections.open.length;
+    // As Kafka measures it: ten windows of a second may be used at once.
+    expect(burst).toBeGreaterThanOrEqual(100);
+    expect(burst).toBeLessThan(105);
+    expect(rig.lines[0]).toContain('raise max.connection.creation.rate');
+    rig.pass(12_000, 50);
+    expect(rig.front.connections.open).toHaveLength(150);
+    expect(rig.transport.isAccepting).toBe(true);
   });
 
   test('a silent one is closed after connections.max.idle.ms, a parked fetch is not', () => {

@@ -15,8 +15,8 @@ import { sharedMonotonicMs, systemClock } from './base/clock.ts';
 import { createLogger, type LogFormat, type Logger, type LogLevel } from './base/logger.ts';
 import { Controller, type StartReport } from './cluster/controller.ts';
 import { FileStore } from './cluster/file-store.ts';
-import { type Addresses, addressesOf } from './config/addresses.ts';
 import type { BrokerConfig } from './config/broker-config.ts';
+import { type Listener, listenersOf, refuseUnserved } from './config/listeners.ts';
 import { loadBrokerConfig } from './config/load.ts';
 import type { BrokerState, BrokerView } from './http/broker-view.ts';
 import type { HttpSide } from './http/http-side.ts';
@@ -25,7 +25,7 @@ import type { ConnectionFacts } from './net/control-lane.ts';
 import type { ProduceVerdict } from './net/control-port.ts';
 import { createTallyParts, FrontTallies } from './net/front-tallies.ts';
 import type { RequestDesk } from './net/start-front.ts';
-import { type StartedFronts, startFronts } from './net/start-fronts.ts';
+import { type BoundListeners, type StartedFronts, startFronts } from './net/start-fronts.ts';
 import type { ListenAddress } from './net/transport.ts';
 import { Registry } from './protocol/registry.ts';
 import { produce } from './protocol/schemas/00-produce.ts';
@@ -60,15 +60,23 @@ export interface BrokerParts {
   readonly onFailure?: (cause: Error) => void;
 }
 
+/** A listener as it is open. */
+export interface ListeningFacts extends Pick<Listener, 'name' | 'protocol' | 'advertised'> {
+  readonly address: ListenAddress;
+}
+
 /** What is worth telling a person after the start. */
 export interface BrokerFacts {
+  /** Of the first listener. */
   readonly listen: ListenAddress;
-  readonly advertised: ListenAddress | null;
+  readonly listeners: readonly ListeningFacts[];
   /** Where the HTTP side listens; null: there is none. */
   readonly http: ListenAddress | null;
   readonly dataFolder: string;
   readonly io: ChosenIo;
   readonly fronts: number;
+  /** Beside them, those of listeners with TLS. */
+  readonly tlsFronts: number;
   readonly workers: number;
   readonly topics: number;
   readonly partitions: number;
@@ -177,13 +185,13 @@ export class Broker {
   /** The threads start side by side. The data folder is touched only when they are there and have their port. */
   private async startAll(io: ChosenIo): Promise<Running> {
     const { config } = this.parts;
+    const listeners = listenersOf(config.values);
+    refuseUnserved(listeners);
     const sizes = brokerSizes(config.values);
     const background = this.backgroundOf(io);
     const onDeath = (cause: Error): void => this.fail(cause);
     const workers = this.startWorkers(io, sizes, background, onDeath);
     this.workers = workers;
-    const addresses = addressesOf(config.values);
-    const { listen } = addresses;
     const desk = new OpeningDesk();
     const fronts = startFronts({
       ...this.parts,
@@ -191,7 +199,7 @@ export class Broker {
       sizes,
       workers,
       desk,
-      listen,
+      listeners,
       logger: this.logger,
       onDeath,
       randomBytes: (count) => randomBytes(count),
@@ -205,7 +213,7 @@ export class Broker {
       const opened = await this.openData(sizes, workers, background);
       // Whole milliseconds, as records and answers hold them.
       const alarms = new Alarms(() => Math.floor(systemClock.nowMs()));
-      const plane = this.planeOf(opened.controller, workers, alarms, addresses, io.native);
+      const plane = this.planeOf(opened.controller, workers, alarms, listeners, io.native);
       desk.open(plane);
       const driver = new AlarmDriver(alarms);
       driver.start();
@@ -215,7 +223,7 @@ export class Broker {
       fronts.openDoors();
       const checkpoints = this.startCheckpoints(opened.host, workers);
       const cleaner = this.startCleaner(opened.controller, workers, background);
-      const facts = this.factsOf(io, sizes, { bound, http: httpBound }, addresses, opened);
+      const facts = this.factsOf(io, sizes, { bound, http: httpBound }, listeners, opened);
       this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner }));
       if (this.state === 'recovering') this.state = 'ready';
       const { controller, host } = opened;
@@ -288,6 +296,7 @@ export class Broker {
       io,
       sizes,
       fronts: sizes.fronts,
+      plainFronts: sizes.plainFronts,
       background,
       removal: new FileRemoval(this.logger),
       tallies: this.wantsMetrics ? createTallyParts(sizes.slotsMax, sizes.fronts) : null,
@@ -368,7 +377,7 @@ export class Broker {
     controller: Controller,
     workers: StartedWorkers,
     alarms: Alarms,
-    addresses: Addresses,
+    listeners: readonly Listener[],
     native: Native | null,
   ): ControlPlane {
     const crc = createCrc32c(native);
@@ -379,7 +388,7 @@ export class Broker {
       crc32c: (memory, at, length) => crc(memoryOf(memory.bytes, native), at, length),
       alarms,
       randomBytes: (count) => randomBytes(count),
-      advertised: addresses.advertised,
+      listeners,
       wantsMetrics: this.wantsMetrics,
       dataApis: DATA_APIS,
       log: this.logger,
@@ -389,8 +398,8 @@ export class Broker {
   private factsOf(
     io: ChosenIo,
     sizes: BrokerSizes,
-    listening: { readonly bound: ListenAddress; readonly http: ListenAddress | null },
-    addresses: Addresses,
+    listening: { readonly bound: BoundListeners; readonly http: ListenAddress | null },
+    listeners: readonly Listener[],
     opened: OpenedData,
   ): BrokerFacts {
     const { controller, host, report, isClean } = opened;
@@ -409,13 +418,20 @@ export class Broker {
       const mebibytes = Math.floor(requestBytesMax / 1_048_576);
       notices.push(`each front takes requests up to ${mebibytes} MiB; for larger ones raise queued.max.request.bytes`);
     }
+    const open = listeners.map(({ name, protocol, advertised }) => ({
+      name,
+      protocol,
+      advertised,
+      address: must(listening.bound.get(name), 'a broker that is ready listens'),
+    }));
     return {
-      listen: listening.bound,
-      advertised: addresses.advertised,
+      listen: must(open[0], 'a broker has a listener').address,
+      listeners: open,
       http: listening.http,
       dataFolder: this.dataFolder,
       io,
-      fronts: sizes.fronts,
+      fronts: sizes.plainFronts,
+      tlsFronts: sizes.fronts - sizes.plainFronts,
       workers: sizes.workers,
       topics: controller.catalog.topicsByName.size,
       partitions: host.open.size,
@@ -473,7 +489,7 @@ function keepTold(fronts: StartedFronts, controller: Controller): void {
   controller.subscribe((update) => fronts.post(update));
   controller.observeSettings((catalog, config) => {
     fronts.post(quotaImageOf(catalog, config));
-    fronts.post(connectionLimitsOf(config));
+    fronts.post(connectionLimitsOf(config, fronts.count));
   });
 }
 

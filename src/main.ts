@@ -70,13 +70,13 @@ function screenFacts(facts: BrokerFacts, config: BrokerConfig): StartFacts {
   const { values } = config;
   return {
     version: version(),
-    listen: facts.listen,
-    advertised: facts.advertised,
+    listeners: facts.listeners,
     http: facts.http,
     dataFolder: facts.dataFolder,
     ioPath: facts.io.path,
     ioReason: facts.io.reason,
     fronts: facts.fronts,
+    tlsFronts: facts.tlsFronts,
     workers: facts.workers,
     durability: values['perfbroker.durability'] === 'fsync' ? 'fsync' : 'page-cache',
     flushWindowMs: values['perfbroker.flush.window.ms'],

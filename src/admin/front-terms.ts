@@ -15,10 +15,10 @@ export function quotaImageOf(catalog: Catalog, { values }: BrokerConfig): QuotaI
   };
 }
 
-export function connectionLimitsOf({ values }: BrokerConfig): ConnectionLimits {
+export function connectionLimitsOf({ values }: BrokerConfig, fronts: number): ConnectionLimits {
   return {
     kind: 'limits',
-    connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax * values['perfbroker.fronts']),
+    connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax * fronts),
     connectionsPerAddressMax: values['max.connections.per.ip'],
     addressOverrides: addressOverridesOf(values['max.connections.per.ip.overrides']),
     creationRateMax: values['max.connection.creation.rate'],

@@ -59,7 +59,7 @@ function describeSelf(context: ControlContext): Response {
     errorCode: errorCode.NONE,
     errorMessage: '',
     topics: [{ topicName: KAFKA_METADATA_TOPIC, partitions: [partition] }],
-    nodes: [{ nodeId, listeners: [{ name: 'PLAINTEXT', ...addressFor(context) }] }],
+    nodes: [{ nodeId, listeners: [{ name: context.connection.identity.listener, ...addressFor(context) }] }],
   };
 }
 

@@ -11,7 +11,7 @@ import type { Alarms } from '../base/alarms.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Controller } from '../cluster/controller.ts';
 import { CoordinatorLog } from '../cluster/coordinator-log.ts';
-import type { Address } from '../config/addresses.ts';
+import type { Listener } from '../config/listeners.ts';
 import { CatalogTopics } from '../groups/catalog-topics.ts';
 import { createGroupServices, type GroupServices } from '../groups/group-services.ts';
 import type { Api } from '../protocol/api.ts';
@@ -34,8 +34,7 @@ export interface ControlPlaneParts {
   /** Clock and timers of the whole control plane. */
   readonly alarms: Alarms;
   readonly randomBytes: (count: number) => Uint8Array;
-  /** Told to clients instead of the address they dialled, or null. */
-  readonly advertised: Address | null;
+  readonly listeners: readonly Pick<Listener, 'name' | 'protocol' | 'advertised'>[];
   /** APIs that the fronts answer themselves: part of ApiVersions, never seen here. */
   readonly dataApis: readonly Api[];
   /** Left out: those whose APIs are there. */
@@ -82,7 +81,7 @@ export class ControlPlane {
       dataFolder: parts.dataFolder,
       answerErrors: parts.wantsMetrics ? new AnswerErrors() : null,
       mutationQuotas: new MutationQuotas(controller, () => alarms.nowMs()),
-      advertised: parts.advertised,
+      listeners: new Map(parts.listeners.map((listener) => [listener.name, listener])),
     };
     this.desk = new ControlDesk({
       registry,

@@ -12,6 +12,7 @@ import { type Refusal, refusalOf } from '../admin/refusal.ts';
 import { isFault } from '../base/fault.ts';
 import type { Controller } from '../cluster/controller.ts';
 import type { Address } from '../config/addresses.ts';
+import type { Listener } from '../config/listeners.ts';
 import type { GroupServices } from '../groups/group-services.ts';
 import type { Identity } from '../net/identity.ts';
 import type { Api } from '../protocol/api.ts';
@@ -51,8 +52,8 @@ export interface ControlServices {
   readonly mutationQuotas: MutationQuotas;
   /** Null: nobody wants metrics. */
   readonly answerErrors: AnswerErrors | null;
-  /** Told to clients instead of the address they dialled, or null. */
-  readonly advertised: Address | null;
+  /** By name. */
+  readonly listeners: ReadonlyMap<string, Pick<Listener, 'name' | 'protocol' | 'advertised'>>;
 }
 
 export interface ControlContext {
@@ -140,9 +141,9 @@ async function respond<Request, Response>(
   }
 }
 
-/** The address this client is told: the advertised one, else the one it dialled. */
+/** The address this client is told: the advertised one of the listener it came by, else the one it dialled. */
 export function addressFor(context: ControlContext): Address {
-  const { advertised } = context.services;
+  const advertised = context.services.listeners.get(context.connection.identity.listener)?.advertised ?? null;
   if (advertised !== null) return advertised;
   const { host, port } = context.connection.local;
   return { host: host.startsWith('::ffff:') ? host.slice('::ffff:'.length) : host, port };

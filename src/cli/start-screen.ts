@@ -1,11 +1,17 @@
 /** What a person reads when the broker has started: one screen, from facts alone. Printed by `main.ts`. */
 import { type Address, joinHostPort } from '../config/addresses.ts';
 
-export interface StartFacts {
-  readonly version: string;
-  readonly listen: Address;
+export interface ListenerShown {
+  readonly name: string;
+  readonly protocol: string;
+  readonly address: Address;
   /** Null: each client is told the address it dialled. */
   readonly advertised: Address | null;
+}
+
+export interface StartFacts {
+  readonly version: string;
+  readonly listeners: readonly ListenerShown[];
   /** Null: there is no HTTP side. */
   readonly http: Address | null;
   readonly dataFolder: string;
@@ -13,6 +19,8 @@ export interface StartFacts {
   /** Why this path and no better one; empty when it is the best there is. */
   readonly ioReason: string;
   readonly fronts: number;
+  /** Beside them, for listeners with TLS. */
+  readonly tlsFronts: number;
   readonly workers: number;
   readonly durability: 'page-cache' | 'fsync';
   /** 0: without a bound. */
@@ -26,14 +34,16 @@ export interface StartFacts {
   readonly notices: readonly string[];
 }
 
+const PLAIN = 'PLAINTEXT';
 const ioNames = { uring: 'io_uring', epoll: 'epoll', node: 'plain Node sockets' } as const;
 
 export function renderStartScreen(facts: StartFacts, isColoured: boolean): string {
   const paint = isColoured ? coloured : plain;
-  const dialled = joinHostPort(facts.advertised ?? dialable(facts.listen));
+  const { listeners } = facts;
+  const tried = listeners.find(({ protocol }) => protocol === PLAIN) ?? listeners[0];
+  const dialled = tried === undefined ? 'HOST:PORT' : joinHostPort(tried.advertised ?? dialable(tried.address));
   const rows: readonly (readonly [string, string])[] = [
-    ['listening on', paint.strong(joinHostPort(facts.listen))],
-    ...(facts.advertised === null ? [] : [['told to clients', joinHostPort(facts.advertised)] as const]),
+    ...listenerRows(listeners, paint),
     ...(facts.http === null
       ? []
       : [['http', `http://${joinHostPort(facts.http)} (/health, /ready, /metrics, /status)`] as const]),
@@ -42,7 +52,7 @@ export function renderStartScreen(facts: StartFacts, isColoured: boolean): strin
       `${facts.dataFolder} (${counted(facts.topics, 'topic')}, ${counted(facts.partitions, 'partition')})`,
     ],
     ['i/o', ioNames[facts.ioPath] + (facts.ioReason === '' ? '' : ` (${facts.ioReason})`)],
-    ['threads', `${counted(facts.fronts, 'front')}, ${counted(facts.workers, 'worker')}`],
+    ['threads', threadsText(facts)],
     ['durability', durabilityText(facts)],
     ['new topics', `get ${counted(facts.newTopicPartitions, 'partition')}`],
   ];
@@ -61,6 +71,25 @@ export function renderStartScreen(facts: StartFacts, isColoured: boolean): strin
     `    kafka-console-producer.sh --bootstrap-server ${dialled} --topic hello`,
     '',
   ].join('\n');
+}
+
+/** One plain listener needs no name. */
+function listenerRows(listeners: readonly ListenerShown[], paint: Paint): [string, string][] {
+  const [first] = listeners;
+  const isPlain = listeners.length === 1 && first?.name === PLAIN && first.protocol === PLAIN;
+  const rows: [string, string][] = [];
+  for (const { name, protocol, address, advertised } of listeners) {
+    const place = joinHostPort(address);
+    const kind = name === protocol ? '' : ` (${protocol})`;
+    rows.push(['listening on', isPlain ? paint.strong(place) : `${paint.strong(`${name}://${place}`)}${kind}`]);
+    if (advertised !== null) rows.push(['told to clients', joinHostPort(advertised)]);
+  }
+  return rows;
+}
+
+function threadsText({ fronts, tlsFronts, workers }: StartFacts): string {
+  const secured = tlsFronts === 0 ? '' : `${counted(tlsFronts, 'front')} for TLS, `;
+  return `${counted(fronts, 'front')}, ${secured}${counted(workers, 'worker')}`;
 }
 
 function durabilityText({ durability, flushWindowMs }: StartFacts): string {

@@ -1,7 +1,7 @@
 /**
  * Every setting of the broker: its own ones below, and the defaults it gives to topics, which are derived from the topic
  * table so that a bound or a default is written down once. Keys are Kafka's own; a key Kafka does not have begins with
- * `perfbroker.`. The listeners' grammar is in `addresses.ts`.
+ * `perfbroker.`. How the settings about listeners go together is in `listeners.ts`.
  */
 import { addressOverrides } from './address-overrides.ts';
 import { groupBrokerSettings } from './group-settings.ts';
@@ -23,7 +23,7 @@ import { type BrokerTwin, brokerTwins, isTopicKey, topicSettings } from './topic
 
 const flag = (name: string, alias: string | null, placeholder: string) => ({ name, alias, placeholder });
 const listener = {
-  test: /^[A-Za-z_]+:\/\/(\[[^\]]*\]|[^:]*):\d{1,5}$/,
+  test: /^[A-Za-z][A-Za-z0-9_.-]*:\/\/(\[[^\]]*\]|[^:[\]/]*):\d{1,5}$/,
   says: 'a listener such as PLAINTEXT://127.0.0.1:9092',
 };
 
@@ -37,13 +37,28 @@ export const ownBrokerSettings = {
     max: 65_535,
     flag: flag('port', 'p', 'PORT'),
   }),
-  listeners: list(['PLAINTEXT://127.0.0.1:9092'], 'Where the broker listens; one PLAINTEXT listener.', {
+  listeners: list(['PLAINTEXT://127.0.0.1:9092'], 'Where the broker listens: NAME://HOST:PORT, several of them.', {
     pattern: listener,
   }),
-  'advertised.listeners': list([], 'Address told to clients; empty: the one each client dialled.', {
-    pattern: listener,
+  'advertised.listeners': list(
+    [],
+    'Address told to the clients of each listener; where it is missing, the one they dialled.',
+    { pattern: listener },
+  ),
+  'listener.security.protocol.map': list(
+    ['PLAINTEXT:PLAINTEXT', 'SSL:SSL', 'SASL_PLAINTEXT:SASL_PLAINTEXT', 'SASL_SSL:SASL_SSL'],
+    'How each listener is secured: NAME:PROTOCOL, with one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL.',
+    { pattern: { test: /^[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z_]+$/, says: 'NAME:PROTOCOL, such as INTERNAL:SSL' } },
+  ),
+  'controller.listener.names': list(
+    [],
+    "Listeners of Kafka's controllers, which are left aside; CONTROLLER always is.",
+  ),
+  'inter.broker.listener.name': string(null, 'Listener for other brokers; checked, and of no use on one node.'),
+  'security.inter.broker.protocol': string(null, 'Protocol of the listener for other brokers; of no use on one node.', {
+    choices: ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'],
   }),
-  'perfbroker.advertise': string(null, 'Address told to clients, in short: HOST:PORT.', {
+  'perfbroker.advertise': string(null, 'Address told to clients of the first listener, in short: HOST:PORT.', {
     pattern: { test: /^(\[[^\]]+\]|[^:\s]+):\d{1,5}$/, says: 'HOST:PORT' },
     flag: flag('advertise', null, 'HOST:PORT'),
   }),
@@ -81,6 +96,11 @@ export const ownBrokerSettings = {
     unit: 'threads',
     flag: flag('fronts', null, 'N'),
   }),
+  'perfbroker.tls.fronts': int(
+    1,
+    'Front threads for listeners with TLS (SSL, SASL_SSL); there are none where there is no such listener.',
+    { min: 1, max: 16, unit: 'threads' },
+  ),
   'perfbroker.workers': int(null, 'Partition worker threads; unset: the processor cores less the front threads.', {
     min: 1,
     max: 256,

@@ -3,10 +3,10 @@
  * `main.ts` and by tests that embed a broker. Reads no file and no environment itself: both are passed in.
  */
 import { Fault } from '../base/fault.ts';
-import { addressesOf } from './addresses.ts';
 import { BrokerConfig, isSettingName, type SettingInput, type SettingSource } from './broker-config.ts';
 import { brokerKeyOf, brokerSettings } from './broker-settings.ts';
 import { closestWord } from './did-you-mean.ts';
+import { listenersOf } from './listeners.ts';
 import { parseProperties } from './properties-file.ts';
 import { brokerTwins, isTopicKey, type TopicKey } from './topic-settings.ts';
 
@@ -128,7 +128,7 @@ function readFile(file: { readonly path: string; readonly content: string }, not
 /** What no single setting can tell about itself. */
 function checkTogether(config: BrokerConfig): void {
   const { values } = config;
-  addressesOf(values);
+  listenersOf(values);
   if (values['log.dirs'].length !== 1 || values['log.dirs'][0] === '') {
     const given = values['log.dirs'].length === 0 ? 'none' : values['log.dirs'].join(', ');
     throw new Fault('PB_BAD_SETTING', `log.dirs must name one data folder but names ${given}; choose one with --data`);

@@ -41,18 +41,19 @@ export class ConnectionLedger {
     return Atomics.load(this.counts, (1 + front) * FRONT_WORDS);
   }
 
-  /** The front with the fewest connections. */
-  leastLoaded(): number {
+  /** Of the first so many fronts the one with the fewest connections. */
+  leastLoaded(fronts: number): number {
+    assert(fronts > 0 && fronts <= this.fronts, 'one of the fronts that there are is chosen');
     let best = this.nextFront;
     let bestCount = this.countOf(best);
-    for (let step = 1; step < this.fronts && bestCount > 0; step++) {
-      const front = (this.nextFront + step) % this.fronts;
+    for (let step = 1; step < fronts && bestCount > 0; step++) {
+      const front = (this.nextFront + step) % fronts;
       const count = this.countOf(front);
       if (count >= bestCount) continue;
       best = front;
       bestCount = count;
     }
-    this.nextFront = (best + 1) % this.fronts;
+    this.nextFront = (best + 1) % fronts;
     return best;
   }
 

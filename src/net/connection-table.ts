@@ -7,6 +7,7 @@ import type { Logger } from '../base/logger.ts';
 import { RateLimitedLog } from '../base/rate-limited-log.ts';
 import { CONNECTION_CLOSING, CONNECTION_FREE, CONNECTION_OPEN, Connection } from './connection.ts';
 import type { ConnectionLedger } from './connection-ledger.ts';
+import type { ListenerFacts } from './front-listener.ts';
 import type { ConnectionLimits } from './front-post.ts';
 import type { FrontTallies } from './front-tallies.ts';
 import type { FrontLimits } from './limits.ts';
@@ -68,10 +69,11 @@ export class ConnectionTable {
   }
 
   /** The connection to serve, or null when a limit forbids it (it is then closing). It is in the ledger already. */
-  accept(socket: number): Connection | null {
+  accept(socket: number, listener: ListenerFacts): Connection | null {
     while (this.bySocket.length <= socket) this.bySocket.push(new Connection(this.bySocket.length));
     const connection = this.at(socket);
-    connection.open(this.takeId(), this.transport.peerOf(socket), this.nowMs);
+    const { transport } = this;
+    connection.open(this.takeId(), transport.peerOf(socket), listener, transport.principalOf(socket), this.nowMs);
     connection.addressRow = this.ledger.enterAddress(connection.address);
     connection.openIndex = this.open.length;
     this.open.push(connection);

@@ -9,7 +9,8 @@
  */
 import { assert } from '../base/assert.ts';
 import type { ClientMeters } from './client-meters.ts';
-import { anonymousOf, type Identity, PLAINTEXT_LISTENER } from './identity.ts';
+import { type ListenerFacts, PLAINTEXT_FACTS } from './front-listener.ts';
+import { ANONYMOUS, type Identity, ruleHost } from './identity.ts';
 
 export const CONNECTION_FREE = 0;
 export const CONNECTION_OPEN = 1;
@@ -26,7 +27,7 @@ export const RECEIVE_ARMED = 2;
 /** Cancelled because nothing came; its completion is on the way. */
 export const RECEIVE_CANCELLING = 3;
 
-const NOBODY = anonymousOf('', PLAINTEXT_LISTENER);
+const NOBODY: Identity = { principal: ANONYMOUS, host: '', listener: PLAINTEXT_FACTS.name };
 
 export class Connection {
   readonly socket: number;
@@ -35,6 +36,8 @@ export class Connection {
   state = CONNECTION_FREE;
   peer = '';
   address = '';
+  /** The one it came by. */
+  listener: ListenerFacts = PLAINTEXT_FACTS;
   identity: Identity = NOBODY;
   /** Where connections from its address are counted. */
   addressRow = -1;
@@ -97,14 +100,16 @@ export class Connection {
     return this.fillAt - this.readAt;
   }
 
-  open(id: number, peer: string, nowMs: number): void {
+  /** `principal`: what its certificate says it is; null where it has shown none. */
+  open(id: number, peer: string, listener: ListenerFacts, principal: string | null, nowMs: number): void {
     assert(this.state === CONNECTION_FREE, 'a socket is reused only after its closing completed');
     assert(this.block === -1 && this.partHead === -1, 'a new connection holds no memory');
     this.id = id;
     this.state = CONNECTION_OPEN;
     this.peer = peer;
     this.address = addressOf(peer);
-    this.identity = anonymousOf(this.address, PLAINTEXT_LISTENER);
+    this.listener = listener;
+    this.identity = { principal: principal ?? ANONYMOUS, host: ruleHost(this.address), listener: listener.name };
     this.isAnnounced = false;
     this.isTouched = false;
     this.lastBytesMs = nowMs;

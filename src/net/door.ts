@@ -41,7 +41,10 @@ export class Door {
   /** When to call `next`; Infinity: the door is open. */
   nextLookMs = OPEN;
   private readonly parts: DoorParts;
+  /** The listener by which the socket came that `next` returned. */
+  listener = 0;
   private readonly waiting = new Fifo<number>(WAITING_MAX);
+  private readonly listeners = new Fifo<number>(WAITING_MAX);
   private connectionsMax: number;
   private creationRateMax: number;
   private shutUntilMs = 0;
@@ -58,9 +61,9 @@ export class Door {
   }
 
   /** True: the socket, just accepted, may come in now. False: it comes through `next`. */
-  lets(socket: number, nowMs: number): boolean {
+  lets(socket: number, listener: number, nowMs: number): boolean {
     if (this.waiting.count === 0 && this.mayEnter(nowMs)) return true;
-    const isKept = this.waiting.push(socket);
+    const isKept = this.waiting.push(socket) && this.listeners.push(listener);
     assert(isKept, 'no more wait than a transport has sockets');
     if (this.parts.tallies !== null) this.parts.tallies.delayed();
     this.shut(Math.max(nowMs + LOOK_AGAIN_MS, this.shutUntilMs));
@@ -69,7 +72,10 @@ export class Door {
 
   /** The socket that may come in now; -1: nobody, and `nextLookMs` says when to ask again. */
   next(nowMs: number): number {
-    if (this.waiting.count > 0 && this.mayEnter(nowMs)) return this.waiting.shift() ?? NONE;
+    if (this.waiting.count > 0 && this.mayEnter(nowMs)) {
+      this.listener = this.listeners.shift() ?? 0;
+      return this.waiting.shift() ?? NONE;
+    }
     if (this.waiting.count === 0 && nowMs >= this.shutUntilMs) {
       this.nextLookMs = OPEN;
       this.parts.transport.setAccepting(true);

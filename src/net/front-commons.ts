@@ -22,12 +22,14 @@ export interface FrontCommons {
   readonly rateCells: SharedArrayBuffer;
   readonly ratesMax: number;
   readonly windowCount: number;
-  /** By front. */
+  /** By front of those that sleep in the kernel, which come first. */
   readonly handOver: readonly SharedArrayBuffer[];
 }
 
 export interface CommonsParts {
   readonly fronts: number;
+  /** Of them, those that hand connections to each other; the first ones. */
+  readonly plainFronts: number;
   /** Of all fronts together. */
   readonly connectionsMax: number;
   /** `quota.window.num` */
@@ -41,7 +43,13 @@ const RATES_MIN = 64;
 /** Parts of it that no client needs are never touched, and cost nothing. */
 const RATE_BYTES_MAX = 67_108_864;
 
-export function createFrontCommons({ fronts, connectionsMax, windowCount, secret }: CommonsParts): FrontCommons {
+export function createFrontCommons({
+  fronts,
+  plainFronts,
+  connectionsMax,
+  windowCount,
+  secret,
+}: CommonsParts): FrontCommons {
   if (secret.length !== SECRET_WORDS) throw new RangeError('the secret of the digests has four words');
   const rowBytes = fronts * rateCells(windowCount) * 8;
   const ratesMax = Math.max(RATES_MIN, Math.min(RATES_MAX, Math.floor(RATE_BYTES_MAX / rowBytes)));
@@ -55,7 +63,7 @@ export function createFrontCommons({ fronts, connectionsMax, windowCount, secret
     rateCells: new SharedArrayBuffer(ratesMax * rowBytes),
     ratesMax,
     windowCount,
-    handOver: Array.from({ length: fronts }, () => new SharedArrayBuffer(Ring.bytesFor(HAND_OVER_SLOTS))),
+    handOver: Array.from({ length: plainFronts }, () => new SharedArrayBuffer(Ring.bytesFor(HAND_OVER_SLOTS))),
   };
 }
 

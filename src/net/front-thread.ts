@@ -7,6 +7,7 @@ import type { LodgerData } from '../workers/thread-data.ts';
 import type { IoPath } from './create-transport.ts';
 import type { ControlVersions } from './dispatcher.ts';
 import type { FrontCommons } from './front-commons.ts';
+import type { FrontListener } from './front-listener.ts';
 import type { FrontLimits } from './limits.ts';
 import type { ListenAddress } from './transport.ts';
 
@@ -18,6 +19,13 @@ export const ORDER_ABANDON = 2;
 /** Word of the orders: 1 when the front may take connections. Until then it holds the port and waits. */
 export const FRONT_DOORS = 1;
 export const FRONT_ORDERS_BYTES = 8;
+
+/** Fronts that have the same listeners: the plain ones, or those of TLS. Their numbers follow each other. */
+export interface FrontGroup {
+  readonly first: number;
+  readonly count: number;
+  readonly listeners: readonly FrontListener[];
+}
 
 export interface FrontThreadData {
   readonly index: number;
@@ -36,7 +44,7 @@ export interface FrontThreadData {
   /** Main's orders, see FRONT_ORDER and FRONT_DOORS. */
   readonly orders: SharedArrayBuffer;
   readonly io: IoPath;
-  readonly listen: ListenAddress;
+  readonly group: FrontGroup;
   readonly backlog: number;
   /** Of each connection; 0 leaves it to the kernel. */
   readonly sendBufferBytes: number;
@@ -52,20 +60,23 @@ export const NO_FD = -1;
 
 export interface FrontReady {
   readonly kind: 'ready';
-  /** Where the first front listens; null from the others. */
-  readonly listen: ListenAddress | null;
+  /** Where the first front of its group listens, one for each listener; null from the others. */
+  readonly places: readonly ListenPlace[] | null;
+}
+
+export interface ListenPlace {
+  readonly address: ListenAddress;
   /** On plain Node, the first front's listener; otherwise NO_FD. */
-  readonly listenerFd: number;
+  readonly fd: number;
 }
 
 /** The front's last word: its connections are closed. Its thread ends with it, or with the worker that lives there. */
 export const FRONT_CLOSED = { kind: 'closed' } as const;
 
-/** To the other fronts on plain Node: where they are to listen as well. */
+/** To the other fronts of a group on plain Node: where they are to listen as well. */
 export interface FrontJoin {
   readonly kind: 'join';
-  readonly listen: ListenAddress;
-  readonly listenerFd: number;
+  readonly places: readonly ListenPlace[];
 }
 
 export function isReady(message: unknown): message is FrontReady {

@@ -27,12 +27,14 @@ import {
   type FrontReady,
   type FrontThreadData,
   isJoin,
+  type ListenPlace,
   NO_FD,
   ORDER_ABANDON,
   ORDER_RUN,
 } from './front-thread.ts';
 import { KernelTransport } from './kernel-transport.ts';
 import { MessagePost } from './message-post.ts';
+import type { PortSharing } from './node-listening.ts';
 import { NodeTransport } from './node-transport.ts';
 import type { Transport } from './transport.ts';
 
@@ -69,6 +71,7 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
   const front = new Front({
     index: data.index,
     transport,
+    listeners: data.group.listeners,
     commons: data.commons,
     moving:
       transport instanceof KernelTransport
@@ -178,22 +181,28 @@ function waitForDoors({ orders, lodger }: Parts): void {
   while (isClosed()) Atomics.wait(orders, FRONT_DOORS, 0, SLEEP_MS_MAX);
 }
 
-/** On the kernel's paths the first front listens for all; on plain Node every front listens on the same port. */
+/** On the kernel's paths the first front listens for all; on plain Node every front of a group listens on the same ports. */
 async function listen(data: FrontThreadData, port: MessagePort, transport: Transport): Promise<FrontReady> {
-  const isFirst = data.index === 0;
+  const { group, backlog, index } = data;
+  const isFirst = index === group.first;
+  const places: ListenPlace[] = [];
   if (!(transport instanceof NodeTransport)) {
-    const { listen, backlog } = data;
-    return { kind: 'ready', listen: isFirst ? transport.listen(listen, backlog) : null, listenerFd: NO_FD };
+    if (!isFirst) return { kind: 'ready', places: null };
+    for (const { wish } of group.listeners) places.push({ address: transport.listen(wish, backlog), fd: NO_FD });
+    return { kind: 'ready', places };
   }
   if (!isFirst) {
     const [message] = await once(port, 'message');
     if (!isJoin(message)) throw new Fault('PB_THREAD', 'a front was not told where the others listen');
-    await transport.prepare(message.listen, data.backlog, { kind: 'beside', fd: message.listenerFd });
-    return { kind: 'ready', listen: null, listenerFd: NO_FD };
+    for (const { address, fd } of message.places) await transport.prepare(address, backlog, { kind: 'beside', fd });
+    return { kind: 'ready', places: null };
   }
-  const isShared = data.commons.fronts > 1;
-  const bound = await transport.prepare(data.listen, data.backlog, { kind: isShared ? 'first' : 'alone' });
-  return { kind: 'ready', listen: bound, listenerFd: transport.listenerFd };
+  const sharing: PortSharing = { kind: group.count > 1 ? 'first' : 'alone' };
+  for (const [number, { wish }] of group.listeners.entries()) {
+    const address = await transport.prepare(wish, backlog, sharing);
+    places.push({ address, fd: transport.listenerFd(number) });
+  }
+  return { kind: 'ready', places };
 }
 
 async function main(): Promise<void> {

@@ -33,6 +33,7 @@ import { Door } from './door.ts';
 import { EXCHANGE_READY, EXCHANGE_STARTING, EXCHANGE_WORKING, type Exchange, ExchangePool } from './exchange.ts';
 import { type FrontCommons, ledgerOf, ratesOf } from './front-commons.ts';
 import type { FrontFace, RegionReader } from './front-face.ts';
+import type { ListenerFacts } from './front-listener.ts';
 import { type FrontPost, isLimits, isQuotas } from './front-post.ts';
 import type { FrontTallies } from './front-tallies.ts';
 import { HandOver } from './hand-over.ts';
@@ -58,6 +59,8 @@ import { WorkerLanes } from './worker-lanes.ts';
 export interface FrontParts {
   readonly index: number;
   readonly transport: Transport;
+  /** As the transport counts them. */
+  readonly listeners: readonly ListenerFacts[];
   /** What all fronts of the broker share. */
   readonly commons: FrontCommons;
   /** How connections get from the first front to the others; null: each front accepts its own. */
@@ -121,6 +124,7 @@ export class Front implements FrontFace, MuteListener {
   private readonly dataApis: readonly (DataApi | undefined)[];
   private readonly transport: Transport;
   private readonly control: ControlLane;
+  private readonly listeners: readonly ListenerFacts[];
   private readonly receiver: Receiver;
   private readonly responder: Responder;
   private readonly replies: ControlReplies;
@@ -144,6 +148,7 @@ export class Front implements FrontFace, MuteListener {
     this.disk = parts.disk;
     this.dataApis = parts.dataApis;
     this.transport = parts.transport;
+    this.listeners = parts.listeners;
     this.control = parts.control;
     this.lanes = new WorkerLanes(parts.lanes);
     this.outbox = new Outbox(parts.outboxSlab, parts.transport, this.lanes, PARTS_MAX);
@@ -349,7 +354,7 @@ export class Front implements FrontFace, MuteListener {
           this.receiver.onReadable(this.connections.at(socket), result);
           break;
         case DONE_ACCEPT:
-          if (this.door.lets(socket, this.nowMs)) this.placeAccepted(socket);
+          if (this.door.lets(socket, result, this.nowMs)) this.placeAccepted(socket, result);
           break;
         case DONE_ACCEPT_FAILED:
           this.door.acceptFailed(result, this.nowMs);
@@ -383,30 +388,31 @@ export class Front implements FrontFace, MuteListener {
   private letIn(): void {
     for (let socket = this.door.next(this.nowMs); socket >= 0; socket = this.door.next(this.nowMs)) {
       this.didWork = true;
-      this.placeAccepted(socket);
+      this.placeAccepted(socket, this.door.listener);
     }
   }
 
-  private placeAccepted(socket: number): void {
+  private placeAccepted(socket: number, listener: number): void {
     const { handOver } = this;
     if (handOver === null) {
       this.ledger.arrive(this.index);
-      this.accept(socket);
-    } else if (handOver.place(socket)) {
-      this.accept(socket);
+      this.accept(socket, listener);
+    } else if (handOver.place(socket, listener)) {
+      this.accept(socket, listener);
     }
   }
 
   private takeHandedOver(handOver: HandOver): void {
     for (let socket = handOver.take(); socket >= 0; socket = handOver.take()) {
       this.didWork = true;
-      this.accept(socket);
+      this.accept(socket, handOver.listener);
     }
   }
 
-  private accept(socket: number): void {
+  private accept(socket: number, listener: number): void {
     if (this.tallies !== null) this.tallies.accepted();
-    const connection = this.connections.accept(socket);
+    const facts = must(this.listeners[listener], 'a connection comes by a listener of this front');
+    const connection = this.connections.accept(socket, facts);
     if (connection === null) return;
     const waitMs = this.throttle.connected(connection.address, this.nowMs);
     if (waitMs === 0) {
@@ -501,6 +507,6 @@ export class Front implements FrontFace, MuteListener {
 }
 
 function handOverOf({ index, commons, moving }: FrontParts, ledger: ConnectionLedger): HandOver | null {
-  if (moving === null || commons.fronts === 1) return null;
+  if (moving === null || commons.handOver.length === 1) return null;
   return new HandOver({ index, rings: commons.handOver, ledger, ...moving });
 }

@@ -19,11 +19,13 @@ import type { SocketMover } from './transport.ts';
 /** More at once than a ring holds stay with the front that accepted them. */
 export const HAND_OVER_SLOTS = 1024;
 const HANDLE = 0;
+/** The listener it came by. */
+const LISTENER = 1;
 const NONE = -1;
 
 export interface HandOverParts {
   readonly index: number;
-  /** By front; that of the first stays unused. */
+  /** By front that sleeps in the kernel; that of the first stays unused. */
   readonly rings: readonly SharedArrayBuffer[];
   readonly bells: readonly Bell[];
   readonly mover: SocketMover;
@@ -31,6 +33,8 @@ export interface HandOverParts {
 }
 
 export class HandOver {
+  /** Of the connection that `take` returned: the listener it came by. */
+  listener = 0;
   private readonly index: number;
   private readonly rings: readonly Ring[];
   private readonly bells: readonly Bell[];
@@ -40,7 +44,7 @@ export class HandOver {
   private readonly incoming: Ring;
 
   constructor({ index, rings, bells, mover, ledger }: HandOverParts) {
-    assert(rings.length === ledger.fronts && bells.length === ledger.fronts, 'every front has a ring and a bell');
+    assert(rings.length <= ledger.fronts && bells.length === rings.length, 'every front has a ring and a bell');
     this.index = index;
     this.rings = rings.map((memory) => new Ring(memory));
     this.bells = bells;
@@ -51,9 +55,9 @@ export class HandOver {
   }
 
   /** True: this front serves the connection it just accepted. False: the socket is another's by now. */
-  place(socket: number): boolean {
+  place(socket: number, listener: number): boolean {
     assert(this.index === 0, 'the first front accepts');
-    const front = this.ledger.leastLoaded();
+    const front = this.ledger.leastLoaded(this.rings.length);
     const slot = front === this.index ? NONE : this.rings[front]!.claim();
     if (slot === NONE) {
       this.ledger.arrive(this.index);
@@ -61,6 +65,7 @@ export class HandOver {
     }
     const { words } = this.rings[front]!;
     words[slot * SLOT_WORDS + HANDLE] = this.mover.giveAway(socket);
+    words[slot * SLOT_WORDS + LISTENER] = listener;
     this.ledger.arrive(front);
     this.isFilled[front] = 1;
     return false;
@@ -70,6 +75,7 @@ export class HandOver {
   take(): number {
     for (let slot = this.incoming.peek(); slot >= 0; slot = this.incoming.peek()) {
       const { words } = this.incoming;
+      this.listener = words[slot * SLOT_WORDS + LISTENER]!;
       const socket = this.mover.takeIn(words[slot * SLOT_WORDS + HANDLE]!);
       this.incoming.advance();
       if (socket >= 0) return socket;

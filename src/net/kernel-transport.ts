@@ -29,6 +29,7 @@ import {
   DONE_RECEIVE,
   DONE_SEND,
   type ListenAddress,
+  type ListenWish,
   type SocketMover,
   type Transport,
 } from './transport.ts';
@@ -87,9 +88,11 @@ export class KernelTransport implements Transport, SocketMover {
 
   // ── connections ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  listen(address: ListenAddress, backlog: number): ListenAddress {
+  listen(address: ListenWish, backlog: number): ListenAddress {
     assert(backlog > 0, 'a backlog has room');
-    const listener = this.kernel.listen(address.host, address.port, backlog, this.sendBufferBytes);
+    const { host, port, remedy } = address;
+    const listener = this.kernel.listen(host, port, backlog, this.sendBufferBytes, remedy);
+    assert(listener === this.listeners.length, 'listeners are counted as they are opened');
     this.listeners.push(listener);
     if (this.isAccepting) this.kernel.prepareAccept(listener);
     return addressOf(this.kernel.nameOf('listener', listener), address);
@@ -134,6 +137,11 @@ export class KernelTransport implements Transport, SocketMover {
   localOf(socket: number): ListenAddress {
     assert((this.states[socket]! & IS_OPEN) !== 0, 'only an open socket has an address');
     return addressOf(this.kernel.nameOf('local', socket), UNKNOWN);
+  }
+
+  /** A plain socket shows nothing. */
+  principalOf(_socket: number): null {
+    return null;
   }
 
   // ── bytes ─────────────────────────────────────────────────────────────────────────────────────────────────────────

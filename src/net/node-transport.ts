@@ -14,17 +14,36 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { assert, must } from '../base/assert.ts';
 import { Fault, isFault } from '../base/fault.ts';
 import { Fifo } from '../base/fifo.ts';
+import { FLAGS_REMEDY } from '../zerocopy/kernel.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import { ALONE, listenAs, listenerFdOf, type PortSharing } from './node-listening.ts';
 import { errnoOf, NodeSocket, type NodeSocketOwner } from './node-socket.ts';
-import { type Completions, DONE_ACCEPT, DONE_ACCEPT_FAILED, type ListenAddress, type Transport } from './transport.ts';
+import {
+  type Completions,
+  DONE_ACCEPT,
+  DONE_ACCEPT_FAILED,
+  type ListenAddress,
+  type ListenWish,
+  type Transport,
+} from './transport.ts';
 
 const COMPLETIONS_MAX = 512;
 const SOCKETS_MAX = 65_536;
 const HELD_CONNECTIONS_MAX = 1024;
 const REGION_BUFFER_BYTES = 256 * 1024;
 const REGION_BUFFERS_MAX = 128;
+
+interface Door {
+  readonly server: Server;
+  readonly bound: ListenAddress;
+}
+
+/** A connection that nobody asked for yet. */
+interface Arrival {
+  readonly socket: Socket;
+  readonly listener: number;
+}
 
 export class NodeTransport implements Transport, NodeSocketOwner {
   readonly path = 'node';
@@ -36,22 +55,19 @@ export class NodeTransport implements Transport, NodeSocketOwner {
   };
   readonly queue = new CompletionQueue();
 
-  private readonly server: Server;
+  private readonly doors: Door[] = [];
   private readonly sockets: (NodeSocket | null)[] = [];
   private readonly freeSockets: number[] = [];
-  private readonly held = new Fifo<Socket>(HELD_CONNECTIONS_MAX);
+  private readonly held = new Fifo<Arrival>(HELD_CONNECTIONS_MAX);
   private readonly buffers: Buffer[] = [];
   private readonly waitingForBuffer = new Fifo<NodeSocket>(SOCKETS_MAX);
   private buffersMade = 0;
-  private bound: ListenAddress | null = null;
+  /** Listeners that the front has taken note of. */
+  private listenedCount = 0;
   private isAccepting = true;
   private isDestroyed = false;
   private activity: (() => void) | null = null;
   private isActivityDue = false;
-
-  constructor() {
-    this.server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.connected(socket));
-  }
 
   /** Called (from the event loop, never from within a call of ours) when completions are waiting. */
   get onActivity(): (() => void) | null {
@@ -63,36 +79,41 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     if (this.queue.count > 0) this.announce();
   }
 
-  /** Binds the port. Throws Fault PB_PORT_TAKEN or PB_BAD_ADDRESS. */
-  async prepare(address: ListenAddress, backlog: number, sharing: PortSharing = ALONE): Promise<ListenAddress> {
-    assert(this.bound === null, 'a transport listens on one address');
+  /** Binds the port of one more listener. Throws Fault PB_PORT_TAKEN or PB_BAD_ADDRESS. */
+  async prepare(wish: ListenWish, backlog: number, sharing: PortSharing = ALONE): Promise<ListenAddress> {
+    const listener = this.doors.length;
+    const options = { allowHalfOpen: true, pauseOnConnect: true };
+    const server = createServer(options, (socket) => this.connected({ socket, listener }));
     try {
-      await listenAs(this.server, { ...address, backlog }, sharing);
+      await listenAs(server, { host: wish.host, port: wish.port, backlog }, sharing);
     } catch (cause) {
-      throw isFault(cause) ? cause : listenFault(address, cause);
+      throw isFault(cause) ? cause : listenFault(wish, cause);
     }
-    const bound = this.server.address();
-    assert(typeof bound === 'object' && bound !== null, 'a server that listens has an address');
-    this.bound = { host: bound.address, port: bound.port };
-    this.server.on('error', (error) => this.acceptFailed(errnoOf(error)));
-    return this.bound;
+    const address = server.address();
+    assert(typeof address === 'object' && address !== null, 'a server that listens has an address');
+    const bound = { host: address.address, port: address.port };
+    server.on('error', (error) => this.acceptFailed(listener, errnoOf(error)));
+    this.doors.push({ server, bound });
+    return bound;
   }
 
   /** What another front's transport can listen beside. */
-  get listenerFd(): number {
-    return listenerFdOf(this.server);
+  listenerFd(listener: number): number {
+    return listenerFdOf(must(this.doors[listener], 'a listener is known by its number').server);
   }
 
   listen(_address: ListenAddress, _backlog: number): ListenAddress {
-    return must(this.bound, 'plain Node binds a port in prepare, which was awaited before listen');
+    const door = must(this.doors[this.listenedCount], 'plain Node binds in prepare, which was awaited before listen');
+    this.listenedCount += 1;
+    return door.bound;
   }
 
   setAccepting(isAccepting: boolean): void {
     this.isAccepting = isAccepting;
     while (this.isAccepting) {
-      const socket = this.held.shift();
-      if (socket === undefined) return;
-      if (!socket.destroyed) this.adopt(socket);
+      const arrival = this.held.shift();
+      if (arrival === undefined) return;
+      if (!arrival.socket.destroyed) this.adopt(arrival);
     }
   }
 
@@ -129,6 +150,10 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     return this.socketAt(socket).local;
   }
 
+  principalOf(_socket: number): string | null {
+    return null;
+  }
+
   poll(_waitMs: number): number {
     this.queue.drainInto(this.completions);
     if (this.queue.count > 0) this.announce();
@@ -139,9 +164,9 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     this.isDestroyed = true;
     this.activity = null;
     this.queue.clear();
-    this.server.close();
+    for (const { server } of this.doors) server.close();
     for (let index = 0; index < this.sockets.length; index++) this.sockets[index]?.destroy();
-    for (let socket = this.held.shift(); socket !== undefined; socket = this.held.shift()) socket.destroy();
+    for (let next = this.held.shift(); next !== undefined; next = this.held.shift()) next.socket.destroy();
   }
 
   // ── for the sockets ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -182,19 +207,20 @@ export class NodeTransport implements Transport, NodeSocketOwner {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private connected(socket: Socket): void {
+  private connected(arrival: Arrival): void {
+    const { socket } = arrival;
     if (this.isDestroyed) {
       socket.destroy();
     } else if (this.isAccepting) {
-      this.adopt(socket);
+      this.adopt(arrival);
     } else {
       // Whoever gives up while it waits here is noticed when it is adopted, or by this.
       socket.on('error', () => undefined);
-      if (!this.held.push(socket)) socket.destroy();
+      if (!this.held.push(arrival)) socket.destroy();
     }
   }
 
-  private adopt(socket: Socket): void {
+  private adopt({ socket, listener }: Arrival): void {
     const free = this.freeSockets.pop();
     const index = free ?? this.sockets.length;
     if (index === SOCKETS_MAX) {
@@ -202,12 +228,12 @@ export class NodeTransport implements Transport, NodeSocketOwner {
       return;
     }
     this.sockets[index] = new NodeSocket(index, socket, this);
-    this.queue.push(DONE_ACCEPT, index, 0);
+    this.queue.push(DONE_ACCEPT, index, listener);
     this.announce();
   }
 
-  private acceptFailed(errno: number): void {
-    this.queue.push(DONE_ACCEPT_FAILED, -1, errno);
+  private acceptFailed(listener: number, errno: number): void {
+    this.queue.push(DONE_ACCEPT_FAILED, listener, errno);
     this.announce();
   }
 
@@ -216,16 +242,16 @@ export class NodeTransport implements Transport, NodeSocketOwner {
   }
 }
 
-function listenFault(address: ListenAddress, cause: unknown): Fault {
+function listenFault(wish: ListenWish, cause: unknown): Fault {
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : null;
-  const { host, port } = address;
+  const { host, port, remedy = FLAGS_REMEDY } = wish;
   if (code === 'EADDRINUSE') {
-    return new Fault('PB_PORT_TAKEN', `port ${port} is taken by another process; choose one with --port`, { cause });
+    return new Fault('PB_PORT_TAKEN', `port ${port} is taken by another process; choose one ${remedy.port}`, { cause });
   }
   if (code === 'EACCES') {
-    const advice = 'choose one from 1024 on with --port, or start with the right to use it';
+    const advice = `choose one from 1024 on ${remedy.port}, or start with the right to use it`;
     return new Fault('PB_BAD_ADDRESS', `port ${port} may be used by privileged processes only; ${advice}`, { cause });
   }
-  const advice = 'choose an address of this machine, or 0.0.0.0 for all of them, with --host';
+  const advice = `choose an address of this machine, or 0.0.0.0 for all of them, ${remedy.host}`;
   return new Fault('PB_BAD_ADDRESS', `cannot listen on ${host}:${port} (${String(code)}); ${advice}`, { cause });
 }

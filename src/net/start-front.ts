@@ -19,22 +19,24 @@ import { ByteRing } from '../zerocopy/byte-ring.ts';
 import type { ChosenIo } from './choose-io-path.ts';
 import type { ConnectionFacts } from './control-lane.ts';
 import { ControlPort, type ProduceVerdict } from './control-port.ts';
+import type { IoPath } from './create-transport.ts';
 import type { FrontCommons } from './front-commons.ts';
 import {
   FRONT_DOORS,
   FRONT_ORDER,
   FRONT_ORDERS_BYTES,
+  type FrontGroup,
   type FrontJoin,
   type FrontReady,
   type FrontThreadData,
   isClosed,
   isReady,
+  type ListenPlace,
   ORDER_ABANDON,
   ORDER_FINISH,
 } from './front-thread.ts';
 import { FRONT_LIMITS, type FrontLimits } from './limits.ts';
 import { MessagePost } from './message-post.ts';
-import type { ListenAddress } from './transport.ts';
 
 /** What answers control requests; the desk of `apis/` fits. */
 export interface RequestDesk {
@@ -55,11 +57,13 @@ export interface StartFrontParts {
   readonly index: number;
   readonly config: BrokerConfig;
   readonly io: ChosenIo;
+  /** Of this front. */
+  readonly path: IoPath;
   readonly sizes: BrokerSizes;
   readonly workers: StartedWorkers;
   readonly commons: FrontCommons;
   readonly desk: RequestDesk;
-  readonly listen: ListenAddress;
+  readonly group: FrontGroup;
   readonly logger: Logger;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
@@ -115,9 +119,9 @@ export class StartedFront {
     return message;
   }
 
-  /** It waits for this before it is ready, if it is not the first and runs on plain Node. */
-  join(listen: ListenAddress, listenerFd: number): void {
-    this.thread.post({ kind: 'join', listen, listenerFd } satisfies FrontJoin);
+  /** It waits for this before it is ready, if it is not the first of its group and runs on plain Node. */
+  join(places: readonly ListenPlace[]): void {
+    this.thread.post({ kind: 'join', places } satisfies FrontJoin);
   }
 
   /** The catalog is whole and its routes are posted: clients may come. */
@@ -186,8 +190,8 @@ export function startFront(parts: StartFrontParts): StartedFront {
     mailPort: mail.port2,
     wakePorts,
     orders,
-    io: io.path,
-    listen: parts.listen,
+    io: parts.path,
+    group: parts.group,
     backlog: parts.config.values['socket.listen.backlog.size'],
     sendBufferBytes: Math.max(0, parts.config.values['socket.send.buffer.bytes']),
     limits: limitsOf(parts.config.values, sizes),

@@ -7,9 +7,10 @@
  * readiness wait) and one send are under way per socket. Memory given to an operation belongs to it until it completes.
  * Nothing here calls back: `poll` fills the table and returns.
  */
+import type { ListenRemedy } from '../zerocopy/kernel.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 
-/** A new connection: DONE_SOCKET is its socket. */
+/** A new connection: DONE_SOCKET is its socket, DONE_RESULT the listener it came by, counted from 0 as they were opened. */
 export const DONE_ACCEPT = 1;
 /** Bytes arrived: DONE_RESULT > 0 bytes; 0 the peer closed its side; < 0 -errno (-ECANCELED after `cancelReceive`). */
 export const DONE_RECEIVE = 2;
@@ -33,6 +34,11 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+export interface ListenWish extends ListenAddress {
+  /** Where a person changes host and port: "with --port", or in which setting. For sentences about what is wrong. */
+  readonly remedy?: ListenRemedy;
+}
+
 /** A transport whose sockets can move to another one of the same process. */
 export interface SocketMover {
   /** A socket with nothing under way leaves; the number is what `takeIn` of another thread's transport takes. */
@@ -44,8 +50,11 @@ export interface SocketMover {
 export interface Transport {
   readonly path: 'uring' | 'epoll' | 'node' | 'fake';
   readonly completions: Completions;
-  /** Throws Fault PB_PORT_TAKEN and the like. Returns the bound address (port 0 asks for a free one). */
-  listen(address: ListenAddress, backlog: number): ListenAddress;
+  /**
+   * One more listener; its number is how many there were before. Throws Fault PB_PORT_TAKEN and the like. Returns the bound
+   * address (port 0 asks for a free one).
+   */
+  listen(address: ListenWish, backlog: number): ListenAddress;
   /** Takes connections while true; false leaves them in the backlog. */
   setAccepting(isAccepting: boolean): void;
   receive(socket: number, memory: Memory, at: number, length: number): void;
@@ -61,6 +70,8 @@ export interface Transport {
   /** "address:port" of the peer and of the side it dialled. */
   peerOf(socket: number): string;
   localOf(socket: number): ListenAddress;
+  /** The principal that the peer's certificate gives it; null: it has shown none. */
+  principalOf(socket: number): string | null;
   /** Submits what was prepared, waits at most `waitMs` (0 not at all) while nothing completed and no bell rang. */
   poll(waitMs: number): number;
   /** Ends everything at once. */

@@ -1,11 +1,14 @@
 /** How large the broker's shared structures are: from the settings and the machine, decided once at start. */
 import { availableParallelism, totalmem } from 'node:os';
 import type { BrokerValues } from '../config/broker-settings.ts';
+import { isTls, listenersOf } from '../config/listeners.ts';
 import { BOARD_SLOTS_MAX } from '../zerocopy/layout.ts';
 import { SLAB_BYTES_MAX } from '../zerocopy/slab.ts';
 
 export interface BrokerSizes {
+  /** All of them, the plain ones first. */
   readonly fronts: number;
+  readonly plainFronts: number;
   readonly workers: number;
   readonly slotsMax: number;
   readonly laneSlots: number;
@@ -34,13 +37,16 @@ const FILES_OPEN_MAX = 8192;
 
 export function brokerSizes(values: BrokerValues): BrokerSizes {
   const cores = availableParallelism();
-  const fronts = values['perfbroker.fronts'];
+  const plainFronts = values['perfbroker.fronts'];
+  const hasTls = listenersOf(values).some(({ protocol }) => isTls(protocol));
+  const fronts = plainFronts + (hasTls ? values['perfbroker.tls.fronts'] : 0);
   const workers = values['perfbroker.workers'] ?? Math.max(1, cores - fronts);
   const share = Math.floor(totalmem() / MEMORY_SHARE);
   const wanted = values['queued.max.request.bytes'];
   const slabBytes = wanted > 0 ? wanted : Math.min(SLAB_BYTES_DEFAULT * fronts, share);
   return {
     fronts,
+    plainFronts,
     workers,
     slotsMax: BOARD_SLOTS_MAX,
     laneSlots: powerOfTwo(

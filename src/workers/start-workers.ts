@@ -27,6 +27,8 @@ export interface StartWorkersParts {
   readonly io: { readonly native: Native | null; readonly usesNative: boolean; readonly sleepsInKernel: boolean };
   readonly sizes: BrokerSizes;
   readonly fronts: number;
+  /** Those among the first so many that sleep in the kernel, if any do; the others sleep in their event loop. */
+  readonly plainFronts: number;
   readonly background: BackgroundPool;
   readonly housekeeping: HousekeepingSettings;
   readonly removal: FileRemoval;
@@ -151,7 +153,7 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
   for (let index = 0; index < sizes.workers; index++) {
     const mail = new MessageChannel();
     const mailCounter = new SharedArrayBuffer(4);
-    const frontPorts = times(fronts, (front) => (io.sleepsInKernel ? null : wakeChannel(wakePorts, front)));
+    const frontPorts = times(fronts, (front) => (sleepsInKernel(parts, front) ? null : wakeChannel(wakePorts, front)));
     const data: PartitionThreadData = {
       index,
       shared,
@@ -192,6 +194,10 @@ export function startWorkers(parts: StartWorkersParts): StartedWorkers {
     aideEnd,
     abandoned,
   });
+}
+
+function sleepsInKernel({ io, plainFronts }: StartWorkersParts, front: number): boolean {
+  return io.sleepsInKernel && front < plainFronts;
 }
 
 /** What a worker says to main: a ring, or a reply. */
@@ -235,12 +241,14 @@ function sharedParts(parts: StartWorkersParts): SharedParts {
     fronts,
     workers: sizes.workers,
     // All or none: partitions are placed evenly, so their workers should have the same to do.
-    workersInFronts: io.sleepsInKernel && sizes.workers <= fronts ? sizes.workers : 0,
+    workersInFronts: io.sleepsInKernel && sizes.workers <= parts.plainFronts ? sizes.workers : 0,
     aides: AIDES,
     bells: new SharedArrayBuffer(bellBytes(fronts, sizes.workers, AIDES)),
     board: new SharedArrayBuffer(sizes.slotsMax * BOARD_ROW_BYTES),
     slabs: [...times(fronts, () => new SharedArrayBuffer(sizes.slabBytes)), new SharedArrayBuffer(MAIN_SLAB_BYTES)],
-    frontEvents: times(fronts, () => (io.sleepsInKernel && native !== null ? native.eventfdOpen() : -1)),
+    frontEvents: times(fronts, (front) =>
+      native !== null && sleepsInKernel(parts, front) ? native.eventfdOpen() : -1,
+    ),
     usesNative: io.usesNative,
     tallies: parts.tallies,
   };

@@ -70,6 +70,14 @@ export function openKernel(native: Native, path: KernelPath, options: KernelOpti
   return new Kernel(native, path, options);
 }
 
+/** Where a person changes the host and the port of a listener. */
+export interface ListenRemedy {
+  readonly host: string;
+  readonly port: string;
+}
+
+export const FLAGS_REMEDY: ListenRemedy = { host: 'with --host', port: 'with --port' };
+
 export class Kernel {
   readonly path: KernelPath;
   readonly features: number;
@@ -126,11 +134,17 @@ export class Kernel {
 
   /** Returns the number of the listener. An empty host means every address; `sendBufferBytes` is that of accepted
    *  sockets, 0 leaves it to the kernel. */
-  listen(host: string, port: number, backlog: number, sendBufferBytes: number): number {
+  listen(
+    host: string,
+    port: number,
+    backlog: number,
+    sendBufferBytes: number,
+    remedy: ListenRemedy = FLAGS_REMEDY,
+  ): number {
     assert(port >= 0 && port <= 65_535, 'a port has 16 bits');
     const text = new TextEncoder().encode(`${host}\0`);
     const listener = this.native.kernelListen(this.handle, text, port, backlog, sendBufferBytes);
-    if (listener < 0) throw listenFault(host, port, -listener);
+    if (listener < 0) throw listenFault(host, port, -listener, remedy);
     return listener;
   }
 
@@ -255,24 +269,24 @@ function nameOfErrno(problem: number): string {
   return Object.entries(errno).find(([, value]) => value === problem)?.[0] ?? `errno ${problem}`;
 }
 
-function listenFault(host: string, port: number, problem: number): Fault {
+function listenFault(host: string, port: number, problem: number, remedy: ListenRemedy): Fault {
   if (problem >= LISTEN_UNRESOLVED) {
     return new Fault(
       'PB_BAD_ADDRESS',
-      `the host ${host} cannot be resolved; choose an address of this machine with --host`,
+      `the host ${host} cannot be resolved; choose an address of this machine ${remedy.host}`,
     );
   }
   if (problem === errno.EADDRINUSE) {
-    return new Fault('PB_PORT_TAKEN', `port ${port} is taken by another process; choose one with --port`);
+    return new Fault('PB_PORT_TAKEN', `port ${port} is taken by another process; choose one ${remedy.port}`);
   }
   if (problem === errno.EACCES || problem === errno.EPERM) {
     return new Fault(
       'PB_BAD_ADDRESS',
-      `port ${port} needs privileges that this user lacks; choose one above 1023 with --port`,
+      `port ${port} needs privileges that this user lacks; choose one above 1023 ${remedy.port}`,
     );
   }
   if (problem === errno.EADDRNOTAVAIL) {
-    return new Fault('PB_BAD_ADDRESS', `${host} is not an address of this machine; choose one that is with --host`);
+    return new Fault('PB_BAD_ADDRESS', `${host} is not an address of this machine; choose one that is ${remedy.host}`);
   }
   return new Fault('PB_BAD_ADDRESS', `cannot listen on ${host}:${port}: ${nameOfErrno(problem)}`);
 }

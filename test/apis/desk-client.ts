@@ -49,7 +49,7 @@ export async function makeDesk(
     crc32c: (memory, at, length) => crc32cInTypeScript({ ...memory, address: 0 }, at, length),
     alarms: new Alarms(() => rig.clock.nowMs),
     randomBytes: rig.store.randomBytes,
-    advertised: options.advertised ?? null,
+    listeners: [{ name: 'PLAINTEXT', protocol: 'PLAINTEXT', advertised: options.advertised ?? null }],
     dataApis: [produce],
     ...(options.features === undefined ? {} : { features: options.features }),
     log: silentLogger,

@@ -5,13 +5,13 @@ import { brokerSettings } from '../../src/config/broker-settings.ts';
 
 const facts: StartFacts = {
   version: '0.1.0',
-  listen: { host: '0.0.0.0', port: 9092 },
-  advertised: null,
+  listeners: [{ name: 'PLAINTEXT', protocol: 'PLAINTEXT', address: { host: '0.0.0.0', port: 9092 }, advertised: null }],
   http: null,
   dataFolder: '/srv/data',
   ioPath: 'epoll',
   ioReason: 'io_uring is not permitted in this container',
   fronts: 1,
+  tlsFronts: 0,
   workers: 3,
   durability: 'page-cache',
   flushWindowMs: 1000,
@@ -37,13 +37,28 @@ describe('the start screen', () => {
   });
 
   it('names the advertised address to try, and colours only when told to', () => {
-    const screen = renderStartScreen(
-      { ...facts, advertised: { host: 'k', port: 1 }, listen: { host: '::1', port: 2 } },
-      true,
-    );
+    const [plain] = facts.listeners;
+    if (plain === undefined) throw new Error('the facts name a listener');
+    const listener = { ...plain, advertised: { host: 'k', port: 1 }, address: { host: '::1', port: 2 } };
+    const screen = renderStartScreen({ ...facts, listeners: [listener] }, true);
     expect(screen).toContain('[::1]:2');
     expect(screen).toContain('kcat -b k:1');
     expect(screen.includes('\u001b[1m')).toBe(true);
+  });
+});
+
+describe('the start screen of several listeners', () => {
+  it('names each with its protocol where the name does not say it, and tries a plain one', () => {
+    const at = (name: string, protocol: string, port: number) => {
+      return { name, protocol, address: { host: '127.0.0.1', port }, advertised: null };
+    };
+    const listeners = [at('SSL', 'SSL', 1), at('INSIDE', 'SASL_PLAINTEXT', 2), at('PLAINTEXT', 'PLAINTEXT', 3)];
+    const screen = renderStartScreen({ ...facts, listeners, tlsFronts: 1 }, false);
+    expect(screen).toMatch(
+      /listening on +SSL:\/\/127\.0\.0\.1:1\n +listening on +INSIDE:\/\/127\.0\.0\.1:2 \(SASL_PLAINTEXT\)\n/,
+    );
+    expect(screen).toMatch(/threads +1 front, 1 front for TLS, 3 workers\n/);
+    expect(screen).toContain('kcat -b 127.0.0.1:3');
   });
 });
 

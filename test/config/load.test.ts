@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addressesOf } from '../../src/config/addresses.ts';
+import { listenersOf } from '../../src/config/listeners.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 
 const file = (content: string) => ({ path: 'server.properties', content });
@@ -52,7 +52,7 @@ describe('loading the settings', () => {
       environment: { PERFBROKER_PROT: '1' },
     });
     expect(config.values['node.id']).toBe(7);
-    expect(addressesOf(config.values).listen).toEqual({ host: '0.0.0.0', port: 9192 });
+    expect(listenersOf(config.values)).toMatchObject([{ address: { host: '0.0.0.0', port: 9192 } }]);
     expect(config.notices.join('\n')).toContain('process.roles');
     expect(config.notices.join('\n')).toContain('did you mean PERFBROKER_PORT?');
   });
@@ -69,26 +69,5 @@ describe('loading the settings', () => {
     expect(() => loadBrokerConfig({ sets: ['message.max.bytes=5000', 'socket.request.max.bytes=4000'] })).toThrow(
       'lets in',
     );
-  });
-});
-
-describe('addresses', () => {
-  it('come from --host and --port over the listeners', () => {
-    const config = loadBrokerConfig({ flags: { port: '7' }, sets: ['listeners=PLAINTEXT://[::1]:9'] });
-    expect(addressesOf(config.values)).toEqual({ listen: { host: '::1', port: 7 }, advertised: null });
-  });
-
-  it('are told to clients as --advertise or advertised.listeners say', () => {
-    const short = loadBrokerConfig({ flags: { 'perfbroker.advertise': 'kafka.example:19092' } });
-    expect(addressesOf(short.values).advertised).toEqual({ host: 'kafka.example', port: 19_092 });
-    const long = loadBrokerConfig({ sets: ['advertised.listeners=PLAINTEXT://kafka.example:19092'] });
-    expect(addressesOf(long.values).advertised).toEqual({ host: 'kafka.example', port: 19_092 });
-  });
-
-  it('must be ones that clients can dial and listeners this broker has', () => {
-    expect(() => loadBrokerConfig({ sets: ['perfbroker.advertise=0.0.0.0:9092'] })).toThrow('no client can dial');
-    expect(() => loadBrokerConfig({ sets: ['listeners=SSL://a:1'] })).toThrow('only PLAINTEXT');
-    expect(() => loadBrokerConfig({ sets: ['listeners=PLAINTEXT://a:1,PLAINTEXT://b:2'] })).toThrow('one is supported');
-    expect(() => loadBrokerConfig({ sets: ['listeners=PLAINTEXT://a:70000'] })).toThrow('65535');
   });
 });

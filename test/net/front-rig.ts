@@ -9,6 +9,7 @@ import { type ConnectionFacts, ControlLane } from '../../src/net/control-lane.ts
 import { ControlPort, type OnVerify } from '../../src/net/control-port.ts';
 import type { DataApi } from '../../src/net/data-api.ts';
 import { Front, type Lodger } from '../../src/net/front.ts';
+import { PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import type { RouteTopic } from '../../src/net/route-table.ts';
 import { createLaneMemory, frontEnd, type LaneEnd, workerEnd } from '../../src/workers/lane.ts';
@@ -129,6 +130,7 @@ export class FrontRig {
       lodger: this.lodger,
       index: 0,
       transport: this.transport,
+      listeners: [PLAINTEXT_FACTS],
       commons: plainCommons(1),
       moving: null,
       slab: this.slab,

@@ -314,7 +314,7 @@ describe('plain Node on one port', () => {
     const bound = await first.prepare(address, 128, { kind: 'first' });
     const others = [create(), create()];
     for (const other of others) {
-      const beside = await other.prepare(bound, 128, { kind: 'beside', fd: first.listenerFd });
+      const beside = await other.prepare(bound, 128, { kind: 'beside', fd: first.listenerFd(0) });
       expect(beside.port).toBe(bound.port);
     }
     const accepted = new Map(transports.map((transport) => [transport, 0]));

@@ -112,7 +112,7 @@ describe('the ledger of connections', () => {
     const commons = plainCommons(3);
     const acceptor = ledgerOf(commons, 0);
     const given = Array.from({ length: 6 }, () => {
-      const front = acceptor.leastLoaded();
+      const front = acceptor.leastLoaded(3);
       acceptor.arrive(front);
       return front;
     });
@@ -121,7 +121,7 @@ describe('the ledger of connections', () => {
     third.leave();
     third.leave();
     expect([third.countOf(2), third.total]).toEqual([0, 4]);
-    expect(acceptor.leastLoaded()).toBe(2);
+    expect(acceptor.leastLoaded(3)).toBe(2);
     expect(() => ledgerOf(commons, 2).leave()).toThrow('a connection that leaves was counted');
   });
 });

@@ -135,7 +135,7 @@ export class BrokerInOneThread {
     broker.controller.subscribe((update) => broker.post(update));
     broker.controller.observeSettings((catalog, config) => {
       broker.post(quotaImageOf(catalog, config));
-      broker.post(connectionLimitsOf(config));
+      broker.post(connectionLimitsOf(config, 1));
     });
     await broker.driven(broker.plane.start());
     await broker.settle();
@@ -465,7 +465,7 @@ export class BrokerInOneThread {
       crc32c: (memory, at, length) => crc32cInTypeScript({ ...memory, address: 0 }, at, length),
       alarms: this.alarms,
       randomBytes: (count) => this.world.randomBytes(count),
-      advertised: null,
+      listeners: [],
       wantsMetrics: this.tallies !== null,
       dataApis: [produce, fetch, listOffsets, offsetForLeaderEpoch],
       log: this.logger,

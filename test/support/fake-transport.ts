@@ -173,6 +173,10 @@ export class FakeTransport implements Transport, SocketMover {
     return this.connectionOf(socket).client.peer;
   }
 
+  principalOf(_socket: number): null {
+    return null;
+  }
+
   localOf(_socket: number): ListenAddress {
     return must(this.address, 'a transport with sockets listens');
   }

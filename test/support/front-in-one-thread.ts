@@ -12,6 +12,7 @@ import { ControlPort } from '../../src/net/control-port.ts';
 import { Front } from '../../src/net/front.ts';
 import type { FrontCommons } from '../../src/net/front-commons.ts';
 import type { RegionReader } from '../../src/net/front-face.ts';
+import { PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
 import type { FrontTallies } from '../../src/net/front-tallies.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import { MessagePost } from '../../src/net/message-post.ts';
@@ -87,6 +88,7 @@ export class FrontInOneThread {
       ...parts,
       moving: { mover: transport, bells: commons.handOver.map(() => bell()) },
       lodger: null,
+      listeners: [PLAINTEXT_FACTS],
       control: new ControlLane(end, new ByteRing(arena), new MessagePost(this.mail.port2), transport),
       dataApis: createDataTable(),
       controlVersions,

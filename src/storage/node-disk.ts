@@ -81,6 +81,10 @@ export class NodeDisk implements Disk {
     });
   }
 
+  settle(_fd: number): number {
+    return 0;
+  }
+
   /** The system writes back when it sees fit. */
   writeBack(_fd: number, _position: number, _length: number): number {
     return 0;

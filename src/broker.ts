@@ -4,7 +4,6 @@
  * that embeds one.
  */
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
 import { connectionLimitsOf, quotaImageOf } from './admin/front-terms.ts';
 import { ControlPlane } from './apis/control-plane.ts';
 import { controlHandlers } from './apis/control-table.ts';
@@ -34,6 +33,7 @@ import { listOffsets } from './protocol/schemas/02-list-offsets.ts';
 import { offsetForLeaderEpoch } from './protocol/schemas/23-offset-for-leader-epoch.ts';
 import { FolderLock, readBootId } from './storage/folder-lock.ts';
 import { roomOf } from './storage/folder-room.ts';
+import { checkFolder, placeOf } from './storage/folder-safety.ts';
 import { findPartitions } from './storage/found-folders.ts';
 import { LogDirectory } from './storage/log-directory.ts';
 import { NodeDisk } from './storage/node-disk.ts';
@@ -124,6 +124,7 @@ export class Broker {
   private readonly directory: LogDirectory;
   private readonly dataFolder: string;
   private readonly bootId = readBootId();
+  private folderNotices: readonly string[] = [];
   private lock: FolderLock | null = null;
   private lockTimer: NodeJS.Timeout | null = null;
   private workers: StartedWorkers | null = null;
@@ -136,7 +137,7 @@ export class Broker {
   constructor(parts: BrokerParts) {
     this.parts = parts;
     this.logger = createLogger({ level: parts.logLevel, format: parts.logFormat, thread: 'main' });
-    this.dataFolder = resolve(must(parts.config.values['log.dirs'][0], 'the settings name a data folder'));
+    this.dataFolder = placeOf(must(parts.config.values['log.dirs'][0], 'the settings name a data folder'));
     this.directory = new LogDirectory(new NodeDisk(), this.dataFolder);
   }
 
@@ -209,6 +210,7 @@ export class Broker {
     try {
       const [bound, httpBound] = await Promise.all([fronts.ready(), http, workers.ready()]);
       this.state = 'recovering';
+      this.folderNotices = checkFolder(this.dataFolder);
       this.directory.open(this.bootId);
       const opened = await this.openData(sizes, workers, background);
       // Whole milliseconds, as records and answers hold them.
@@ -403,7 +405,7 @@ export class Broker {
     opened: OpenedData,
   ): BrokerFacts {
     const { controller, host, report, isClean } = opened;
-    const notices = [...this.parts.config.notices, ...report.notices, ...report.problems];
+    const notices = [...this.parts.config.notices, ...this.folderNotices, ...report.notices, ...report.problems];
     for (const leftover of report.leftovers) notices.push(leftover.reason);
     if (report.adoptedTopics.length > 0) {
       notices.push(`topics found in the data folder and taken over: ${report.adoptedTopics.join(', ')}`);

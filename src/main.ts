@@ -39,6 +39,9 @@ async function main(): Promise<void> {
   const file = given.configPath === null ? null : { path: given.configPath, content: readConfig(given.configPath) };
   const { loadBrokerConfig } = await import('./config/load.ts');
   const config = loadBrokerConfig({ flags: given.flags, sets: given.sets, environment: process.env, file });
+  // No mask makes files that the broker itself cannot open again, and what Node writes when asked (reports, heap snapshots) is
+  // for this user alone, as the data is.
+  process.umask(0o077);
   const { Broker } = await import('./broker.ts');
   const broker = new Broker({ config, logLevel: 'info', logFormat: 'text', version: version() });
   stopOnSignals(broker);

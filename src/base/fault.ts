@@ -11,6 +11,8 @@ export type FaultCode =
   | 'PB_DATA_UNWRITABLE'
   | 'PB_DATA_NEWER'
   | 'PB_DATA_DAMAGED'
+  /** Something in the data folder would lead out of it. */
+  | 'PB_DATA_UNSAFE'
   | 'PB_DISK_FULL'
   | 'PB_DISK_ERROR'
   | 'PB_IO_PATH'

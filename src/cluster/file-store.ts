@@ -3,13 +3,19 @@
  * the device before it resolves. `replaceAll` writes a new file beside the old one and renames it, so that a crash leaves
  * one of the two whole. The bytes are `metadata-frames.ts`.
  */
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
 import type { CatalogRecord } from './catalog-records.ts';
 import { encodeFrame, fileHeader, scanFile } from './metadata-frames.ts';
 import type { MetadataStore, OpenedMetadata } from './metadata-store.ts';
+
+/** For the broker's user alone, whatever it was before: it holds what logs users in. A link is not followed. */
+const FILE_MODE = 0o600;
+const { O_CREAT, O_RDONLY, O_RDWR, O_TRUNC } = constants;
+const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
 
 export const METADATA_FILE_NAME = 'perfbroker.metadata';
 
@@ -62,7 +68,7 @@ export class FileStore implements MetadataStore {
     const beside = `${this.path}.new`;
     const bytes = Buffer.concat([fileHeader(), ...records.map((record) => encodeFrame([record]))]);
     try {
-      const next = await open(beside, 'w', 0o600);
+      const next = await open(beside, O_RDWR | O_CREAT | O_TRUNC | NO_FOLLOW, FILE_MODE);
       try {
         await writeWhole(next, bytes, 0);
         await next.sync();
@@ -108,7 +114,12 @@ export class FileStore implements MetadataStore {
 
   private async readAll(): Promise<Uint8Array> {
     try {
-      return await readFile(this.path);
+      const file = await open(this.path, O_RDONLY | NO_FOLLOW);
+      try {
+        return await file.readFile();
+      } finally {
+        await file.close();
+      }
     } catch (cause) {
       if (codeOf(cause) === 'ENOENT') return new Uint8Array(0);
       throw new Fault('PB_DATA_UNWRITABLE', `${this.path} cannot be read (${codeOf(cause)}); check its permissions`, {
@@ -120,7 +131,9 @@ export class FileStore implements MetadataStore {
   /** Cuts a torn tail off, and begins a new file with its header. */
   private async openForAppend(wholeBytes: number): Promise<void> {
     try {
-      this.file = await open(this.path, wholeBytes === 0 ? 'w+' : 'r+', 0o600);
+      const begun = wholeBytes === 0 ? O_CREAT | O_TRUNC : 0;
+      this.file = await open(this.path, O_RDWR | begun | NO_FOLLOW, FILE_MODE);
+      await this.file.chmod(FILE_MODE);
       await this.file.truncate(wholeBytes);
       this.endPosition = wholeBytes;
       if (wholeBytes > 0) return;

@@ -14,13 +14,13 @@
 import {
   closeSync,
   linkSync,
+  lstatSync,
+  lutimesSync,
   openSync,
   readFileSync,
   readlinkSync,
   rmdirSync,
-  statSync,
   unlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -59,7 +59,9 @@ export class FolderLock {
     let made: readonly string[];
     try {
       made = makeFolders(folder);
-      writeFileSync(own, content, { mode: 0o600 });
+      // What an earlier process of that id left, or somebody planted: made anew, never written through.
+      isDone(() => unlinkSync(own));
+      writeFileSync(own, content, { mode: 0o600, flag: 'wx' });
     } catch (cause) {
       throw new Fault(
         'PB_DATA_UNWRITABLE',
@@ -70,6 +72,9 @@ export class FolderLock {
     try {
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         if (isDone(() => linkSync(own, path))) return new FolderLock(path, content, made);
+        if (isLink(path)) {
+          throw new Fault('PB_DATA_UNSAFE', `${path} is a symbolic link, which the broker does not follow; remove it`);
+        }
         const found = readText(path);
         if (found === null) continue;
         const holder = parseHolder(found);
@@ -87,7 +92,7 @@ export class FolderLock {
 
   /** A sign of life, to be given every few seconds. */
   touch(nowMs: number): void {
-    isDone(() => utimesSync(this.path, nowMs / 1000, nowMs / 1000));
+    isDone(() => lutimesSync(this.path, nowMs / 1000, nowMs / 1000));
   }
 
   /** For a start that failed: releases, and takes away again what was made for it and is still empty. */
@@ -149,7 +154,7 @@ function readNamespace(): string {
 
 function signOfLifeAgeMs(path: string, nowMs: number): number {
   try {
-    return nowMs - statSync(path).mtimeMs;
+    return nowMs - lstatSync(path).mtimeMs;
   } catch {
     return Number.POSITIVE_INFINITY;
   }
@@ -165,10 +170,22 @@ function removeStale(path: string, found: string): void {
     if (pid === process.pid || (pid > 0 && !isRunning(pid))) isDone(() => unlinkSync(guard));
     return;
   }
-  if (!isDone(() => closeSync(openSync(guard, 'wx', 0o600)))) return;
-  writeFileSync(guard, String(process.pid));
+  if (!isDone(() => writeNew(guard, String(process.pid)))) return;
   if (readText(path) === found) isDone(() => unlinkSync(path));
   isDone(() => unlinkSync(guard));
+}
+
+function writeNew(path: string, text: string): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    writeFileSync(fd, text);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 function parseHolder(text: string): Holder | null {

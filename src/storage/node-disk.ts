@@ -2,8 +2,8 @@
  * The disk port over plain `node:fs`: the only body on machines without the native part, and the half of `native-disk`
  * that opens, lists and renames. Nothing is known of the page cache here, so everything counts as resident.
  *
- * Folders are made for the broker's user alone (0700), and so are files (0600). Symbolic links are not followed when a
- * file is opened: a data folder holds files, and whoever can plant a link must not choose what we write to.
+ * Folders are made for the broker's user alone (0700), and so are files (0600). Symbolic links are not followed, and what is
+ * opened is a file: whoever can plant a link or a pipe in a data folder must not choose what we read, write or wait for.
  */
 import {
   closeSync,
@@ -13,6 +13,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -39,6 +40,8 @@ const PIECES_MAX = 1024;
 const WARM_STEP_BYTES = 1_048_576;
 /** 0 where the system has no such flag. */
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
+/** A pipe is told from a file by looking at what was opened, so opening it may not wait for its other end. */
+const NO_WAIT = constants.O_NONBLOCK ?? 0;
 
 export class NodeDisk implements Disk {
   private readonly scratch = new Uint8Array(WARM_STEP_BYTES);
@@ -125,8 +128,7 @@ export class NodeDisk implements Disk {
 
   open(path: string, mode: OpenMode): number {
     const access = mode === 'read' ? constants.O_RDONLY : constants.O_RDWR;
-    const flags = access | NO_FOLLOW | (mode === 'create' ? constants.O_CREAT : 0);
-    return orFault('opened', path, () => openSync(path, flags, 0o600));
+    return openFile(path, access | (mode === 'create' ? constants.O_CREAT : 0));
   }
 
   close(fd: number): void {
@@ -155,8 +157,9 @@ export class NodeDisk implements Disk {
   }
 
   stat(path: string): FileStat | null {
-    const found = orFault('looked at', path, () => statSync(path, { throwIfNoEntry: false }));
+    const found = orFault('looked at', path, () => lstatSync(path, { throwIfNoEntry: false }));
     if (found === undefined) return null;
+    if (found.isSymbolicLink()) throw notFollowed(path);
     return { sizeBytes: found.isFile() ? found.size : 0, modifiedMs: Math.floor(found.mtimeMs) };
   }
 
@@ -182,11 +185,12 @@ export class NodeDisk implements Disk {
   }
 
   readFile(path: string): Uint8Array | null {
+    if (this.stat(path) === null) return null;
+    const fd = openFile(path, constants.O_RDONLY);
     try {
-      return readFileSync(path);
-    } catch (error) {
-      if (errnoOf(error) === system.errno.ENOENT) return null;
-      throw fileFault('read', path, error);
+      return orFault('read', path, () => readFileSync(fd));
+    } finally {
+      closeSync(fd);
     }
   }
 
@@ -217,6 +221,19 @@ export class NodeDisk implements Disk {
     }
     this.rename(beside, path);
   }
+}
+
+/** Throws Fault for whatever is neither a file nor a folder (those are opened to be flushed). */
+function openFile(path: string, flags: number): number {
+  const fd = orFault('opened', path, () => openSync(path, flags | NO_FOLLOW | NO_WAIT, 0o600));
+  const found = fstatSync(fd);
+  if (found.isFile() || found.isDirectory()) return fd;
+  closeSync(fd);
+  throw new Fault('PB_DATA_UNSAFE', `${path} is neither a file nor a folder; remove it from the data folder`);
+}
+
+function notFollowed(path: string): Fault {
+  return new Fault('PB_DATA_UNSAFE', `${path} is a symbolic link, which the broker does not follow; remove it`);
 }
 
 /**
@@ -278,7 +295,8 @@ function fileFault(deed: string, path: string, cause: unknown): unknown {
 }
 
 function codeOf(errno: number): FaultCode {
-  const { ENOSPC, EDQUOT, EACCES, EPERM, EROFS } = system.errno;
+  const { ENOSPC, EDQUOT, EACCES, EPERM, EROFS, ELOOP } = system.errno;
+  if (errno === ELOOP) return 'PB_DATA_UNSAFE';
   if (errno === ENOSPC || errno === EDQUOT) return 'PB_DISK_FULL';
   if (errno === EACCES || errno === EPERM || errno === EROFS) return 'PB_DATA_UNWRITABLE';
   return 'PB_DISK_ERROR';

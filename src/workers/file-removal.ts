@@ -4,6 +4,7 @@
  * end, so that neither a core nor the file system's journal is taken for as long as that. What cannot be removed is left for
  * the next start, which sweeps.
  */
+import { constants } from 'node:fs';
 import { open, unlink } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../base/logger.ts';
@@ -44,7 +45,7 @@ export class FileRemoval {
 
 /** Nobody reads the file any more. */
 async function shorten(path: string): Promise<void> {
-  const file = await open(path, 'r+');
+  const file = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0));
   try {
     let { size } = await file.stat();
     while (size > PIECE_BYTES) {

@@ -130,8 +130,8 @@ describe.each(bodies)('the %s disk', (_name, createDisk) => {
   it('does not follow a link that lies where a file should', () => {
     writeFileSync(join(folder, 'target'), 'secret');
     symlinkSync(join(folder, 'target'), join(folder, 'link'));
-    expect(codeOf(() => disk.open(join(folder, 'link'), 'read'))).toBe('PB_DISK_ERROR');
-    expect(codeOf(() => disk.open(join(folder, 'link'), 'create'))).toBe('PB_DISK_ERROR');
+    expect(codeOf(() => disk.open(join(folder, 'link'), 'read'))).toBe('PB_DATA_UNSAFE');
+    expect(codeOf(() => disk.open(join(folder, 'link'), 'create'))).toBe('PB_DATA_UNSAFE');
   });
 
   it('lists, renames, removes and looks', () => {

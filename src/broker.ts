@@ -15,9 +15,11 @@ import { createLogger, type LogFormat, type Logger, type LogLevel } from './base
 import { Controller, type StartReport } from './cluster/controller.ts';
 import { FileStore } from './cluster/file-store.ts';
 import type { BrokerConfig } from './config/broker-config.ts';
+import { exposureWarnings } from './config/exposure.ts';
 import { type Listener, listenersOf, refuseUnserved } from './config/listeners.ts';
 import { loadBrokerConfig } from './config/load.ts';
 import type { BrokerState, BrokerView } from './http/broker-view.ts';
+import { NOBODY_KNOWN } from './http/gate.ts';
 import type { HttpSide } from './http/http-side.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
 import type { ConnectionFacts } from './net/control-lane.ts';
@@ -80,6 +82,8 @@ export interface BrokerFacts {
   readonly workers: number;
   readonly topics: number;
   readonly partitions: number;
+  /** Doors that others reach and nobody watches. */
+  readonly warnings: readonly string[];
   readonly notices: readonly string[];
 }
 
@@ -226,7 +230,7 @@ export class Broker {
       const checkpoints = this.startCheckpoints(opened.host, workers);
       const cleaner = this.startCleaner(opened.controller, workers, background);
       const facts = this.factsOf(io, sizes, { bound, http: httpBound }, listeners, opened);
-      this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner }));
+      this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner }), NOBODY_KNOWN);
       if (this.state === 'recovering') this.state = 'ready';
       const { controller, host } = opened;
       return { controller, plane, alarms: driver, host, workers, fronts, checkpoints, cleaner, background, facts };
@@ -437,6 +441,7 @@ export class Broker {
       workers: sizes.workers,
       topics: controller.catalog.topicsByName.size,
       partitions: host.open.size,
+      warnings: exposureWarnings({ listeners: open, hasRules: false, http: listening.http, isHttpGuarded: false }),
       notices,
     };
   }

@@ -87,6 +87,7 @@ function screenFacts(facts: BrokerFacts, config: BrokerConfig): StartFacts {
     partitions: facts.partitions,
     newTopicPartitions: values['num.partitions'],
     startedInMs: performance.now() - setUpMs(),
+    warnings: facts.warnings,
     notices: facts.notices,
   };
 }

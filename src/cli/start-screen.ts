@@ -30,6 +30,8 @@ export interface StartFacts {
   readonly newTopicPartitions: number;
   /** Process start to the first accepted connection. */
   readonly startedInMs: number;
+  /** Sentences that must not be missed. */
+  readonly warnings: readonly string[];
   /** Sentences that deserve to be seen. */
   readonly notices: readonly string[];
 }
@@ -60,6 +62,9 @@ export function renderStartScreen(facts: StartFacts, isColoured: boolean): strin
     `${paint.strong(`perfbroker ${facts.version}`)} ${paint.quiet(`ready in ${Math.round(facts.startedInMs)} ms`)}`,
     '',
     ...rows.map(([name, text]) => `  ${paint.quiet(name.padEnd(16))}${text}`),
+    ...(facts.warnings.length === 0
+      ? []
+      : ['', ...facts.warnings.map((warning) => `  ${paint.alarm('warning')} ${warning}`)]),
     ...(facts.notices.length === 0
       ? []
       : ['', ...facts.notices.map((notice) => `  ${paint.warning('note')} ${notice}`)]),
@@ -112,9 +117,10 @@ interface Paint {
   readonly strong: (text: string) => string;
   readonly quiet: (text: string) => string;
   readonly warning: (text: string) => string;
+  readonly alarm: (text: string) => string;
 }
 
-const plain: Paint = { strong: (text) => text, quiet: (text) => text, warning: (text) => text };
+const plain: Paint = { strong: (text) => text, quiet: (text) => text, warning: (text) => text, alarm: (text) => text };
 
 const painted = (code: number) => (text: string) => `\u001b[${code}m${text}\u001b[0m`;
-const coloured: Paint = { strong: painted(1), quiet: painted(2), warning: painted(33) };
+const coloured: Paint = { strong: painted(1), quiet: painted(2), warning: painted(33), alarm: painted(31) };

@@ -71,9 +71,13 @@ export const ownBrokerSettings = {
       flag: flag('http-port', null, 'PORT'),
     },
   ),
-  'perfbroker.http.host': string('127.0.0.1', 'Address the HTTP side listens on; it asks nobody who he is.', {
-    flag: flag('http-host', null, 'ADDRESS'),
-  }),
+  'perfbroker.http.host': string(
+    '127.0.0.1',
+    'Address the HTTP side listens on; on another than the loopback address users and access rules hold there.',
+    {
+      flag: flag('http-host', null, 'ADDRESS'),
+    },
+  ),
   'perfbroker.metrics.detail': string(
     'partition',
     'Whether /metrics speaks of single partitions, or sums them up by topic.',

@@ -5,15 +5,20 @@
  *   /health   the process lives            /ready     clients are served (503 before and after)
  *   /metrics  Prometheus text format       /status    the same in short, as JSON, for people and scripts
  *
+ * Where others than this machine reach it, `gate.ts` asks who wants to see /metrics and /status, if the broker knows users or rules.
  * Built by the broker when there is a port for it, and loaded only then. What a client can make it hold is bounded: few
  * connections, short headers, no bodies, pages in chunks. Which page is where: `page-routes.ts`.
  */
 import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import { systemClock } from '../base/clock.ts';
 import { Fault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
+import { RateLimitedLog } from '../base/rate-limited-log.ts';
 import type { Address } from '../config/addresses.ts';
+import { isLoopback } from '../config/exposure.ts';
 import type { BrokerState, BrokerView } from './broker-view.ts';
+import { type Doorman, Gate } from './gate.ts';
 import { pageRoutes } from './page-routes.ts';
 import { Pulse } from './pulse.ts';
 
@@ -34,6 +39,8 @@ export interface HttpLimits {
   readonly keepAliveMs: number;
   /** How often it is looked who took too long. */
   readonly checkMs: number;
+  /** How late a wrong password is answered. */
+  readonly failedLoginMs: number;
 }
 
 export const HTTP_LIMITS: HttpLimits = {
@@ -44,7 +51,12 @@ export const HTTP_LIMITS: HttpLimits = {
   silenceMs: 10_000,
   keepAliveMs: 5000,
   checkMs: 1000,
+  failedLoginMs: 500,
 };
+
+const LOG_PERIOD_MS = 10_000;
+/** Of what somebody typed as a name. */
+const NAME_CHARACTERS_MAX = 64;
 
 const SAFE_HEADERS: readonly (readonly [string, string])[] = [
   ['Cache-Control', 'no-store'],
@@ -60,6 +72,8 @@ export class HttpSide {
   private readonly server: Server;
   private view: BrokerView | null = null;
   private pulse: Pulse | null = null;
+  private gate: Gate | null = null;
+  private isReachedByOthers = false;
   private connections = 0;
 
   constructor(parts: HttpSideParts) {
@@ -68,6 +82,7 @@ export class HttpSide {
     const routes = pageRoutes({
       state: parts.state,
       shown: () => this.shown(),
+      gate: () => this.gate,
       failed: (error) => {
         const told = error instanceof Error ? error.stack : String(error);
         parts.logger.error(`a page of the HTTP side failed: ${told}`);
@@ -102,6 +117,7 @@ export class HttpSide {
   /** Where it listens; throws Fault with a sentence for people. */
   listen({ host, port }: Address): Promise<Address> {
     const { server } = this;
+    this.isReachedByOthers = !isLoopback(host);
     return new Promise((resolve, reject) => {
       const refused = (cause: Error): void => reject(listenFault(host, port, cause));
       server.once('error', refused);
@@ -124,8 +140,9 @@ export class HttpSide {
     return this.connections;
   }
 
-  /** The broker is whole: there is something to tell. */
-  show(view: BrokerView): void {
+  /** The broker is whole: there is something to tell, and somebody who knows to whom. */
+  show(view: BrokerView, doorman: Doorman): void {
+    this.gate = this.isReachedByOthers ? this.gateOf(doorman) : null;
     this.view = view;
     this.pulse = new Pulse(view);
     this.pulse.start();
@@ -135,6 +152,20 @@ export class HttpSide {
   hide(): void {
     this.pulse?.stop();
     this.view = null;
+  }
+
+  private gateOf(doorman: Doorman): Gate {
+    const { limits, logger } = this.parts;
+    const log = new RateLimitedLog(logger, systemClock, LOG_PERIOD_MS);
+    return new Gate({
+      doorman,
+      refusalWaitMs: limits.failedLoginMs,
+      wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      failed: (user, address) => {
+        const name = JSON.stringify(user.slice(0, NAME_CHARACTERS_MAX));
+        log.say('login', 'warn', `a login on the HTTP side failed: user ${name} from ${address}`);
+      },
+    });
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,9 @@ import type { IncomingMessage } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { type Context, Hono } from 'hono';
+import { assertNever } from '../base/assert.ts';
 import type { BrokerState, BrokerView } from './broker-view.ts';
+import type { Gate, Verdict } from './gate.ts';
 import { writeMetrics } from './metrics-page.ts';
 import { ClientGone, PageBody } from './page-body.ts';
 import type { Pulse } from './pulse.ts';
@@ -17,6 +19,8 @@ export interface PageSource {
   readonly state: () => BrokerState;
   /** Null while the broker is not whole. */
   readonly shown: () => { readonly view: BrokerView; readonly pulse: Pulse } | null;
+  /** Null: nobody is asked who he is. */
+  readonly gate: () => Gate | null;
   /** Of a page that broke off for another reason than its reader. */
   readonly failed: (error: unknown) => void;
 }
@@ -34,6 +38,8 @@ interface Page {
   write(body: PageBody): Promise<void> | void;
 }
 
+/** For whoever asks, since they tell nothing. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/health', '/ready']);
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TEXT = 'application/json; charset=utf-8';
 const METRICS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
@@ -48,6 +54,13 @@ export function pageRoutes(source: PageSource): Hono<Env> {
   app.use(async (asked, next) => {
     const refused = refusalOf(asked.env.incoming);
     if (refused !== null) return send(asked, refused);
+    const gate = OPEN_PATHS.has(asked.req.path) ? null : source.gate();
+    if (gate !== null) {
+      const { headers, socket } = asked.env.incoming;
+      const visitor = { authorization: headers.authorization, address: socket.remoteAddress ?? '' };
+      const verdict = await gate.judge(visitor);
+      if (verdict !== 'welcome') return send(asked, refusedBy(verdict));
+    }
     return next();
   });
   app.get('/health', (asked) => send(asked, textPage(200, JSON_TEXT, '{"status":"alive"}')));
@@ -114,6 +127,21 @@ function refusalOf(incoming: HttpBindings['incoming']): Page | null {
     return refusal(400, 'a request here has no body');
   if (isMeant(incoming)) return null;
   return refusal(421, `the broker listens on this machine only and is not '${headers.host}': dial localhost`);
+}
+
+function refusedBy(verdict: Exclude<Verdict, 'welcome'>): Page {
+  switch (verdict) {
+    case 'login':
+      return refusal(401, 'say who you are: a user of the broker, with the password', {
+        'WWW-Authenticate': 'Basic realm="perfbroker", charset="UTF-8"',
+      });
+    case 'forbidden':
+      return refusal(403, 'you may not see this: it takes the right to describe the cluster');
+    case 'busy':
+      return refusal(503, 'too many are logging in; come back in a moment', { 'Retry-After': '1' });
+    default:
+      return assertNever(verdict);
+  }
 }
 
 /** What comes behind a request that is refused is not looked at. */

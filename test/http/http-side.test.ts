@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { BrokerState } from '../../src/http/broker-view.ts';
+import { type Doorman, NOBODY_KNOWN } from '../../src/http/gate.ts';
 import { HTTP_LIMITS, type HttpLimits, HttpSide } from '../../src/http/http-side.ts';
 import { startRig } from '../behaviours/behaviour-rig.ts';
 import { readPrometheusText } from '../support/prometheus-text.ts';
@@ -41,9 +42,9 @@ class Side {
     sides.push(this.http);
   }
 
-  static async start(limits: Partial<HttpLimits> = {}): Promise<Side> {
+  static async start(limits: Partial<HttpLimits> = {}, host = '127.0.0.1'): Promise<Side> {
     const side = new Side(limits);
-    side.port = (await side.http.listen({ host: '127.0.0.1', port: 0 })).port;
+    side.port = (await side.http.listen({ host, port: 0 })).port;
     return side;
   }
 
@@ -119,7 +120,7 @@ describe('pages', () => {
     const { broker, client } = await startRig({ wantsMetrics: true });
     await createTopic(client, 'orders', { partitions: 40 });
     const side = await Side.start();
-    side.http.show(broker.view);
+    side.http.show(broker.view, NOBODY_KNOWN);
     const { headers, text } = await side.get('/metrics');
     expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(readPrometheusText(text).get('perfbroker_log_end_offset')?.samples.length).toBe(40);
@@ -138,7 +139,7 @@ describe('pages', () => {
     const { broker, client } = await startRig({ wantsMetrics: true });
     for (let topic = 0; topic < 130; topic++) await createTopic(client, `topic-${topic}`);
     const side = await Side.start();
-    side.http.show(broker.view);
+    side.http.show(broker.view, NOBODY_KNOWN);
     const status: unknown = JSON.parse((await side.get('/status')).text);
     expect(status).toMatchObject({ topicsInAll: 130, topics: { length: 100 } });
   });
@@ -222,7 +223,7 @@ describe('a client that is slow', () => {
     const topic = await createTopic(client, 'orders', { partitions: 2000 });
     for (let partition = 0; partition < 2000; partition++) await produceTo(client, topic, batchOf(), { partition });
     const side = await Side.start({ requestWaitMs: 50, checkMs: 10, silenceMs: 100 });
-    side.http.show(broker.view);
+    side.http.show(broker.view, NOBODY_KNOWN);
     const sender = await side.connect();
     const senderGone = once(sender, 'close');
     sender.resume();
@@ -252,5 +253,133 @@ describe('a port', () => {
     await expect(other.http.listen({ host: '127.0.0.1', port: side.port })).rejects.toThrow(
       `the HTTP port ${side.port} is taken by another process; choose one with --http-port`,
     );
+  });
+});
+
+describe('an HTTP side that others reach', () => {
+  /** bob may not, carol is none of ours; whoever comes from 127.0.0.1 without a name may, where `anonymous` says so. */
+  const doormanOf = (what: {
+    readonly users?: boolean;
+    readonly rules?: boolean;
+    readonly anonymous?: boolean;
+  }): Doorman => ({
+    hasUsers: what.users ?? true,
+    hasRules: what.rules ?? true,
+    isPassword: (user, password) => Promise.resolve(['alice', 'bob'].includes(user) && password === `${user}:secret`),
+    mayDescribeCluster: (principal, host) => {
+      expect(host).toBe('127.0.0.1');
+      return principal === 'User:alice' || (principal === 'User:ANONYMOUS' && what.anonymous === true);
+    },
+  });
+  const basic = (user: string, password: string) => ({
+    headers: { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` },
+  });
+  const start = async (doorman: Doorman, limits: Partial<HttpLimits> = {}): Promise<Side> => {
+    const { broker } = await startRig({ wantsMetrics: true });
+    const side = await Side.start({ failedLoginMs: 5, ...limits }, '0.0.0.0');
+    side.http.show(broker.view, doorman);
+    return side;
+  };
+
+  it('asks for a user who may describe the cluster, but not for what tells nothing', async () => {
+    const side = await start(doormanOf({}));
+    for (const path of ['/metrics', '/status', '/nothing', '/', '//metrics', '/health/..', '/%6detrics']) {
+      const bare = await side.get(path);
+      expect([path, bare.status, bare.headers['www-authenticate']]).toEqual([
+        path,
+        401,
+        'Basic realm="perfbroker", charset="UTF-8"',
+      ]);
+      expect((await side.get(path, basic('bob', 'bob:secret'))).status).toBe(403);
+      expect((await side.get(path, basic('alice', 'wrong'))).status).toBe(401);
+      expect((await side.get(path, basic('carol', 'carol:secret'))).status).toBe(401);
+    }
+    for (const path of ['/metrics', '/status'])
+      expect((await side.get(path, basic('alice', 'alice:secret'))).status).toBe(200);
+    for (const path of ['/health', '/ready']) expect((await side.get(path)).status).toBe(200);
+  });
+
+  it('takes nothing for a login that is none', async () => {
+    const side = await start(doormanOf({}));
+    const encoded = Buffer.from('alice:alice:secret').toString('base64');
+    for (const authorization of [
+      'Basic',
+      'Basic ',
+      `Bearer ${encoded}`,
+      `Basic ${encoded} x`,
+      'Basic OmFsaWNl',
+      'Basic %%%',
+      `Basic ${'A'.repeat(6000)}`,
+    ])
+      expect([authorization, (await side.get('/status', { headers: { authorization } })).status]).toEqual([
+        authorization,
+        401,
+      ]);
+    expect((await side.get('/status', { headers: { authorization: `bASIC  ${encoded}` } })).status).toBe(200);
+  });
+
+  it('without rules takes every user, without users whom the rules let in without a name, without both everybody', async () => {
+    const users = await start(doormanOf({ rules: false }));
+    expect([
+      (await users.get('/status')).status,
+      (await users.get('/status', basic('bob', 'bob:secret'))).status,
+    ]).toEqual([401, 200]);
+    const rules = await start(doormanOf({ users: false, anonymous: true }));
+    expect((await rules.get('/status')).status).toBe(200);
+    const closed = await start(doormanOf({ users: false }));
+    expect((await closed.get('/status')).status).toBe(401);
+    const open = await start(NOBODY_KNOWN);
+    expect((await open.get('/status')).status).toBe(200);
+  });
+
+  it('answers wrong passwords late, a few at a time, and has its pages for others meanwhile', async () => {
+    const side = await start(doormanOf({}), { failedLoginMs: 1000 });
+    const beginMs = performance.now();
+    const wrong = Array.from({ length: 24 }, () => side.get('/status', basic('alice', 'guess')));
+    expect((await side.get('/health')).status).toBe(200);
+    const seen = (await Promise.all(wrong)).map(({ status }) => status).sort();
+    expect(performance.now() - beginMs).toBeGreaterThan(900);
+    expect(seen).toEqual([...Array(16).fill(401), ...Array(8).fill(503)]);
+    expect((await side.get('/status', basic('alice', 'alice:secret'))).status).toBe(200);
+  });
+
+  it('asks nobody on the loopback address', async () => {
+    const { broker } = await startRig({ wantsMetrics: true });
+    const side = await Side.start();
+    side.http.show(broker.view, doormanOf({}));
+    expect((await side.get('/metrics')).status).toBe(200);
+  });
+});
+
+describe('every path and method', () => {
+  const METHODS = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'LOCK', 'SEARCH'];
+  const PATHS = ['/', '/health', '/ready', '/metrics', '/status', '/nothing'];
+
+  it('changes nothing: there is GET and HEAD, and a page that is read says the same again', async () => {
+    const { broker, client } = await startRig({ wantsMetrics: true });
+    await createTopic(client, 'orders');
+    const side = await Side.start();
+    side.http.show(broker.view, NOBODY_KNOWN);
+    const told = async () => JSON.parse((await side.get('/status')).text).topics;
+    const before = await told();
+    for (const path of PATHS) {
+      for (const method of METHODS) {
+        const { status, headers } = await side.get(path, { method });
+        expect([path, method, status, headers['allow']]).toEqual([path, method, 405, 'GET, HEAD']);
+      }
+      for (const method of ['GET', 'HEAD']) {
+        const { status, headers, text } = await side.get(path, { method });
+        expect([path, method, [200, 404].includes(status)]).toEqual([path, method, true]);
+        if (method === 'HEAD') expect(text).toBe('');
+        expect(headers).toMatchObject({
+          'cache-control': 'no-store',
+          'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+          'x-content-type-options': 'nosniff',
+        });
+        for (const banner of ['server', 'x-powered-by', 'via']) expect(headers[banner]).toBe(undefined);
+      }
+    }
+    expect(await told()).toEqual(before);
+    expect(side.errors).toEqual([]);
   });
 });

@@ -82,6 +82,11 @@ export const commandTable: readonly CommandRow[] = [
     load: async () => (await import('./log-dump.ts')).logDump,
   },
   {
+    words: 'health',
+    summary: 'Tell whether the broker serves: exit code 0, else 1.',
+    load: async () => (await import('./health.ts')).health,
+  },
+  {
     words: 'perf produce',
     summary: 'Measure how fast records can be written.',
     load: async () => (await import('./perf-produce.ts')).perfProduce,

@@ -31,7 +31,7 @@ const LANE_SLOTS_MAX = 4096;
 const LANE_SLOTS_MIN = 256;
 /** Of the lanes between fronts and workers, all together. */
 const LANES_BYTES_MAX = 256 * MEBIBYTE;
-/** Of the machine's memory, for requests and responses together. */
+/** Of the memory that the process may use: a quarter at most for requests, and one for responses. */
 const MEMORY_SHARE = 4;
 const FILES_OPEN_MAX = 8192;
 
@@ -41,7 +41,7 @@ export function brokerSizes(values: BrokerValues): BrokerSizes {
   const hasTls = listenersOf(values).some(({ protocol }) => isTls(protocol));
   const fronts = plainFronts + (hasTls ? values['perfbroker.tls.fronts'] : 0);
   const workers = values['perfbroker.workers'] ?? Math.max(1, cores - fronts);
-  const share = Math.floor(totalmem() / MEMORY_SHARE);
+  const share = Math.floor(memoryBytes(totalmem(), process.constrainedMemory()) / MEMORY_SHARE);
   const wanted = values['queued.max.request.bytes'];
   const slabBytes = wanted > 0 ? wanted : Math.min(SLAB_BYTES_DEFAULT * fronts, share);
   return {
@@ -59,6 +59,11 @@ export function brokerSizes(values: BrokerValues): BrokerSizes {
     outboxBytes: powerOfTwo(clamp(share / fronts, SLAB_BYTES_MIN, OUTBOX_BYTES_MAX)),
     filesOpenMaxPerWorker: Math.max(64, Math.floor(FILES_OPEN_MAX / workers)),
   };
+}
+
+/** What the process may use: of a machine, or of the control group (a container, a service) that it runs in. */
+export function memoryBytes(machineBytes: number, groupBytes: number): number {
+  return groupBytes > 0 && groupBytes < machineBytes ? groupBytes : machineBytes;
 }
 
 function clamp(value: number, min: number, max: number): number {

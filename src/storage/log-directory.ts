@@ -25,8 +25,8 @@ import {
 import type { Disk } from './disk.ts';
 import { deletedFolderName, isDeletedFolder, parsePartitionFolder, partitionFolderName } from './file-names.ts';
 
-const FORMAT_FILE = 'perfbroker.format';
-const CLEAN_STOP_FILE = '.kafka_cleanshutdown';
+export const FORMAT_FILE = 'perfbroker.format';
+export const CLEAN_STOP_FILE = '.kafka_cleanshutdown';
 const FORMAT_VERSION = 1;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -210,6 +210,7 @@ export class Broker {
       const [bound, httpBound] = await Promise.all([fronts.ready(), http, workers.ready()]);
       this.state = 'recovering';
       this.directory.open(this.bootId);
+      for (const notice of this.directory.notices) this.logger.warn(notice);
       const opened = await this.openData(sizes, workers, background);
       // Whole milliseconds, as records and answers hold them.
       const alarms = new Alarms(() => Math.floor(systemClock.nowMs()));

@@ -10,6 +10,7 @@ import {
   LOG_STARTS_FILE,
   RECOVERY_POINTS_FILE,
   readCheckpoint,
+  readCheckpointOrNull,
   readWritten,
   WRITTEN_FILE,
   wrongInCheckpoint,
@@ -93,7 +94,7 @@ class DataCheck {
       this.checkCheckpoint(file);
     const recoveryPoints = readCheckpoint(this.disk, this.path(RECOVERY_POINTS_FILE));
     const starts = readCheckpoint(this.disk, this.path(LOG_STARTS_FILE));
-    const cleaned = readCheckpoint(this.disk, this.path(CLEANED_FILE));
+    const cleaned = readCheckpointOrNull(this.disk, this.path(CLEANED_FILE));
     const written = readWritten(this.disk, this.path(WRITTEN_FILE));
     const isSameBoot = written !== null && written.bootId === bootId;
     const tools = { disk: this.disk, crc, tell: this.tell, pace: () => {} };
@@ -106,12 +107,14 @@ class DataCheck {
             recoveryPoint: recoveryPoints.get(name) ?? 0,
             logStartOffset: starts.get(name) ?? 0,
             writtenOffset: isSameBoot ? (written?.offsets.get(name) ?? -1) : -1,
-            cleanedOffset: cleaned.get(name) ?? 0,
+            cleanedOffset: cleaned?.get(name) ?? 0,
+            mayHaveGaps: cleaned === null,
           },
           isClean,
           isLive,
           topicId: this.topicIds.get(parsePartitionFolder(name)?.topic ?? '') ?? null,
-          mayHaveGaps: !this.isCatalogKnown || this.compacted.has(parsePartitionFolder(name)?.topic ?? ''),
+          mayHaveGaps:
+            cleaned === null || !this.isCatalogKnown || this.compacted.has(parsePartitionFolder(name)?.topic ?? ''),
         }),
       );
       if (checked === null) continue;

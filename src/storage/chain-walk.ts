@@ -7,8 +7,8 @@
  *
  *     good   │ damaged: from here up to the next batch whose checksum holds   │ good      good    │ end
  *
- * Compaction leaves gaps: below `gapsBelow` a batch may begin later. Elsewhere a gap is believed where what follows goes on
- * from it (a log that came from elsewhere), since a moved batch is followed by one that does not know of it.
+ * Compaction leaves gaps: below `gapsBelow` a batch may begin later. Elsewhere a gap is believed too (a log may come from
+ * anywhere), unless a single bit makes it and what follows does not know of it: that is a batch which was moved.
  */
 import { assert } from '../base/assert.ts';
 import {
@@ -21,9 +21,9 @@ import {
   batchMagic,
   MAGIC,
 } from '../protocol/batch.ts';
+import type { Crc32c } from '../zerocopy/crc32c.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { Disk } from './disk.ts';
-import type { Crc } from './storage-tools.ts';
 
 export interface Chain {
   readonly fd: number;
@@ -60,7 +60,7 @@ export class ChainWalk {
   bytesRead = 0;
 
   private readonly disk: Disk;
-  private readonly crc: Crc;
+  private readonly crc: Crc32c;
   private readonly readsAhead: number;
   /** For headers that lie ahead of the buffer. */
   private readonly ahead: Memory;
@@ -73,7 +73,7 @@ export class ChainWalk {
   private peekedBytes = 0;
 
   /** `bufferBytes`: what is read at once where all bytes are. */
-  constructor(disk: Disk, crc: Crc, bufferBytes = BUFFER_BYTES) {
+  constructor(disk: Disk, crc: Crc32c, bufferBytes = BUFFER_BYTES) {
     this.disk = disk;
     this.crc = crc;
     this.readsAhead = bufferBytes;
@@ -178,7 +178,7 @@ export class ChainWalk {
   }
 
   private isGap(position: number, base: number, last: number, isFollowed: boolean | null): boolean {
-    if (!this.allowsGap(base)) return isFollowed === true;
+    if (!this.allowsGap(base)) return isFollowed === true || !isOneBitApart(base, this.expected);
     if (isFollowed !== false) return true;
     // The next one says it begins before this one ends. One of them was moved: whichever the third does not know of.
     const next = this.peekBase(position);
@@ -265,4 +265,13 @@ export class ChainWalk {
     this.bytesRead += got;
     return got >= length;
   }
+}
+
+/** Two offsets that one rotten bit tells apart. */
+export function isOneBitApart(left: number, right: number): boolean {
+  const low = (left >>> 0) ^ (right >>> 0);
+  const high = Math.floor(left / 4_294_967_296) ^ Math.floor(right / 4_294_967_296);
+  if (low !== 0 && high !== 0) return false;
+  const bits = low === 0 ? high : low;
+  return bits !== 0 && (bits & (bits - 1)) === 0;
 }

@@ -46,7 +46,13 @@ export interface WorkerHostParts {
   readonly uniqueHex: () => string;
 }
 
-const NO_VOUCHERS: PartitionVouchers = { recoveryPoint: 0, logStartOffset: 0, writtenOffset: -1, cleanedOffset: 0 };
+const NO_VOUCHERS: PartitionVouchers = {
+  recoveryPoint: 0,
+  logStartOffset: 0,
+  writtenOffset: -1,
+  cleanedOffset: 0,
+  mayHaveGaps: false,
+};
 const OPEN_WAIT_MS = 600_000;
 const CLOSE_WAIT_MS = 30_000;
 const CONFIGURE_WAIT_MS = 30_000;
@@ -192,6 +198,7 @@ export class WorkerHost {
       logStartOffset: vouchers.logStartOffset,
       writtenOffset: -1,
       cleanedOffset: vouchers.cleanedOffset,
+      mayHaveGaps: vouchers.mayHaveGaps,
     };
     if (partition.isNew || isClean) return opening;
     try {
@@ -201,7 +208,7 @@ export class WorkerHost {
         recoveryPoint: opening.recoveryPoint,
         writtenOffset: vouchers.writtenOffset,
         indexIntervalBytes: settings.indexIntervalBytes,
-        isCompacted: settings.isCompacted,
+        isCompacted: settings.isCompacted || vouchers.mayHaveGaps,
         cleanedOffset: vouchers.cleanedOffset,
         isSynced: settings.isSyncedBeforeAck,
         nowMs: Date.now(),

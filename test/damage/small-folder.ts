@@ -3,6 +3,7 @@
  * idempotent and transactional batches under three leader epochs, a compacted log, checkpoints. And what is true of it: which
  * record lies at which offset.
  */
+import { abortedIndexOf } from '../../src/cli/segment-file.ts';
 import type { CatalogRecord } from '../../src/cluster/catalog-records.ts';
 import { METADATA_FILE_NAME } from '../../src/cluster/file-store.ts';
 import { encodeFrame, fileHeader } from '../../src/cluster/metadata-frames.ts';
@@ -28,7 +29,14 @@ export interface SmallFolder {
   readonly end: number;
   /** First offset of every batch, and behind the last one the end. */
   readonly batchStarts: readonly number[];
-  readonly aborted: readonly string[];
+  readonly aborted: readonly AbortedFact[];
+}
+
+export interface AbortedFact {
+  /** Producer and first offset. */
+  readonly text: string;
+  /** Of its marker. */
+  readonly lastOffset: number;
 }
 
 export interface FolderWish {
@@ -74,7 +82,7 @@ export function makeSmallFolder({ isClean, batches = 24 }: FolderWish): SmallFol
     if (!path.endsWith('.log')) continue;
     for (const { offset, text } of recordsOf(bytes)) truth.set(offset, text);
   }
-  return { files, truth, end, batchStarts, aborted: abortedOf(files, end, isClean) };
+  return { files, truth, end, batchStarts, aborted: abortedIn(files) };
 }
 
 /** What the catalog knows: a record a frame, as a broker writes them down. */
@@ -138,9 +146,14 @@ export function diskWith(files: ReadonlyMap<string, Uint8Array>): FakeDisk {
   return disk;
 }
 
-function abortedOf(files: ReadonlyMap<string, Uint8Array>, end: number, isClean: boolean): string[] {
-  const log = open(makeTools(diskWith(files)).tools, { folder: FOLDER, settings: SETTINGS, isClean });
-  return listAborted(log, end);
+function abortedIn(files: ReadonlyMap<string, Uint8Array>): AbortedFact[] {
+  const indexes = [...files].filter(([path]) => path.endsWith('.txnindex')).sort();
+  return indexes.flatMap(([, bytes]) =>
+    abortedIndexOf(bytes).map(({ producerId, firstOffset, lastOffset }) => ({
+      text: `${producerId} ${firstOffset}`,
+      lastOffset,
+    })),
+  );
 }
 
 export function listAborted(log: Log, end: number): string[] {

@@ -29,6 +29,7 @@ describe('a data folder', () => {
       logStartOffset: 0,
       writtenOffset: -1,
       cleanedOffset: 0,
+      mayHaveGaps: false,
     });
     first.saveCheckpoints([row]);
     first.saveWritten('boot-1', [row]);

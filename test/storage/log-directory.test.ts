@@ -40,6 +40,7 @@ describe('a data folder', () => {
       logStartOffset: 2,
       writtenOffset: 9,
       cleanedOffset: 4,
+      mayHaveGaps: false,
     });
     const third = new LogDirectory(disk, 'data');
     third.open('boot-2');

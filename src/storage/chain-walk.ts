@@ -59,7 +59,7 @@ export class ChainWalk {
   at = 0;
   bytesRead = 0;
 
-  private readonly disk: Disk;
+  private readonly disk: Pick<Disk, 'read' | 'allocate'>;
   private readonly crc: Crc32c;
   private readonly readsAhead: number;
   /** For headers that lie ahead of the buffer. */
@@ -73,7 +73,7 @@ export class ChainWalk {
   private peekedBytes = 0;
 
   /** `bufferBytes`: what is read at once where all bytes are. */
-  constructor(disk: Disk, crc: Crc32c, bufferBytes = BUFFER_BYTES) {
+  constructor(disk: Pick<Disk, 'read' | 'allocate'>, crc: Crc32c, bufferBytes = BUFFER_BYTES) {
     this.disk = disk;
     this.crc = crc;
     this.readsAhead = bufferBytes;

@@ -15,7 +15,7 @@ import { readTopicId } from './partition-metadata.ts';
 import { type DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
 import { replayBatch } from './producer-replay.ts';
 import { decodeSnapshot, snapshotPath } from './producer-snapshot.ts';
-import { abortedPath, checkSegment, epochIn, type SegmentToCheck } from './segment-check.ts';
+import { abortedPath, checkSegment, epochIn, KEPT, type SegmentToCheck } from './segment-check.ts';
 import type { Crc } from './storage-tools.ts';
 
 export interface PartitionToCheck {
@@ -234,5 +234,4 @@ class PartitionCheck {
 
 /** Of batches that were written before there were epochs. */
 const NO_EPOCH = -1;
-const KEPT = 'a start keeps what lies behind it; reads of these offsets are answered with CORRUPT_MESSAGE';
 const EPOCHS_OUTCOME = 'a start makes it anew from the batches';

@@ -4,9 +4,9 @@
  */
 import { batchLeaderEpoch, batchMaxTimestamp, readInt64 } from '../protocol/batch.ts';
 import { ChainWalk } from './chain-walk.ts';
-import type { Disk } from './disk.ts';
 import { ABORTED_SUFFIX, INDEX_SUFFIX, LOG_SUFFIX, offsetName, TIME_INDEX_SUFFIX } from './file-names.ts';
 import { fileFinding, type TellFinding } from './finding.ts';
+import type { ReadingDisk } from './gentle-disk.ts';
 import { OFFSET_ENTRY_BYTES } from './offset-index.ts';
 import type { Crc } from './storage-tools.ts';
 import { TIME_ENTRY_BYTES } from './time-index.ts';
@@ -38,10 +38,17 @@ export interface SegmentChecked {
   readonly endOffset: number;
 }
 
+/** What becomes of damage that no start scans. */
+export const KEPT = 'a start keeps what lies behind it; reads of these offsets are answered with CORRUPT_MESSAGE';
 const INDEX_OUTCOME = 'a start after a crash makes it anew, and until then lookups go without it';
 const SCAN_BYTES = 1 << 20;
 
-export function checkSegment(disk: Disk, crc: Crc, segment: SegmentToCheck, checks: SegmentChecks): SegmentChecked {
+export function checkSegment(
+  disk: ReadingDisk,
+  crc: Crc,
+  segment: SegmentToCheck,
+  checks: SegmentChecks,
+): SegmentChecked {
   const stem = `${segment.folder}/${offsetName(segment.baseOffset)}`;
   const file = stem + LOG_SUFFIX;
   const offsets = new OffsetEntries(disk, stem + INDEX_SUFFIX, segment, checks.tell);
@@ -102,7 +109,7 @@ class OffsetEntries {
   private index = 0;
   private isTold = false;
 
-  constructor(disk: Disk, file: string, segment: SegmentToCheck, tell: TellFinding) {
+  constructor(disk: ReadingDisk, file: string, segment: SegmentToCheck, tell: TellFinding) {
     this.file = file;
     this.tell = tell;
     this.segment = segment;
@@ -164,7 +171,7 @@ class TimeEntries {
   private expected: number;
   private isTold = false;
 
-  constructor(disk: Disk, file: string, segment: SegmentToCheck, tell: TellFinding) {
+  constructor(disk: ReadingDisk, file: string, segment: SegmentToCheck, tell: TellFinding) {
     this.file = file;
     this.tell = tell;
     this.segment = segment;

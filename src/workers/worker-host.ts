@@ -10,6 +10,7 @@ import type { LogDirectory, PartitionVouchers } from '../storage/log-directory.t
 import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
 import type { PartitionOpening, PartitionOutcome, PartitionReport, StartMoved, StartWish } from './commands.ts';
+import type { LogToScrub } from './log-scrubber.ts';
 import { type BrokerLogSettings, logSettingsOf } from './topic-log-settings.ts';
 import type { WorkerPost } from './worker-post.ts';
 
@@ -166,6 +167,17 @@ export class WorkerHost {
       if (unsyncedSinceMs >= 0) unflushedMs = Math.max(unflushedMs, now - unsyncedSinceMs);
     }
     return { sizes, unflushedMs };
+  }
+
+  /** Where the logs lie, and how far they are on the device. */
+  async logsToScrub(isCompacted: (topic: string) => boolean): Promise<LogToScrub[]> {
+    const reports = await this.reports();
+    return reports.flatMap((report) => {
+      const placed = this.open.get(report.slot);
+      if (placed === undefined) return [];
+      const folder = this.parts.directory.pathOf(placed.topic, placed.partition);
+      return { ...report, folder, isCompacted: isCompacted(placed.topic) };
+    });
   }
 
   /** How many bytes each open partition takes, by slot. */

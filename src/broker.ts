@@ -45,6 +45,8 @@ import { Checkpoints } from './workers/checkpoints.ts';
 import { cleanerBudgetOf, cleanerSettingsOf } from './workers/cleaner-settings.ts';
 import { FileRemoval } from './workers/file-removal.ts';
 import { LogCleaner } from './workers/log-cleaner.ts';
+import type { LogScrubber } from './workers/log-scrubber.ts';
+import { startScrubber } from './workers/start-scrubber.ts';
 import { type StartedWorkers, startWorkers } from './workers/start-workers.ts';
 import { WorkerHost } from './workers/worker-host.ts';
 import { Board } from './zerocopy/board.ts';
@@ -97,6 +99,7 @@ interface Running {
   readonly fronts: StartedFronts;
   readonly checkpoints: Checkpoints;
   readonly cleaner: LogCleaner;
+  readonly scrubber: LogScrubber;
   readonly background: BackgroundPool;
   readonly facts: BrokerFacts;
 }
@@ -116,6 +119,7 @@ interface ViewedParts {
   readonly plane: ControlPlane;
   readonly workers: StartedWorkers;
   readonly cleaner: LogCleaner;
+  readonly scrubber: LogScrubber;
 }
 
 /** Answered by the fronts. */
@@ -216,6 +220,7 @@ export class Broker {
       this.state = 'recovering';
       this.folderNotices = checkFolder(this.dataFolder);
       this.directory.open(this.bootId);
+      for (const notice of this.directory.notices) this.logger.warn(notice);
       const opened = await this.openData(sizes, workers, background);
       // Whole milliseconds, as records and answers hold them.
       const alarms = new Alarms(() => Math.floor(systemClock.nowMs()));
@@ -229,11 +234,24 @@ export class Broker {
       fronts.openDoors();
       const checkpoints = this.startCheckpoints(opened.host, workers);
       const cleaner = this.startCleaner(opened.controller, workers, background);
+      const scrubber = startScrubber({ ...opened, background, logger: this.logger });
       const facts = this.factsOf(io, sizes, { bound, http: httpBound }, listeners, opened);
-      this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner }), NOBODY_KNOWN);
+      this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner, scrubber }), NOBODY_KNOWN);
       if (this.state === 'recovering') this.state = 'ready';
       const { controller, host } = opened;
-      return { controller, plane, alarms: driver, host, workers, fronts, checkpoints, cleaner, background, facts };
+      return {
+        controller,
+        plane,
+        alarms: driver,
+        host,
+        workers,
+        fronts,
+        checkpoints,
+        cleaner,
+        scrubber,
+        background,
+        facts,
+      };
     } catch (error) {
       await http.catch(() => null);
       await Promise.all([fronts.terminate(), workers.terminate(), background.close(), this.http?.close()]);
@@ -252,7 +270,7 @@ export class Broker {
   }
 
   private viewOf(facts: BrokerFacts, parts: ViewedParts): BrokerView {
-    const { controller, host, plane, workers, cleaner } = parts;
+    const { controller, host, plane, workers, cleaner, scrubber } = parts;
     const { shared } = workers;
     const tallies = must(shared.tallies, 'an HTTP side has something to tell');
     return {
@@ -270,6 +288,7 @@ export class Broker {
       registry: plane.desk.registry,
       openSlots: host.open,
       cleaner: () => cleaner.figures,
+      scrubber: () => scrubber.figures,
       room: () => roomOf(this.dataFolder),
       logs: () => host.standing(() => systemClock.nowMs()),
       nowMs: () => systemClock.nowMs(),
@@ -360,8 +379,8 @@ export class Broker {
   }
 
   /** Tasks are ended where they stand, so that a stop waits for no compaction. */
-  private async stopCleaner({ cleaner, background }: Running): Promise<void> {
-    const stopped = cleaner.stop();
+  private async stopCleaner({ cleaner, scrubber, background }: Running): Promise<void> {
+    const stopped = Promise.all([cleaner.stop(), scrubber.stop()]);
     await background.endCleaning();
     await stopped;
   }

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { Fault, isFault } from './base/fault.ts';
 import type { Broker, BrokerFacts } from './broker.ts';
+import type { DataToVerify, TellFound, Verified } from './cli/data-checker.ts';
 import { isCommand, runCommand } from './cli/run-command.ts';
 import type { StartFacts } from './cli/start-screen.ts';
 import { processTerminal } from './cli/terminal.ts';
@@ -17,7 +18,7 @@ const STOP_WAIT_MS = 10_000;
 async function main(): Promise<void> {
   const words = process.argv.slice(2);
   if (isCommand(words)) {
-    process.exitCode = await runCommand(words, processTerminal());
+    process.exitCode = await runCommand(words, processTerminal(), { checkData });
     return;
   }
   const { readBrokerArguments } = await import('./cli/broker-arguments.ts');
@@ -48,6 +49,12 @@ async function main(): Promise<void> {
   const facts = await broker.start();
   const { renderStartScreen } = await import('./cli/start-screen.ts');
   process.stdout.write(`${renderStartScreen(screenFacts(facts, config), process.stdout.isTTY === true)}\n`);
+}
+
+/** Commands do not see storage; this one looks at it through here. */
+async function checkData(wish: DataToVerify, tell: TellFound): Promise<Verified> {
+  const { checkData: check } = await import('./cluster/data-check.ts');
+  return check(wish, tell);
 }
 
 function stopOnSignals(broker: Broker): void {

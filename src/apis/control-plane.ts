@@ -134,6 +134,7 @@ export class ControlPlane {
           name: `${OFFSETS_TOPIC}-${partition}`,
           crc32c: parts.crc32c,
           nowMs: () => Math.floor(alarms.nowMs()),
+          warn: (message) => parts.log.error(message),
         }),
       ensureTopic: async () => {
         await internalTopics.ensure(OFFSETS_TOPIC);

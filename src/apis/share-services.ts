@@ -192,7 +192,14 @@ function createStore({ controller, port, crc32c, alarms, internalTopics, log }: 
     ensureTopic: () => internalTopics.ensure(SHARE_STATE_TOPIC),
     openLog: (partition) => {
       const name = `${SHARE_STATE_TOPIC}-${partition}`;
-      return new CoordinatorLog({ port, place: placeOf(partition), name, crc32c, nowMs });
+      return new CoordinatorLog({
+        port,
+        place: placeOf(partition),
+        name,
+        crc32c,
+        nowMs,
+        warn: (message) => log.error(message),
+      });
     },
     endOf: (partition) => port.board.end(placeOf(partition).slot),
     deleteBefore: async (partition, offset) => {

@@ -54,7 +54,14 @@ export function composeTransactions(parts: TransactionPlaneParts): TransactionPl
     openLog: (partition) => {
       const place = must(controller.placeOf(TRANSACTIONS_TOPIC, partition), 'a shard has its partition');
       const name = `${TRANSACTIONS_TOPIC}-${partition}`;
-      return new CoordinatorLog({ port, place, name, crc32c, nowMs: () => Math.floor(alarms.nowMs()) });
+      return new CoordinatorLog({
+        port,
+        place,
+        name,
+        crc32c,
+        nowMs: () => Math.floor(alarms.nowMs()),
+        warn: (message) => log.error(message),
+      });
     },
     ensureTopic: async () => {
       await internalTopics.ensure(TRANSACTIONS_TOPIC);

@@ -82,6 +82,11 @@ export const commandTable: readonly CommandRow[] = [
     load: async () => (await import('./log-dump.ts')).logDump,
   },
   {
+    words: 'log verify',
+    summary: 'Check every file of a data folder, and say what a start would do about what is wrong.',
+    load: async () => (await import('./log-verify.ts')).logVerify,
+  },
+  {
     words: 'health',
     summary: 'Tell whether the broker serves: exit code 0, else 1.',
     load: async () => (await import('./health.ts')).health,

@@ -2,6 +2,7 @@
  * What a console command is: its words, its options as data, and what it does. Parsing, usage texts and shell completion
  * all read the same description, so that no option can work and be missing from the help.
  */
+import type { DataChecker } from './data-checker.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface OptionSpec {
@@ -45,6 +46,12 @@ export interface CommandInput<Options = { readonly [name: string]: OptionValue }
   readonly options: Options;
   readonly positionals: readonly string[];
   readonly terminal: Terminal;
+  readonly services: CommandServices;
+}
+
+/** What commands need from rooms that they do not see; the program hands it in. */
+export interface CommandServices {
+  readonly checkData: DataChecker;
 }
 
 export interface CommandDefinition<Table extends OptionTable> {

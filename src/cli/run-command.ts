@@ -4,7 +4,7 @@
  */
 import { Fault, isFault } from '../base/fault.ts';
 import { closestWord } from '../config/did-you-mean.ts';
-import type { Command } from './command.ts';
+import type { Command, CommandServices } from './command.ts';
 import { readCommandLine } from './command-line.ts';
 import { type CommandRow, commandsBelow, commandTable, findCommand } from './command-table.ts';
 import type { Terminal } from './terminal.ts';
@@ -16,12 +16,16 @@ export function isCommand(argv: readonly string[]): boolean {
   return first !== undefined && !first.startsWith('-');
 }
 
-export async function runCommand(argv: readonly string[], terminal: Terminal): Promise<number> {
+export async function runCommand(
+  argv: readonly string[],
+  terminal: Terminal,
+  services: CommandServices,
+): Promise<number> {
   try {
     const found = findCommand(argv);
     if (found === null) return await showWhatThereIs(argv, terminal);
     const command = await found.row.load();
-    return await runOne(command, argv.slice(found.wordCount), terminal);
+    return await runOne(command, argv.slice(found.wordCount), terminal, services);
   } catch (error) {
     if (!isFault(error)) throw error;
     terminal.warn(`perfbroker: ${error.message}`);
@@ -29,7 +33,12 @@ export async function runCommand(argv: readonly string[], terminal: Terminal): P
   }
 }
 
-async function runOne(command: Command, argv: readonly string[], terminal: Terminal): Promise<number> {
+async function runOne(
+  command: Command,
+  argv: readonly string[],
+  terminal: Terminal,
+  services: CommandServices,
+): Promise<number> {
   if (argv.length === 0 && command.needsArguments) {
     terminal.warn(renderUsage(command));
     return 1;
@@ -39,7 +48,7 @@ async function runOne(command: Command, argv: readonly string[], terminal: Termi
     await terminal.write(renderUsage(command));
     return 0;
   }
-  return command.run({ options, positionals, terminal });
+  return command.run({ options, positionals, terminal, services });
 }
 
 async function showWhatThereIs(argv: readonly string[], terminal: Terminal): Promise<number> {

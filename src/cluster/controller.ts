@@ -91,6 +91,11 @@ export class Controller {
     return this.currentConfig;
   }
 
+  /** Whether a topic's settings let compaction leave gaps in its logs. */
+  isCompacted(topic: string): boolean {
+    return (this.current.topicsByName.get(topic)?.configs['cleanup.policy'] ?? '').includes('compact');
+  }
+
   /** Records of the metadata file, counted from the start as if it had just been compacted. */
   get recordCount(): number {
     return this.recordsWritten;

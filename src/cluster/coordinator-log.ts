@@ -12,11 +12,11 @@ import { Fault } from '../base/fault.ts';
 import {
   BATCH_HEADER_BYTES,
   type BatchMemory,
-  batchBaseOffset,
   batchBytes,
+  batchCrcHolds,
   batchIsControl,
   batchIsTransactional,
-  batchLastOffsetDelta,
+  batchLastOffset,
   batchProducerEpoch,
   batchProducerId,
   type Crc32c,
@@ -58,6 +58,8 @@ export interface CoordinatorLogParts {
   readonly name: string;
   readonly crc32c: Crc32c;
   readonly nowMs: () => number;
+  /** Told what of the log is damaged and passed over. */
+  readonly warn: (message: string) => void;
 }
 
 interface Waiting {
@@ -68,6 +70,7 @@ interface Waiting {
 }
 
 const OFFSET_OUT_OF_RANGE = 1;
+const CORRUPT_MESSAGE = 2;
 const INVALID_PRODUCER_EPOCH = 47;
 const INVALID_TXN_STATE = 48;
 const LOAD_BYTES = 4 << 20;
@@ -81,12 +84,16 @@ export class CoordinatorLog {
   private readonly parts: CoordinatorLogParts;
   private queue: Waiting[] = [];
   private isWriting = false;
+  private isPassing = false;
 
   constructor(parts: CoordinatorLogParts) {
     this.parts = parts;
   }
 
-  /** Everything that is in the log now, oldest first. Throws Fault when it cannot be read. */
+  /**
+   * Everything that is in the log now, oldest first. A damaged batch is passed over and told of: what it said is lost, but not
+   * what all the others say. Throws Fault when the log cannot be read.
+   */
   async load(replay: LogReplay): Promise<void> {
     const { port, place, name } = this.parts;
     const cursor = new RecordCursor();
@@ -98,8 +105,12 @@ export class CoordinatorLog {
         offset = start;
         continue;
       }
+      if (error === CORRUPT_MESSAGE && offset < high) {
+        offset = this.passOver(offset);
+        continue;
+      }
       if (error !== 0) throw new Fault('PB_DISK_ERROR', `${name} cannot be read at offset ${offset}: error ${error}`);
-      if (bytes.length > 0) offset = replayBatches(memoryOver(bytes), offset, cursor, replay);
+      if (bytes.length > 0) offset = this.replayBatches(memoryOver(bytes), offset, cursor, replay);
       // Compaction may have left nothing of the last offsets: what cannot be read is answered with an error instead.
       if (offset >= high || bytes.length === 0) return;
     }
@@ -185,6 +196,35 @@ export class CoordinatorLog {
   private lost(): Fault {
     return new Fault('PB_LOG_LOST', `${this.parts.name} could not be written; it will be loaded anew`);
   }
+
+  /** One offset on; told once for a damaged place. */
+  private passOver(offset: number): number {
+    const { name, warn } = this.parts;
+    if (!this.isPassing) warn(`${name} is damaged at offset ${offset}: what was written there is passed over`);
+    this.isPassing = true;
+    return offset + 1;
+  }
+
+  /** Returns the offset behind the last batch. Batches before `from` are those of a compacted log's first read. */
+  private replayBatches(memory: BatchMemory, from: number, cursor: RecordCursor, replay: LogReplay): number {
+    const { view, bytes } = memory;
+    const { crc32c } = this.parts;
+    let next = from;
+    for (let at = 0; at + BATCH_HEADER_BYTES <= bytes.length; ) {
+      const length = batchBytes(view, at);
+      const isWhole = length >= BATCH_HEADER_BYTES && at + length <= bytes.length;
+      if (isWhole && batchCrcHolds(memory, at, length, crc32c)) {
+        replayBatch(memory, at, length, from, cursor, replay);
+        this.isPassing = false;
+        next = Math.max(next, batchLastOffset(view, at) + 1);
+      } else if (isWhole || at === 0) {
+        // Its numbers are not to be believed; one offset on, the log finds what follows.
+        return this.passOver(next);
+      } else break;
+      at += length;
+    }
+    return next;
+  }
 }
 
 function isProducersFault(error: number, calls: readonly Waiting[]): boolean {
@@ -192,31 +232,29 @@ function isProducersFault(error: number, calls: readonly Waiting[]): boolean {
   return isOfProducer && calls[0]?.producer !== null;
 }
 
-/** Returns the offset behind the last batch. Batches before `from` are those of a compacted log's first read. */
-function replayBatches(memory: BatchMemory, from: number, cursor: RecordCursor, replay: LogReplay): number {
-  const { view, bytes } = memory;
-  const marker = new ControlMarker();
-  let next = from;
-  for (let at = 0; at + BATCH_HEADER_BYTES <= bytes.length; ) {
-    const length = batchBytes(view, at);
-    if (length < BATCH_HEADER_BYTES || at + length > bytes.length) break;
-    const producer = { producerId: batchProducerId(view, at), producerEpoch: batchProducerEpoch(view, at) };
-    if (batchIsControl(view, at)) {
-      marker.read(view, at, at + length);
-      if (marker.kind !== MARKER_OTHER) replay.marker(producer, marker.kind === MARKER_COMMIT);
-    } else {
-      cursor.open(memory, at, length, INFLATED_BYTES_MAX);
-      const owner = batchIsTransactional(view, at) ? producer : null;
-      while (cursor.next()) {
-        if (cursor.offset < from) continue;
-        const key = cursor.key();
-        // A record without a key says nothing in a log of keys.
-        if (key === null) continue;
-        replay.entry(key, cursor.value(), { offset: cursor.offset, timestampMs: cursor.timestamp, producer: owner });
-      }
-    }
-    next = batchBaseOffset(view, at) + batchLastOffsetDelta(view, at) + 1;
-    at += length;
+function replayBatch(
+  memory: BatchMemory,
+  at: number,
+  length: number,
+  from: number,
+  cursor: RecordCursor,
+  replay: LogReplay,
+): void {
+  const { view } = memory;
+  const producer = { producerId: batchProducerId(view, at), producerEpoch: batchProducerEpoch(view, at) };
+  if (batchIsControl(view, at)) {
+    const marker = new ControlMarker();
+    marker.read(view, at, at + length);
+    if (marker.kind !== MARKER_OTHER) replay.marker(producer, marker.kind === MARKER_COMMIT);
+    return;
   }
-  return Math.max(from, next);
+  cursor.open(memory, at, length, INFLATED_BYTES_MAX);
+  const owner = batchIsTransactional(view, at) ? producer : null;
+  while (cursor.next()) {
+    if (cursor.offset < from) continue;
+    const key = cursor.key();
+    // A record without a key says nothing in a log of keys.
+    if (key === null) continue;
+    replay.entry(key, cursor.value(), { offset: cursor.offset, timestampMs: cursor.timestamp, producer: owner });
+  }
 }

@@ -342,6 +342,16 @@ export const ownBrokerSettings = {
     max: 1,
     change: 'live',
   }),
+  'perfbroker.scrub.interval.ms': long(
+    604_800_000,
+    'Within this time every segment that is not written to any more is read and checked in the background; 0: never.',
+    { min: 0, unit: 'ms', change: 'live' },
+  ),
+  'perfbroker.scrub.bytes.per.second': long(8_388_608, 'Most bytes a second that the check in the background reads.', {
+    min: 1,
+    unit: 'bytes',
+    change: 'live',
+  }),
   'log.cleaner.backoff.ms': long(15_000, 'How often logs are looked at that may be worth compacting.', {
     min: 0,
     unit: 'ms',

@@ -7,6 +7,7 @@ import type { FrontTallies } from '../net/front-tallies.ts';
 import type { Registry } from '../protocol/registry.ts';
 import type { FolderRoom } from '../storage/folder-room.ts';
 import type { CleanerFigures } from '../workers/log-cleaner.ts';
+import type { ScrubFigures } from '../workers/log-scrubber.ts';
 import type { LogsStanding } from '../workers/worker-host.ts';
 import type { Board } from '../zerocopy/board.ts';
 import type { StageBoard } from '../zerocopy/stage-board.ts';
@@ -31,6 +32,7 @@ export interface BrokerView {
   /** Slots of partitions that are open. */
   readonly openSlots: { readonly size: number; has(slot: number): boolean; keys(): Iterable<number> };
   readonly cleaner: () => CleanerFigures;
+  readonly scrubber: () => ScrubFigures;
   readonly room: () => FolderRoom;
   readonly logs: () => Promise<LogsStanding>;
   readonly nowMs: () => number;

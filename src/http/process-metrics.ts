@@ -14,6 +14,7 @@ export function writeProcessMetrics(view: BrokerView, pulse: Pulse, text: Metric
   writeMain(pulse, text);
   writeDisk(view, text);
   writeCompaction(view, text);
+  writeScrubbing(view, text);
   const { catalog } = view.controller;
   let partitions = 0;
   for (const topic of catalog.topicsByName.values()) partitions += topic.leaderEpochs.length;
@@ -72,6 +73,14 @@ function writeCompaction(view: BrokerView, text: MetricText): void {
   );
   text.single('compaction_bytes_before_total', 'counter', 'Bytes of segments before they were compacted.', bytesBefore);
   text.single('compaction_bytes_after_total', 'counter', 'Bytes of what came of them.', bytesAfter);
+}
+
+function writeScrubbing(view: BrokerView, text: MetricText): void {
+  const { rounds, segments, bytes, findings } = view.scrubber();
+  text.single('scrub_rounds_total', 'counter', 'Times that all segments were read and checked.', rounds);
+  text.single('scrub_segments_total', 'counter', 'Segments that were read and checked.', segments);
+  text.single('scrub_bytes_total', 'counter', 'Bytes of them.', bytes);
+  text.single('scrub_findings_total', 'counter', 'Damaged places found in them; the log names each.', findings);
 }
 
 /** -1 where the system does not tell. */

@@ -13,10 +13,12 @@ import {
   MAGIC,
 } from '../protocol/batch.ts';
 import type { Memory } from '../zerocopy/memory.ts';
+import { isOneBitApart } from './chain-walk.ts';
 import type { Disk } from './disk.ts';
 import type { Crc } from './storage-tools.ts';
 
 export const SCAN_BYTES = 1_048_576;
+const UNKNOWN = -1;
 
 export class BatchScan {
   /** The current batch, whole, at `at` of `memory`; valid after `next` returned true. */
@@ -33,7 +35,10 @@ export class BatchScan {
   private readonly crc: Crc;
   private fd = -1;
   private end = 0;
+  private readonly ahead: Memory;
   private vouchedOffset = 0;
+  private gapsBelow = 0;
+  private expected = UNKNOWN;
   private bufferPosition = 0;
   private bufferBytes = 0;
 
@@ -41,10 +46,18 @@ export class BatchScan {
     this.disk = disk;
     this.crc = crc;
     this.memory = disk.allocate(SCAN_BYTES);
+    this.ahead = disk.allocate(BATCH_HEADER_BYTES);
   }
 
-  /** `floorOffset`: no batch begins before it. */
-  begin(fd: number, position: number, end: number, floorOffset: number, vouchedOffset: number): void {
+  /** `floorOffset`: no batch begins before it. `gapsBelow`: up to there compaction may have left gaps. */
+  begin(
+    fd: number,
+    position: number,
+    end: number,
+    floorOffset: number,
+    vouchedOffset: number,
+    gapsBelow = Number.POSITIVE_INFINITY,
+  ): void {
     assert(position <= end, 'a scan begins before it ends');
     this.fd = fd;
     this.position = position;
@@ -52,6 +65,9 @@ export class BatchScan {
     this.end = end;
     this.lastOffset = floorOffset - 1;
     this.vouchedOffset = vouchedOffset;
+    this.gapsBelow = gapsBelow;
+    // Where the walk begins in the middle, what the first batch should say is not known.
+    this.expected = position === 0 ? floorOffset : UNKNOWN;
     this.isDamaged = false;
     this.bufferPosition = position;
     this.bufferBytes = 0;
@@ -72,13 +88,25 @@ export class BatchScan {
     const baseOffset = batchBaseOffset(view, at);
     const delta = batchLastOffsetDelta(view, at);
     if (!Number.isSafeInteger(baseOffset) || baseOffset <= this.lastOffset || delta < 0) return this.stopDamaged();
+    if (this.isMoved(baseOffset, baseOffset + delta, position + length)) return this.stopDamaged();
     const isVouched = baseOffset + delta < this.vouchedOffset;
     if (!isVouched && !batchCrcHolds(this.memory, at, length, this.crc)) return this.stopDamaged();
     this.at = at;
     this.length = length;
     this.baseOffset = baseOffset;
     this.lastOffset = baseOffset + delta;
+    this.expected = this.lastOffset + 1;
     return true;
+  }
+
+  /** A batch's place is not in its checksum: one that a single bit has moved is followed by one that does not know of it. */
+  private isMoved(baseOffset: number, lastOffset: number, nextPosition: number): boolean {
+    const { expected } = this;
+    if (expected === UNKNOWN || baseOffset === expected || baseOffset <= this.gapsBelow) return false;
+    if (!isOneBitApart(baseOffset, expected)) return false;
+    if (nextPosition + BATCH_HEADER_BYTES > this.end) return true;
+    const bytes = this.disk.read(this.fd, nextPosition, this.ahead, 0, BATCH_HEADER_BYTES);
+    return bytes !== BATCH_HEADER_BYTES || batchBaseOffset(this.ahead.view, 0) !== lastOffset + 1;
   }
 
   /** Makes `length` bytes from the position on lie in memory. A batch larger than the buffer gets a buffer of its size. */

@@ -6,8 +6,10 @@
  *     start   0      140       900
  */
 import { assert } from '../base/assert.ts';
+import { batchLeaderEpoch } from '../protocol/batch.ts';
 import { type EpochRow, formatEpochs, parseEpochs } from './checkpoint.ts';
 import { EPOCHS_FILE } from './file-names.ts';
+import type { Segment } from './segment.ts';
 import { writeSmallFile } from './small-file.ts';
 import type { StorageTools } from './storage-tools.ts';
 
@@ -99,6 +101,18 @@ export class EpochHistory {
   /** Throws Fault when the disk refuses. */
   save(): void {
     writeSmallFile(this.tools, this.path, formatEpochs(this.rows));
+  }
+}
+
+/** What the batches themselves say, where the file is lost: every header has its epoch. */
+export function collectEpochs(tools: StorageTools, segments: readonly Segment[], into: EpochHistory): void {
+  const { walk } = tools;
+  for (const segment of segments) {
+    walk.begin(tools.files.use(segment.log), 0, segment.sizeBytes);
+    while (walk.next()) {
+      const epoch = batchLeaderEpoch(walk.view, walk.at);
+      if (epoch > into.latest) into.begin(epoch, walk.baseOffset);
+    }
   }
 }
 

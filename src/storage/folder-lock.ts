@@ -90,6 +90,14 @@ export class FolderLock {
     );
   }
 
+  /** Whether a process that lives holds the folder. */
+  static isHeld(folder: string, nowMs: number): boolean {
+    const path = join(folder, LOCK_FILE);
+    const found = readText(path);
+    const holder = found === null ? null : parseHolder(found);
+    return holder !== null && isAlive(holder, path, nowMs);
+  }
+
   /** A sign of life, to be given every few seconds. */
   touch(nowMs: number): void {
     isDone(() => lutimesSync(this.path, nowMs / 1000, nowMs / 1000));

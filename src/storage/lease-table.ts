@@ -44,6 +44,12 @@ export class LeaseTable {
     return segment;
   }
 
+  holderOf(lease: number): Segment {
+    const segment = this.holders[lease];
+    assert(segment !== null && segment !== undefined, 'a lease is asked about while it is out');
+    return segment;
+  }
+
   private grow(): void {
     const old = this.holders.length;
     const size = Math.min(LEASES_MAX, old === 0 ? LEASES_START : old * 2);

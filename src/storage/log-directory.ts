@@ -16,7 +16,7 @@ import {
   HIGH_WATERMARKS_FILE,
   LOG_STARTS_FILE,
   RECOVERY_POINTS_FILE,
-  readCheckpoint,
+  readCheckpointOrNull,
   readWritten,
   WRITTEN_FILE,
   writeCheckpoint,
@@ -25,9 +25,14 @@ import {
 import type { Disk } from './disk.ts';
 import { deletedFolderName, isDeletedFolder, parsePartitionFolder, partitionFolderName } from './file-names.ts';
 
-const FORMAT_FILE = 'perfbroker.format';
-const CLEAN_STOP_FILE = '.kafka_cleanshutdown';
+export const FORMAT_FILE = 'perfbroker.format';
+export const CLEAN_STOP_FILE = '.kafka_cleanshutdown';
 const FORMAT_VERSION = 1;
+const DOUBTS: { readonly [file: string]: string } = {
+  [RECOVERY_POINTS_FILE]: 'after an unclean stop all logs are scanned',
+  [LOG_STARTS_FILE]: 'each log begins with its oldest segment, so that deleted records of it come back',
+  [CLEANED_FILE]: 'logs are compacted from their beginning again',
+};
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -46,6 +51,8 @@ export interface PartitionVouchers {
   readonly writtenOffset: number;
   /** Up to there the log was compacted. */
   readonly cleanedOffset: number;
+  /** Nobody knows up to where: it is damaged that says so. */
+  readonly mayHaveGaps: boolean;
 }
 
 export interface PartitionCheckpoint {
@@ -64,6 +71,9 @@ export class LogDirectory {
   private recoveryPoints = new Map<string, number>();
   private logStarts = new Map<string, number>();
   private cleanedOffsets = new Map<string, number>();
+  private isCleanedDoubtful = false;
+  /** What was found damaged when it was opened. */
+  readonly notices: string[] = [];
   private writtenOffsets = new Map<string, number>();
 
   constructor(disk: Disk, root: string) {
@@ -87,11 +97,20 @@ export class LogDirectory {
         { cause: error },
       );
     }
-    this.recoveryPoints = readCheckpoint(this.disk, this.path(RECOVERY_POINTS_FILE));
-    this.logStarts = readCheckpoint(this.disk, this.path(LOG_STARTS_FILE));
-    this.cleanedOffsets = readCheckpoint(this.disk, this.path(CLEANED_FILE));
+    this.recoveryPoints = this.read(RECOVERY_POINTS_FILE) ?? new Map();
+    this.logStarts = this.read(LOG_STARTS_FILE) ?? new Map();
+    const cleaned = this.read(CLEANED_FILE);
+    this.cleanedOffsets = cleaned ?? new Map();
+    this.isCleanedDoubtful = cleaned === null;
     const written = readWritten(this.disk, this.path(WRITTEN_FILE));
     if (written !== null && bootId !== null && written.bootId === bootId) this.writtenOffsets = written.offsets;
+  }
+
+  /** Null: it is damaged. */
+  private read(file: string): Map<string, number> | null {
+    const rows = readCheckpointOrNull(this.disk, this.path(file));
+    if (rows === null) this.notices.push(`${this.path(file)} is damaged and is not believed; ${DOUBTS[file] ?? ''}`);
+    return rows;
   }
 
   /** True once after a clean stop: the mark is taken away, so that a crash from now on is noticed. */
@@ -115,6 +134,7 @@ export class LogDirectory {
       logStartOffset: this.logStarts.get(name) ?? 0,
       writtenOffset: this.writtenOffsets.get(name) ?? -1,
       cleanedOffset: this.cleanedOffsets.get(name) ?? 0,
+      mayHaveGaps: this.isCleanedDoubtful,
     };
   }
 
@@ -213,7 +233,7 @@ export class LogDirectory {
     if (version > FORMAT_VERSION) {
       throw new Fault(
         'PB_DATA_NEWER',
-        `data folder ${this.root} was written by a newer perfbroker (format ${version}, this one knows ${FORMAT_VERSION}); use that version or another --data`,
+        `data folder ${this.root} was written by a newer perfbroker (format ${version}, this one knows ${FORMAT_VERSION}); use that version or another --data; if none ever ran here, ${path} is damaged: write ${FORMAT_VERSION} into it`,
       );
     }
   }

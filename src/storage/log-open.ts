@@ -4,8 +4,9 @@
  * that the stop was not clean, or finding out, it lets `recovery` put the folder in order first.
  */
 import { Fault } from '../base/fault.ts';
-import { EpochHistory } from './epoch-history.ts';
-import { PARTITION_METADATA_FILE } from './file-names.ts';
+import { collectEpochs, EpochHistory } from './epoch-history.ts';
+import { EPOCHS_FILE, PARTITION_METADATA_FILE } from './file-names.ts';
+import { FoundChain } from './found-chain.ts';
 import { Log } from './log.ts';
 import type { LogSettings } from './log-settings.ts';
 import { listSegments } from './partition-files.ts';
@@ -36,6 +37,8 @@ export interface OpenLogParts {
   readonly writtenOffset: number;
   /** Up to there it was compacted; 0 when nobody says. */
   readonly cleanedOffset: number;
+  /** Nobody knows up to where it was compacted. */
+  readonly mayHaveGaps?: boolean;
   readonly nowMs: number;
 }
 
@@ -47,13 +50,18 @@ export function openLog(parts: OpenLogParts): Log {
   let recoveryPoint = parts.recoveryPoint;
   if (!parts.isClean) recoveryPoint = recover(parts, recoveryPoint, parts.writtenOffset);
   let segments = listSegments(tools, folder, nowMs);
-  let end = endOffset(tools, segments);
+  const gapsBelow = mayHaveGaps(parts) ? Number.POSITIVE_INFINITY : parts.cleanedOffset;
+  const found = endOf(tools, segments, parts.isClean ? recoveryPoint : -1, gapsBelow);
+  let end = found.offset;
+  const isEndLost = found.isLost;
   if (end < 0) {
     tools.logger.warn(`${parts.partitionName} was said to be closed well but ends in damaged bytes; it is recovered`);
     recoveryPoint = recover(parts, 0, -1);
     segments = listSegments(tools, folder, nowMs);
-    end = endOffset(tools, segments);
+    end = Math.max(endOf(tools, segments, -1, gapsBelow).offset, segments.at(-1)?.baseOffset ?? 0);
   }
+  // Its last batches are lost or damaged: what is written from now on must not lie behind them, where it could pass for their end.
+  if (segments.length > 0 && isEndLost) segments.push(Segment.create(tools, folder, end, 0, nowMs));
   if (segments.length === 0) segments.push(Segment.create(tools, folder, parts.logStartOffset, 0, nowMs));
   const list = new SegmentList(tools, folder, segments, recoveryPoint);
   const start = Math.max(parts.logStartOffset, segments[0]!.baseOffset);
@@ -66,7 +74,7 @@ export function openLog(parts: OpenLogParts): Log {
   if (!loadLedger(tools, folder, list.items, end, ledger, nowMs)) {
     throw new Fault('PB_DATA_DAMAGED', `${folder} has batches that cannot be read; restore it, or delete the topic`);
   }
-  const epochs = EpochHistory.read(tools, folder) ?? new EpochHistory(tools, folder, []);
+  const epochs = EpochHistory.read(tools, folder) ?? epochsOfBatches(parts, list.items);
   epochs.truncateFrom(end + 1);
   const log = new Log({
     tools,
@@ -79,10 +87,27 @@ export function openLog(parts: OpenLogParts): Log {
     end,
     recoveryPoint,
     cleanedOffset: parts.cleanedOffset,
+    mayHaveGaps: mayHaveGaps(parts),
   });
   log.beginEpoch(Math.max(parts.leaderEpoch, epochs.latest, 0));
   log.syncNames();
   return log;
+}
+
+/** The file is lost, which costs a walk over the batches' headers. */
+function epochsOfBatches({ tools, folder, partitionName }: OpenLogParts, segments: readonly Segment[]): EpochHistory {
+  const epochs = new EpochHistory(tools, folder, []);
+  const hasBatches = segments.some((segment) => segment.sizeBytes > 0);
+  if (!hasBatches) return epochs;
+  tools.logger.warn(
+    `${folder}/${EPOCHS_FILE} is missing or damaged; the epochs of ${partitionName} are read from its batches`,
+  );
+  collectEpochs(tools, segments, epochs);
+  return epochs;
+}
+
+function mayHaveGaps({ settings, mayHaveGaps: isDoubtful }: OpenLogParts): boolean {
+  return settings.isCompacted || isDoubtful === true;
 }
 
 function recover(parts: OpenLogParts, recoveryPoint: number, writtenOffset: number): number {
@@ -92,23 +117,33 @@ function recover(parts: OpenLogParts, recoveryPoint: number, writtenOffset: numb
     recoveryPoint,
     writtenOffset,
     indexIntervalBytes: parts.settings.indexIntervalBytes,
-    isCompacted: parts.settings.isCompacted,
+    isCompacted: mayHaveGaps(parts),
     cleanedOffset: parts.cleanedOffset,
     isSynced: parts.settings.isSyncedBeforeAck,
     nowMs: parts.nowMs,
   }).recoveryPoint;
 }
 
-/** The next offset, from the last index entry and the headers behind it; -1 when those are no whole batches. */
-function endOffset(tools: StorageTools, segments: readonly Segment[]): number {
+interface FoundEnd {
+  /** The next offset; -1: nobody says, since the log ends in damaged bytes. */
+  readonly offset: number;
+  /** It was flushed further than its batches reach. */
+  readonly isLost: boolean;
+}
+
+/**
+ * From the last index entry and the batches behind it. Where the last of them is damaged or gone the recovery point says it:
+ * those offsets were given out and flushed, and are not given out again.
+ */
+function endOf(tools: StorageTools, segments: readonly Segment[], recoveryPoint: number, gapsBelow: number): FoundEnd {
   const active = segments.at(-1);
-  if (active === undefined) return 0;
-  if (active.sizeBytes === 0) return active.baseOffset;
-  const from = active.offsets.lastPosition;
-  const walk = tools.walk;
-  walk.begin(tools.files.use(active.log), from, active.sizeBytes);
-  while (walk.next());
-  return walk.isDamaged || walk.lastOffset < active.baseOffset ? -1 : walk.lastOffset + 1;
+  if (active === undefined) return { offset: 0, isLost: false };
+  const found = new FoundChain(tools).endOf(active, gapsBelow);
+  if (recoveryPoint <= found.endOffset) return { offset: found.isSound ? found.endOffset : -1, isLost: false };
+  tools.logger.warn(
+    `${active.log.path} ends at offset ${found.endOffset}, though the log was flushed up to ${recoveryPoint}; the offsets between are lost and answered with CORRUPT_MESSAGE, read on behind`,
+  );
+  return { offset: recoveryPoint, isLost: true };
 }
 
 /** The folder must be this topic's own; a new one is marked as such. */
@@ -116,11 +151,22 @@ function claimFolder(parts: OpenLogParts): void {
   const { tools, folder, topicId } = parts;
   const found = readTopicId(tools.disk, folder);
   if (found === topicId) return;
-  if (found !== null) {
+  if (found !== null && isRotten(found, topicId)) {
+    tools.logger.warn(
+      `${folder}/${PARTITION_METADATA_FILE} has one wrong letter in the topic id ${topicId}; it is written anew`,
+    );
+  } else if (found !== null) {
     throw new Fault(
       'PB_DATA_DAMAGED',
       `${folder} belongs to topic id ${found}, not ${topicId}; move the folder away and start again`,
     );
   }
   writeSmallFile(tools, `${folder}/${PARTITION_METADATA_FILE}`, formatTopicId(topicId));
+}
+
+/** Ids are random: two of them that differ in one letter are one id and a rotten bit. */
+function isRotten(found: string, expected: string): boolean {
+  let different = 0;
+  for (let index = 0; index < expected.length; index++) if (found[index] !== expected[index]) different += 1;
+  return different === 1;
 }

@@ -21,6 +21,7 @@ import { stampBatch } from '../protocol/batch.ts';
 import { REASON_DISK_FULL } from '../protocol/batch-reasons.ts';
 import { APPEND_FLAG_INTERNAL, READ_FLAG_COMMITTED } from '../zerocopy/layout.ts';
 import type { Memory } from '../zerocopy/memory.ts';
+import { AbortedCheck } from './aborted-check.ts';
 import type { AbortedList } from './aborted-index.ts';
 import { Appender } from './appender.ts';
 import { type Appended, BatchIntake } from './batch-intake.ts';
@@ -68,6 +69,8 @@ export interface LogParts {
   readonly recoveryPoint: number;
   /** Up to there it was compacted. */
   readonly cleanedOffset: number;
+  /** It may have been compacted beyond that. */
+  readonly mayHaveGaps: boolean;
 }
 
 export class Log {
@@ -102,11 +105,13 @@ export class Log {
   private readonly appender: Appender;
   private readonly reader: Reader;
   private readonly search: TimestampSearch;
+  private readonly abortedCheck: AbortedCheck;
   private readonly snapshots: LedgerSnapshots;
   private readonly segmentRoll: SegmentRoll;
   private readonly endedTransactions: DecidedTransaction[] = [];
   /** The offset the next record gets: runs ahead of `watermarks.end` by what is queued. */
   private nextOffset: number;
+  private mayHaveGaps: boolean;
   private poison = 0;
   private isOpen = true;
   private nowMs = 0;
@@ -122,6 +127,7 @@ export class Log {
     this.intake = new BatchIntake(parts.tools, parts.ledger);
     this.appender = new Appender(parts.tools);
     this.reader = new Reader(parts.tools, parts.list);
+    this.abortedCheck = new AbortedCheck(parts.tools, parts.list);
     this.search = new TimestampSearch(parts.tools, parts.list);
     this.watermarks = new Watermarks(parts.start, parts.end);
     this.sync = new LogSync(parts.tools, parts.list, Math.min(parts.recoveryPoint, parts.end));
@@ -139,6 +145,8 @@ export class Log {
       roll: (nowMs) => this.roll(nowMs),
       warn: (message) => parts.tools.logger.warn(message),
     });
+    this.mayHaveGaps = parts.mayHaveGaps;
+    this.noteGaps();
     this.nextOffset = parts.end;
     this.leaderEpoch = Math.max(0, parts.epochs.latest);
     this.advance(parts.end);
@@ -179,8 +187,15 @@ export class Log {
     this.policy.configure(settings);
     this.upkeep.settings = settings;
     this.cleaning.settings = settings;
+    this.noteGaps();
     this.syncNames();
     this.advance(this.watermarks.end);
+  }
+
+  /** Once it may have been compacted it is taken for that: which of its offsets are gone nobody knows for sure. */
+  private noteGaps(): void {
+    if (this.settings.isCompacted) this.mayHaveGaps = true;
+    this.reader.gapsBelow = this.mayHaveGaps ? Number.POSITIVE_INFINITY : this.cleaning.cleanedOffset;
   }
 
   /** Flushed bytes are worth nothing in a file whose name the power takes. Throws Fault. */
@@ -275,6 +290,11 @@ export class Log {
     return result;
   }
 
+  /** How much of a region may be shown: see `reader`. 0: CORRUPT_MESSAGE. */
+  soundBytes(lease: number, position: number, length: number): number {
+    return this.reader.soundBytes(lease, position, length);
+  }
+
   releaseLease(lease: number): void {
     this.reader.release(lease);
   }
@@ -284,7 +304,9 @@ export class Log {
     into.clear();
     const items = this.list.items;
     for (let index = this.list.indexOf(from); index < items.length; index++) {
-      if (items[index]!.aborted.collect(from, endOffset, into)) return;
+      const { found, aborted } = items[index]!;
+      if (found.bytes > 0 && !found.isAbortedChecked) this.abortedCheck.look(index, this.reader.gapsBelow);
+      if (aborted.collect(from, endOffset, into)) return;
     }
   }
 

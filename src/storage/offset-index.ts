@@ -119,6 +119,18 @@ export class OffsetIndex {
     return this.positionAt(low - 1);
   }
 
+  /** Offset that the entry of the very position names; -1 when there is none. */
+  offsetAtPosition(position: number): number {
+    let low = 0;
+    let high = this.file.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.positionAt(middle) < position) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.file.count && this.positionAt(low) === position ? this.baseOffset + this.relativeAt(low) : -1;
+  }
+
   /** Drops the entries of batches at or behind a position; what is left must be read again with `readLast`. */
   truncateFrom(position: number): void {
     let count = this.file.count;

@@ -26,7 +26,8 @@ export function listSegments(tools: StorageTools, folder: string, nowMs: number)
   return bases.map((base) => {
     const segment = new Segment(tools, folder, base, 0, nowMs);
     const stat = tools.disk.stat(segment.log.path);
-    return new Segment(tools, folder, base, stat?.sizeBytes ?? 0, stat?.modifiedMs ?? nowMs);
+    const bytes = stat?.sizeBytes ?? 0;
+    return new Segment(tools, folder, base, bytes, stat?.modifiedMs ?? nowMs, '', bytes);
   });
 }
 

@@ -96,13 +96,15 @@ export function loadLedger(
   return true;
 }
 
-function replaySegment(
+/** False when batches could not be read. `ended`: takes the transactions that end in the segment. */
+export function replaySegment(
   tools: StorageTools,
   segment: Segment,
   from: number,
   end: number,
   ledger: ProducerLedger,
   nowMs: number,
+  ended: DecidedTransaction[] | null = null,
 ): boolean {
   const position = from <= segment.baseOffset ? 0 : segment.locate(from);
   if (position < 0) return false;
@@ -118,7 +120,8 @@ function replaySegment(
     }
     const bytes = Math.min(walk.length, PAGE_BYTES);
     if (tools.disk.read(fd, walk.position, tools.scratch, 0, bytes) !== bytes) return false;
-    replayBatch(ledger, tools.scratch.view, 0, bytes, nowMs);
+    const decided = replayBatch(ledger, tools.scratch.view, 0, bytes, nowMs);
+    if (decided !== null) ended?.push(decided);
   }
   return !walk.isDamaged;
 }

@@ -6,12 +6,14 @@
 import { assert } from '../base/assert.ts';
 import { batchCodec, CODEC_ZSTD } from '../protocol/batch.ts';
 import { READ_FLAG_FIRST_BATCH_WHOLE, READ_FLAG_ZSTD_REFUSED } from '../zerocopy/layout.ts';
+import { CHAIN_DAMAGED, FoundChain } from './found-chain.ts';
 import { LeaseTable } from './lease-table.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import type { StorageTools } from './storage-tools.ts';
 
 const NONE = 0;
+const CORRUPT_MESSAGE = 2;
 const REQUEST_TIMED_OUT = 7;
 const KAFKA_STORAGE_ERROR = 56;
 const UNSUPPORTED_COMPRESSION_TYPE = 76;
@@ -32,7 +34,10 @@ export interface ReadResult {
 
 export class Reader {
   readonly result: ReadResult = { error: 0, fd: -1, position: 0, length: 0, lease: NO_LEASE, endOffset: -1 };
+  /** Up to there compaction may have left gaps between batches. */
+  gapsBelow = 0;
   private readonly tools: StorageTools;
+  private readonly found: FoundChain;
   private readonly list: SegmentList;
   private readonly leases = new LeaseTable();
   private readonly cursorOffsets = new Float64Array(CURSORS).fill(-1);
@@ -42,6 +47,7 @@ export class Reader {
 
   constructor(tools: StorageTools, list: SegmentList) {
     this.tools = tools;
+    this.found = new FoundChain(tools);
     this.list = list;
   }
 
@@ -58,15 +64,29 @@ export class Reader {
     const items = this.list.items;
     for (let index = this.list.indexOf(offset); index < items.length; index++) {
       const segment = items[index]!;
-      const position = this.positionOf(segment, offset);
-      const limitPosition = this.limitPosition(index, limit, end);
-      if (position < 0 || limitPosition < 0) return this.clear(KAFKA_STORAGE_ERROR, offset);
+      const position = this.positionOf(index, offset);
+      const limitPosition = position < 0 ? position : this.limitPosition(index, limit, end);
+      if (position < 0 || limitPosition < 0)
+        return this.clear(segment.found.bytes > 0 ? CORRUPT_MESSAGE : KAFKA_STORAGE_ERROR, offset);
       if (position < limitPosition) return this.choose(index, position, limitPosition, limit, bytesMax, flags);
       const upper = this.list.upperOffset(index);
       // Compaction may have left nothing behind the offset in this segment; the next one then has what follows.
       if (upper < 0 || upper >= limit) break;
     }
+    // Nothing where records were: only compaction may leave that.
+    if (offset > this.gapsBelow) return this.clear(CORRUPT_MESSAGE, offset);
     return result;
+  }
+
+  /**
+   * How many bytes of a region are batches that belong there; 0 when the first does not (CORRUPT_MESSAGE). To be asked when
+   * the bytes are in memory: what was found on disk is looked at, at its first reading, batch header by batch header.
+   */
+  soundBytes(lease: number, position: number, length: number): number {
+    const segment = this.leases.holderOf(lease);
+    if (position >= segment.found.bytes || segment.isClosed) return length;
+    const index = this.list.indexOf(segment.baseOffset);
+    return this.found.soundBytes(segment, position, length, this.list.upperOffset(index), this.gapsBelow);
   }
 
   release(lease: number): void {
@@ -149,16 +169,24 @@ export class Reader {
     const segment = this.list.items[index]!;
     const upper = this.list.upperOffset(index);
     if (upper < 0 ? limit === end : upper <= limit) return segment.sizeBytes;
-    return this.positionOf(segment, limit);
+    const position = this.positionOf(index, limit);
+    // What is damaged there hides nothing that lies before it.
+    return position === CHAIN_DAMAGED && segment.found.bytes > 0 ? this.found.damagedAt : position;
   }
 
-  private positionOf(segment: Segment, offset: number): number {
+  private positionOf(itemIndex: number, offset: number): number {
+    const segment = this.list.items[itemIndex]!;
     for (let index = 0; index < CURSORS; index++) {
       if (this.cursorOffsets[index] === offset && this.cursorSegments[index] === segment)
         return this.cursorPositions[index]!;
     }
-    if (offset <= segment.baseOffset) return 0;
-    const position = segment.locate(offset);
+    const upper = this.list.upperOffset(itemIndex);
+    // Of a segment without bytes that others follow the chain tells whether that is as it should be.
+    if (offset <= segment.baseOffset && (segment.sizeBytes > 0 || upper < 0)) return 0;
+    const position =
+      segment.found.bytes > 0 || (segment.sizeBytes === 0 && upper >= 0)
+        ? this.found.locate(segment, offset, upper, this.gapsBelow)
+        : segment.locate(offset);
     // The end of the file is no place to remember: a batch may be appended there that begins at a later offset.
     if (position >= 0 && position < segment.sizeBytes) this.remember(segment, offset, position);
     return position;

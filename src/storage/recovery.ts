@@ -12,7 +12,7 @@
  */
 import { batchLeaderEpoch, batchMaxTimestamp } from '../protocol/batch.ts';
 import { BatchScan } from './batch-scan.ts';
-import { EpochHistory } from './epoch-history.ts';
+import { collectEpochs, EpochHistory } from './epoch-history.ts';
 import { listSegments } from './partition-files.ts';
 import { ProducerLedger } from './producer-ledger.ts';
 import { loadLedger, loadNewestSnapshot, replayBatch, snapshotOffsets } from './producer-replay.ts';
@@ -74,7 +74,7 @@ class Recovery {
     this.endOffset = this.segments[0]?.baseOffset ?? 0;
     const known = EpochHistory.read(tools, args.folder);
     this.epochs = known ?? new EpochHistory(tools, args.folder, []);
-    if (known === null) this.collectEpochs();
+    if (known === null) collectEpochs(tools, this.segments, this.epochs);
   }
 
   run(): RecoveryReport {
@@ -100,6 +100,11 @@ class Recovery {
       }
     }
     this.writeDown();
+    if (this.endOffset < this.vouched) {
+      this.tools.logger.warn(
+        `${this.args.partitionName} ends at offset ${this.endOffset}, though it was written up to ${this.vouched}; the offsets between are given out again`,
+      );
+    }
     const recoveryPoint = this.args.isSynced
       ? this.endOffset
       : Math.min(Math.max(0, this.args.recoveryPoint), this.endOffset);
@@ -114,7 +119,11 @@ class Recovery {
   }
 
   private mayHaveGap(upper: number): boolean {
-    return this.args.isCompacted || upper <= this.args.cleanedOffset;
+    return upper <= this.gapsBelow;
+  }
+
+  private get gapsBelow(): number {
+    return this.args.isCompacted ? Number.POSITIVE_INFINITY : this.args.cleanedOffset;
   }
 
   /** A snapshot is written after the batches it knows of: under the same boot it vouches for them. */
@@ -149,7 +158,7 @@ class Recovery {
   private scanSegment(segment: Segment, from: number, vouched: number, isReplayed: boolean): boolean {
     const { scan, tools } = this;
     const size = segment.sizeBytes;
-    scan.begin(tools.files.pin(segment.log), from, size, segment.baseOffset, vouched);
+    scan.begin(tools.files.pin(segment.log), from, size, segment.baseOffset, vouched, this.gapsBelow);
     this.endOffset = Math.max(this.endOffset, segment.baseOffset);
     let isBegun = false;
     while (scan.next()) {
@@ -218,18 +227,6 @@ class Recovery {
     }
     this.tools.logger.warn(`${segment.log.path}: its indexes are damaged and are made anew`);
     this.scanSegment(segment, 0, Number.POSITIVE_INFINITY, false);
-  }
-
-  /** The epoch file is missing: every batch header has its epoch. */
-  private collectEpochs(): void {
-    const walk = this.tools.walk;
-    for (const segment of this.segments) {
-      walk.begin(this.tools.files.use(segment.log), 0, segment.sizeBytes);
-      while (walk.next()) {
-        const epoch = batchLeaderEpoch(walk.view, walk.at);
-        if (epoch > this.epochs.latest) this.epochs.begin(epoch, walk.baseOffset);
-      }
-    }
   }
 
   private writeDown(): void {

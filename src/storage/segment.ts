@@ -21,6 +21,7 @@ import {
   SWAP_SUFFIXES,
   TIME_INDEX_SUFFIX,
 } from './file-names.ts';
+import { FoundRanges } from './found-ranges.ts';
 import { OFFSET_ENTRY_BYTES, OffsetIndex } from './offset-index.ts';
 import type { StorageTools } from './storage-tools.ts';
 import { TIME_ENTRY_BYTES, TimeIndex } from './time-index.ts';
@@ -34,6 +35,8 @@ export class Segment {
   readonly log: FileHandle;
   /** Written bytes. */
   sizeBytes: number;
+  /** What of it was there before this process, see `found-chain`. */
+  readonly found: FoundRanges;
   /** Has bytes that no flush vouches for yet. */
   isUnsynced = false;
   /** Its log let go of it; the descriptor goes when the last lease comes back. */
@@ -51,7 +54,7 @@ export class Segment {
   private maxTimestampOffsetNow = UNKNOWN;
   private firstTimestampNow = UNKNOWN;
 
-  /** `ending` is added to the names of all its files. */
+  /** `ending` is added to the names of all its files; `foundBytes`: so many were there before this process. */
   constructor(
     tools: StorageTools,
     folder: string,
@@ -59,8 +62,10 @@ export class Segment {
     sizeBytes: number,
     createdMs: number,
     ending = '',
+    foundBytes = 0,
   ) {
     this.tools = tools;
+    this.found = new FoundRanges(foundBytes);
     this.folder = folder;
     this.ending = ending;
     this.baseOffset = baseOffset;
@@ -227,7 +232,7 @@ export class Segment {
 
   /** First position of a batch that ends at the offset or later; `sizeBytes` when there is none, -1 when unreadable. */
   locate(offset: number): number {
-    const from = this.offsets.floorByOffset(offset);
+    const from = this.placeInside(this.offsets.floorByOffset(offset));
     const position = this.walkTo(offset, from);
     if (position >= 0 || from === 0) return position;
     this.tools.logger.warn(`${this.pathStem}${INDEX_SUFFIX} points into the middle of a batch; reading without it`);
@@ -261,6 +266,7 @@ export class Segment {
   truncateTo(position: number, offset: number): void {
     assert(position <= this.sizeBytes, 'a segment is only cut shorter');
     this.tools.disk.truncate(this.tools.files.use(this.log), position);
+    this.found.cutTo(position);
     this.dropIndexesFrom(position, offset, offset);
   }
 
@@ -366,7 +372,7 @@ export class Segment {
     const times = this.times;
     this.maxTimestampNow = times.lastTimestamp;
     this.maxTimestampOffsetNow = times.lastOffset;
-    const from = this.offsets.floorByOffset(times.lastOffset);
+    const from = this.placeInside(this.offsets.floorByOffset(times.lastOffset));
     const walk = this.tools.walk;
     walk.begin(this.tools.files.use(this.log), from, this.sizeBytes);
     while (walk.next()) {
@@ -376,6 +382,11 @@ export class Segment {
         this.maxTimestampOffsetNow = walk.lastOffset;
       }
     }
+  }
+
+  /** What an index says, if it can be so: a rotten bit may lead anywhere. */
+  private placeInside(position: number): number {
+    return position >= 0 && position < this.sizeBytes ? position : 0;
   }
 
   private path(suffix: string): string {

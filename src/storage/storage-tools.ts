@@ -8,6 +8,7 @@ import { assert } from '../base/assert.ts';
 import { BatchCheck, type BatchRules, createBatchRules } from '../protocol/batch-check.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { BatchWalk } from './batch-walk.ts';
+import { ChainWalk } from './chain-walk.ts';
 import type { Disk } from './disk.ts';
 import { DiskRoom } from './disk-room.ts';
 import { FileCache } from './file-cache.ts';
@@ -51,6 +52,7 @@ export class StorageTools {
   pageNumber = -1;
   /** For small reads and writes of any kind, a call at a time. */
   readonly scratch: Memory;
+  private chainWalkNow: ChainWalk | null = null;
   private readonly spareWrites: PendingWrites[] = [];
 
   constructor(parts: StorageToolsParts) {
@@ -64,6 +66,12 @@ export class StorageTools {
     this.rules = createBatchRules();
     this.page = parts.disk.allocate(PAGE_BYTES);
     this.scratch = parts.disk.allocate(PAGE_BYTES);
+  }
+
+  /** For what was found on disk; made when it is first needed. */
+  get chainWalk(): ChainWalk {
+    this.chainWalkNow ??= new ChainWalk(this.disk, this.crc);
+    return this.chainWalkNow;
   }
 
   forgetPage(): void {

@@ -7,16 +7,19 @@ import { Fault } from '../base/fault.ts';
 import type { LogLevel } from '../base/logger.ts';
 import type { GroupCleaned, MapBuilt } from '../storage/compaction.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
+import type { SegmentToCheck } from '../storage/segment-check.ts';
 import {
   type CleanGroupTask,
   type MapTask,
   PRESSING,
   type RecodeTask,
   type RecoverTask,
+  type ScrubTask,
   type TaskOutcome,
 } from './background-tasks.ts';
 import type { CleanerBudget } from './cleaner-pace.ts';
 import type { CleaningWork } from './log-cleaner.ts';
+import type { ScrubOutcome } from './log-scrubber.ts';
 
 export interface BackgroundPoolParts {
   readonly threadsMax: number;
@@ -67,7 +70,15 @@ export class BackgroundPool {
     };
   }
 
-  /** Ends compactions, at whatever point; what they have written is swept away at the next start. */
+  /** Reads a segment from end to end; a thread that starves gives up, and it is done another time. */
+  async scrub(segment: SegmentToCheck, budget: CleanerBudget): Promise<ScrubOutcome> {
+    const { usesNative, logLevel } = this.parts;
+    this.yieldingPool ??= this.create('cleaning', CLEANING_THREADS_MAX, []);
+    const task: ScrubTask = { segment, budget, isPressing: false, usesNative, logLevel };
+    return resultOf<ScrubOutcome>(await (await this.yieldingPool).run(task, { name: 'scrubSegment' }));
+  }
+
+  /** Ends compactions and scrubbing, at whatever point; what they have written is swept away at the next start. */
   async endCleaning(): Promise<void> {
     const pools = [this.yieldingPool, this.pressingPool];
     this.yieldingPool = null;

@@ -3,6 +3,7 @@ import type { FaultCode } from '../base/fault.ts';
 import type { LogLevel } from '../base/logger.ts';
 import type { CleaningPlan, GroupTask, MapWishes } from '../storage/compaction.ts';
 import type { RecoveryArgs } from '../storage/recovery.ts';
+import type { SegmentToCheck } from '../storage/segment-check.ts';
 import type { CleanerBudget } from './cleaner-pace.ts';
 
 export interface RecoverTask {
@@ -29,6 +30,10 @@ export interface MapTask extends CleaningTask {
 
 export interface CleanGroupTask extends CleaningTask {
   readonly group: GroupTask;
+}
+
+export interface ScrubTask extends CleaningTask {
+  readonly segment: SegmentToCheck;
 }
 
 /** An error that crosses threads keeps its message, not its code. */

@@ -3,6 +3,8 @@ import type { BrokerValues } from '../config/broker-settings.ts';
 import type { CleanerBudget } from './cleaner-pace.ts';
 import type { CleanerSettings } from './log-cleaner.ts';
 
+const SCRUB_CPU_SHARE = 0.1;
+
 export function cleanerSettingsOf(values: BrokerValues): CleanerSettings {
   return {
     isEnabled: values['log.cleaner.enable'],
@@ -19,4 +21,9 @@ export function cleanerBudgetOf(values: BrokerValues): CleanerBudget {
     bytesPerSecondMax: values['log.cleaner.io.max.bytes.per.second'],
     cpuShare: values['perfbroker.cleaner.cpu.share'],
   };
+}
+
+/** The share of a core is small besides, since nobody waits for it. */
+export function scrubBudgetOf(values: BrokerValues): CleanerBudget {
+  return { bytesPerSecondMax: values['perfbroker.scrub.bytes.per.second'], cpuShare: SCRUB_CPU_SHARE };
 }

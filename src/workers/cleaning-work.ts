@@ -2,15 +2,21 @@
 import { isFault } from '../base/fault.ts';
 import { createLogger } from '../base/logger.ts';
 import { buildMap, type CleaningHelp, cleanGroup, type GroupCleaned, type MapBuilt } from '../storage/compaction.ts';
+import type { Finding } from '../storage/finding.ts';
+import { GentleDisk } from '../storage/gentle-disk.ts';
+import { checkSegment, KEPT } from '../storage/segment-check.ts';
 import { StorageTools } from '../storage/storage-tools.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
 import { memoryOf } from '../zerocopy/native.ts';
-import type { CleanGroupTask, CleaningTask, MapTask, TaskOutcome } from './background-tasks.ts';
+import type { CleanGroupTask, CleaningTask, MapTask, ScrubTask, TaskOutcome } from './background-tasks.ts';
 import { CleanerPace } from './cleaner-pace.ts';
 import { createDisk } from './create-disk.ts';
+import type { ScrubOutcome } from './log-scrubber.ts';
 import { nativeIf } from './thread-native.ts';
 
 const FILES_OPEN_MAX = 64;
+/** Of one segment; more say nothing new. */
+const FINDINGS_MAX = 100;
 let tools: StorageTools | null = null;
 
 export function buildOffsetMap(task: MapTask): TaskOutcome<MapBuilt> {
@@ -19,6 +25,24 @@ export function buildOffsetMap(task: MapTask): TaskOutcome<MapBuilt> {
 
 export function cleanSegments(task: CleanGroupTask): TaskOutcome<GroupCleaned> {
   return outcomeOf(() => cleanGroup(toolsFor(task), task.group, helpFor(task)));
+}
+
+/** What it reads is checked and forgotten; what a start does with damage in it is known: it is kept. */
+export function scrubSegment(task: ScrubTask): TaskOutcome<ScrubOutcome> {
+  return outcomeOf(() => {
+    const native = nativeIf(task.usesNative);
+    const { disk, crc } = toolsFor(task);
+    const pace = new CleanerPace(task.budget, task.isPressing);
+    const gentle = new GentleDisk(disk, (fd, position, length) => void native?.chill(fd, position, length));
+    const findings: Finding[] = [];
+    const { bytes } = checkSegment(gentle, crc, task.segment, {
+      tell: (finding) => void (findings.length < FINDINGS_MAX && findings.push(finding)),
+      pace: (count) => pace.spend(count),
+      outcomeOf: () => KEPT,
+      meet: () => {},
+    });
+    return { bytes, findings };
+  });
 }
 
 function toolsFor(task: CleaningTask): StorageTools {

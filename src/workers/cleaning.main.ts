@@ -4,8 +4,9 @@
  */
 import type { GroupCleaned, MapBuilt } from '../storage/compaction.ts';
 import { loadNative } from '../zerocopy/native.ts';
-import { type CleanGroupTask, type MapTask, PRESSING, type TaskOutcome } from './background-tasks.ts';
+import { type CleanGroupTask, type MapTask, PRESSING, type ScrubTask, type TaskOutcome } from './background-tasks.ts';
 import { yieldToOthers } from './cleaner-pace.ts';
+import type { ScrubOutcome } from './log-scrubber.ts';
 
 if (!process.argv.includes(PRESSING)) yieldToOthers(loadNative().native);
 const work = import('./cleaning-work.ts');
@@ -16,4 +17,8 @@ export async function buildOffsetMap(task: MapTask): Promise<TaskOutcome<MapBuil
 
 export async function cleanSegments(task: CleanGroupTask): Promise<TaskOutcome<GroupCleaned>> {
   return (await work).cleanSegments(task);
+}
+
+export async function scrubSegment(task: ScrubTask): Promise<TaskOutcome<ScrubOutcome>> {
+  return (await work).scrubSegment(task);
 }

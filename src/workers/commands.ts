@@ -27,6 +27,7 @@ export interface PartitionOpening {
   readonly writtenOffset: number;
   /** Up to there the log was compacted. */
   readonly cleanedOffset: number;
+  readonly mayHaveGaps: boolean;
 }
 
 export type WorkerCommand =

@@ -313,10 +313,16 @@ export class LogReads {
     length: number,
     lease: number,
   ): void {
+    const sound = this.parts.leases.soundBytes(lease, position, length);
+    if (sound === 0) {
+      this.parts.leases.end(lease);
+      this.begin(RECEIPT_READ, lane, exchange, entry, partition.slot, errorCode.CORRUPT_MESSAGE, partition);
+      return;
+    }
     this.begin(RECEIPT_READ, lane, exchange, entry, partition.slot, 0, partition);
     const receipts = this.parts.receipts[lane]!;
     receipts.words[receipts.wordAt + READ_DONE_FD] = fd;
-    receipts.words[receipts.wordAt + READ_DONE_LENGTH] = length;
+    receipts.words[receipts.wordAt + READ_DONE_LENGTH] = sound;
     receipts.words[receipts.wordAt + READ_DONE_LEASE] = lease;
     receipts.numbers[receipts.numberAt + READ_DONE_POSITION_NUMBER] = position;
   }

@@ -38,6 +38,12 @@ export class ReadLeases {
     return must(this.partitions[lease] ?? null, 'a lease is asked about while it is out');
   }
 
+  /** How many bytes of its region may be shown; they are in memory. 0: the first batch is not what it should be. */
+  soundBytes(lease: number, position: number, length: number): number {
+    const partition = this.partitionOf(lease);
+    return partition.log.soundBytes(must(this.logLeases[lease], 'a lease has its log lease'), position, length);
+  }
+
   /** Gives the lease back to its log. */
   end(lease: number): void {
     const partition = must(this.partitions[lease], 'a lease comes back once');

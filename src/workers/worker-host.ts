@@ -10,6 +10,7 @@ import type { LogDirectory, PartitionVouchers } from '../storage/log-directory.t
 import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
 import type { PartitionOpening, PartitionOutcome, PartitionReport, StartMoved, StartWish } from './commands.ts';
+import type { LogToScrub } from './log-scrubber.ts';
 import { type BrokerLogSettings, logSettingsOf } from './topic-log-settings.ts';
 import type { WorkerPost } from './worker-post.ts';
 
@@ -46,7 +47,13 @@ export interface WorkerHostParts {
   readonly uniqueHex: () => string;
 }
 
-const NO_VOUCHERS: PartitionVouchers = { recoveryPoint: 0, logStartOffset: 0, writtenOffset: -1, cleanedOffset: 0 };
+const NO_VOUCHERS: PartitionVouchers = {
+  recoveryPoint: 0,
+  logStartOffset: 0,
+  writtenOffset: -1,
+  cleanedOffset: 0,
+  mayHaveGaps: false,
+};
 const OPEN_WAIT_MS = 600_000;
 const CLOSE_WAIT_MS = 30_000;
 const CONFIGURE_WAIT_MS = 30_000;
@@ -162,6 +169,17 @@ export class WorkerHost {
     return { sizes, unflushedMs };
   }
 
+  /** Where the logs lie, and how far they are on the device. */
+  async logsToScrub(isCompacted: (topic: string) => boolean): Promise<LogToScrub[]> {
+    const reports = await this.reports();
+    return reports.flatMap((report) => {
+      const placed = this.open.get(report.slot);
+      if (placed === undefined) return [];
+      const folder = this.parts.directory.pathOf(placed.topic, placed.partition);
+      return { ...report, folder, isCompacted: isCompacted(placed.topic) };
+    });
+  }
+
   /** How many bytes each open partition takes, by slot. */
   async sizes(): Promise<ReadonlyMap<number, number>> {
     return new Map((await this.reports()).map(({ slot, sizeBytes }) => [slot, sizeBytes]));
@@ -192,6 +210,7 @@ export class WorkerHost {
       logStartOffset: vouchers.logStartOffset,
       writtenOffset: -1,
       cleanedOffset: vouchers.cleanedOffset,
+      mayHaveGaps: vouchers.mayHaveGaps,
     };
     if (partition.isNew || isClean) return opening;
     try {
@@ -201,7 +220,7 @@ export class WorkerHost {
         recoveryPoint: opening.recoveryPoint,
         writtenOffset: vouchers.writtenOffset,
         indexIntervalBytes: settings.indexIntervalBytes,
-        isCompacted: settings.isCompacted,
+        isCompacted: settings.isCompacted || vouchers.mayHaveGaps,
         cleanedOffset: vouchers.cleanedOffset,
         isSynced: settings.isSyncedBeforeAck,
         nowMs: Date.now(),

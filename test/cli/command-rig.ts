@@ -1,6 +1,7 @@
 /** Runs console commands as a person would, with a terminal that remembers. */
 import { runCommand } from '../../src/cli/run-command.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
+import { checkData } from '../../src/cluster/data-check.ts';
 
 export interface Ran {
   readonly exitCode: number;
@@ -38,7 +39,9 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     },
     environment: options.environment ?? {},
   };
-  const exitCode = await runCommand(argv, terminal);
+  const exitCode = await runCommand(argv, terminal, {
+    checkData: (wish, tell) => Promise.resolve().then(() => checkData(wish, tell)),
+  });
   return { exitCode, output, warnings: warnings.join('\n') };
 }
 

@@ -29,6 +29,7 @@ describe('a data folder', () => {
       logStartOffset: 0,
       writtenOffset: -1,
       cleanedOffset: 0,
+      mayHaveGaps: false,
     });
     first.saveCheckpoints([row]);
     first.saveWritten('boot-1', [row]);
@@ -39,6 +40,7 @@ describe('a data folder', () => {
       logStartOffset: 2,
       writtenOffset: 9,
       cleanedOffset: 4,
+      mayHaveGaps: false,
     });
     const third = new LogDirectory(disk, 'data');
     third.open('boot-2');

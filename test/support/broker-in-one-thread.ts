@@ -312,6 +312,7 @@ export class BrokerInOneThread {
       registry: plane.desk.registry,
       openSlots: host.open,
       cleaner: () => this.cleaner.figures,
+      scrubber: () => ({ rounds: 0, segments: 0, bytes: 0, findings: 0 }),
       room: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }),
       logs: () => this.driven(host.standing(() => this.nowMs)),
       nowMs: () => this.nowMs,

@@ -81,6 +81,7 @@ describe('checkpoints', () => {
       logStartOffset: 2,
       writtenOffset: 40,
       cleanedOffset: 0,
+      mayHaveGaps: false,
     });
     expect(reread('another').vouchersOf('orders', 0).writtenOffset).toBe(-1);
     rows.splice(0, 2, row(0, { end: 80, recoveryPoint: 70 }), row(1, { end: 50, recoveryPoint: 20 }));

@@ -181,6 +181,7 @@ export class WorkerRig {
       logStartOffset: 0,
       writtenOffset: -1,
       cleanedOffset: 0,
+      mayHaveGaps: false,
       ...more,
     };
     this.command((id) => ({ kind: 'open', id, partitions: [opening] }));

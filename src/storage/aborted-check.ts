@@ -1,0 +1,128 @@
+/**
+ * Whether the aborted transactions of a segment that was found on disk can be what its batches say. Their file has no checksum,
+ * and a rotten bit in it would show consumers of committed records what was aborted, or hide what was not. Looked at once,
+ * before the first answer that needs it: each entry must begin with a batch of its producer and end with its abort marker. If
+ * one does not, all are made anew by a replay of the batches. What compaction went over is left alone: batches are missing there.
+ */
+import {
+  batchBaseOffset,
+  batchBytes,
+  batchCrcHolds,
+  batchIsControl,
+  batchIsTransactional,
+  batchLastOffset,
+  batchProducerId,
+  readInt64,
+} from '../protocol/batch.ts';
+import { ABORTED_ENTRY_BYTES } from './aborted-index.ts';
+import { ControlMarker, MARKER_ABORT } from './control-marker.ts';
+import { FoundChain } from './found-chain.ts';
+import { type DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
+import { loadNewestSnapshot, replaySegment } from './producer-replay.ts';
+import type { Segment } from './segment.ts';
+import type { SegmentList } from './segment-list.ts';
+import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
+
+/** More of them in one segment are believed: to look at each would take a turn too long. */
+const ENTRIES_MAX = 2000;
+/** Of a larger batch the checksum is not worth the time; it proves nothing then. */
+const BATCH_BYTES_MAX = 8 << 20;
+const NOT_THERE = 0;
+/** The batch itself is damaged, so that it proves nothing against the entry. */
+const UNREADABLE = -1;
+
+export class AbortedCheck {
+  private readonly tools: StorageTools;
+  private readonly list: SegmentList;
+  private readonly chain: FoundChain;
+  private readonly marker = new ControlMarker();
+
+  constructor(tools: StorageTools, list: SegmentList) {
+    this.tools = tools;
+    this.list = list;
+    this.chain = new FoundChain(tools);
+  }
+
+  /** Of the segment at a place in the list. */
+  look(index: number, gapsBelow: number): void {
+    const segment = this.list.items[index]!;
+    segment.found.isAbortedChecked = true;
+    const { aborted } = segment;
+    if (!aborted.hasFile || segment.baseOffset < gapsBelow || aborted.file.count > ENTRIES_MAX) return;
+    for (let entry = 0; entry < aborted.file.count; entry++) {
+      if (!aborted.file.seek(entry)) return;
+      const { view, at } = aborted.file;
+      const isLaidOut = view.getInt16(at) === 0;
+      const id = readInt64(view, at + 2);
+      const first = readInt64(view, at + 10);
+      const last = readInt64(view, at + 18);
+      const stable = readInt64(view, at + 26);
+      const isPlausible = isLaidOut && first <= last && stable > first && stable <= last + 1;
+      if (isPlausible && this.isBegin(id, first, gapsBelow) && this.isAbort(id, last, gapsBelow)) continue;
+      this.makeAnew(index, entry);
+      return;
+    }
+  }
+
+  private isBegin(id: number, offset: number, gapsBelow: number): boolean {
+    // Of a transaction whose beginning was deleted nothing can be said.
+    if (offset < this.list.items[0]!.baseOffset) return true;
+    const length = this.read(offset, gapsBelow);
+    const { view } = this.tools.scratch;
+    if (length <= NOT_THERE) return length === UNREADABLE;
+    const isItsOwn = batchProducerId(view, 0) === id && batchIsTransactional(view, 0) && !batchIsControl(view, 0);
+    return isItsOwn && batchBaseOffset(view, 0) === offset;
+  }
+
+  private isAbort(id: number, offset: number, gapsBelow: number): boolean {
+    const length = this.read(offset, gapsBelow);
+    const { view } = this.tools.scratch;
+    if (length <= NOT_THERE) return length === UNREADABLE;
+    if (batchProducerId(view, 0) !== id || !batchIsControl(view, 0)) return false;
+    this.marker.read(view, 0, length);
+    return this.marker.kind === MARKER_ABORT && batchLastOffset(view, 0) === offset;
+  }
+
+  /** The beginning of the batch that holds an offset, into scratch. */
+  private read(offset: number, gapsBelow: number): number {
+    if (offset < 0 || !Number.isSafeInteger(offset)) return NOT_THERE;
+    const index = this.list.indexOf(offset);
+    const segment = this.list.items[index]!;
+    const position = this.chain.locate(segment, offset, this.list.upperOffset(index), gapsBelow);
+    if (position < 0) return UNREADABLE;
+    if (position >= segment.sizeBytes) return NOT_THERE;
+    const { scratch, disk, files } = this.tools;
+    const wanted = Math.min(PAGE_BYTES, segment.sizeBytes - position);
+    if (disk.read(files.use(segment.log), position, scratch, 0, wanted) !== wanted) return UNREADABLE;
+    return this.isWhole(segment, position, batchBytes(scratch.view, 0)) ? wanted : UNREADABLE;
+  }
+
+  private isWhole(segment: Segment, position: number, length: number): boolean {
+    if (position + length > segment.sizeBytes || length > BATCH_BYTES_MAX) return false;
+    const { disk, files, crc } = this.tools;
+    const memory = disk.allocate(length);
+    if (disk.read(files.use(segment.log), position, memory, 0, length) !== length) return false;
+    return batchCrcHolds(memory, 0, length, crc);
+  }
+
+  private makeAnew(index: number, entry: number): void {
+    const { tools, list } = this;
+    const segment = list.items[index]!;
+    const ledger = new ProducerLedger();
+    const found: DecidedTransaction[] = [];
+    const from = loadNewestSnapshot(tools, list.folder, segment.baseOffset, ledger, 0);
+    const end = Number.POSITIVE_INFINITY;
+    for (let at = 0; at <= index; at++) {
+      const upper = list.upperOffset(at);
+      if (upper >= 0 && upper <= from) continue;
+      replaySegment(tools, list.items[at]!, from, end, ledger, 0, at === index ? found : null);
+    }
+    tools.logger.warn(
+      `${segment.aborted.file.handle.path} is damaged at byte ${entry * ABORTED_ENTRY_BYTES}; it is made anew from the batches`,
+    );
+    segment.aborted.file.truncateTo(0);
+    for (const { producerId, firstOffset, lastOffset, stableOffset, isAborted } of found) {
+      if (isAborted) segment.aborted.append(producerId, firstOffset, lastOffset, stableOffset);
+    }
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * The damage programme in one process: every cut length, and flipped bits, of every file of a small data folder; each broken
+ * folder is opened as a start does it and read by a consumer that checks checksums. PERFBROKER_DAMAGE_FLIPS: so many random flips
+ * (`npm run nightly:damage`: a million); PERFBROKER_DAMAGE_SEED reproduces a run. A sample of bytes without.
+ */
+import { describe, expect, it } from 'vitest';
+import { isFault } from '../../src/base/fault.ts';
+import { scanFile } from '../../src/cluster/metadata-frames.ts';
+import { Prng } from '../support/prng.ts';
+import { batchAt, bitFlipped, metadataOf } from './breaking.ts';
+import { FOLDER, makeSmallFolder, type SmallFolder } from './small-folder.ts';
+import { tryFolder, type Verdict } from './trial.ts';
+
+const flipCount = Number(process.env['PERFBROKER_DAMAGE_FLIPS'] ?? 3000);
+const seed = Number(process.env['PERFBROKER_DAMAGE_SEED'] ?? 20_261_127);
+const LOG = `${FOLDER}/00000000000000000000.log`;
+const FLIPS_MS_MAX = 60_000 + flipCount * 20;
+
+/** What must not be, in sentences; empty: detected, or harmless. */
+function complaintsOf(folder: SmallFolder, path: string, at: number, isClean: boolean, verdict: Verdict): string[] {
+  const found: string[] = [];
+  const isLog = path.endsWith('.log');
+  if (verdict.refusal !== null) {
+    // The one file that a start refuses over says what to write into it.
+    if (!path.endsWith('perfbroker.format') || !verdict.refusal.includes('1'))
+      found.push(`refused: ${verdict.refusal}`);
+    return found;
+  }
+  if (verdict.wrong.length > 0) found.push(`wrong: ${verdict.wrong[0]}`);
+  if (verdict.abortedWrong) found.push('aborted transactions are others');
+  if (verdict.lostBatches > (isLog ? 1 : 0)) found.push(`${verdict.lostBatches} batches are lost`);
+  if (verdict.end > folder.end) found.push(`the log ends at ${verdict.end}`);
+  if (verdict.end < folder.end) {
+    const hit = isLog ? batchAt(folder, path, at) : -1;
+    if (isClean || hit < 0) found.push(`the log was cut to ${verdict.end}`);
+    else if (verdict.end < hit) found.push(`the log was cut to ${verdict.end}, before the damaged batch at ${hit}`);
+  }
+  const isAffected = verdict.lostBatches > 0 || verdict.end < folder.end;
+  if (isAffected && verdict.warnings.length === 0 && verdict.troubles === 0) found.push('nobody was told');
+  return found;
+}
+
+const folders = [true, false].map((isClean) => ({ isClean, folder: makeSmallFolder({ isClean }) }));
+
+describe('damage', () => {
+  it.each(folders)('none: everything is there (stopped cleanly: $isClean)', ({ folder }) => {
+    expect(tryFolder(folder, folder.files)).toMatchObject({
+      wrong: [],
+      lostBatches: 0,
+      end: folder.end,
+      troubles: 0,
+      refusal: null,
+      abortedWrong: false,
+    });
+  });
+
+  it(
+    'a flipped bit of any file is detected or harmless',
+    () => {
+      const random = new Prng(seed);
+      const failed: string[] = [];
+      let affected = 0;
+      for (let count = 0; count < flipCount; count++) {
+        const { isClean, folder } = folders[count % folders.length] ?? {
+          isClean: true,
+          folder: makeSmallFolder({ isClean: true }),
+        };
+        const paths = [...folder.files.keys()].filter((path) => metadataOf(path) === null);
+        const path = paths[random.nextInt(paths.length)] ?? '';
+        const bits = (folder.files.get(path)?.length ?? 0) * 8;
+        if (bits === 0) continue;
+        const bit = random.nextInt(bits);
+        const verdict = tryFolder(folder, bitFlipped(folder.files, path, bit));
+        if (verdict.lostBatches > 0 || verdict.end !== folder.end) affected += 1;
+        for (const complaint of complaintsOf(folder, path, bit >> 3, isClean, verdict))
+          failed.push(`${path} bit ${bit} (stopped cleanly: ${isClean}): ${complaint}`);
+      }
+      console.log(
+        `damage: ${flipCount} flips from seed ${seed}: ${affected} cost a batch or a tail, ${failed.length} failed`,
+      );
+      expect(failed.slice(0, 20)).toEqual([]);
+      expect(affected).toBeGreaterThan(0);
+    },
+    FLIPS_MS_MAX,
+  );
+
+  it('every length to which a file of one of the last two segments is cut', () => {
+    const failed: string[] = [];
+    let count = 0;
+    for (const { isClean, folder } of folders) {
+      const bases = [...folder.files.keys()]
+        .filter((path) => path.endsWith('.log'))
+        .sort()
+        .slice(-2);
+      for (const base of bases.map((path) => path.slice(0, -'.log'.length))) {
+        for (const [path, bytes] of folder.files) {
+          // A cut file of aborted transactions is found by `log verify` and the scrubber: see docs/durability.md.
+          if (!path.startsWith(`${base}.`) || path.endsWith('.txnindex')) continue;
+          for (let length = 0; length < bytes.length; length++) {
+            count += 1;
+            const verdict = tryFolder(folder, new Map(folder.files).set(path, bytes.slice(0, length)));
+            const what = complaintsOfCut(folder, path, length, isClean, verdict);
+            failed.push(
+              ...what.map((complaint) => `${path} cut to ${length} (stopped cleanly: ${isClean}): ${complaint}`),
+            );
+          }
+        }
+      }
+    }
+    console.log(`damage: ${count} cut lengths, ${failed.length} failed`);
+    expect(failed.slice(0, 20)).toEqual([]);
+    expect(count).toBeGreaterThan(2000);
+  });
+
+  it('a flipped bit of the metadata file is refused with a sentence, or costs the last record at most', () => {
+    const { folder } = folders[0] ?? { folder: makeSmallFolder({ isClean: true }) };
+    const [path, bytes] = [...folder.files].find(([name]) => metadataOf(name) !== null) ?? ['', new Uint8Array(0)];
+    const { records } = scanFile(bytes, path);
+    let refused = 0;
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      try {
+        const found = scanFile(bitFlipped(folder.files, path, bit).get(path) ?? bytes, path).records;
+        expect({ bit, found }).toEqual({ bit, found: records.slice(0, -1) });
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        refused += 1;
+        expect(error.message).toMatch(/restore it|start that version/);
+      }
+    }
+    expect(refused).toBeGreaterThan(bytes.length * 4);
+  });
+
+  it('is noticed by the checker: a record at the wrong offset, a lost batch, a silent cut', () => {
+    const { folder } = folders[0] ?? { folder: makeSmallFolder({ isClean: true }) };
+    const lied = { ...folder, truth: new Map(folder.truth).set(9, 'another record') };
+    const sound = tryFolder(lied, folder.files);
+    expect(complaintsOf(lied, LOG, 0, true, sound).join()).toContain('wrong: offset 9');
+    const lacking = { ...sound, wrong: [], lostBatches: 2 };
+    expect(complaintsOf(folder, LOG, 0, true, lacking).join()).toContain('2 batches are lost');
+    const cut = { ...sound, wrong: [], end: 3 };
+    expect(complaintsOf(folder, LOG, 0, true, cut).join()).toContain('the log was cut to 3');
+    expect(complaintsOf(folder, 'x.index', 0, true, { ...sound, wrong: [], refusal: 'no' })).toEqual(['refused: no']);
+  });
+});
+
+/** Of a cut: nothing before the cut is lost, and what is lost is told or answered with an error. */
+function complaintsOfCut(
+  folder: SmallFolder,
+  path: string,
+  length: number,
+  isClean: boolean,
+  verdict: Verdict,
+): string[] {
+  const found: string[] = [];
+  const isLog = path.endsWith('.log');
+  if (verdict.refusal !== null) return [`refused: ${verdict.refusal}`];
+  if (verdict.wrong.length > 0) found.push(`wrong: ${verdict.wrong[0]}`);
+  if (verdict.abortedWrong) found.push('aborted transactions are others');
+  const hit = isLog ? batchAt(folder, path, length) : folder.end;
+  if (verdict.end < hit) found.push(`the log was cut to ${verdict.end}, before ${hit}`);
+  if (!isLog && verdict.lostBatches > 0) found.push('batches are lost');
+  if (isLog && verdict.firstLost >= 0 && verdict.firstLost < hit)
+    found.push(`lost from ${verdict.firstLost} on, cut at ${hit}`);
+  const isAffected = verdict.lostBatches > 0 || verdict.end < folder.end;
+  // What a killed broker wrote last nobody vouches for: a file that ends with a batch ends there.
+  const isUnknowable = !isClean && verdict.end === hit && verdict.lostBatches === 0;
+  if (isAffected && !isUnknowable && verdict.warnings.length === 0) found.push('nobody was told');
+  if (isLog && isClean && verdict.end !== folder.end)
+    found.push(`offsets that were flushed are given out again: ${verdict.end}`);
+  return found;
+}

@@ -1,0 +1,104 @@
+/** The scrubber's rounds over a fake disk: what it takes, what it leaves alone, what it says. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Fault } from '../../src/base/fault.ts';
+import type { Finding } from '../../src/storage/finding.ts';
+import { GentleDisk } from '../../src/storage/gentle-disk.ts';
+import { checkSegment, KEPT, type SegmentToCheck } from '../../src/storage/segment-check.ts';
+import { LogScrubber, type LogToScrub } from '../../src/workers/log-scrubber.ts';
+import { bitFlipped } from '../damage/breaking.ts';
+import { diskWith, FOLDER, makeSmallFolder } from '../damage/small-folder.ts';
+import { crc } from '../storage/storage-kit.ts';
+
+const SECOND = `${FOLDER}/00000000000000000016.log`;
+const folder = makeSmallFolder({ isClean: true });
+
+function makeRig(files: ReadonlyMap<string, Uint8Array>, more: Partial<LogToScrub> = {}) {
+  const disk = diskWith(files);
+  const lines: string[] = [];
+  const taken: number[] = [];
+  const forgotten: string[] = [];
+  const gentle = new GentleDisk(disk, (_fd, position, length) => forgotten.push(`${position} ${length}`));
+  const say = (message: string): void => void lines.push(message);
+  const rig = { disk, lines, taken, forgotten, nowMs: 0, everyMs: 100_000, fails: false };
+  const scrubber = new LogScrubber({
+    disk,
+    logs: () =>
+      Promise.resolve([
+        { folder: FOLDER, recoveryPoint: folder.end, logStart: 0, cleanedOffset: 0, isCompacted: false, ...more },
+      ]),
+    check: (segment: SegmentToCheck) => {
+      taken.push(segment.baseOffset);
+      if (rig.fails) return Promise.reject(new Fault('PB_STARVED', 'no processor time was left'));
+      const findings: Finding[] = [];
+      const tell = (finding: Finding): void => void findings.push(finding);
+      const checked = checkSegment(gentle, crc, segment, {
+        tell,
+        pace: () => {},
+        outcomeOf: () => KEPT,
+        meet: () => {},
+      });
+      return Promise.resolve({ bytes: checked.bytes, findings });
+    },
+    settings: () => ({ everyMs: rig.everyMs }),
+    nowMs: () => rig.nowMs,
+    logger: { debug: say, info: say, warn: say, error: say },
+  });
+  return Object.assign(rig, { scrubber });
+}
+
+describe('the scrubber', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('reads every segment that is sealed and flushed, and names what it finds', async () => {
+    const { scrubber, taken, lines } = makeRig(bitFlipped(folder.files, SECOND, 100 * 8));
+    await scrubber.round();
+    expect(taken).toEqual([0, 16, 32]);
+    expect(lines.join()).toContain(`damage found: ${SECOND} at byte 0: a batch whose checksum does not fit`);
+    expect(scrubber.figures).toMatchObject({ rounds: 1, segments: 3, findings: 1 });
+    expect(scrubber.figures.bytes).toBeGreaterThan(2000);
+  });
+
+  it('leaves alone what is not flushed, or deleted', async () => {
+    const { scrubber, taken } = makeRig(folder.files, { recoveryPoint: 20, logStart: 16 });
+    await scrubber.round();
+    expect(taken).toEqual([]);
+  });
+
+  it('goes on where a segment cannot be read, and is silent about one that has gone', async () => {
+    const rig = makeRig(folder.files);
+    rig.fails = true;
+    await rig.scrubber.round();
+    expect(rig.lines.filter((line) => line.includes('could not be scrubbed'))).toHaveLength(3);
+    expect(rig.scrubber.figures).toMatchObject({ segments: 0, findings: 0 });
+  });
+
+  it('lets go of what was not in memory, and of nothing else', async () => {
+    const rig = makeRig(folder.files);
+    await rig.scrubber.round();
+    expect(rig.forgotten).toEqual([]);
+    rig.disk.chill(SECOND);
+    await rig.scrubber.round();
+    expect(rig.forgotten).toEqual([`0 ${folder.files.get(SECOND)?.length}`]);
+  });
+
+  it('begins a round when one is due, and never when told so', async () => {
+    const rig = makeRig(folder.files);
+    rig.scrubber.start();
+    rig.nowMs = 99_000;
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(rig.taken).toEqual([]);
+    rig.nowMs = 100_000;
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(rig.taken).toEqual([0, 16, 32]);
+    rig.everyMs = 0;
+    rig.nowMs = 900_000;
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(rig.taken).toHaveLength(3);
+    await rig.scrubber.stop();
+  });
+});

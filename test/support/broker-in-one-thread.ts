@@ -31,6 +31,7 @@ import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
 import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
+import { accessImageOf } from '../../src/security/access-desk.ts';
 import { buildMap, type CleaningHelp, cleanGroup } from '../../src/storage/compaction.ts';
 import { findPartitions } from '../../src/storage/found-folders.ts';
 import { LogDirectory, type PartitionCheckpoint } from '../../src/storage/log-directory.ts';
@@ -136,6 +137,7 @@ export class BrokerInOneThread {
     broker.controller.observeSettings((catalog, config) => {
       broker.post(quotaImageOf(catalog, config));
       broker.post(connectionLimitsOf(config, 1));
+      broker.post(accessImageOf(catalog.acls.values(), config.values));
     });
     await broker.driven(broker.plane.start());
     await broker.settle();

@@ -15,7 +15,7 @@ import { connectionLimitsOf, quotaImageOf } from '../../src/admin/front-terms.ts
 import { ControlPlane } from '../../src/apis/control-plane.ts';
 import { Alarms } from '../../src/base/alarms.ts';
 import { must } from '../../src/base/assert.ts';
-import type { Logger } from '../../src/base/logger.ts';
+import type { LogFields, Logger } from '../../src/base/logger.ts';
 import { Controller, type StartReport } from '../../src/cluster/controller.ts';
 import type { BrokerConfig } from '../../src/config/broker-config.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
@@ -543,8 +543,9 @@ export class BrokerInOneThread {
   }
 
   private remember(): Logger {
-    const say = (message: string): void => {
-      this.lines.push(message);
+    const say = (message: string, fields: LogFields = {}): void => {
+      const shown = Object.entries(fields).map(([key, value]) => ` ${key}=${value}`);
+      this.lines.push(message + shown.join(''));
     };
     return { debug: say, info: say, warn: say, error: say };
   }

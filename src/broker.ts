@@ -24,6 +24,7 @@ import type { HttpSide } from './http/http-side.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
 import type { ConnectionFacts } from './net/control-lane.ts';
 import type { ProduceVerdict } from './net/control-port.ts';
+import type { AccessImage } from './net/front-post.ts';
 import { createTallyParts, FrontTallies } from './net/front-tallies.ts';
 import type { RequestDesk } from './net/start-front.ts';
 import { type BoundListeners, type StartedFronts, startFronts } from './net/start-fronts.ts';
@@ -33,6 +34,7 @@ import { produce } from './protocol/schemas/00-produce.ts';
 import { fetch } from './protocol/schemas/01-fetch.ts';
 import { listOffsets } from './protocol/schemas/02-list-offsets.ts';
 import { offsetForLeaderEpoch } from './protocol/schemas/23-offset-for-leader-epoch.ts';
+import { accessImageOf, isSameAccess } from './security/access-desk.ts';
 import { FolderLock, readBootId } from './storage/folder-lock.ts';
 import { roomOf } from './storage/folder-room.ts';
 import { checkFolder, placeOf } from './storage/folder-safety.ts';
@@ -513,9 +515,14 @@ function forgetterOf({ shared: { tallies } }: StartedWorkers): (slot: number) =>
 /** What the fronts know of the catalog and of settings follows every change. */
 function keepTold(fronts: StartedFronts, controller: Controller): void {
   controller.subscribe((update) => fronts.post(update));
+  let told: AccessImage | null = null;
   controller.observeSettings((catalog, config) => {
     fronts.post(quotaImageOf(catalog, config));
     fronts.post(connectionLimitsOf(config, fronts.count));
+    const access = accessImageOf(catalog.acls.values(), config.values);
+    if (told !== null && isSameAccess(told, access)) return;
+    told = access;
+    fronts.post(access);
   });
 }
 

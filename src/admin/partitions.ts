@@ -140,20 +140,14 @@ export interface PartitionPages {
   readonly next: PartitionCursor | null;
 }
 
-/**
- * Topics in the order of their names, cut after `partitionsMax` partitions; `next` says where to go on. An empty list of
- * names means all topics. Null: the names do not hold the topic the cursor stands on.
- */
+/** Topics in the order of their names, cut after `partitionsMax` partitions; `next` says where to go on. */
 export function pagePartitions(
   catalog: Catalog,
   names: readonly string[],
   cursor: PartitionCursor | null,
   partitionsMax: number,
-): PartitionPages | null {
-  const isAll = names.length === 0;
-  const wanted = [...new Set(isAll ? catalog.topicsByName.keys() : names)];
-  if (!isAll && cursor !== null && !wanted.includes(cursor.topicName)) return null;
-  const sorted = wanted.filter((name) => cursor === null || name >= cursor.topicName).sort();
+): PartitionPages {
+  const sorted = [...new Set(names)].filter((name) => cursor === null || name >= cursor.topicName).sort();
   const topics: TopicPage[] = [];
   let room = Math.max(1, partitionsMax);
   for (const name of sorted) {

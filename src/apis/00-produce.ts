@@ -11,7 +11,7 @@
  * Batches of transactions are appended when the transaction coordinator knows of them: `produce-verification.ts`.
  */
 import { must } from '../base/assert.ts';
-import type { DataApi } from '../net/data-api.ts';
+import type { Connection } from '../net/connection.ts';
 import {
   BEGIN_BROKEN,
   BEGIN_WAITS,
@@ -23,9 +23,11 @@ import {
   SETTLE_WAITS,
   SETTLED,
 } from '../net/exchange.ts';
+import type { FrontAccess } from '../net/front-access.ts';
 import type { FrontFace } from '../net/front-face.ts';
 import type { FrontTallies } from '../net/front-tallies.ts';
 import { NO_PARTITION, type Topic } from '../net/route-table.ts';
+import { OPERATION_WRITE, RESOURCE_TOPIC, RESOURCE_TRANSACTIONAL_ID } from '../protocol/acl.ts';
 import {
   ATTRIBUTE_CODEC_MASK,
   BATCH_MAGIC,
@@ -63,6 +65,7 @@ import {
   SLOT_PARTITION,
   SLOT_WORDS,
 } from '../zerocopy/layout.ts';
+import { checks, type GuardedDataApi } from './access.ts';
 import {
   ask,
   ENTRY_ERROR,
@@ -94,11 +97,15 @@ const ACKS_ALL = -1;
 const REASON_BYTES_MAX = 300;
 const REASONS = 64;
 
-export class ProduceApi implements DataApi {
+export class ProduceApi implements GuardedDataApi {
   readonly key = 0;
   readonly name = 'Produce';
   readonly versionMin = 3;
   readonly versionMax = 13;
+  readonly access = [
+    checks(OPERATION_WRITE, RESOURCE_TRANSACTIONAL_ID),
+    checks(OPERATION_WRITE, RESOURCE_TOPIC),
+  ] as const;
   private readonly cursor = new ProduceCursor();
   private readonly writer = new ProduceResponseWriter();
   private readonly texts: (Uint8Array | null)[] = new Array<Uint8Array | null>(REASONS).fill(null);
@@ -109,6 +116,8 @@ export class ProduceApi implements DataApi {
     if (!cursor.begin(bytes, view, exchange.bodyAt, exchange.bodyEnd, exchange.version)) return BEGIN_BROKEN;
     if (!cursor.validate()) return BEGIN_BROKEN;
     const hasTransaction = cursor.transactionalIdLength >= 0;
+    const guarded = front.access.isOn ? must(exchange.connection, 'who asks has a connection') : null;
+    if (guarded !== null && cursor.requestError === 0) this.checkTransaction(front.access, guarded);
     const acksError = errorOfAcks(cursor);
     if (exchange.entriesBegun === 0) {
       if (hasTransaction && mustHold(front, exchange)) return BEGIN_WAITS;
@@ -119,10 +128,16 @@ export class ProduceApi implements DataApi {
     let entry = 0;
     while (cursor.nextTopic()) {
       const topic = this.topicOf(front, bytes);
+      const isDenied = guarded !== null && !this.mayWrite(front.access, guarded, topic);
       while (cursor.nextPartition()) {
         // After a wait: what was sent already is passed over.
         if (entry >= exchange.entriesBegun) {
-          const error = cursor.requestError !== 0 ? cursor.requestError : this.errorOf(topic, view, acksError);
+          const error =
+            cursor.requestError !== 0
+              ? cursor.requestError
+              : isDenied
+                ? errorCode.TOPIC_AUTHORIZATION_FAILED
+                : this.errorOf(topic, view, acksError);
           if (error !== 0) this.fail(exchange, entry, error);
           else if (!this.append(front, exchange, entry, must(topic, 'a topic without error exists'), 0))
             return BEGIN_WAITS;
@@ -196,6 +211,24 @@ export class ProduceApi implements DataApi {
   }
 
   end(): void {}
+
+  /** Only where somebody decides. A batch of a transaction needs the right to its id, or nothing of the request is done. */
+  private checkTransaction(access: FrontAccess, connection: Connection): void {
+    const cursor = this.cursor;
+    if (!cursor.isTransactional) return;
+    const id = textOf(cursor.bytes, cursor.transactionalIdAt, cursor.transactionalIdLength);
+    if (access.mayTransactionalId(connection, OPERATION_WRITE, id, this.name)) return;
+    cursor.requestError = errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+  }
+
+  /** What has an id and is not there is said to everybody: ids are no secret. */
+  private mayWrite(access: FrontAccess, connection: Connection, topic: Topic | null): boolean {
+    const cursor = this.cursor;
+    if (topic !== null) return access.mayTopic(connection, OPERATION_WRITE, topic, this.name);
+    if (cursor.hasTopicIds || cursor.requestError !== 0) return true;
+    const name = textOf(cursor.bytes, cursor.nameAt, cursor.nameLength);
+    return access.mayName(connection, OPERATION_WRITE, name, this.name);
+  }
 
   private errorOf(topic: Topic | null, view: DataView, acksError: number): number {
     const cursor = this.cursor;
@@ -332,6 +365,10 @@ export class ProduceApi implements DataApi {
     }
     return text;
   }
+}
+
+function textOf(bytes: Uint8Array, at: number, length: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString('utf8');
 }
 
 function errorOfAcks(cursor: ProduceCursor): number {

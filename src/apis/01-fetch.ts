@@ -10,12 +10,13 @@
  * max_bytes in sum; what one read leaves over is given to others in a second round. Only the first partition that has
  * bytes may exceed the limits, by its first batch, so that a large batch cannot block a consumer forever.
  */
+
 import { randomInt } from 'node:crypto';
 import { assert } from '../base/assert.ts';
-import type { DataApi } from '../net/data-api.ts';
 import { BEGIN_BROKEN, BEGUN, ENTRY_NUMBERS, ENTRY_WORDS, EXCHANGE_WORKING, type Exchange } from '../net/exchange.ts';
 import type { FrontFace } from '../net/front-face.ts';
 import { NO_PARTITION } from '../net/route-table.ts';
+import { OPERATION_CLUSTER_ACTION, OPERATION_READ, RESOURCE_CLUSTER, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { FetchCursor } from '../protocol/fetch-cursor.ts';
 import {
@@ -44,6 +45,7 @@ import {
   SLOT_PARTITION,
   SLOT_WORDS,
 } from '../zerocopy/layout.ts';
+import { checks, type GuardedDataApi } from './access.ts';
 import { FetchAnswer } from './fetch-answer.ts';
 import {
   ENTRY_ABORTED,
@@ -73,11 +75,15 @@ import { FetchSessions, NO_SESSION, revived } from './fetch-sessions.ts';
 const ZSTD_SINCE = 10;
 const SESSION_IDS = 0x3fff_ffff;
 
-export class FetchApi implements DataApi {
+export class FetchApi implements GuardedDataApi {
   readonly key = 1;
   readonly name = 'Fetch';
   readonly versionMin = 4;
   readonly versionMax = 18;
+  readonly access = [
+    checks(OPERATION_READ, RESOURCE_TOPIC),
+    checks(OPERATION_CLUSTER_ACTION, RESOURCE_CLUSTER),
+  ] as const;
   private readonly cursor = new FetchCursor();
   private readonly answer = new FetchAnswer();
   private readonly plans: FetchPlan[] = [];
@@ -211,8 +217,9 @@ export class FetchApi implements DataApi {
     const slot = this.slotOf(front, plan, index);
     words[at + ENTRY_SLOT] = slot;
     const numberAt = index * ENTRY_NUMBERS;
-    if (slot < 0) {
-      words[at + ENTRY_ERROR] = errorOfNoSlot(plan, slot);
+    const denial = front.access.isOn ? this.denialOf(front, exchange, plan, index, slot) : 0;
+    if (slot < 0 || denial !== 0) {
+      words[at + ENTRY_ERROR] = denial !== 0 ? denial : errorOfNoSlot(plan, slot);
       clearNumbers(exchange.numbers, numberAt);
       return;
     }
@@ -235,6 +242,19 @@ export class FetchApi implements DataApi {
     if (epoch < 0 || isOtherEpoch || entry.fetchOffset < start || entry.fetchOffset > end)
       words[at + ENTRY_STATE] = STATE_DOUBTFUL;
     else if (entry.fetchOffset < limit) words[at + ENTRY_STATE] = STATE_WANTED;
+  }
+
+  /** Only where somebody decides. What has an id and is not there is said to everybody. */
+  private denialOf(front: FrontFace, exchange: Exchange, plan: FetchPlan, index: number, slot: number): number {
+    const { connection } = exchange;
+    if (connection === null) return 0;
+    const { access } = front;
+    if (slot === NO_TOPIC && plan.usesIds) return 0;
+    const { topic } = plan.entryAt(index);
+    const isAllowed = plan.isFromBroker
+      ? access.mayCluster(connection, OPERATION_CLUSTER_ACTION, this.name, false)
+      : access.mayTopic(connection, OPERATION_READ, topic, this.name);
+    return isAllowed ? 0 : errorCode.TOPIC_AUTHORIZATION_FAILED;
   }
 
   /** The partition's slot, or why it has none. A topic that was deleted may be back. */

@@ -3,6 +3,7 @@
  * the greatest timestamp, -4 earliest on this disk, -5 and -6 about remote storage). Versions 1-11. The owner of the log
  * knows; here only the question and the answer.
  */
+import { OPERATION_DESCRIBE, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { EARLIEST_PENDING_UPLOAD_TIMESTAMP, listOffsets } from '../protocol/schemas/02-list-offsets.ts';
@@ -16,6 +17,7 @@ import {
   JOB_LEADER_EPOCH,
   READ_FLAG_COMMITTED,
 } from '../zerocopy/layout.ts';
+import { checks } from './access.ts';
 import { type PartitionQuery, PartitionQueryApi, type Question, regroup } from './partition-query.ts';
 
 type Request = RequestOf<typeof listOffsets>;
@@ -28,6 +30,8 @@ const SINCE = [1, 1, 7, 8, 9, 11];
 class ListOffsetsQuery implements PartitionQuery<Request, ResponseInput> {
   readonly api = listOffsets;
   readonly jobKind = JOB_FIND_OFFSET;
+  readonly access = [checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)] as const;
+  readonly isForBrokers = false;
 
   questionsOf(request: Request, version: number): Question[] {
     const asked = new Map<string, Question>();

@@ -6,13 +6,22 @@
  * LEADER_NOT_AVAILABLE, which clients try again. The top-level error of version 13 stays 0: anything else sends clients
  * back to their bootstrap servers.
  */
-import { CLUSTER_OPERATIONS, TOPIC_OPERATIONS } from '../admin/operations.ts';
+
 import { problemOfTopicName } from '../admin/topic-names.ts';
 import { type CatalogTopic, isInternalTopic } from '../cluster/catalog.ts';
+import {
+  CLUSTER_NAME,
+  OPERATION_CREATE,
+  OPERATION_DESCRIBE,
+  RESOURCE_CLUSTER,
+  RESOURCE_TOPIC,
+} from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { metadata, OPERATIONS_NOT_ASKED } from '../protocol/schemas/03-metadata.ts';
+import type { Permit } from '../security/permit.ts';
+import { checks, open } from './access.ts';
 import { addressFor, type ControlContext, defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof metadata>;
@@ -26,7 +35,13 @@ const IDS_SINCE = 12;
 
 export const metadataHandler = defineHandler({
   api: metadata,
-  access: [{ kind: 'guarded', resource: 'topic', operation: 'describe' }],
+  access: [
+    open('a client has to find the brokers; of topics it is told what it may see'),
+    checks(OPERATION_DESCRIBE, RESOURCE_TOPIC),
+    checks(OPERATION_CREATE, RESOURCE_CLUSTER),
+    checks(OPERATION_CREATE, RESOURCE_TOPIC),
+    checks(OPERATION_DESCRIBE, RESOURCE_CLUSTER),
+  ],
 
   handle: (request, context) => answer(context, request, answerTopics(request, context)),
 
@@ -43,34 +58,51 @@ function answer(context: ControlContext, request: Request, topics: readonly Topi
     clusterId: controller.catalog.clusterId,
     controllerId: nodeId,
     topics,
-    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : OPERATIONS_NOT_ASKED,
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
+      ? context.permit.operationsIfSeen(RESOURCE_CLUSTER, CLUSTER_NAME)
+      : OPERATIONS_NOT_ASKED,
   };
 }
 
 function answerTopics(request: Request, context: ControlContext): readonly TopicAnswer[] {
+  const { permit } = context;
   const { controller } = context.services;
   const { topicsByName, topicsById } = controller.catalog;
   const nodeId = controller.config.values['node.id'];
-  const operations = request.includeTopicAuthorizedOperations ? TOPIC_OPERATIONS : OPERATIONS_NOT_ASKED;
-  const known = (topic: CatalogTopic): TopicAnswer => knownTopic(topic, nodeId, operations);
+  const operationsOf = (name: string): number =>
+    request.includeTopicAuthorizedOperations ? permit.operations(RESOURCE_TOPIC, name) : OPERATIONS_NOT_ASKED;
+  const known = (topic: CatalogTopic): TopicAnswer => knownTopic(topic, nodeId, operationsOf(topic.name));
   const { topics } = request;
   const isAll = topics === null || (context.apiVersion < NULL_MEANS_ALL_SINCE && topics.length === 0);
-  if (isAll) return Array.from(topicsByName.values(), known);
+  if (isAll) {
+    const hidden = permit.denied(OPERATION_DESCRIBE, RESOURCE_TOPIC, topicsByName.keys(), true);
+    return [...topicsByName.values()].filter(({ name }) => !hidden.has(name)).map(known);
+  }
   const hasIds = topics.some(({ topicId, name }) => topicId !== ZERO_UUID || name === null);
   if (hasIds && context.apiVersion < IDS_SINCE) return refuseAll(request, errorCode.INVALID_REQUEST);
   const asked = distinct(topics);
-  const missing = missingNames(asked, (name) => topicsByName.has(name));
+  const hidden = permit.denied(
+    OPERATION_DESCRIBE,
+    RESOURCE_TOPIC,
+    asked.flatMap(({ topicId, name }) => topicsById.get(topicId)?.name ?? name ?? []),
+  );
+  const missing = missingNames(asked, (name) => topicsByName.has(name) || hidden.has(name));
   const codes = answerMissing(missing, request, context);
   return asked.map(({ topicId, name }) => {
     if (topicId !== ZERO_UUID || name === null) {
       const topic = topicsById.get(topicId);
-      return topic === undefined ? unknownTopic(null, topicId, errorCode.UNKNOWN_TOPIC_ID) : known(topic);
+      if (topic === undefined) return unknownTopic(null, topicId, errorCode.UNKNOWN_TOPIC_ID);
+      return hidden.has(topic.name) ? hiddenTopic(null, topicId) : known(topic);
     }
+    // Whether it exists is told to those only who may see it.
+    if (hidden.has(name)) return hiddenTopic(name, ZERO_UUID);
     const topic = topicsByName.get(name);
     if (topic !== undefined) return known(topic);
     const code = codes.get(name) ?? errorCode.UNKNOWN_TOPIC_OR_PARTITION;
     // Whoever asks by name is told what he might do, also where there is nothing to do it to.
-    return { ...unknownTopic(name, ZERO_UUID, code), topicAuthorizedOperations: operations };
+    const answered = unknownTopic(name, ZERO_UUID, code);
+    if (code === errorCode.TOPIC_AUTHORIZATION_FAILED) return answered;
+    return { ...answered, topicAuthorizedOperations: operationsOf(name) };
   });
 }
 
@@ -97,13 +129,27 @@ function answerMissing(
 ): ReadonlyMap<string, number> {
   const { controller, autoCreation } = context.services;
   const isAllowed = controller.config.values['auto.create.topics.enable'] && request.allowAutoTopicCreation;
-  if (isAllowed && names.length > 0) return autoCreation.begin(names);
+  if (isAllowed && names.length > 0) {
+    const denied = deniedCreations(names, context.permit);
+    const codes = autoCreation.begin(names.filter((name) => !denied.has(name)));
+    const refused = [...denied].map((name) => [name, errorCode.TOPIC_AUTHORIZATION_FAILED] as const);
+    return new Map([...codes, ...refused]);
+  }
   return new Map(
     names.map((name) => [
       name,
       problemOfTopicName(name) === null ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.INVALID_TOPIC_EXCEPTION,
     ]),
   );
+}
+
+function deniedCreations(names: readonly string[], permit: Permit): ReadonlySet<string> {
+  if (permit.mayQuietly(OPERATION_CREATE, RESOURCE_CLUSTER, CLUSTER_NAME)) return new Set();
+  return permit.denied(OPERATION_CREATE, RESOURCE_TOPIC, names);
+}
+
+function hiddenTopic(name: string | null, topicId: string): TopicAnswer {
+  return { errorCode: errorCode.TOPIC_AUTHORIZATION_FAILED, name, topicId, isInternal: false, partitions: [] };
 }
 
 function knownTopic(topic: CatalogTopic, nodeId: number, topicAuthorizedOperations: number): TopicAnswer {

@@ -2,10 +2,13 @@
  * OffsetCommit, versions 2 to 10: how far a group has read. Partitions stand or fall one by one, except where the group
  * itself says no. From version 10 on topics are named by id.
  */
+
 import type { OffsetToCommit } from '../groups/offset-desk.ts';
+import { OPERATION_READ, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { offsetCommit } from '../protocol/schemas/08-offset-commit.ts';
+import { checks, needsGroup } from './access.ts';
 import { type ControlContext, defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof offsetCommit>;
@@ -16,16 +19,14 @@ const IDS_SINCE = 10;
 
 export const offsetCommitHandler = defineHandler({
   api: offsetCommit,
-  access: [
-    { kind: 'guarded', resource: 'group', operation: 'read' },
-    { kind: 'guarded', resource: 'topic', operation: 'read' },
-  ],
+  access: [needsGroup(OPERATION_READ), checks(OPERATION_READ, RESOURCE_TOPIC)],
 
   async handle(request, context) {
     const { groupId } = request;
     const { coordinator, offsets } = context.services.groups;
     const wished: OffsetToCommit[] = [];
-    const answers = request.topics.flatMap((topic) => planTopic(topic, context, wished) ?? []);
+    const denied = deniedTopics(request, context);
+    const answers = request.topics.flatMap((topic) => planTopic(topic, context, denied, wished) ?? []);
     // Nothing that could be committed: the group is not asked, nor does it come into being.
     if (wished.length === 0) return answerEach(answers, []);
     const { shard, errorCode: code } = coordinator.shardOf(groupId);
@@ -73,11 +74,14 @@ interface PlannedTopic {
 function planTopic(
   topic: Topic,
   { apiVersion, services }: ControlContext,
+  denied: ReadonlySet<string>,
   wished: OffsetToCommit[],
 ): PlannedTopic | null {
   const { topicsByName, topicsById } = services.controller.catalog;
   const hasId = apiVersion >= IDS_SINCE;
   const known = hasId ? topicsById.get(topic.topicId) : topicsByName.get(topic.name);
+  const isDenied = denied.has(known?.name ?? topic.name);
+  if (isDenied) return refusedTopic(topic, errorCode.TOPIC_AUTHORIZATION_FAILED);
   if (known !== undefined && topic.partitions.length === 0) return null;
   const partitions = topic.partitions.map((partition): PlannedPartition => {
     const { partitionIndex } = partition;
@@ -99,6 +103,25 @@ function planTopic(
     return { partitionIndex, place: place - 1, refusal: errorCode.NONE };
   });
   return { name: topic.name, topicId: topic.topicId, partitions };
+}
+
+/** By name also where the request has ids: rules know names. */
+function deniedTopics({ topics }: Request, { apiVersion, services, permit }: ControlContext): ReadonlySet<string> {
+  const { topicsById } = services.controller.catalog;
+  const names = topics.map((topic) => (apiVersion >= IDS_SINCE ? topicsById.get(topic.topicId)?.name : topic.name));
+  return permit.denied(
+    OPERATION_READ,
+    RESOURCE_TOPIC,
+    names.filter((name) => name !== undefined),
+  );
+}
+
+function refusedTopic({ name, topicId, partitions }: Topic, refusal: number): PlannedTopic {
+  return {
+    name,
+    topicId,
+    partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, place: -1, refusal })),
+  };
 }
 
 function answerEach(topics: readonly PlannedTopic[], codes: readonly number[]): Response {

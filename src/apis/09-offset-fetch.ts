@@ -3,11 +3,14 @@
  * 8 on; no list of topics (null, from version 2 on) asks for all that the group has. What was never committed is offset -1
  * and no error. From version 10 on topics are named by id.
  */
+
 import type { FetchedOffsets, TopicPartitions } from '../groups/offset-desk.ts';
+import { OPERATION_DESCRIBE, RESOURCE_GROUP, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { offsetFetch } from '../protocol/schemas/09-offset-fetch.ts';
+import { checks } from './access.ts';
 import { type ControlContext, defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof offsetFetch>;
@@ -34,10 +37,7 @@ const IDS_SINCE = 10;
 
 export const offsetFetchHandler = defineHandler({
   api: offsetFetch,
-  access: [
-    { kind: 'guarded', resource: 'group', operation: 'describe' },
-    { kind: 'guarded', resource: 'topic', operation: 'describe' },
-  ],
+  access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, context) {
     const answers = await Promise.all(questionsOf(request, context).map((one) => answerGroup(one, request, context)));
@@ -58,6 +58,10 @@ function questionsOf(request: Request, { apiVersion }: ControlContext): readonly
 }
 
 async function answerGroup(one: GroupQuestion, request: Request, context: ControlContext): Promise<GroupAnswer> {
+  const { permit } = context;
+  if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, one.groupId)) {
+    return refusedGroup(one, errorCode.GROUP_AUTHORIZATION_FAILED, context);
+  }
   const { coordinator, offsets } = context.services.groups;
   const { shard, errorCode: code } = coordinator.shardOf(one.groupId);
   if (shard === null) return refusedGroup(one, code, context);
@@ -76,31 +80,37 @@ async function answerGroup(one: GroupQuestion, request: Request, context: Contro
 
 interface NamedTopic {
   readonly question: TopicQuestion;
-  /** Null: there is no topic with this id. */
+  /** Null: nothing of it is looked up. */
   readonly asked: TopicPartitions | null;
+  readonly refusal: number;
 }
 
-function nameTopic(question: TopicQuestion, { apiVersion, services }: ControlContext): NamedTopic {
+function nameTopic(question: TopicQuestion, { apiVersion, services, permit }: ControlContext): NamedTopic {
   const { topicId, partitionIndexes: partitions } = question;
-  if (apiVersion < IDS_SINCE) return { question, asked: { name: question.name, partitions } };
-  const name = services.controller.catalog.topicsById.get(topicId)?.name;
-  return { question, asked: name === undefined ? null : { name, partitions } };
+  const { topicsById } = services.controller.catalog;
+  const name = apiVersion < IDS_SINCE ? question.name : topicsById.get(topicId)?.name;
+  if (name === undefined) return { question, asked: null, refusal: errorCode.UNKNOWN_TOPIC_ID };
+  if (!permit.may(OPERATION_DESCRIBE, RESOURCE_TOPIC, name)) {
+    return { question, asked: null, refusal: errorCode.TOPIC_AUTHORIZATION_FAILED };
+  }
+  return { question, asked: { name, partitions }, refusal: errorCode.NONE };
 }
 
 function askedTopics(named: readonly NamedTopic[], fetched: FetchedOffsets): TopicAnswer[] {
   let next = 0;
-  return named.map(({ question, asked }) => {
-    if (asked === null) return refusedTopic(question, errorCode.UNKNOWN_TOPIC_ID);
+  return named.map(({ question, asked, refusal }) => {
+    if (asked === null) return refusedTopic(question, refusal);
     const partitions = fetched.topics[next++]?.partitions ?? [];
     return { name: question.name, topicId: question.topicId, partitions: partitions.map(answerPartition) };
   });
 }
 
 /** A topic that is gone has no id any more, so it cannot be told of in versions that know ids only. */
-function allTopics(fetched: FetchedOffsets, { apiVersion, services }: ControlContext): TopicAnswer[] {
+function allTopics(fetched: FetchedOffsets, { apiVersion, services, permit }: ControlContext): TopicAnswer[] {
   const { topicsByName } = services.controller.catalog;
   const answers: TopicAnswer[] = [];
   for (const { name, partitions } of fetched.topics) {
+    if (!permit.may(OPERATION_DESCRIBE, RESOURCE_TOPIC, name)) continue;
     const topicId = topicsByName.get(name)?.id ?? ZERO_UUID;
     if (apiVersion >= IDS_SINCE && topicId === ZERO_UUID) continue;
     answers.push({ name, topicId, partitions: partitions.map(answerPartition) });

@@ -3,9 +3,18 @@
  * 3, many from version 4 on, share partitions from version 6 on. A single node keeps everything itself, once the topic for
  * it is there: the first question has it made.
  */
+
 import { SHARE_STATE_TOPIC } from '../admin/internal-topics.ts';
 import { type Refusal, refuse } from '../admin/refusal.ts';
 import { must } from '../base/assert.ts';
+import {
+  CLUSTER_NAME,
+  OPERATION_CLUSTER_ACTION,
+  OPERATION_DESCRIBE,
+  RESOURCE_CLUSTER,
+  RESOURCE_GROUP,
+  RESOURCE_TRANSACTIONAL_ID,
+} from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import {
@@ -15,7 +24,8 @@ import {
   KEY_TYPE_TRANSACTION,
 } from '../protocol/schemas/10-find-coordinator.ts';
 import { parseShareKey } from '../shares/share-key.ts';
-import { addressFor, type ControlContext, defineHandler } from './define.ts';
+import { checks, codeOfDenial, needs } from './access.ts';
+import { addressFor, type ControlContext, defineHandler, denial } from './define.ts';
 
 type Request = RequestOf<typeof findCoordinator>;
 type Response = ResponseInputOf<typeof findCoordinator>;
@@ -31,8 +41,11 @@ type Ready = (key: string, context: ControlContext) => Promise<Refusal | null>;
 export const findCoordinatorHandler = defineHandler({
   api: findCoordinator,
   access: [
-    { kind: 'guarded', resource: 'group', operation: 'describe' },
-    { kind: 'guarded', resource: 'transactional-id', operation: 'describe' },
+    needs<Request>(OPERATION_CLUSTER_ACTION, RESOURCE_CLUSTER, ({ keyType, coordinatorKeys }, apiVersion) =>
+      keyType === KEY_TYPE_SHARE && apiVersion >= SHARE_SINCE && coordinatorKeys.length > 0 ? CLUSTER_NAME : null,
+    ),
+    checks(OPERATION_DESCRIBE, RESOURCE_GROUP),
+    checks(OPERATION_DESCRIBE, RESOURCE_TRANSACTIONAL_ID),
   ],
 
   async handle(request, context) {
@@ -40,7 +53,9 @@ export const findCoordinatorHandler = defineHandler({
     if (refusal !== null) return refused(request, context, refusal);
     const ready = must(readyByType[request.keyType], 'every known type of coordinator is here');
     const keys = context.apiVersion < MANY_KEYS_SINCE ? [request.key] : request.coordinatorKeys;
-    const answers = await Promise.all(keys.map(async (key) => answerOf(key, await ready(key, context), context)));
+    const answers = await Promise.all(
+      keys.map(async (key) => answerOf(key, denialOf(key, request, context) ?? (await ready(key, context)), context)),
+    );
     return shape(answers, context);
   },
 
@@ -66,6 +81,12 @@ const readyByType: { readonly [keyType: number]: Ready | undefined } = {
     return null;
   },
 };
+
+function denialOf(key: string, { keyType }: Request, { permit }: ControlContext): Refusal | null {
+  if (keyType === KEY_TYPE_SHARE) return null;
+  const resourceType = keyType === KEY_TYPE_GROUP ? RESOURCE_GROUP : RESOURCE_TRANSACTIONAL_ID;
+  return permit.may(OPERATION_DESCRIBE, resourceType, key) ? null : denial(codeOfDenial(resourceType));
+}
 
 function refusalOfType(keyType: number, apiVersion: number): Refusal | null {
   const isKnown = keyType >= KEY_TYPE_GROUP && keyType <= KEY_TYPE_SHARE;

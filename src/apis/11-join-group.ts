@@ -3,11 +3,14 @@
  * newcomer is first sent away with the member id it is to come back with; from 5 on members may be static; from 9 on a
  * leader may be told not to assign.
  */
+
 import { NO_GENERATION } from '../groups/classic-effects.ts';
 import type { ClassicProtocol } from '../groups/classic-member.ts';
+import { OPERATION_READ } from '../protocol/acl.ts';
 import type { RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { joinGroup } from '../protocol/schemas/11-join-group.ts';
+import { needsGroup } from './access.ts';
 import { type ControlContext, clientHost, defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof joinGroup>;
@@ -20,7 +23,7 @@ const SKIPPING_SINCE = 9;
 
 export const joinGroupHandler = defineHandler({
   api: joinGroup,
-  access: [{ kind: 'guarded', resource: 'group', operation: 'read' }],
+  access: [needsGroup(OPERATION_READ)],
 
   async handle(request, context) {
     const { apiVersion, services } = context;

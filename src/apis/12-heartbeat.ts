@@ -1,11 +1,13 @@
 /** Heartbeat, versions 0 to 4: keeps the session of a member, and tells it when the group rebalances. */
+import { OPERATION_READ } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { heartbeat } from '../protocol/schemas/12-heartbeat.ts';
+import { needsGroup } from './access.ts';
 import { defineHandler } from './define.ts';
 
 export const heartbeatHandler = defineHandler({
   api: heartbeat,
-  access: [{ kind: 'guarded', resource: 'group', operation: 'read' }],
+  access: [needsGroup(OPERATION_READ)],
 
   async handle(request, { services }) {
     const { groupId, memberId, generationId, groupInstanceId: instanceId } = request;

@@ -2,15 +2,17 @@
  * LeaveGroup, versions 0 to 5: up to version 2 one member goes and the error stands at the top; later there are many, each
  * with an error of its own, and static ones may be named by their instance id alone.
  */
+import { OPERATION_READ } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { leaveGroup } from '../protocol/schemas/13-leave-group.ts';
+import { needsGroup } from './access.ts';
 import { defineHandler } from './define.ts';
 
 const MANY_SINCE = 3;
 
 export const leaveGroupHandler = defineHandler({
   api: leaveGroup,
-  access: [{ kind: 'guarded', resource: 'group', operation: 'read' }],
+  access: [needsGroup(OPERATION_READ)],
 
   async handle(request, { apiVersion, services }) {
     const { groupId } = request;

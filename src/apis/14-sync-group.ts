@@ -2,16 +2,28 @@
  * SyncGroup, versions 0 to 5: the leader hands in what everybody is to read, and everybody learns his part of it, which
  * may have to wait for the leader. From version 5 on a member says which protocol it believes in.
  */
+
 import { refusedSync } from '../groups/classic-effects.ts';
+import { OPERATION_READ, RESOURCE_GROUP } from '../protocol/acl.ts';
+import type { RequestOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { syncGroup } from '../protocol/schemas/14-sync-group.ts';
+import { needs } from './access.ts';
 import { defineHandler } from './define.ts';
 
 const PROTOCOL_SINCE = 5;
 
 export const syncGroupHandler = defineHandler({
   api: syncGroup,
-  access: [{ kind: 'guarded', resource: 'group', operation: 'read' }],
+  access: [
+    // What is malformed is said to everybody.
+    needs<RequestOf<typeof syncGroup>>(
+      OPERATION_READ,
+      RESOURCE_GROUP,
+      ({ groupId, protocolType, protocolName }, apiVersion) =>
+        apiVersion >= PROTOCOL_SINCE && (protocolType === null || protocolName === null) ? null : groupId,
+    ),
+  ],
 
   async handle(request, { apiVersion, services }) {
     const { groupId, protocolType, protocolName } = request;

@@ -5,11 +5,13 @@
  * very API, so that the client can ask again. Up to version 3, features whose minimum is 0 are left out: clients of that
  * time refuse them.
  */
+
 import type { Api } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { encodeResponseFrame } from '../protocol/frame.ts';
 import { apiVersions } from '../protocol/schemas/18-api-versions.ts';
 import { Writer } from '../protocol/writer.ts';
+import { open } from './access.ts';
 import { defineHandler } from './define.ts';
 
 const SOFTWARE_PATTERN = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
@@ -20,7 +22,7 @@ const ZERO_MINIMUM_SINCE = 4;
 
 export const apiVersionsHandler = defineHandler({
   api: apiVersions,
-  access: [{ kind: 'open', because: 'clients ask it before they log in' }],
+  access: [open('clients ask it before they log in')],
 
   handle(request, { apiVersion, services }) {
     const isNamed =

@@ -3,9 +3,18 @@
  * With one it gets the id that goes with it under a new epoch, which fences whoever used it before; a transaction still
  * open is aborted first, and the client has to come again (CONCURRENT_TRANSACTIONS).
  */
+import {
+  CLUSTER_NAME,
+  OPERATION_IDEMPOTENT_WRITE,
+  OPERATION_WRITE,
+  RESOURCE_CLUSTER,
+  RESOURCE_TOPIC,
+} from '../protocol/acl.ts';
 import type { RequestOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { initProducerId } from '../protocol/schemas/22-init-producer-id.ts';
+import type { Permit } from '../security/permit.ts';
+import { checks, needsTransactionalId } from './access.ts';
 import { defineHandler } from './define.ts';
 import { fencedUntil } from './transaction-errors.ts';
 
@@ -14,12 +23,15 @@ const FENCED_SINCE = 4;
 export const initProducerIdHandler = defineHandler({
   api: initProducerId,
   access: [
-    { kind: 'guarded', resource: 'cluster', operation: 'idempotent-write' },
-    { kind: 'guarded', resource: 'transactional-id', operation: 'write' },
+    needsTransactionalId(OPERATION_WRITE),
+    // Whoever may write to some topic may do it idempotently as well.
+    checks(OPERATION_IDEMPOTENT_WRITE, RESOURCE_CLUSTER),
+    checks(OPERATION_WRITE, RESOURCE_TOPIC),
   ],
 
-  async handle(request, { apiVersion, services }) {
+  async handle(request, { apiVersion, services, permit }) {
     const { transactionalId, producerId, producerEpoch } = request;
+    if (transactionalId === null && !mayBeIdempotent(permit)) return refused(errorCode.CLUSTER_AUTHORIZATION_FAILED);
     if ((producerId === -1) !== (producerEpoch === -1)) return refused(errorCode.INVALID_REQUEST);
     if (transactionalId === null) {
       const fresh = await services.controller.allocateProducerId();
@@ -31,6 +43,12 @@ export const initProducerIdHandler = defineHandler({
 
   refuse: (_request, refusal) => refused(refusal.errorCode),
 });
+
+function mayBeIdempotent(permit: Permit): boolean {
+  if (permit.mayQuietly(OPERATION_IDEMPOTENT_WRITE, RESOURCE_CLUSTER, CLUSTER_NAME)) return true;
+  if (permit.mayOnSome(OPERATION_WRITE, RESOURCE_TOPIC)) return true;
+  return permit.may(OPERATION_IDEMPOTENT_WRITE, RESOURCE_CLUSTER, CLUSTER_NAME);
+}
 
 function refused(code: number) {
   return { errorCode: code, producerId: -1, producerEpoch: -1 };

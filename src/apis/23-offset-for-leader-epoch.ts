@@ -2,6 +2,7 @@
  * OffsetForLeaderEpoch (key 23): where a leader epoch ended, by which a consumer notices that its log took another way.
  * Versions 2-4. The owner of the log knows; here only the question and the answer.
  */
+import { OPERATION_CLUSTER_ACTION, OPERATION_DESCRIBE, RESOURCE_CLUSTER, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { offsetForLeaderEpoch } from '../protocol/schemas/23-offset-for-leader-epoch.ts';
 import {
@@ -11,6 +12,7 @@ import {
   JOB_FIND_EPOCH,
   JOB_LEADER_EPOCH,
 } from '../zerocopy/layout.ts';
+import { checks } from './access.ts';
 import { type PartitionQuery, PartitionQueryApi, type Question, regroup } from './partition-query.ts';
 
 type Request = RequestOf<typeof offsetForLeaderEpoch>;
@@ -19,6 +21,11 @@ type ResponseInput = ResponseInputOf<typeof offsetForLeaderEpoch>;
 class LeaderEpochQuery implements PartitionQuery<Request, ResponseInput> {
   readonly api = offsetForLeaderEpoch;
   readonly jobKind = JOB_FIND_EPOCH;
+  readonly access = [
+    checks(OPERATION_CLUSTER_ACTION, RESOURCE_CLUSTER),
+    checks(OPERATION_DESCRIBE, RESOURCE_TOPIC),
+  ] as const;
+  readonly isForBrokers = true;
 
   questionsOf(request: Request): Question[] {
     return request.topics.flatMap((topic) =>

@@ -3,10 +3,19 @@
  * does not exist, the others are answered OPERATION_NOT_ATTEMPTED. From version 4 on a request has many transactions and
  * is meant for brokers, which only want to know whether partitions are part of one (`verifyOnly`); clients send it too.
  */
+import {
+  CLUSTER_NAME,
+  OPERATION_CLUSTER_ACTION,
+  OPERATION_WRITE,
+  RESOURCE_CLUSTER,
+  RESOURCE_TOPIC,
+  RESOURCE_TRANSACTIONAL_ID,
+} from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { addPartitionsToTxn } from '../protocol/schemas/24-add-partitions-to-txn.ts';
 import { isPartOf } from '../transactions/transaction-decisions.ts';
+import { checks, needs } from './access.ts';
 import { type ControlContext, type ControlServices, defineHandler } from './define.ts';
 import { fencedUntil } from './transaction-errors.ts';
 
@@ -28,14 +37,22 @@ const FENCED_SINCE = 2;
 export const addPartitionsToTxnHandler = defineHandler({
   api: addPartitionsToTxn,
   access: [
-    { kind: 'guarded', resource: 'transactional-id', operation: 'write' },
-    { kind: 'guarded', resource: 'topic', operation: 'write' },
+    // From here on brokers send it; `clientsMay` says who else.
+    needs<Request>(OPERATION_CLUSTER_ACTION, RESOURCE_CLUSTER, (_request, apiVersion) =>
+      apiVersion >= MANY_SINCE ? CLUSTER_NAME : null,
+    ),
+    needs<Request>(OPERATION_WRITE, RESOURCE_TRANSACTIONAL_ID, ({ v3AndBelowTransactionalId: id }, apiVersion) =>
+      apiVersion >= MANY_SINCE ? null : id,
+    ),
+    checks(OPERATION_WRITE, RESOURCE_TOPIC),
   ],
 
-  async handle(request, { apiVersion, services }) {
+  async handle(request, { apiVersion, services, permit }) {
     const results = [];
     for (const wish of wishesOf(request, apiVersion)) {
-      const verdict = await verdictOf(wish, services, apiVersion);
+      const names = apiVersion < MANY_SINCE ? wish.topics.map(({ name }) => name) : [];
+      const denied = permit.denied(OPERATION_WRITE, RESOURCE_TOPIC, names);
+      const verdict = await verdictOf(wish, services, apiVersion, denied);
       results.push({ transactionalId: wish.transactionalId, topicResults: answerOf(wish, verdict, apiVersion) });
     }
     if (apiVersion >= MANY_SINCE) return answer(results, []);
@@ -83,12 +100,22 @@ function wishesOf(request: Request, apiVersion: number): readonly Wish[] {
   ];
 }
 
-async function verdictOf(wish: Wish, services: ControlServices, apiVersion: number): Promise<Verdict> {
+async function verdictOf(
+  wish: Wish,
+  services: ControlServices,
+  apiVersion: number,
+  denied: ReadonlySet<string>,
+): Promise<Verdict> {
   const { transactionalId, verifyOnly } = wish;
   const exists = (topic: string, partition: number): boolean => services.controller.placeOf(topic, partition) !== null;
-  if (wish.topics.some(({ name, partitions }) => partitions.some((partition) => !exists(name, partition)))) {
+  const isIn = (name: string, partition: number): boolean => !denied.has(name) && exists(name, partition);
+  if (wish.topics.some(({ name, partitions }) => partitions.some((partition) => !isIn(name, partition)))) {
     const codeOf = (topic: string, partition: number): number =>
-      exists(topic, partition) ? errorCode.OPERATION_NOT_ATTEMPTED : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+      denied.has(topic)
+        ? errorCode.TOPIC_AUTHORIZATION_FAILED
+        : exists(topic, partition)
+          ? errorCode.OPERATION_NOT_ATTEMPTED
+          : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
     return { codeOf, isOne: false };
   }
   const identity = { producerId: wish.producerId, producerEpoch: wish.producerEpoch };

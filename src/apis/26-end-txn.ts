@@ -3,7 +3,9 @@
  * markers follow, and until they are everywhere the next step is CONCURRENT_TRANSACTIONS. A client of version 5 goes on
  * with the producer id and epoch of the answer (KIP-890), also after an abort of nothing.
  */
+import { OPERATION_WRITE } from '../protocol/acl.ts';
 import { endTxn } from '../protocol/schemas/26-end-txn.ts';
+import { needsTransactionalId } from './access.ts';
 import { defineHandler } from './define.ts';
 import { fencedUntil } from './transaction-errors.ts';
 
@@ -12,7 +14,7 @@ const BUMPING_SINCE = 5;
 
 export const endTxnHandler = defineHandler({
   api: endTxn,
-  access: [{ kind: 'guarded', resource: 'transactional-id', operation: 'write' }],
+  access: [needsTransactionalId(OPERATION_WRITE)],
 
   async handle({ transactionalId, producerId, producerEpoch, committed }, { apiVersion, services }) {
     const clientVersion = apiVersion >= BUMPING_SINCE ? 2 : 0;

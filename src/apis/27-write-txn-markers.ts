@@ -3,9 +3,11 @@
  * it to each other; a person sends it to end a transaction that its coordinator has forgotten
  * (`kafka-transactions.sh abort`).
  */
+import { CLUSTER_NAME, OPERATION_ALTER, OPERATION_CLUSTER_ACTION, RESOURCE_CLUSTER } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { writeTxnMarkers } from '../protocol/schemas/27-write-txn-markers.ts';
+import { checks } from './access.ts';
 import { type ControlServices, defineHandler } from './define.ts';
 
 /** By topic and partition. */
@@ -14,9 +16,14 @@ type Marker = ElementOf<RequestOf<typeof writeTxnMarkers>['markers']>;
 
 export const writeTxnMarkersHandler = defineHandler({
   api: writeTxnMarkers,
-  access: [{ kind: 'guarded', resource: 'cluster', operation: 'alter' }],
+  access: [checks(OPERATION_ALTER, RESOURCE_CLUSTER), checks(OPERATION_CLUSTER_ACTION, RESOURCE_CLUSTER)],
+  subjectsOf: ({ markers }) => markers.flatMap(({ topics }) => topics.map(({ name }) => name)),
 
-  async handle(request, { services }) {
+  async handle(request, { services, permit }) {
+    const isAdmin = permit.mayQuietly(OPERATION_ALTER, RESOURCE_CLUSTER, CLUSTER_NAME);
+    if (!isAdmin && !permit.may(OPERATION_CLUSTER_ACTION, RESOURCE_CLUSTER, CLUSTER_NAME)) {
+      return refusedAll(request, errorCode.CLUSTER_AUTHORIZATION_FAILED);
+    }
     // As in Kafka: one answer for a producer, with what markers went into; without a partition there is none.
     const codes = new Map<number, Codes>();
     for (const marker of request.markers) {
@@ -27,16 +34,20 @@ export const writeTxnMarkersHandler = defineHandler({
     return { markers: [...codes].map(([producerId, ofProducer]) => ({ producerId, topics: topicsOf(ofProducer) })) };
   },
 
-  refuse: (request, refusal) => ({
-    markers: request.markers.map(({ producerId, topics }) => ({
+  refuse: (request, refusal) => refusedAll(request, refusal.errorCode),
+});
+
+function refusedAll({ markers }: RequestOf<typeof writeTxnMarkers>, code: number) {
+  return {
+    markers: markers.map(({ producerId, topics }) => ({
       producerId,
       topics: topics.map(({ name, partitionIndexes }) => ({
         name,
-        partitions: partitionIndexes.map((partitionIndex) => ({ partitionIndex, errorCode: refusal.errorCode })),
+        partitions: partitionIndexes.map((partitionIndex) => ({ partitionIndex, errorCode: code })),
       })),
     })),
-  }),
-});
+  };
+}
 
 /** Adds to `codes`. */
 async function write(marker: Marker, services: ControlServices, codes: Codes): Promise<void> {

@@ -3,13 +3,16 @@
  * and visible when the transaction commits. Version 5 adds the partition of `__consumer_offsets` to the transaction by
  * itself; older clients sent AddOffsetsToTxn before.
  */
+
 import { OFFSETS_TOPIC } from '../admin/internal-topics.ts';
 import type { OffsetToCommit, TransactionalCommitWish } from '../groups/offset-desk.ts';
+import { OPERATION_READ, OPERATION_WRITE, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { txnOffsetCommit } from '../protocol/schemas/28-txn-offset-commit.ts';
 import { isPartOf } from '../transactions/transaction-decisions.ts';
+import { checks, needsGroup, needsTransactionalId } from './access.ts';
 import { type ControlContext, defineHandler } from './define.ts';
 import { abortableUntil } from './transaction-errors.ts';
 
@@ -25,18 +28,20 @@ const NOT_THERE = -1;
 
 export const txnOffsetCommitHandler = defineHandler({
   api: txnOffsetCommit,
-  access: [
-    { kind: 'guarded', resource: 'transactional-id', operation: 'write' },
-    { kind: 'guarded', resource: 'group', operation: 'read' },
-    { kind: 'guarded', resource: 'topic', operation: 'read' },
-  ],
+  access: [needsTransactionalId(OPERATION_WRITE), needsGroup(OPERATION_READ), checks(OPERATION_READ, RESOURCE_TOPIC)],
 
   async handle(request, context) {
-    const { offsets, places } = planOf(request, context);
+    const denied = context.permit.denied(
+      OPERATION_READ,
+      RESOURCE_TOPIC,
+      request.topics.map(({ name }) => name),
+    );
+    const { offsets, places } = planOf(request, context, denied);
     // A code of its own for what does not exist, one for all where the rest is refused as a whole.
     const answerWith = (codeOf: (place: number) => number): Response =>
       answer(request, context, (topic, partition) => {
         const place = places[topic]?.[partition] ?? NOT_THERE;
+        if (denied.has(request.topics[topic]?.name ?? '')) return errorCode.TOPIC_AUTHORIZATION_FAILED;
         return place === NOT_THERE ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : codeOf(place);
       });
     if (offsets.length === 0) return answerWith(() => errorCode.NONE);
@@ -81,12 +86,12 @@ interface Plan {
 }
 
 /** Only what exists can have been read. */
-function planOf(request: Request, { services }: ControlContext): Plan {
+function planOf(request: Request, { services }: ControlContext, denied: ReadonlySet<string>): Plan {
   const offsets: OffsetToCommit[] = [];
   const places = request.topics.map(({ name, partitions }) =>
     partitions.map((partition) => {
       const { partitionIndex } = partition;
-      if (services.controller.placeOf(name, partitionIndex) === null) return NOT_THERE;
+      if (denied.has(name) || services.controller.placeOf(name, partitionIndex) === null) return NOT_THERE;
       const wish = {
         topic: name,
         topicId: services.controller.catalog.topicsByName.get(name)?.id ?? ZERO_UUID,

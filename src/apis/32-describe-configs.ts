@@ -2,11 +2,14 @@
  * DescribeConfigs, versions 1 to 4: the settings of topics, of this broker and of groups, each resource with an error of its own.
  * Types and documentation came with version 3; synonyms and documentation only on request.
  */
+
 import { type DescribedConfig, describeConfigs as describeAll, isConfigResourceType } from '../admin/configs.ts';
 import { type Refusal, refuse } from '../admin/refusal.ts';
+import { OPERATION_DESCRIBE_CONFIGS } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { describeConfigs } from '../protocol/schemas/32-describe-configs.ts';
+import { denialOfConfigs, describesConfigs } from './config-access.ts';
 import { defineHandler } from './define.ts';
 
 type Result = ElementOf<ResponseInputOf<typeof describeConfigs>['results']>;
@@ -14,13 +17,10 @@ type Config = ElementOf<Result['configs']>;
 
 export const describeConfigsHandler = defineHandler({
   api: describeConfigs,
-  access: [
-    { kind: 'guarded', resource: 'topic', operation: 'describe-configs' },
-    { kind: 'guarded', resource: 'cluster', operation: 'describe-configs' },
-    { kind: 'guarded', resource: 'group', operation: 'describe-configs' },
-  ],
+  access: describesConfigs,
 
-  handle(request, { services }) {
+  handle(request, context) {
+    const { services } = context;
     const { catalog, config } = services.controller;
     if (!request.resources.every(({ resourceType }) => isConfigResourceType(resourceType))) {
       const message =
@@ -29,6 +29,8 @@ export const describeConfigsHandler = defineHandler({
     }
     return {
       results: request.resources.map(({ resourceType, resourceName, configurationKeys }) => {
+        const denied = denialOfConfigs(OPERATION_DESCRIBE_CONFIGS, { resourceType, resourceName }, context);
+        if (denied !== null) return refusedOne({ resourceType, resourceName }, denied);
         const answer = describeAll(catalog, config, { resourceType, resourceName, keys: configurationKeys });
         return {
           errorCode: answer.refusal?.errorCode ?? errorCode.NONE,
@@ -48,14 +50,14 @@ function refusedAll(
   request: RequestOf<typeof describeConfigs>,
   refusal: Refusal,
 ): ResponseInputOf<typeof describeConfigs> {
-  const results = request.resources.map(({ resourceType, resourceName }) => ({
-    errorCode: refusal.errorCode,
-    errorMessage: refusal.message,
-    resourceType,
-    resourceName,
-    configs: [],
-  }));
-  return { results };
+  return { results: request.resources.map((one) => refusedOne(one, refusal)) };
+}
+
+function refusedOne(
+  { resourceType, resourceName }: Pick<Result, 'resourceType' | 'resourceName'>,
+  refusal: Refusal,
+): Result {
+  return { errorCode: refusal.errorCode, errorMessage: refusal.message, resourceType, resourceName, configs: [] };
 }
 
 function configOf(

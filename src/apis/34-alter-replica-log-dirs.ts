@@ -1,14 +1,18 @@
 /** AlterReplicaLogDirs, versions 1 to 2: there is one data folder, so a partition is either there already or cannot move. */
+
 import { codeOfMove } from '../admin/log-dirs.ts';
+import { OPERATION_ALTER } from '../protocol/acl.ts';
 import type { RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { alterReplicaLogDirs } from '../protocol/schemas/34-alter-replica-log-dirs.ts';
+import { needsCluster } from './access.ts';
 import { defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof alterReplicaLogDirs>;
 
 export const alterReplicaLogDirsHandler = defineHandler({
   api: alterReplicaLogDirs,
-  access: [{ kind: 'guarded', resource: 'cluster', operation: 'alter' }],
+  access: [needsCluster(OPERATION_ALTER)],
+  subjectsOf: ({ dirs }) => dirs.flatMap(({ topics }) => topics.map(({ name }) => name)),
 
   handle: (request, { services }) =>
     answerWith(request, (path, topic, partition) =>

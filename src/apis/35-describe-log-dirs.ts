@@ -1,12 +1,15 @@
 /** DescribeLogDirs, versions 1 to 5: the one data folder, its room, and the bytes of partitions in it. */
+
 import { describeSizes } from '../admin/log-dirs.ts';
+import { OPERATION_DESCRIBE } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { describeLogDirs } from '../protocol/schemas/35-describe-log-dirs.ts';
+import { needsCluster } from './access.ts';
 import { defineHandler } from './define.ts';
 
 export const describeLogDirsHandler = defineHandler({
   api: describeLogDirs,
-  access: [{ kind: 'guarded', resource: 'cluster', operation: 'describe' }],
+  access: [needsCluster(OPERATION_DESCRIBE)],
 
   async handle(request, { services }) {
     const { controller, dataFolder } = services;
@@ -32,8 +35,12 @@ export const describeLogDirsHandler = defineHandler({
     };
   },
 
-  refuse: (_request, refusal, { services }) => ({
-    errorCode: refusal.errorCode,
-    results: [{ errorCode: refusal.errorCode, logDir: services.dataFolder.path, topics: [] }],
+  refuse: (_request, { errorCode: code }, { services }) => ({
+    errorCode: code,
+    // Where the data is, is told to those only who may know it.
+    results:
+      code === errorCode.CLUSTER_AUTHORIZATION_FAILED
+        ? []
+        : [{ errorCode: code, logDir: services.dataFolder.path, topics: [] }],
   }),
 });

@@ -2,18 +2,22 @@
  * ElectLeaders, versions 0 to 2: on one node nothing is ever to be elected, and each partition is told so. Asked about all
  * partitions at once, those that need no election are left out, as in Kafka.
  */
+
 import { refusalOfElection, refusalOfElectionType } from '../admin/reassignments.ts';
 import type { Refusal } from '../admin/refusal.ts';
+import { OPERATION_ALTER } from '../protocol/acl.ts';
 import type { RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { electLeaders } from '../protocol/schemas/43-elect-leaders.ts';
+import { needsCluster } from './access.ts';
 import { defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof electLeaders>;
 
 export const electLeadersHandler = defineHandler({
   api: electLeaders,
-  access: [{ kind: 'guarded', resource: 'cluster', operation: 'alter' }],
+  access: [needsCluster(OPERATION_ALTER)],
+  subjectsOf: ({ topicPartitions }) => topicPartitions?.map(({ topic }) => topic) ?? ['all partitions'],
 
   handle(request, { services }) {
     const { controller } = services;

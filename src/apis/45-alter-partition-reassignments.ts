@@ -1,12 +1,16 @@
 /** AlterPartitionReassignments, versions 0 to 1: with one broker, replicas stay where they are or the wish is refused. */
+
 import { refusalOfReassignment } from '../admin/reassignments.ts';
+import { OPERATION_ALTER } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { alterPartitionReassignments } from '../protocol/schemas/45-alter-partition-reassignments.ts';
+import { needsCluster } from './access.ts';
 import { defineHandler } from './define.ts';
 
 export const alterPartitionReassignmentsHandler = defineHandler({
   api: alterPartitionReassignments,
-  access: [{ kind: 'guarded', resource: 'cluster', operation: 'alter' }],
+  access: [needsCluster(OPERATION_ALTER)],
+  subjectsOf: ({ topics }) => topics.map(({ name }) => name),
 
   handle(request, { services }) {
     const responses = request.topics.map(({ name, partitions }) => ({

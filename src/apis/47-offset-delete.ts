@@ -1,15 +1,15 @@
 /** OffsetDelete, version 0: a group forgets how far it has read topics that none of its members reads any more. */
+import { OPERATION_DELETE, OPERATION_READ, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { offsetDelete } from '../protocol/schemas/47-offset-delete.ts';
+import { checks, needsGroup } from './access.ts';
 import { type ControlContext, defineHandler } from './define.ts';
 
 export const offsetDeleteHandler = defineHandler({
   api: offsetDelete,
-  access: [
-    { kind: 'guarded', resource: 'group', operation: 'delete' },
-    { kind: 'guarded', resource: 'topic', operation: 'read' },
-  ],
+  access: [needsGroup(OPERATION_DELETE), checks(OPERATION_READ, RESOURCE_TOPIC)],
+  subjectsOf: ({ groupId, topics }) => topics.map(({ name }) => `${groupId}/${name}`),
 
   async handle(request, context) {
     const { groupId } = request;
@@ -24,13 +24,18 @@ export const offsetDeleteHandler = defineHandler({
       name,
       partitions: partitions.map(({ partitionIndex }) => partitionIndex),
     }));
+    const denied = context.permit.denied(
+      OPERATION_READ,
+      RESOURCE_TOPIC,
+      request.topics.map(({ name }) => name),
+    );
     const known = topics.map(({ name, partitions }) => ({
       name,
-      partitions: partitions.filter((partition) => isKnown(context, name, partition)),
+      partitions: partitions.filter((partition) => !denied.has(name) && isKnown(context, name, partition)),
     }));
     const outcome = await offsets.deleteOffsets(found.shard, groupId, known);
     if (outcome.errorCode !== errorCode.NONE) return { errorCode: outcome.errorCode, topics: [] };
-    return { errorCode: errorCode.NONE, topics: answerTopics(topics, known, outcome.codes) };
+    return { errorCode: errorCode.NONE, topics: answerTopics(topics, known, outcome.codes, denied) };
   },
 
   refuse: (_request, refusal) => ({ errorCode: refusal.errorCode, topics: [] }),
@@ -45,12 +50,14 @@ function answerTopics(
   topics: readonly TopicPartitions[],
   known: readonly TopicPartitions[],
   codes: readonly (readonly number[])[],
+  denied: ReadonlySet<string>,
 ): { name: string; partitions: { partitionIndex: number; errorCode: number }[] }[] {
   return topics.map(({ name, partitions }, index) => ({
     name,
     partitions: partitions.map((partitionIndex) => {
       const place = known[index]?.partitions.indexOf(partitionIndex) ?? -1;
-      return { partitionIndex, errorCode: codes[index]?.[place] ?? errorCode.UNKNOWN_TOPIC_OR_PARTITION };
+      const unknown = denied.has(name) ? errorCode.TOPIC_AUTHORIZATION_FAILED : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+      return { partitionIndex, errorCode: codes[index]?.[place] ?? unknown };
     }),
   }));
 }

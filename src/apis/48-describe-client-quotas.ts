@@ -1,12 +1,15 @@
 /** DescribeClientQuotas, versions 0 to 1: the quotas that a filter of users, client ids and addresses means. */
+
 import { entityParts, findQuotas } from '../admin/quotas.ts';
+import { OPERATION_DESCRIBE_CONFIGS } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { describeClientQuotas } from '../protocol/schemas/48-describe-client-quotas.ts';
+import { needsCluster } from './access.ts';
 import { defineHandler } from './define.ts';
 
 export const describeClientQuotasHandler = defineHandler({
   api: describeClientQuotas,
-  access: [{ kind: 'guarded', resource: 'cluster', operation: 'describe-configs' }],
+  access: [needsCluster(OPERATION_DESCRIBE_CONFIGS)],
 
   handle(request, { services }) {
     const found = findQuotas(services.controller.catalog, request.components, request.strict);

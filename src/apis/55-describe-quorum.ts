@@ -2,10 +2,13 @@
  * DescribeQuorum, versions 0 to 2. The metadata of one node is a file of its own, not a replicated log; it is described as
  * a quorum of one, in which this broker leads, votes, and has everything there is.
  */
+
 import { KAFKA_METADATA_TOPIC } from '../cluster/adoption.ts';
+import { OPERATION_DESCRIBE } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { describeQuorum } from '../protocol/schemas/55-describe-quorum.ts';
+import { needsCluster } from './access.ts';
 import { addressFor, type ControlContext, defineHandler } from './define.ts';
 
 type Response = ResponseInputOf<typeof describeQuorum>;
@@ -13,7 +16,7 @@ type Partition = ElementOf<ElementOf<Response['topics']>['partitions']>;
 
 export const describeQuorumHandler = defineHandler({
   api: describeQuorum,
-  access: [{ kind: 'guarded', resource: 'cluster', operation: 'describe' }],
+  access: [needsCluster(OPERATION_DESCRIBE)],
 
   handle(request, context) {
     const { topics } = request;

@@ -1,7 +1,10 @@
 /** UpdateFeatures, versions 0 to 2: levels are what they are; a wish for the level in force is granted. */
+
 import { refusalOfFeatures } from '../admin/features.ts';
+import { OPERATION_ALTER } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { updateFeatures } from '../protocol/schemas/57-update-features.ts';
+import { needsCluster } from './access.ts';
 import { defineHandler } from './define.ts';
 
 const UPGRADE = 1;
@@ -11,7 +14,8 @@ const GRANTED = 'the feature is at this level';
 
 export const updateFeaturesHandler = defineHandler({
   api: updateFeatures,
-  access: [{ kind: 'guarded', resource: 'cluster', operation: 'alter' }],
+  access: [needsCluster(OPERATION_ALTER)],
+  subjectsOf: ({ featureUpdates }) => featureUpdates.map(({ feature }) => feature),
 
   handle(request, { apiVersion, services }) {
     const asked = request.featureUpdates.map(({ feature, maxVersionLevel, allowDowngrade, upgradeType }) => ({

@@ -2,22 +2,31 @@
  * DescribeProducers, version 0: what the logs of partitions know of producers: epochs, last sequences, and since which
  * offset a transaction is open. How hanging transactions are found (`kafka-transactions.sh find-hanging`).
  */
+
+import type { Refusal } from '../admin/refusal.ts';
 import { problemOfTopicName } from '../admin/topic-names.ts';
+import { OPERATION_READ, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode, errorMessage } from '../protocol/errors.ts';
 import { describeProducers } from '../protocol/schemas/61-describe-producers.ts';
-import { type ControlServices, defineHandler } from './define.ts';
+import { checks } from './access.ts';
+import { type ControlServices, defineHandler, denial } from './define.ts';
 
 type Partition = ElementOf<ElementOf<ResponseInputOf<typeof describeProducers>['topics']>['partitions']>;
 
 export const describeProducersHandler = defineHandler({
   api: describeProducers,
-  access: [{ kind: 'guarded', resource: 'topic', operation: 'read' }],
+  access: [checks(OPERATION_READ, RESOURCE_TOPIC)],
 
-  async handle(request, { services }) {
+  async handle(request, { services, permit }) {
     const topics = [];
     for (const { name, partitionIndexes } of request.topics) {
       const partitions: Partition[] = [];
+      // What cannot be a topic's name is said to everybody.
+      if (problemOfTopicName(name) === null && !permit.may(OPERATION_READ, RESOURCE_TOPIC, name)) {
+        topics.push({ name, partitions: partitionIndexes.map((one) => refused(one, topicDenial)) });
+        continue;
+      }
       for (const partition of partitionIndexes) partitions.push(await describe(name, partition, services));
       topics.push({ name, partitions });
     }
@@ -27,15 +36,16 @@ export const describeProducersHandler = defineHandler({
   refuse: (request, refusal) => ({
     topics: request.topics.map(({ name, partitionIndexes }) => ({
       name,
-      partitions: partitionIndexes.map((partitionIndex) => ({
-        partitionIndex,
-        errorCode: refusal.errorCode,
-        errorMessage: refusal.message,
-        activeProducers: [],
-      })),
+      partitions: partitionIndexes.map((partitionIndex) => refused(partitionIndex, refusal)),
     })),
   }),
 });
+
+const topicDenial = denial(errorCode.TOPIC_AUTHORIZATION_FAILED);
+
+function refused(partitionIndex: number, { errorCode: code, message }: Refusal): Partition {
+  return { partitionIndex, errorCode: code, errorMessage: message, activeProducers: [] };
+}
 
 async function describe(topic: string, partitionIndex: number, { controller }: ControlServices): Promise<Partition> {
   const producers = await controller.describeProducers(topic, partitionIndex);

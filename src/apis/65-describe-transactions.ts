@@ -1,23 +1,30 @@
 /** DescribeTransactions, version 0: transactions by their transactional ids, each with an error of its own. */
+import { OPERATION_DESCRIBE, RESOURCE_TOPIC, RESOURCE_TRANSACTIONAL_ID } from '../protocol/acl.ts';
 import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { describeTransactions } from '../protocol/schemas/65-describe-transactions.ts';
+import type { Permit } from '../security/permit.ts';
 import type { Transaction } from '../transactions/transaction.ts';
 import { partitionRows } from '../transactions/transaction-records.ts';
+import { checks } from './access.ts';
 import { defineHandler } from './define.ts';
 
 type Row = ElementOf<ResponseInputOf<typeof describeTransactions>['transactionStates']>;
 
 export const describeTransactionsHandler = defineHandler({
   api: describeTransactions,
-  access: [{ kind: 'guarded', resource: 'transactional-id', operation: 'describe' }],
+  access: [checks(OPERATION_DESCRIBE, RESOURCE_TRANSACTIONAL_ID), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
-  async handle(request, { services }) {
+  async handle(request, { services, permit }) {
     const transactionStates: Row[] = [];
     for (const transactionalId of request.transactionalIds) {
+      if (!permit.may(OPERATION_DESCRIBE, RESOURCE_TRANSACTIONAL_ID, transactionalId)) {
+        transactionStates.push(refused(transactionalId, errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
+        continue;
+      }
       const { error, transaction } = await services.transactions.describe(transactionalId);
       const isKnown = error === errorCode.NONE && transaction !== null;
-      transactionStates.push(isKnown ? rowOf(transaction) : refused(transactionalId, error));
+      transactionStates.push(isKnown ? rowOf(transaction, permit) : refused(transactionalId, error));
     }
     return { transactionStates };
   },
@@ -27,7 +34,10 @@ export const describeTransactionsHandler = defineHandler({
   }),
 });
 
-function rowOf(transaction: Transaction): Row {
+/** Topics that the client may not see are left out. */
+function rowOf(transaction: Transaction, permit: Permit): Row {
+  const rows = partitionRows(transaction.partitions);
+  const seen = rows.filter(({ topic }) => permit.may(OPERATION_DESCRIBE, RESOURCE_TOPIC, topic));
   return {
     errorCode: errorCode.NONE,
     transactionalId: transaction.transactionalId,
@@ -36,7 +46,7 @@ function rowOf(transaction: Transaction): Row {
     transactionStartTimeMs: transaction.startMs,
     producerId: transaction.producerId,
     producerEpoch: transaction.producerEpoch,
-    topics: partitionRows(transaction.partitions).map(({ topic, partitionIds }) => ({
+    topics: seen.map(({ topic, partitionIds }) => ({
       topic,
       partitions: partitionIds,
     })),

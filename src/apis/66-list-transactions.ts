@@ -1,14 +1,17 @@
 /** ListTransactions, versions 0 to 2: the transactional ids this broker coordinates, filtered. */
+import { OPERATION_DESCRIBE, RESOURCE_TRANSACTIONAL_ID } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { listTransactions } from '../protocol/schemas/66-list-transactions.ts';
 import { listed, unknownStatuses } from '../transactions/transaction-listing.ts';
+import { checks } from './access.ts';
 import { defineHandler } from './define.ts';
 
 export const listTransactionsHandler = defineHandler({
   api: listTransactions,
-  access: [{ kind: 'guarded', resource: 'transactional-id', operation: 'describe' }],
+  access: [checks(OPERATION_DESCRIBE, RESOURCE_TRANSACTIONAL_ID)],
 
-  handle({ stateFilters, producerIdFilters, durationFilter, transactionalIdPattern }, { services, nowMs }) {
+  handle({ stateFilters, producerIdFilters, durationFilter, transactionalIdPattern }, context) {
+    const { services, nowMs, permit } = context;
     const unknownStateFilters = unknownStatuses(stateFilters);
     const all = services.transactions.list();
     if (all === null) return answer(errorCode.COORDINATOR_LOAD_IN_PROGRESS);
@@ -23,10 +26,13 @@ export const listTransactionsHandler = defineHandler({
       nowMs,
     );
     if (found === null) return answer(errorCode.INVALID_REGULAR_EXPRESSION);
+    const seen = found.filter(({ transactionalId: id }) =>
+      permit.mayQuietly(OPERATION_DESCRIBE, RESOURCE_TRANSACTIONAL_ID, id),
+    );
     return {
       errorCode: errorCode.NONE,
       unknownStateFilters,
-      transactionStates: found.map(({ transactionalId, producerId, status }) => ({
+      transactionStates: seen.map(({ transactionalId, producerId, status }) => ({
         transactionalId,
         producerId,
         transactionState: status,

@@ -4,20 +4,27 @@
  * member is, and what it is to have when that is news. From version 1 on members make their ids themselves and may read
  * topics by a regular expression.
  */
+
 import { listOf } from '../groups/assignment.ts';
+import { OPERATION_DESCRIBE, OPERATION_READ, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { RequestOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { consumerGroupHeartbeat } from '../protocol/schemas/68-consumer-group-heartbeat.ts';
+import { checks, needsGroup } from './access.ts';
 import { type ControlContext, clientHost, defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof consumerGroupHeartbeat>;
 
 export const consumerGroupHeartbeatHandler = defineHandler({
   api: consumerGroupHeartbeat,
-  access: [{ kind: 'guarded', resource: 'group', operation: 'read' }],
+  access: [needsGroup(OPERATION_READ), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, context) {
     const { groups } = context.services;
+    const names = request.subscribedTopicNames ?? [];
+    if (context.permit.denied(OPERATION_DESCRIBE, RESOURCE_TOPIC, names).size > 0) {
+      return refused(errorCode.TOPIC_AUTHORIZATION_FAILED, null);
+    }
     const { shard, errorCode: code } = groups.coordinator.shardOf(request.groupId);
     if (shard === null) return refused(code, null);
     const reply = await groups.consumer.heartbeat(shard, commandOf(request, context), context.apiVersion);
@@ -49,6 +56,9 @@ function commandOf(request: Request, context: ControlContext) {
     owned: request.topicPartitions,
     clientId: context.clientId ?? '',
     clientHost: clientHost(context),
+    seesTopic: context.permit.isGuarded
+      ? (name: string) => context.permit.mayQuietly(OPERATION_DESCRIBE, RESOURCE_TOPIC, name)
+      : null,
   };
 }
 

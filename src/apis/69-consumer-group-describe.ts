@@ -3,15 +3,17 @@
  * has (or was told to give up and did not yet) and what it is to have. From version 1 on it tells which protocol a member
  * speaks.
  */
-import { GROUP_OPERATIONS } from '../admin/operations.ts';
+
 import { type Assignment, type HeldPartitions, listOf } from '../groups/assignment.ts';
 import type { ConsumerGroup } from '../groups/consumer-group.ts';
 import type { ConsumerMember } from '../groups/consumer-member.ts';
 import { preferredAssignor } from '../groups/target-assignment.ts';
+import { OPERATION_DESCRIBE, RESOURCE_GROUP, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { OPERATIONS_NOT_ASKED } from '../protocol/schemas/03-metadata.ts';
 import { consumerGroupDescribe } from '../protocol/schemas/69-consumer-group-describe.ts';
+import { checks } from './access.ts';
 import { type ControlServices, defineHandler } from './define.ts';
 
 type Described = ElementOf<ResponseInputOf<typeof consumerGroupDescribe>['groups']>;
@@ -22,13 +24,23 @@ const CONSUMER_MEMBER = 1;
 
 export const consumerGroupDescribeHandler = defineHandler({
   api: consumerGroupDescribe,
-  access: [{ kind: 'guarded', resource: 'group', operation: 'describe' }],
+  access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
-  async handle(request, { services }) {
-    const authorizedOperations = request.includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
+  async handle(request, { services, permit }) {
     const groups = request.groupIds.map(async (groupId) => {
+      if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, groupId)) {
+        return refused(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, null);
+      }
       const described = await describe(groupId, services);
-      return described.errorCode === errorCode.NONE ? { ...described, authorizedOperations } : described;
+      if (described.errorCode !== errorCode.NONE) return described;
+      if (permit.denied(OPERATION_DESCRIBE, RESOURCE_TOPIC, topicsOf(described)).size > 0) {
+        return refused(groupId, errorCode.TOPIC_AUTHORIZATION_FAILED, HIDDEN_TOPICS);
+      }
+      const { includeAuthorizedOperations: isAsked } = request;
+      return {
+        ...described,
+        authorizedOperations: isAsked ? permit.operations(RESOURCE_GROUP, groupId) : OPERATIONS_NOT_ASKED,
+      };
     });
     return { groups: await Promise.all(groups) };
   },
@@ -37,6 +49,14 @@ export const consumerGroupDescribeHandler = defineHandler({
     groups: request.groupIds.map((groupId) => refused(groupId, refusal.errorCode, refusal.message)),
   }),
 });
+
+const HIDDEN_TOPICS = 'The group has described topic(s) that the client is not authorized to describe.';
+
+function topicsOf({ members }: Described): string[] {
+  return members.flatMap(({ assignment, targetAssignment }) =>
+    [assignment, targetAssignment].flatMap(({ topicPartitions }) => topicPartitions.map(({ topicName }) => topicName)),
+  );
+}
 
 async function describe(groupId: string, { groups, controller }: ControlServices): Promise<Described> {
   if (groupId === '') return refused(groupId, errorCode.INVALID_GROUP_ID, null);

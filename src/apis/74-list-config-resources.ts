@@ -2,6 +2,7 @@
  * ListConfigResources, versions 0 to 1: the names of what can have settings. Version 0 only knows client metrics, of which
  * there are none here; from version 1 on the request says which types, none meaning all.
  */
+import { OPERATION_DESCRIBE_CONFIGS } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import {
   RESOURCE_BROKER,
@@ -11,6 +12,7 @@ import {
   RESOURCE_TOPIC,
 } from '../protocol/schemas/32-describe-configs.ts';
 import { listConfigResources } from '../protocol/schemas/74-list-config-resources.ts';
+import { needsCluster } from './access.ts';
 import { type ControlContext, defineHandler } from './define.ts';
 
 const TYPES_SINCE = 1;
@@ -18,7 +20,7 @@ const allTypes = [RESOURCE_GROUP, RESOURCE_CLIENT_METRICS, RESOURCE_BROKER_LOGGE
 
 export const listConfigResourcesHandler = defineHandler({
   api: listConfigResources,
-  access: [{ kind: 'guarded', resource: 'cluster', operation: 'describe-configs' }],
+  access: [needsCluster(OPERATION_DESCRIBE_CONFIGS)],
 
   handle(request, context) {
     const asked = context.apiVersion < TYPES_SINCE ? [RESOURCE_CLIENT_METRICS] : request.resourceTypes;

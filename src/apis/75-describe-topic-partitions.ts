@@ -2,38 +2,60 @@
  * DescribeTopicPartitions, version 0: partitions of many topics, page by page. No topics in the request asks for all; a
  * cursor says where the page begins, the answer's cursor where the next one does. Never creates a topic.
  */
-import { TOPIC_OPERATIONS } from '../admin/operations.ts';
+
 import { pagePartitions, type TopicPage } from '../admin/partitions.ts';
 import { isInternalTopic } from '../cluster/catalog.ts';
+import { OPERATION_DESCRIBE, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { describeTopicPartitions } from '../protocol/schemas/75-describe-topic-partitions.ts';
+import type { Permit } from '../security/permit.ts';
+import { checks } from './access.ts';
 import { defineHandler } from './define.ts';
 
 type Answer = ElementOf<ResponseInputOf<typeof describeTopicPartitions>['topics']>;
 
 export const describeTopicPartitionsHandler = defineHandler({
   api: describeTopicPartitions,
-  access: [{ kind: 'guarded', resource: 'topic', operation: 'describe' }],
+  access: [checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
-  handle(request, { services }) {
+  handle(request, { services, permit }) {
     const { catalog, config } = services.controller;
     // The cursor is the client's own echo of an answer, and none had a negative partition.
     if ((request.cursor?.partitionIndex ?? 0) < 0) return { topics: refuseAll(request, errorCode.INVALID_REQUEST) };
-    const names = request.topics.map(({ name }) => name);
+    const isAll = request.topics.length === 0;
+    const asked = isAll ? [...catalog.topicsByName.keys()] : request.topics.map(({ name }) => name);
+    // Before the cursor nothing is looked at any more.
+    const ahead = asked.filter((name) => request.cursor === null || name >= request.cursor.topicName);
+    const hidden = permit.denied(OPERATION_DESCRIBE, RESOURCE_TOPIC, ahead, isAll);
+    const names = asked.filter((name) => !hidden.has(name));
+    const refusedNames = isAll ? [] : [...hidden];
     const partitionsMax = Math.min(request.responsePartitionLimit, config.values['max.request.partition.size.limit']);
-    const pages = pagePartitions(catalog, names, request.cursor, partitionsMax);
-    if (pages === null) return { topics: refuseAll(request, errorCode.INVALID_REQUEST) };
+    if (isOutside(request)) return { topics: refuseAll(request, errorCode.INVALID_REQUEST) };
+    const { topics, next } = pagePartitions(catalog, names, request.cursor, partitionsMax);
     const nodeId = config.values['node.id'];
-    return { topics: pages.topics.map((page) => answerOf(page, nodeId)), nextCursor: pages.next };
+    return {
+      topics: [
+        ...topics.map((page) => answerOf(page, nodeId, permit)),
+        ...refusedNames.map((name) => refused(name, errorCode.TOPIC_AUTHORIZATION_FAILED)),
+      ],
+      nextCursor: next,
+    };
   },
 
   refuse: (request, refusal) => ({ topics: refuseAll(request, refusal.errorCode) }),
 });
 
-function answerOf({ name, errorCode: code, topic, firstPartition, partitionCount }: TopicPage, nodeId: number): Answer {
-  if (topic === null) return { ...refused(name, code), topicAuthorizedOperations: TOPIC_OPERATIONS };
+/** A cursor has to stand at one of the topics that are asked for. */
+function isOutside({ topics, cursor }: RequestOf<typeof describeTopicPartitions>): boolean {
+  return cursor !== null && topics.length > 0 && !topics.some(({ name }) => name === cursor.topicName);
+}
+
+function answerOf(page: TopicPage, nodeId: number, permit: Permit): Answer {
+  const { name, errorCode: code, topic, firstPartition, partitionCount } = page;
+  const topicAuthorizedOperations = permit.operations(RESOURCE_TOPIC, name);
+  if (topic === null) return { ...refused(name, code), topicAuthorizedOperations };
   const replicaNodes = [nodeId];
   const epochs = topic.leaderEpochs.slice(firstPartition, firstPartition + partitionCount);
   return {
@@ -52,7 +74,7 @@ function answerOf({ name, errorCode: code, topic, firstPartition, partitionCount
       lastKnownElr: [],
       offlineReplicas: [],
     })),
-    topicAuthorizedOperations: TOPIC_OPERATIONS,
+    topicAuthorizedOperations,
   };
 }
 

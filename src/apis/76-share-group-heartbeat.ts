@@ -2,23 +2,27 @@
  * ShareGroupHeartbeat, version 1 (KIP-932): members of a share group join with epoch 0, tell that they are there, leave
  * with epoch -1, and hear which partitions to read from.
  */
+
 import { listOf } from '../groups/assignment.ts';
 import { GroupRefusal } from '../groups/group-refusal.ts';
+import { OPERATION_DESCRIBE, OPERATION_READ, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { shareGroupHeartbeat } from '../protocol/schemas/76-share-group-heartbeat.ts';
+import { checks, needsGroup } from './access.ts';
 import { clientHost, defineHandler } from './define.ts';
 
 type Response = ResponseInputOf<typeof shareGroupHeartbeat>;
 
 export const shareGroupHeartbeatHandler = defineHandler({
   api: shareGroupHeartbeat,
-  access: [
-    { kind: 'guarded', resource: 'group', operation: 'read' },
-    { kind: 'guarded', resource: 'topic', operation: 'describe' },
-  ],
+  access: [needsGroup(OPERATION_READ), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, context): Promise<Response> {
+    const names = request.subscribedTopicNames ?? [];
+    if (context.permit.denied(OPERATION_DESCRIBE, RESOURCE_TOPIC, names).size > 0) {
+      return failed(errorCode.TOPIC_AUTHORIZATION_FAILED, '');
+    }
     try {
       const reply = await context.services.shares.groups.heartbeat({
         groupId: request.groupId,

@@ -1,12 +1,14 @@
 /** ShareGroupDescribe, version 1 (KIP-932): state, members and assignments of share groups. */
-import { GROUP_OPERATIONS } from '../admin/operations.ts';
+
 import { type Assignment, listOf } from '../groups/assignment.ts';
 import { GroupRefusal } from '../groups/group-refusal.ts';
 import { SHARE_ASSIGNOR } from '../groups/share-assignor.ts';
 import type { ShareGroup, ShareMember } from '../groups/share-group.ts';
+import { OPERATION_DESCRIBE, RESOURCE_GROUP, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { shareGroupDescribe } from '../protocol/schemas/77-share-group-describe.ts';
+import { checks } from './access.ts';
 import { defineHandler } from './define.ts';
 import type { ShareServices } from './share-services.ts';
 
@@ -15,17 +17,25 @@ type MemberAnswer = ElementOf<GroupAnswer['members']>;
 
 export const shareGroupDescribeHandler = defineHandler({
   api: shareGroupDescribe,
-  access: [
-    { kind: 'guarded', resource: 'group', operation: 'describe' },
-    { kind: 'guarded', resource: 'topic', operation: 'describe' },
-  ],
+  access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
-  async handle(request, { services }) {
+  async handle(request, { services, permit }) {
     const groups: GroupAnswer[] = [];
     for (const groupId of request.groupIds) {
+      if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, groupId)) {
+        groups.push(failed(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, ''));
+        continue;
+      }
       const answer = await describe(services.shares, groupId);
+      const topics = answer.members.flatMap(({ assignment }) =>
+        assignment.topicPartitions.map(({ topicName }) => topicName),
+      );
+      if (permit.denied(OPERATION_DESCRIBE, RESOURCE_TOPIC, topics).size > 0) {
+        groups.push(failed(groupId, errorCode.TOPIC_AUTHORIZATION_FAILED, HIDDEN_TOPICS));
+        continue;
+      }
       const isAsked = request.includeAuthorizedOperations && answer.errorCode === errorCode.NONE;
-      groups.push(isAsked ? { ...answer, authorizedOperations: GROUP_OPERATIONS } : answer);
+      groups.push(isAsked ? { ...answer, authorizedOperations: permit.operations(RESOURCE_GROUP, groupId) } : answer);
     }
     return { groups };
   },
@@ -34,6 +44,8 @@ export const shareGroupDescribeHandler = defineHandler({
     groups: request.groupIds.map((groupId) => failed(groupId, refusal.errorCode, refusal.message)),
   }),
 });
+
+const HIDDEN_TOPICS = 'The group has described topic(s) that the client is not authorized to describe.';
 
 async function describe(shares: ShareServices, groupId: string): Promise<GroupAnswer> {
   if (groupId === '') return failed(groupId, errorCode.INVALID_GROUP_ID, 'A group has a name.');

@@ -6,11 +6,13 @@
  *
  * With `isRenewAck` (version 2) nothing is fetched.
  */
+import { OPERATION_READ, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { shareFetch } from '../protocol/schemas/78-share-fetch.ts';
 import type { Delivered } from '../shares/share-delivery.ts';
 import { EPOCH_OPENS, type ShareSession, type TopicPartition } from '../shares/share-sessions.ts';
+import { checks, needsGroup } from './access.ts';
 import { type ControlContext, defineHandler } from './define.ts';
 import {
   type AcknowledgeOutcome,
@@ -20,7 +22,6 @@ import {
   hasAcknowledgements,
   type ShareCaller,
 } from './share-acknowledgements.ts';
-import type { ShareServices } from './share-services.ts';
 
 type Request = RequestOf<typeof shareFetch>;
 type Response = ResponseInputOf<typeof shareFetch>;
@@ -33,10 +34,7 @@ const NO_LEADER = { leaderId: 0, leaderEpoch: 0 };
 
 export const shareFetchHandler = defineHandler({
   api: shareFetch,
-  access: [
-    { kind: 'guarded', resource: 'group', operation: 'read' },
-    { kind: 'guarded', resource: 'topic', operation: 'read' },
-  ],
+  access: [needsGroup(OPERATION_READ), checks(OPERATION_READ, RESOURCE_TOPIC)],
 
   async handle(request, context) {
     const caller = callerOf(request);
@@ -52,7 +50,7 @@ export const shareFetchHandler = defineHandler({
       ),
     });
     if (resumed.kind === 'refused') return failed(codeOfSession(resumed.problem));
-    const outcomes = await acknowledgeAll(shares, caller, request.topics);
+    const outcomes = await acknowledgeAll(context, caller, request.topics);
     if (resumed.kind === 'last') {
       await shares.delivery.release(caller.groupId, caller.memberId);
       shares.sessions.end(resumed.session);
@@ -60,7 +58,7 @@ export const shareFetchHandler = defineHandler({
     }
     const speaksOfAll = request.shareSessionEpoch === EPOCH_OPENS && request.maxRecords !== 0 && request.maxBytes !== 0;
     // Kafka answers so: the mode is looked at after everything else, too late for a better code.
-    if (!hasMode(request) && hasPartition(resumed.session, shares)) return failed(errorCode.UNKNOWN_SERVER_ERROR);
+    if (!hasMode(request) && hasPartition(resumed.session, context)) return failed(errorCode.UNKNOWN_SERVER_ERROR);
     const delivered = request.isRenewAck ? [] : await fetch(request, context, caller, resumed.session);
     return answer(context, caller, outcomes, delivered, speaksOfAll ? listed(request) : []);
   },
@@ -80,8 +78,8 @@ function hasMode({ isRenewAck, shareAcquireMode }: Request): boolean {
   return isRenewAck || shareAcquireMode === MODE_BATCHES || shareAcquireMode === MODE_EXACT;
 }
 
-function hasPartition({ partitions }: ShareSession, shares: ShareServices): boolean {
-  return [...partitions.values()].some((place) => problemOf(place, shares) === errorCode.NONE);
+function hasPartition({ partitions }: ShareSession, context: ControlContext): boolean {
+  return [...partitions.values()].some((place) => problemOf(place, context) === errorCode.NONE);
 }
 
 function listed(request: Request): TopicPartition[] {
@@ -99,11 +97,11 @@ async function fetch(
   const { shares } = context.services;
   const keys = inTurn([...session.partitions.values()], session.nextEpoch).map((place) => ({ groupId, ...place }));
   const refused = keys.flatMap((key) => {
-    const error = problemOf(key, shares);
+    const error = problemOf(key, context);
     return error === errorCode.NONE ? [] : { key, error, message: null, bytes: NO_BYTES, ranges: [] };
   });
   if (request.maxRecords <= 0 || request.maxBytes <= 0) return refused;
-  const known = keys.filter((key) => problemOf(key, shares) === errorCode.NONE);
+  const known = keys.filter((key) => problemOf(key, context) === errorCode.NONE);
   const delivered = await shares.delivery.fetch({
     memberId,
     keys: known,
@@ -118,9 +116,12 @@ async function fetch(
   return [...delivered, ...refused];
 }
 
-/** The code of a partition that is not there. */
-function problemOf({ topicId, partition }: TopicPartition, { topics }: ShareServices): number {
-  if (topics.nameOf(topicId) === null) return errorCode.UNKNOWN_TOPIC_ID;
+/** The code of a partition that is not there, or not for this client. */
+function problemOf({ topicId, partition }: TopicPartition, { services, permit }: ControlContext): number {
+  const { topics } = services.shares;
+  const name = topics.nameOf(topicId);
+  if (name === null) return errorCode.UNKNOWN_TOPIC_ID;
+  if (!permit.may(OPERATION_READ, RESOURCE_TOPIC, name)) return errorCode.TOPIC_AUTHORIZATION_FAILED;
   const isThere = partition >= 0 && partition < topics.partitionCountOf(topicId);
   return isThere ? errorCode.NONE : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
 }

@@ -2,10 +2,12 @@
  * ShareAcknowledge, versions 1 and 2 (KIP-932): what became of records that a member had taken up. Answered when the new
  * state is stored. Epoch -1 ends the member's share session; what it still holds is free again.
  */
+import { OPERATION_READ, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { shareAcknowledge } from '../protocol/schemas/79-share-acknowledge.ts';
 import { EPOCH_OPENS } from '../shares/share-sessions.ts';
+import { checks, needsGroup } from './access.ts';
 import { defineHandler } from './define.ts';
 import { type AcknowledgeOutcome, acknowledgeAll, callerOf, codeOfSession } from './share-acknowledgements.ts';
 
@@ -17,10 +19,7 @@ const NO_LEADER = { leaderId: 0, leaderEpoch: 0 };
 
 export const shareAcknowledgeHandler = defineHandler({
   api: shareAcknowledge,
-  access: [
-    { kind: 'guarded', resource: 'group', operation: 'read' },
-    { kind: 'guarded', resource: 'topic', operation: 'read' },
-  ],
+  access: [needsGroup(OPERATION_READ), checks(OPERATION_READ, RESOURCE_TOPIC)],
 
   async handle(request, context) {
     const caller = callerOf(request);
@@ -36,7 +35,7 @@ export const shareAcknowledgeHandler = defineHandler({
       forgotten: [],
     });
     if (resumed.kind === 'refused') return failed(codeOfSession(resumed.problem));
-    const outcomes = await acknowledgeAll(shares, caller, request.topics);
+    const outcomes = await acknowledgeAll(context, caller, request.topics);
     if (resumed.kind === 'last') {
       await shares.delivery.release(caller.groupId, caller.memberId);
       shares.sessions.end(resumed.session);

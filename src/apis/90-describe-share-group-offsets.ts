@@ -3,13 +3,16 @@
  * how far they are behind. Without a list of topics, all partitions that a group has begun with. A partition that it has
  * not begun with starts at -1, and so does one that does not exist.
  */
+
 import { isFault } from '../base/fault.ts';
 import { GroupRefusal } from '../groups/group-refusal.ts';
+import { OPERATION_DESCRIBE, RESOURCE_GROUP, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { describeShareGroupOffsets } from '../protocol/schemas/90-describe-share-group-offsets.ts';
-import { defineHandler } from './define.ts';
+import { checks } from './access.ts';
+import { type ControlContext, defineHandler, denial } from './define.ts';
 import type { ShareServices } from './share-services.ts';
 
 type GroupWish = ElementOf<RequestOf<typeof describeShareGroupOffsets>['groups']>;
@@ -25,14 +28,11 @@ interface TopicWish {
 
 export const describeShareGroupOffsetsHandler = defineHandler({
   api: describeShareGroupOffsets,
-  access: [
-    { kind: 'guarded', resource: 'group', operation: 'describe' },
-    { kind: 'guarded', resource: 'topic', operation: 'describe' },
-  ],
+  access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
-  async handle(request, { services }) {
+  async handle(request, context) {
     const groups: GroupAnswer[] = [];
-    for (const group of request.groups) groups.push(await describe(services.shares, group));
+    for (const group of request.groups) groups.push(await describe(context, group));
     return { groups };
   },
 
@@ -41,7 +41,11 @@ export const describeShareGroupOffsetsHandler = defineHandler({
   }),
 });
 
-async function describe(shares: ShareServices, { groupId, topics }: GroupWish): Promise<GroupAnswer> {
+async function describe({ services, permit }: ControlContext, { groupId, topics }: GroupWish): Promise<GroupAnswer> {
+  const { shares } = services;
+  if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, groupId)) {
+    return failed(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, '');
+  }
   try {
     const wishes: readonly TopicWish[] =
       topics === null
@@ -49,16 +53,39 @@ async function describe(shares: ShareServices, { groupId, topics }: GroupWish): 
         : topics
             .map((topic) => ({ ...topic, topicId: shares.topics.idOf(topic.topicName) }))
             .filter(({ topicId, partitions }) => topicId === null || partitions.length > 0);
+    const hidden = permit.denied(
+      OPERATION_DESCRIBE,
+      RESOURCE_TOPIC,
+      (topics ?? wishes).map(({ topicName }) => topicName),
+    );
     const answers: TopicAnswer[] = [];
     for (const { topicName, topicId, partitions } of wishes) {
+      if (hidden.has(topicName)) continue;
       const described = partitions.map((partition) => describePartition(shares, groupId, topicId, partition));
       answers.push({ topicName, topicId: topicId ?? ZERO_UUID, partitions: await Promise.all(described) });
     }
+    for (const topic of topics ?? []) if (hidden.has(topic.topicName)) answers.push(hiddenTopic(topic));
     return { groupId, topics: answers, errorCode: errorCode.NONE };
   } catch (error) {
     if (!(error instanceof GroupRefusal)) throw error;
     return failed(groupId, error.errorCode, error.message);
   }
+}
+
+function hiddenTopic({ topicName, partitions }: ElementOf<NonNullable<GroupWish['topics']>>): TopicAnswer {
+  const { errorCode: code, message } = denial(errorCode.TOPIC_AUTHORIZATION_FAILED);
+  return {
+    topicName,
+    topicId: ZERO_UUID,
+    partitions: partitions.map((partitionIndex) => ({
+      partitionIndex,
+      startOffset: -1,
+      leaderEpoch: 0,
+      lag: -1,
+      errorCode: code,
+      errorMessage: message,
+    })),
+  };
 }
 
 /** A group of another kind has begun with nothing. */

@@ -2,12 +2,15 @@
  * AlterShareGroupOffsets, version 0 (KIP-932): sets where a share group without members starts. The group is made if it is
  * not there and one of the topics exists. Partitions that do not exist are refused one by one.
  */
+
 import { GroupRefusal } from '../groups/group-refusal.ts';
+import { OPERATION_READ, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { alterShareGroupOffsets } from '../protocol/schemas/91-alter-share-group-offsets.ts';
-import { defineHandler } from './define.ts';
+import { checks, needsGroup } from './access.ts';
+import { defineHandler, denial } from './define.ts';
 import type { ShareServices } from './share-services.ts';
 
 type Wish = ElementOf<RequestOf<typeof alterShareGroupOffsets>['topics']>;
@@ -20,20 +23,27 @@ const UNKNOWN = {
 
 export const alterShareGroupOffsetsHandler = defineHandler({
   api: alterShareGroupOffsets,
-  access: [
-    { kind: 'guarded', resource: 'group', operation: 'read' },
-    { kind: 'guarded', resource: 'topic', operation: 'read' },
-  ],
+  access: [needsGroup(OPERATION_READ), checks(OPERATION_READ, RESOURCE_TOPIC)],
+  subjectsOf: ({ groupId, topics }) => topics.map(({ topicName }) => `${groupId}/${topicName}`),
 
-  async handle(request, { services }): Promise<Response> {
+  async handle(request, { services, permit }): Promise<Response> {
     const { shares } = services;
+    const denied = permit.denied(
+      OPERATION_READ,
+      RESOURCE_TOPIC,
+      request.topics.map(({ topicName }) => topicName),
+    );
+    const allowed = request.topics.filter(({ topicName }) => !denied.has(topicName));
     try {
       await shares.groups.alterOffsets(
         request.groupId,
-        request.topics.flatMap((wish) => startsOf(wish, shares)),
-        request.topics.some(({ topicName }) => shares.topics.idOf(topicName) !== null),
+        allowed.flatMap((wish) => startsOf(wish, shares)),
+        allowed.some(({ topicName }) => shares.topics.idOf(topicName) !== null),
       );
-      return { errorCode: errorCode.NONE, responses: request.topics.flatMap((wish) => answerOf(wish, shares) ?? []) };
+      const responses = request.topics.flatMap(
+        (wish) => (denied.has(wish.topicName) ? refusedTopic(wish, shares) : answerOf(wish, shares)) ?? [],
+      );
+      return { errorCode: errorCode.NONE, responses };
     } catch (error) {
       if (!(error instanceof GroupRefusal)) throw error;
       return failed(error.errorCode, error.message);
@@ -72,6 +82,15 @@ function answerOf(wish: Wish, shares: ShareServices): ElementOf<Response['respon
       partitionIndex,
       ...(isThere(wish, partitionIndex, shares) ? { errorCode: errorCode.NONE } : UNKNOWN),
     })),
+  };
+}
+
+function refusedTopic({ topicName, partitions }: Wish, { topics }: ShareServices): ElementOf<Response['responses']> {
+  const { errorCode: code, message } = denial(errorCode.TOPIC_AUTHORIZATION_FAILED);
+  return {
+    topicName,
+    topicId: topics.idOf(topicName) ?? ZERO_UUID,
+    partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: code, errorMessage: message })),
   };
 }
 

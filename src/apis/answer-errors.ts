@@ -8,7 +8,7 @@ export class AnswerErrors {
   private readonly counts = new Map<number, number>();
 
   note(apiKey: number, answer: unknown): void {
-    if (hasError(answer, 0)) this.counts.set(apiKey, this.countOf(apiKey) + 1);
+    if (hasError(answer)) this.counts.set(apiKey, this.countOf(apiKey) + 1);
   }
 
   countOf(apiKey: number): number {
@@ -17,7 +17,7 @@ export class AnswerErrors {
 }
 
 /** Answers are trees of plain objects and arrays as their schemas have them; bytes are not looked into. */
-function hasError(part: unknown, depth: number): boolean {
+export function hasError(part: unknown, depth = 0): boolean {
   if (typeof part !== 'object' || part === null || ArrayBuffer.isView(part) || depth > DEPTH_MAX) return false;
   if (Array.isArray(part)) return part.some((item) => hasError(item, depth + 1));
   if ('errorCode' in part && part.errorCode !== 0) return true;

@@ -17,6 +17,8 @@ import { createGroupServices, type GroupServices } from '../groups/group-service
 import type { Api } from '../protocol/api.ts';
 import type { Crc32c } from '../protocol/batch.ts';
 import { Registry } from '../protocol/registry.ts';
+import { AccessDesk, accessImageOf } from '../security/access-desk.ts';
+import { AuditLog } from '../security/audit-log.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
 import { AnswerErrors } from './answer-errors.ts';
 import { consumerSettings } from './consumer-settings.ts';
@@ -68,6 +70,8 @@ export class ControlPlane {
     const groups = this.groupsOf(parts, internalTopics, topics, shares);
     const transactions = composeTransactions({ ...parts, internalTopics, groups: groups.coordinator });
     this.verifier = transactions.verifier;
+    const access = new AccessDesk(new AuditLog(log, alarms, (atMs, ring) => alarms.set(atMs, ring)));
+    controller.observeSettings(({ acls }, { values }) => access.take(accessImageOf(acls.values(), values)));
     this.services = {
       controller,
       autoCreation: new AutoCreation(controller, (message) => log.warn(message)),
@@ -76,6 +80,7 @@ export class ControlPlane {
       transactions: transactions.coordinator,
       transactionMarkers: transactions.markers,
       shares,
+      access,
       ranges: registry.ranges,
       features: parts.features ?? featuresOf(registry.ranges),
       dataFolder: parts.dataFolder,

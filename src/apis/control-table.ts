@@ -71,7 +71,7 @@ export class ControlDesk {
       return this.close(connection, `${handler.api.name} version ${header.apiVersion} is not supported`);
     }
     if (!isWhole) return this.close(connection, `the header of its ${handler.api.name} request is broken`);
-    const context = this.contextOf(bytes, connection);
+    const context = this.contextOf(bytes, connection, handler);
     try {
       return await handler.answer(new Reader(bytes, view, header.bodyAt, bytes.length), context);
     } catch (error) {
@@ -81,17 +81,19 @@ export class ControlDesk {
   }
 
   /** Reads the parsed header at once: the next frame overwrites it. */
-  private contextOf(bytes: Uint8Array, connection: ConnectionFacts): ControlContext {
+  private contextOf(bytes: Uint8Array, connection: ConnectionFacts, handler: ControlHandler): ControlContext {
     const { clientIdAt, clientIdLength, apiVersion, correlationId } = this.header;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const clientId = clientIdLength < 0 ? null : text.toString('utf8', clientIdAt, clientIdAt + clientIdLength);
+    const { services } = this.parts;
     return {
       connection,
       clientId,
       apiVersion,
       correlationId,
       nowMs: this.parts.nowMs(),
-      services: this.parts.services,
+      permit: services.access.permitOf(connection.identity, handler.api.name, handler.declared),
+      services,
     };
   }
 

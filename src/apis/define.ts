@@ -8,7 +8,7 @@ import type { FeatureRange } from '../admin/features.ts';
 import type { InternalTopics } from '../admin/internal-topics.ts';
 import type { DataFolder } from '../admin/log-dirs.ts';
 import type { MutationQuotas } from '../admin/mutation-quotas.ts';
-import { type Refusal, refusalOf } from '../admin/refusal.ts';
+import { type Refusal, refusalOf, refuse } from '../admin/refusal.ts';
 import { isFault } from '../base/fault.ts';
 import type { Controller } from '../cluster/controller.ts';
 import type { Address } from '../config/addresses.ts';
@@ -17,13 +17,17 @@ import type { GroupServices } from '../groups/group-services.ts';
 import type { Identity } from '../net/identity.ts';
 import type { Api } from '../protocol/api.ts';
 import { decodeRequest } from '../protocol/compile.ts';
+import { errorCode, errorMessage } from '../protocol/errors.ts';
 import { encodeResponseFrame } from '../protocol/frame.ts';
 import type { Reader } from '../protocol/reader.ts';
 import type { VersionRange } from '../protocol/registry.ts';
 import { Writer } from '../protocol/writer.ts';
+import type { AccessDesk } from '../security/access-desk.ts';
+import { checkKey, type Permit } from '../security/permit.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { MarkerWriter } from '../transactions/transaction-markers.ts';
-import type { AnswerErrors } from './answer-errors.ts';
+import { type Access, missingRight, type StatedAccess } from './access.ts';
+import { type AnswerErrors, hasError } from './answer-errors.ts';
 import type { ShareServices } from './share-services.ts';
 
 export interface ConnectionFacts {
@@ -50,6 +54,7 @@ export interface ControlServices {
   readonly features: readonly FeatureRange[];
   readonly dataFolder: DataFolder;
   readonly mutationQuotas: MutationQuotas;
+  readonly access: AccessDesk;
   /** Null: nobody wants metrics. */
   readonly answerErrors: AnswerErrors | null;
   /** By name. */
@@ -62,31 +67,17 @@ export interface ControlContext {
   readonly apiVersion: number;
   readonly correlationId: number;
   readonly nowMs: number;
+  /** What the client may do. */
+  readonly permit: Permit;
   readonly services: ControlServices;
 }
 
-/** What a client needs to be allowed; stated by every handler, so that it cannot be forgotten when rules are enforced. */
-export type Access =
-  | { readonly kind: 'open'; readonly because: string }
-  | {
-      readonly kind: 'guarded';
-      readonly resource: 'cluster' | 'topic' | 'group' | 'transactional-id';
-      readonly operation:
-        | 'create'
-        | 'delete'
-        | 'alter'
-        | 'describe'
-        | 'describe-configs'
-        | 'alter-configs'
-        | 'idempotent-write'
-        | 'read'
-        | 'write';
-    };
-
 export interface HandlerDefinition<Request, Response> {
   readonly api: Api<Request, unknown, unknown, Response>;
-  /** All of these. */
-  readonly access: readonly [Access, ...Access[]];
+  /** Required, so that it cannot be forgotten; in the order in which it is checked. */
+  readonly access: readonly [Access<NoInfer<Request>>, ...Access<NoInfer<Request>>[]];
+  /** For the audit log: names of what an administrator's request is about. Left out: it changes nothing of that kind. */
+  subjectsOf?(request: NoInfer<Request>): readonly string[];
   handle(request: Request, context: ControlContext): Promise<Response> | Response;
   /** The answer when `handle` met a fault. */
   refuse(request: Request, refusal: Refusal, context: ControlContext): Response;
@@ -95,7 +86,11 @@ export interface HandlerDefinition<Request, Response> {
 /** A handler as the table holds it: the types of its messages stay inside. */
 export interface ControlHandler {
   readonly api: Api;
-  readonly access: readonly [Access, ...Access[]];
+  readonly access: readonly StatedAccess[];
+  /** What its permits may be asked for. */
+  readonly declared: ReadonlySet<number>;
+  /** Its requests are told to the audit log. */
+  readonly isAudited: boolean;
   /** From the body of a request to a whole frame. Throws PB_PROTOCOL when the body cannot be read. */
   answer(body: Reader, context: ControlContext): Promise<Uint8Array>;
 }
@@ -117,9 +112,12 @@ export function defineHandler<Request, Response>(definition: HandlerDefinition<R
   return {
     api,
     access,
+    declared: declaredBy(access),
+    isAudited: definition.subjectsOf !== undefined,
     async answer(body, context) {
       const request = decodeRequest(api, context.apiVersion, body);
       const response = await respond(definition, request, context);
+      audit(definition, request, response, context);
       context.services.answerErrors?.note(api.key, response);
       const writer = takeScratch();
       encodeResponseFrame(api, context.apiVersion, context.correlationId, response, writer);
@@ -133,12 +131,41 @@ async function respond<Request, Response>(
   request: Request,
   context: ControlContext,
 ): Promise<Response> {
+  const missing = missingRight(definition.access, request, context.apiVersion, context.permit);
+  if (missing !== errorCode.NONE) return definition.refuse(request, denial(missing), context);
   try {
     return await definition.handle(request, context);
   } catch (error) {
     if (!isFault(error)) throw error;
     return definition.refuse(request, refusalOf(error), context);
   }
+}
+
+function declaredBy(access: readonly StatedAccess[]): ReadonlySet<number> {
+  const declared = new Set<number>();
+  for (const one of access) if (one.kind !== 'open') declared.add(checkKey(one.operation, one.resourceType));
+  return declared;
+}
+
+/** Denials were told when they happened, each for itself. */
+function audit<Request, Response>(
+  definition: HandlerDefinition<Request, Response>,
+  request: Request,
+  response: Response,
+  { services, connection }: ControlContext,
+): void {
+  const { changes } = services.access;
+  if (changes === null || definition.subjectsOf === undefined) return;
+  const names = definition.subjectsOf(request);
+  const shown = names.slice(0, AUDITED_NAMES_MAX).join(', ');
+  const more = names.length > AUDITED_NAMES_MAX ? ` and ${names.length - AUDITED_NAMES_MAX} more` : '';
+  changes.changed(connection.identity, definition.api.name, shown + more, hasError(response) ? 'refused' : 'done');
+}
+
+const AUDITED_NAMES_MAX = 10;
+
+export function denial(code: number): Refusal {
+  return refuse(code, errorMessage(code));
 }
 
 /** The address this client is told: the advertised one of the listener it came by, else the one it dialled. */

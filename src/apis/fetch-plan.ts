@@ -45,6 +45,8 @@ export class FetchPlan {
   sessionId = 0;
   usesIds = false;
   isCommitted = false;
+  /** A broker fetches, to follow. */
+  isFromBroker = false;
   /** Only what changed is answered. */
   isIncremental = false;
   bytesMax = 0;

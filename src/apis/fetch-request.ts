@@ -29,6 +29,7 @@ export function planFetch(
 ): void {
   plan.reset();
   plan.usesIds = cursor.hasTopicIds;
+  plan.isFromBroker = cursor.replicaId >= 0;
   plan.isCommitted = cursor.isolationLevel === READ_COMMITTED;
   plan.bytesMax = Math.max(0, Math.min(cursor.maxBytes, front.limits.fetchBytesMax));
   plan.bytesMin = Math.min(cursor.minBytes, plan.bytesMax);

@@ -2,9 +2,10 @@
  * What ListOffsets and OffsetForLeaderEpoch have in common: a question per partition to its worker, an answer built from
  * the receipts. They are rare, so they go through the compiled schemas and make ordinary objects.
  */
+
 import { must } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
-import type { DataApi } from '../net/data-api.ts';
+import type { Connection } from '../net/connection.ts';
 import {
   BEGIN_BROKEN,
   BEGIN_WAITS,
@@ -14,8 +15,10 @@ import {
   SETTLE_WAITS,
   SETTLED,
 } from '../net/exchange.ts';
+import type { FrontAccess } from '../net/front-access.ts';
 import type { FrontFace } from '../net/front-face.ts';
 import { NO_PARTITION } from '../net/route-table.ts';
+import { OPERATION_CLUSTER_ACTION, OPERATION_DESCRIBE } from '../protocol/acl.ts';
 import type { Api } from '../protocol/api.ts';
 import { decodeRequest } from '../protocol/compile.ts';
 import { errorCode } from '../protocol/errors.ts';
@@ -23,6 +26,7 @@ import { encodeResponseFrame } from '../protocol/frame.ts';
 import { Reader } from '../protocol/reader.ts';
 import { Writer } from '../protocol/writer.ts';
 import { RECEIPT_ERROR, SLOT_ENTRY, SLOT_EXCHANGE, SLOT_KIND, SLOT_PARTITION, SLOT_WORDS } from '../zerocopy/layout.ts';
+import type { GuardedDataApi } from './access.ts';
 
 /** One partition of a request, and what its worker said. */
 export interface Question {
@@ -42,6 +46,9 @@ export interface Question {
 export interface PartitionQuery<Request, ResponseInput> {
   readonly api: Api<Request, unknown, unknown, ResponseInput>;
   readonly jobKind: number;
+  readonly access: GuardedDataApi['access'];
+  /** Brokers ask as well, for all topics. */
+  readonly isForBrokers: boolean;
   /** In request order. */
   questionsOf(request: Request, version: number): Question[];
   /** Fills the job's own fields. */
@@ -58,17 +65,19 @@ interface Asked<Request> {
 
 const RESPONSE_BYTES_MAX = 64 << 20;
 
-export class PartitionQueryApi<Request, ResponseInput> implements DataApi {
+export class PartitionQueryApi<Request, ResponseInput> implements GuardedDataApi {
   readonly key: number;
   readonly name: string;
   readonly versionMin: number;
   readonly versionMax: number;
+  readonly access: GuardedDataApi['access'];
   private readonly query: PartitionQuery<Request, ResponseInput>;
   private readonly asked = new Map<number, Asked<Request>>();
   private readonly writer = new Writer(RESPONSE_BYTES_MAX);
 
   constructor(query: PartitionQuery<Request, ResponseInput>) {
     this.query = query;
+    this.access = query.access;
     this.key = query.api.key;
     this.name = query.api.name;
     this.versionMin = query.api.versions[0];
@@ -124,6 +133,7 @@ export class PartitionQueryApi<Request, ResponseInput> implements DataApi {
       const reader = new Reader(bytes, view, exchange.bodyAt, exchange.bodyEnd);
       const request = decodeRequest(this.query.api, exchange.version, reader);
       const questions = this.query.questionsOf(request, exchange.version);
+      if (front.access.isOn) this.refuseDenied(front.access, must(exchange.connection, 'who asks has one'), questions);
       const asked = { request, questions, response: null };
       this.asked.set(exchange.index, asked);
       exchange.entryCount = questions.length;
@@ -132,6 +142,19 @@ export class PartitionQueryApi<Request, ResponseInput> implements DataApi {
     } catch (error) {
       if (isFault(error)) return null;
       throw error;
+    }
+  }
+
+  /** Of what a client may not see it learns nothing else. */
+  private refuseDenied(access: FrontAccess, connection: Connection, questions: readonly Question[]): void {
+    const { isForBrokers, api } = this.query;
+    if (isForBrokers && access.mayCluster(connection, OPERATION_CLUSTER_ACTION, api.name, true)) return;
+    const decided = new Map<string, boolean>();
+    for (const question of questions) {
+      const isAllowed =
+        decided.get(question.topic) ?? access.mayName(connection, OPERATION_DESCRIBE, question.topic, api.name);
+      decided.set(question.topic, isAllowed);
+      if (!isAllowed) question.error = errorCode.TOPIC_AUTHORIZATION_FAILED;
     }
   }
 

@@ -2,10 +2,11 @@
  * Acknowledgements as ShareFetch and ShareAcknowledge carry them: who may send them, whether they make sense, and what
  * came of each partition. Both APIs go through here, so that they say the same.
  */
+import { OPERATION_READ, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { ACKNOWLEDGE_REJECT, ACKNOWLEDGE_RENEW, type Acknowledgement } from '../shares/share-partition.ts';
 import type { SessionProblem, TopicPartition } from '../shares/share-sessions.ts';
-import type { ShareServices } from './share-services.ts';
+import type { ControlContext } from './define.ts';
 
 export interface AcknowledgeTopic {
   readonly topicId: string;
@@ -63,7 +64,7 @@ export function hasAcknowledgements(topics: readonly AcknowledgeTopic[]): boolea
 
 /** Outcomes of the partitions that acknowledgements came for. */
 export function acknowledgeAll(
-  shares: ShareServices,
+  context: ControlContext,
   caller: ShareCaller,
   topics: readonly AcknowledgeTopic[],
 ): Promise<AcknowledgeOutcome[]> {
@@ -76,22 +77,25 @@ export function acknowledgeAll(
         lastOffset,
         types: acknowledgeTypes,
       }));
-      outcomes.push(acknowledge(shares, caller, { topicId, partition: partitionIndex }, batches));
+      outcomes.push(acknowledge(context, caller, { topicId, partition: partitionIndex }, batches));
     }
   }
   return Promise.all(outcomes);
 }
 
 async function acknowledge(
-  shares: ShareServices,
+  { services, permit }: ControlContext,
   caller: ShareCaller,
   place: TopicPartition,
   batches: readonly Acknowledgement[],
 ): Promise<AcknowledgeOutcome> {
-  if (shares.topics.nameOf(place.topicId) === null) {
-    return { ...place, error: errorCode.UNKNOWN_TOPIC_ID, message: null };
-  }
+  const { shares } = services;
+  const name = shares.topics.nameOf(place.topicId);
+  if (name === null) return { ...place, error: errorCode.UNKNOWN_TOPIC_ID, message: null };
   if (!areSound(batches, caller.isRenewing)) return { ...place, error: errorCode.INVALID_REQUEST, message: null };
+  if (!permit.may(OPERATION_READ, RESOURCE_TOPIC, name)) {
+    return { ...place, error: errorCode.TOPIC_AUTHORIZATION_FAILED, message: null };
+  }
   const isRenewal = batches.some(({ types }) => types.includes(ACKNOWLEDGE_RENEW));
   if (isRenewal && !shares.settingsOf(caller.groupId).canRenew) {
     const message = 'this group may not renew its locks';

@@ -77,6 +77,21 @@ export const commandTable: readonly CommandRow[] = [
     load: async () => (await import('./config-commands.ts')).configSet,
   },
   {
+    words: 'acl list',
+    summary: 'List access rules.',
+    load: async () => (await import('./acl-commands.ts')).aclList,
+  },
+  {
+    words: 'acl add',
+    summary: 'Allow or deny somebody something.',
+    load: async () => (await import('./acl-commands.ts')).aclAdd,
+  },
+  {
+    words: 'acl remove',
+    summary: 'Take access rules away.',
+    load: async () => (await import('./acl-commands.ts')).aclRemove,
+  },
+  {
     words: 'log dump',
     summary: 'Show and verify the batches, records and indexes of segment files.',
     load: async () => (await import('./log-dump.ts')).logDump,

@@ -3,6 +3,7 @@
  * wishes, which throw where an area tells outcomes. It holds no state but the view of the cluster it is given.
  */
 import { errorCode } from '../protocol/errors.ts';
+import { AclAdmin } from './admin/acls.ts';
 import { AdminRequests, demand } from './admin/admin-requests.ts';
 import { ClusterAdmin } from './admin/cluster.ts';
 import { ConfigAdmin } from './admin/configs.ts';
@@ -35,6 +36,7 @@ export class Admin {
   readonly logDirs: LogDirAdmin;
   readonly transactions: TransactionAdmin;
   readonly quotas: QuotaAdmin;
+  readonly acls: AclAdmin;
   readonly cluster: ClusterAdmin;
   readonly #view: ClusterView;
 
@@ -54,6 +56,7 @@ export class Admin {
     this.logDirs = new LogDirAdmin(requests);
     this.transactions = new TransactionAdmin(requests);
     this.quotas = new QuotaAdmin(requests);
+    this.acls = new AclAdmin(requests);
     this.cluster = new ClusterAdmin(requests);
   }
 

@@ -22,6 +22,7 @@ export type { DescribedGroup, DescribedMember, GroupType, ListedGroup } from './
 export type { LogDir } from './admin/log-dirs.ts';
 export type { ActiveProducer, DeletedRecords } from './admin/partition-records.ts';
 export { TO_THE_END } from './admin/partition-records.ts';
+export type { AclOutcome, AclRemoval } from './admin/acls.ts';
 export type { DescribedQuota, QuotaChange, QuotaEntity, QuotaFilter } from './admin/quotas.ts';
 export type { SharePosition } from './admin/share-positions.ts';
 export type { CreatedTopic, DescribedTopic, NewTopic } from './admin/topics.ts';

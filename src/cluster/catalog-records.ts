@@ -5,6 +5,8 @@
  * A kind or a field is only ever added. A reader that meets a kind it does not know must stop (PB_DATA_NEWER): skipping
  * it could bring a deleted topic back.
  */
+import type { AclBinding } from '../protocol/acl.ts';
+
 export type CatalogRecord =
   /** Once, at the very first start. */
   | { readonly kind: 'cluster'; readonly clusterId: string }
@@ -33,6 +35,9 @@ export type CatalogRecord =
   | { readonly kind: 'group-configs'; readonly group: string; readonly configs: { readonly [key: string]: string } }
   /** No values remove the row. */
   | { readonly kind: 'client-quota'; readonly entity: QuotaEntity; readonly values: { readonly [key: string]: number } }
+  /** Access rules that were not there; the same ones take them away. */
+  | { readonly kind: 'acls-added'; readonly bindings: readonly AclBinding[] }
+  | { readonly kind: 'acls-removed'; readonly bindings: readonly AclBinding[] }
   /** Producer ids below `next` may have been handed out. */
   | { readonly kind: 'producer-ids'; readonly next: number };
 
@@ -116,6 +121,11 @@ function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecor
       const values = figuresOf(fields.get('values'));
       return entity !== null && values !== null ? good({ kind, entity, values }) : damaged;
     }
+    case 'acls-added':
+    case 'acls-removed': {
+      const bindings = bindingsOf(fields.get('bindings'));
+      return bindings === null ? damaged : good({ kind, bindings });
+    }
     case 'producer-ids': {
       const next = fields.get('next');
       return typeof next === 'number' ? good({ kind, next }) : damaged;
@@ -127,6 +137,40 @@ function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecor
 
 function good(record: CatalogRecord): ReadRecord {
   return { state: 'good', record };
+}
+
+function bindingsOf(value: unknown): readonly AclBinding[] | null {
+  if (!Array.isArray(value)) return null;
+  const bindings: AclBinding[] = [];
+  for (const item of value) {
+    const binding = bindingOf(item);
+    if (binding === null) return null;
+    bindings.push(binding);
+  }
+  return bindings;
+}
+
+function bindingOf(item: unknown): AclBinding | null {
+  if (typeof item !== 'object' || item === null) return null;
+  const fields = new Map<string, unknown>(Object.entries(item));
+  const text = (name: string): string | null => textOf(fields.get(name));
+  const number = (name: string): number => Number(fields.get(name) ?? Number.NaN);
+  const resourceName = text('resourceName');
+  const principal = text('principal');
+  const host = text('host');
+  if (resourceName === null || principal === null || host === null) return null;
+  const codes = {
+    resourceType: number('resourceType'),
+    patternType: number('patternType'),
+    operation: number('operation'),
+    permissionType: number('permissionType'),
+  };
+  if (!Object.values(codes).every(Number.isSafeInteger)) return null;
+  return { ...codes, resourceName, principal, host };
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 function textsOf(value: unknown): { readonly [key: string]: string } | null {

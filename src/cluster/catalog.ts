@@ -4,6 +4,7 @@
  * `placement.ts`, because that is decided anew at every start.
  */
 import { assert, assertNever } from '../base/assert.ts';
+import { type AclBinding, aclKey } from '../protocol/acl.ts';
 import type { CatalogRecord, QuotaEntity } from './catalog-records.ts';
 
 export interface CatalogTopic {
@@ -46,6 +47,8 @@ export class Catalog {
   readonly groupConfigs: ReadonlyMap<string, { readonly [key: string]: string }>;
   /** By `entityKey`. */
   readonly clientQuotas: ReadonlyMap<string, ClientQuota>;
+  /** By `aclKey`, in the order in which they came. */
+  readonly acls: ReadonlyMap<string, AclBinding>;
   readonly nextProducerId: number;
 
   private constructor(draft: Draft) {
@@ -58,6 +61,7 @@ export class Catalog {
     this.clusterConfigs = draft.clusterConfigs;
     this.groupConfigs = draft.groupConfigs;
     this.clientQuotas = draft.clientQuotas;
+    this.acls = draft.acls;
     this.nextProducerId = draft.nextProducerId;
   }
 
@@ -75,6 +79,7 @@ export class Catalog {
       clusterConfigs: this.clusterConfigs,
       groupConfigs: new Map(this.groupConfigs),
       clientQuotas: new Map(this.clientQuotas),
+      acls: new Map(this.acls),
       nextProducerId: this.nextProducerId,
     };
     for (const record of records) applyRecord(draft, record);
@@ -94,6 +99,7 @@ export class Catalog {
       records.push({ kind: 'cluster-configs', configs: this.clusterConfigs });
     for (const [group, configs] of this.groupConfigs) records.push({ kind: 'group-configs', group, configs });
     for (const quota of this.clientQuotas.values()) records.push({ kind: 'client-quota', ...quota });
+    if (this.acls.size > 0) records.push({ kind: 'acls-added', bindings: [...this.acls.values()] });
     for (const topic of this.topicsByName.values()) records.push({ kind: 'topic', ...topic });
     for (const id of this.leaving) records.push({ kind: 'topic-gone', id });
     return records;
@@ -110,6 +116,7 @@ interface Draft {
   clusterConfigs: { readonly [key: string]: string };
   readonly groupConfigs: Map<string, { readonly [key: string]: string }>;
   readonly clientQuotas: Map<string, ClientQuota>;
+  readonly acls: Map<string, AclBinding>;
   nextProducerId: number;
 }
 
@@ -124,6 +131,7 @@ function emptyDraft(): Draft {
     clusterConfigs: {},
     groupConfigs: new Map(),
     clientQuotas: new Map(),
+    acls: new Map(),
     nextProducerId: 0,
   };
 }
@@ -170,21 +178,33 @@ function applyRecord(draft: Draft, record: CatalogRecord): void {
       draft.clusterConfigs = record.configs;
       return;
     case 'group-configs':
-      if (Object.keys(record.configs).length === 0) draft.groupConfigs.delete(record.group);
-      else draft.groupConfigs.set(record.group, record.configs);
+      putUnlessEmpty(draft.groupConfigs, record.group, record.configs, record.configs);
       return;
-    case 'client-quota': {
-      const { entity, values } = record;
-      if (Object.keys(values).length === 0) draft.clientQuotas.delete(entityKey(entity));
-      else draft.clientQuotas.set(entityKey(entity), { entity, values });
+    case 'client-quota':
+      putQuota(draft, record);
       return;
-    }
+    case 'acls-added':
+      for (const binding of record.bindings) draft.acls.set(aclKey(binding), binding);
+      return;
+    case 'acls-removed':
+      for (const binding of record.bindings) draft.acls.delete(aclKey(binding));
+      return;
     case 'producer-ids':
       draft.nextProducerId = record.next;
       return;
     default:
       assertNever(record);
   }
+}
+
+function putQuota({ clientQuotas }: Draft, { entity, values }: ClientQuota): void {
+  putUnlessEmpty(clientQuotas, entityKey(entity), { entity, values }, values);
+}
+
+/** A row without values is none. */
+function putUnlessEmpty<Row>(rows: Map<string, Row>, key: string, row: Row, values: object): void {
+  if (Object.keys(values).length === 0) rows.delete(key);
+  else rows.set(key, row);
 }
 
 function putTopic(draft: Draft, topic: CatalogTopic): void {

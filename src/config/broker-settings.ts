@@ -93,6 +93,30 @@ export const ownBrokerSettings = {
     flag: flag('data', 'd', 'FOLDER'),
   }),
 
+  // ── who may do what ──
+  'authorizer.class.name': string(
+    '',
+    'Switches access rules on: acl, or the name of the class that Kafka has for it; empty: everybody may do everything.',
+    {
+      pattern: {
+        test: /^(acl|org\.apache\.kafka\.metadata\.authorizer\.StandardAuthorizer)?$/,
+        says: 'acl, org.apache.kafka.metadata.authorizer.StandardAuthorizer, or nothing',
+      },
+    },
+  ),
+  'super.users': string('', 'Principals that may do everything, with semicolons between them: User:alice;User:bob.', {
+    pattern: {
+      test: /^\s*([^:;\s][^:;]*:[^;]+(;|$)\s*)*$/,
+      says: 'principals with semicolons between them, as User:alice;User:bob',
+    },
+  }),
+  'allow.everyone.if.no.acl.found': boolean(false, 'Whether what no access rule speaks of is open to everybody.'),
+  'perfbroker.audit.log': string(
+    'all',
+    'What access rules deny, and what administrators change, is told in the log: all, or off. Without access rules: nothing.',
+    { choices: ['all', 'off'], change: 'live' },
+  ),
+
   // ── how it works ──
   'perfbroker.fronts': int(1, 'Front threads, which serve the connections; each one more takes about 14 MB.', {
     min: 1,

@@ -83,6 +83,8 @@ export class ConsumerGroups implements GroupProtocol {
   readonly kind = 'consumer';
   readonly replays: GroupProtocol['replays'] = Object.values(consumerKind).map((kind) => [kind, replayOf(kind)]);
   private readonly parts: ConsumerGroupsParts;
+  /** Which topics the member that was heard of last may see: patterns stand for no others. */
+  private readonly viewers = new WeakMap<ConsumerGroup, ((name: string) => boolean) | null>();
   private readonly lives = new Map<ConsumerGroup, Life>();
 
   constructor(parts: ConsumerGroupsParts) {
@@ -99,6 +101,7 @@ export class ConsumerGroups implements GroupProtocol {
       checkHeartbeat(command, apiVersion, settings.assignors);
       const found = this.groupFor(shard, command);
       group = found.group;
+      this.viewers.set(group, command.seesTopic ?? null);
       const outcome =
         command.memberEpoch < 0
           ? leave(found.group, command, this.world(groupId))
@@ -327,7 +330,9 @@ export class ConsumerGroups implements GroupProtocol {
   private lookUp(group: ConsumerGroup, life: Life, patterns: readonly string[]): void {
     const { alarms, topics } = this.parts;
     group.arePatternsStale = false;
-    const lookup = new PatternLookup(patterns, topics.names());
+    const sees = this.viewers.get(group) ?? null;
+    const names = sees === null ? topics.names() : [...topics.names()].filter(sees);
+    const lookup = new PatternLookup(patterns, names);
     const step = (): void => {
       if (!lookup.work()) {
         life.lookup = alarms.set(this.nowMs + 1, step);

@@ -22,6 +22,8 @@ export interface MemberHeartbeat {
   readonly owned: readonly TopicPartitions[] | null;
   readonly clientId: string;
   readonly clientHost: string;
+  /** Its pattern stands for topics that this says yes to; null or left out: for all. */
+  readonly seesTopic?: ((name: string) => boolean) | null;
 }
 
 /** From this version of the API on members make their ids themselves. */

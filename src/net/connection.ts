@@ -11,6 +11,7 @@ import { assert } from '../base/assert.ts';
 import type { ClientMeters } from './client-meters.ts';
 import { type ListenerFacts, PLAINTEXT_FACTS } from './front-listener.ts';
 import { ANONYMOUS, type Identity, ruleHost } from './identity.ts';
+import type { IdentityRights } from './identity-rights.ts';
 
 export const CONNECTION_FREE = 0;
 export const CONNECTION_OPEN = 1;
@@ -39,6 +40,8 @@ export class Connection {
   /** The one it came by. */
   listener: ListenerFacts = PLAINTEXT_FACTS;
   identity: Identity = NOBODY;
+  /** What was found out about its rights; null: not looked up yet. */
+  rights: IdentityRights | null = null;
   /** Where connections from its address are counted. */
   addressRow = -1;
   /** Main was told who this is. */
@@ -123,6 +126,7 @@ export class Connection {
     this.blockBytesWanted = 0;
     this.isWaitingForMemory = false;
     this.isHeld = false;
+    this.rights = null;
     this.meters = null;
     this.mutedUntilMs = 0;
     this.isRefused = false;

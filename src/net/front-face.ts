@@ -6,6 +6,7 @@ import type { Disk } from '../storage/disk.ts';
 import type { Board } from '../zerocopy/board.ts';
 import type { Slab } from '../zerocopy/slab.ts';
 import type { Exchange } from './exchange.ts';
+import type { FrontAccess } from './front-access.ts';
 import type { FrontTallies } from './front-tallies.ts';
 import type { FrontLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
@@ -34,6 +35,7 @@ export interface FrontFace {
   readonly disk: RegionReader;
   readonly parked: ParkedFetches;
   readonly throttle: Throttle;
+  readonly access: FrontAccess;
   /** Null: nobody wants metrics. */
   readonly tallies: FrontTallies | null;
   /** A clock for how long this thread is busy; only read where that is limited. */

@@ -1,4 +1,5 @@
 /** What main posts to a front: changes of routes, of quotas, and of limits on connections. Plain data. */
+import type { AclBinding } from '../protocol/acl.ts';
 import type { QuotaImage } from './quota-table.ts';
 import type { RouteUpdate } from './route-table.ts';
 
@@ -13,9 +14,22 @@ export interface ConnectionLimits {
   readonly creationRateMax: number;
 }
 
-export type FrontPost = RouteUpdate | QuotaImage | ConnectionLimits;
+/** The access rules in force, whenever they or the settings about them change. */
+export interface AccessImage {
+  readonly kind: 'access';
+  /** False: everybody may do everything. */
+  readonly isOn: boolean;
+  readonly bindings: readonly AclBinding[];
+  readonly superUsers: readonly string[];
+  /** What no rule speaks of is open to all. */
+  readonly isOpenWithoutRules: boolean;
+  /** Denials are told in the log. */
+  readonly isAudited: boolean;
+}
 
-const kinds: ReadonlySet<unknown> = new Set(['image', 'topic', 'topic-gone', 'quotas', 'limits']);
+export type FrontPost = RouteUpdate | QuotaImage | ConnectionLimits | AccessImage;
+
+const kinds: ReadonlySet<unknown> = new Set(['image', 'topic', 'topic-gone', 'quotas', 'limits', 'access']);
 
 /** Other messages are for other roles of the same thread, or of a newer main; they are not the front's. */
 export function isFrontPost(message: unknown): message is FrontPost {
@@ -28,4 +42,8 @@ export function isQuotas(post: FrontPost): post is QuotaImage {
 
 export function isLimits(post: FrontPost): post is ConnectionLimits {
   return post.kind === 'limits';
+}
+
+export function isAccess(post: FrontPost): post is AccessImage {
+  return post.kind === 'access';
 }

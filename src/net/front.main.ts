@@ -6,6 +6,8 @@ import { must } from '../base/assert.ts';
 import { sharedMonotonicMs, systemClock } from '../base/clock.ts';
 import { Fault, isFault } from '../base/fault.ts';
 import { createLogger } from '../base/logger.ts';
+import { AuditLog } from '../security/audit-log.ts';
+import { FrontAuthorizer } from '../security/front-authorizer.ts';
 import { createDisk } from '../workers/create-disk.ts';
 import { frontEnd } from '../workers/lane.ts';
 import { PartitionRole } from '../workers/partition-role.ts';
@@ -64,6 +66,7 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
     socketsMax: data.limits.connectionsPerFrontMax + SPARE_SOCKETS,
     sendBufferBytes: data.sendBufferBytes,
   });
+  const logger = createLogger({ level: data.logLevel, format: data.logFormat, thread: `front-${data.index}` });
   const slab = new Slab(memoryOf(new Uint8Array(must(shared.slabs[data.index], 'a front has a slab')), native));
   const outboxSlab = new Slab(memoryOf(new Uint8Array(new SharedArrayBuffer(data.outboxBytes)), native));
   const lodger = data.lodger === null ? null : new PartitionRole(data.lodger.worker, data.lodger.line);
@@ -88,7 +91,8 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
     flexibleSince: data.flexibleSince,
     throttleSince: data.throttleSince,
     limits: data.limits,
-    logger: createLogger({ level: data.logLevel, format: data.logFormat, thread: `front-${data.index}` }),
+    access: new FrontAuthorizer(new AuditLog(logger, systemClock, null)),
+    logger,
     nowMs: systemClock.nowMs(),
     busyClock: () => performance.now(),
     tallies: talliesOf(data),

@@ -31,10 +31,11 @@ import type { DataApi } from './data-api.ts';
 import { type ControlVersions, Dispatcher } from './dispatcher.ts';
 import { Door } from './door.ts';
 import { EXCHANGE_READY, EXCHANGE_STARTING, EXCHANGE_WORKING, type Exchange, ExchangePool } from './exchange.ts';
+import type { FrontAccess } from './front-access.ts';
 import { type FrontCommons, ledgerOf, ratesOf } from './front-commons.ts';
 import type { FrontFace, RegionReader } from './front-face.ts';
 import type { ListenerFacts } from './front-listener.ts';
-import { type FrontPost, isLimits, isQuotas } from './front-post.ts';
+import { type FrontPost, isAccess, isLimits, isQuotas } from './front-post.ts';
 import type { FrontTallies } from './front-tallies.ts';
 import { HandOver } from './hand-over.ts';
 import type { FrontLimits } from './limits.ts';
@@ -80,6 +81,8 @@ export interface FrontParts {
   /** By API key: the first version whose answers begin with a throttle time. */
   readonly throttleSince: Int16Array;
   readonly limits: FrontLimits;
+  /** Who may do what. */
+  readonly access: FrontAccess;
   readonly logger: Logger;
   readonly nowMs: number;
   /** For quotas on the share of this thread. */
@@ -118,6 +121,7 @@ export class Front implements FrontFace, MuteListener {
   readonly exchanges: ExchangePool;
   readonly fronts: number;
   readonly throttle: Throttle;
+  readonly access: FrontAccess;
   readonly tallies: FrontTallies | null;
   readonly busyClock: () => number;
 
@@ -143,6 +147,7 @@ export class Front implements FrontFace, MuteListener {
     this.tallies = parts.tallies;
     this.lodger = parts.lodger;
     this.limits = parts.limits;
+    this.access = parts.access;
     this.slab = parts.slab;
     this.board = parts.board;
     this.disk = parts.disk;
@@ -241,7 +246,8 @@ export class Front implements FrontFace, MuteListener {
     else if (isLimits(post)) {
       this.door.limit(post);
       this.connections.limit(post);
-    } else this.routes.apply(post);
+    } else if (isAccess(post)) this.access.take(post);
+    else this.routes.apply(post);
   }
 
   /** A client has waited long enough: its next request may come. */
@@ -503,6 +509,7 @@ export class Front implements FrontFace, MuteListener {
       this.connections.close(connection);
     }
     this.responder.relieve(this.nowMs);
+    this.access.tell(this.nowMs);
   }
 }
 

@@ -49,6 +49,8 @@ export class ProduceCursor {
    * Appended, such a batch would hold the stable offset back for good.
    */
   requestError = 0;
+  /** Some batch says that it is part of a transaction. */
+  isTransactional = false;
 
   // the topic that `nextTopic` came to; up to version 12 it has a name, later an id of 16 bytes
   nameAt = 0;
@@ -115,6 +117,7 @@ export class ProduceCursor {
     this.topicNameBytesTotal = nameBytes;
     this.filledTopicCount = filled;
     this.requestError = Math.max(verdict, errorCode.NONE);
+    this.isTransactional = verdict === errorCode.NONE || verdict === errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     this.rewind();
     return true;
   }

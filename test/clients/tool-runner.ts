@@ -15,6 +15,7 @@ export interface ToolAnswer {
 
 const tools = {
   topics: 'org.apache.kafka.tools.TopicCommand',
+  acls: 'org.apache.kafka.tools.AclCommand',
   configs: 'kafka.admin.ConfigCommand',
   'console-producer': 'org.apache.kafka.tools.ConsoleProducer',
   'console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',

@@ -2,6 +2,7 @@
  * A whole front in one thread, driven by hand: fake transport, fake disk, workers that drain the other ends of the
  * lanes, and main's control port with handlers of the test. Time is a number that `step` moves.
  */
+
 import { expect } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import type { Logger } from '../../src/base/logger.ts';
@@ -9,6 +10,7 @@ import { type ConnectionFacts, ControlLane } from '../../src/net/control-lane.ts
 import { ControlPort, type OnVerify } from '../../src/net/control-port.ts';
 import type { DataApi } from '../../src/net/data-api.ts';
 import { Front, type Lodger } from '../../src/net/front.ts';
+import { openAccess } from '../../src/net/front-access.ts';
 import { PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import type { RouteTopic } from '../../src/net/route-table.ts';
@@ -126,6 +128,7 @@ export class FrontRig {
     controlVersions[3] = [0, 13];
     controlVersions[18] = [0, 4];
     this.front = new Front({
+      access: openAccess,
       tallies: null,
       lodger: this.lodger,
       index: 0,

@@ -15,7 +15,7 @@ import { connectionLimitsOf, quotaImageOf } from '../../src/admin/front-terms.ts
 import { ControlPlane } from '../../src/apis/control-plane.ts';
 import { Alarms } from '../../src/base/alarms.ts';
 import { must } from '../../src/base/assert.ts';
-import type { Logger } from '../../src/base/logger.ts';
+import type { LogFields, Logger } from '../../src/base/logger.ts';
 import { Controller, type StartReport } from '../../src/cluster/controller.ts';
 import type { BrokerConfig } from '../../src/config/broker-config.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
@@ -31,6 +31,7 @@ import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
 import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
+import { accessImageOf } from '../../src/security/access-desk.ts';
 import { buildMap, type CleaningHelp, cleanGroup } from '../../src/storage/compaction.ts';
 import { findPartitions } from '../../src/storage/found-folders.ts';
 import { LogDirectory, type PartitionCheckpoint } from '../../src/storage/log-directory.ts';
@@ -136,6 +137,7 @@ export class BrokerInOneThread {
     broker.controller.observeSettings((catalog, config) => {
       broker.post(quotaImageOf(catalog, config));
       broker.post(connectionLimitsOf(config, 1));
+      broker.post(accessImageOf(catalog.acls.values(), config.values));
     });
     await broker.driven(broker.plane.start());
     await broker.settle();
@@ -542,8 +544,9 @@ export class BrokerInOneThread {
   }
 
   private remember(): Logger {
-    const say = (message: string): void => {
-      this.lines.push(message);
+    const say = (message: string, fields: LogFields = {}): void => {
+      const shown = Object.entries(fields).map(([key, value]) => ` ${key}=${value}`);
+      this.lines.push(message + shown.join(''));
     };
     return { debug: say, info: say, warn: say, error: say };
   }

@@ -16,6 +16,8 @@ import { PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
 import type { FrontTallies } from '../../src/net/front-tallies.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import { MessagePost } from '../../src/net/message-post.ts';
+import { AuditLog } from '../../src/security/audit-log.ts';
+import { FrontAuthorizer } from '../../src/security/front-authorizer.ts';
 import { createLaneMemory, frontEnd, type LaneEnd, workerEnd } from '../../src/workers/lane.ts';
 import { Bell } from '../../src/zerocopy/bell.ts';
 import type { Board } from '../../src/zerocopy/board.ts';
@@ -89,6 +91,7 @@ export class FrontInOneThread {
       moving: { mover: transport, bells: commons.handOver.map(() => bell()) },
       lodger: null,
       listeners: [PLAINTEXT_FACTS],
+      access: new FrontAuthorizer(new AuditLog(parts.logger, { nowMs: () => this.front.nowMs }, null)),
       control: new ControlLane(end, new ByteRing(arena), new MessagePost(this.mail.port2), transport),
       dataApis: createDataTable(),
       controlVersions,

@@ -1,0 +1,81 @@
+/**
+ * Main's access rules: follows the rules in the catalog and the settings about them, and gives each request its permit. The
+ * fronts have their own (`front-access`), built from the same image.
+ */
+
+import type { AccessImage } from '../net/front-post.ts';
+import type { Identity } from '../net/identity.ts';
+import type { AclBinding } from '../protocol/acl.ts';
+import type { AuditLog } from './audit-log.ts';
+import { Authorizer } from './authorizer.ts';
+import { Permit } from './permit.ts';
+
+/** What the settings say; see `config/broker-settings`. */
+export interface AccessSettings {
+  readonly 'authorizer.class.name': string;
+  readonly 'super.users': string;
+  readonly 'allow.everyone.if.no.acl.found': boolean;
+  readonly 'perfbroker.audit.log': string;
+}
+
+export function accessImageOf(bindings: Iterable<AclBinding>, settings: AccessSettings): AccessImage {
+  return {
+    kind: 'access',
+    isOn: settings['authorizer.class.name'] !== '',
+    bindings: [...bindings],
+    superUsers: superUsersOf(settings['super.users']),
+    isOpenWithoutRules: settings['allow.everyone.if.no.acl.found'],
+    isAudited: settings['perfbroker.audit.log'] !== 'off',
+  };
+}
+
+/** "User:alice;User:CN=bob,O=example": names hold commas, so semicolons stand between them. */
+function superUsersOf(text: string): string[] {
+  const names = text.split(';').map((name) => name.trim());
+  return names.filter((name) => name !== '');
+}
+
+export class AccessDesk {
+  private readonly log: AuditLog;
+  private image: AccessImage | null = null;
+  private authorizer: Authorizer | null = null;
+  private isAudited = false;
+
+  constructor(log: AuditLog) {
+    this.log = log;
+  }
+
+  /** Somebody decides who may do what; without that, rules can neither be made nor be read. */
+  get isOn(): boolean {
+    return this.authorizer !== null;
+  }
+
+  /** Null: administrative changes are not told. */
+  get changes(): AuditLog | null {
+    return this.isOn && this.isAudited ? this.log : null;
+  }
+
+  take(image: AccessImage): void {
+    this.isAudited = image.isAudited;
+    if (this.image !== null && isSameAccess(this.image, image)) return;
+    this.image = image;
+    this.authorizer = image.isOn ? new Authorizer(image) : null;
+  }
+
+  permitOf(identity: Identity, api: string, declared: ReadonlySet<number>): Permit {
+    const { authorizer } = this;
+    return new Permit({ authorizer, audit: this.isAudited ? this.log : null, identity, api, declared });
+  }
+}
+
+/** Other settings change as well: what was decided is kept then. */
+export function isSameAccess(one: AccessImage, other: AccessImage): boolean {
+  return (
+    one.isAudited === other.isAudited &&
+    one.isOn === other.isOn &&
+    one.isOpenWithoutRules === other.isOpenWithoutRules &&
+    one.superUsers.join(';') === other.superUsers.join(';') &&
+    one.bindings.length === other.bindings.length &&
+    one.bindings.every((binding, index) => binding === other.bindings[index])
+  );
+}

@@ -1,0 +1,113 @@
+/**
+ * The audit log: a line for a denial, a line for an administrative change. Denials can be provoked as often as somebody
+ * likes, so of those that have principal, host, operation and type of resource in common one line comes in a period; the
+ * others are counted, and their number is told when the period is over (`tell`).
+ *
+ * A line holds names only: no settings' values, nothing that a request carries.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Identity } from '../net/identity.ts';
+import { operationName, resourceTypeName } from '../protocol/acl.ts';
+
+const DENIAL_PERIOD_MS = 1000;
+/** Kinds of denial that are counted apart in a period; further ones share a count. */
+const KINDS_MAX = 1000;
+/** Names come from clients. */
+const NAME_LENGTH_MAX = 256;
+
+export interface AuditedAction {
+  readonly identity: Identity;
+  /** Name of the API. */
+  readonly api: string;
+  readonly operation: number;
+  readonly resourceType: number;
+  readonly resourceName: string;
+}
+
+interface Told {
+  readonly identity: Identity;
+  readonly operation: string;
+  readonly untilMs: number;
+  untoldCount: number;
+}
+
+type Later = (atMs: number, ring: () => void) => void;
+
+export class AuditLog {
+  private readonly logger: Logger;
+  private readonly clock: Clock;
+  private readonly told = new Map<string, Told>();
+  private readonly later: Later | null;
+  private othersCount = 0;
+  private isTelling = false;
+
+  /** `later`: how to be called again; null: whoever owns this calls `tell` every now and then. */
+  constructor(logger: Logger, clock: Clock, later: Later | null) {
+    this.logger = logger;
+    this.clock = clock;
+    this.later = later;
+  }
+
+  denied({ identity, api, operation, resourceType, resourceName }: AuditedAction): void {
+    const nowMs = this.clock.nowMs();
+    this.tell(nowMs);
+    const { principal, host, listener } = identity;
+    const key = `${operation} ${resourceType} ${host} ${principal}`;
+    const told = this.told.get(key);
+    if (told !== undefined) {
+      told.untoldCount += 1;
+      return;
+    }
+    if (this.told.size >= KINDS_MAX) {
+      this.othersCount += 1;
+      return;
+    }
+    const name = operationName(operation);
+    this.told.set(key, { identity, operation: name, untilMs: nowMs + DENIAL_PERIOD_MS, untoldCount: 0 });
+    const resource = `${resourceTypeName(resourceType)}:${shown(resourceName)}`;
+    this.logger.info('audit', { outcome: 'denied', principal, host, operation: name, resource, api, listener });
+    this.comeBack(nowMs + DENIAL_PERIOD_MS);
+  }
+
+  /** Of periods that are over: how many denials had no line. */
+  tell(nowMs: number): void {
+    if (this.told.size === 0) return;
+    for (const [key, { identity, operation, untilMs, untoldCount }] of this.told) {
+      // In order of their ends.
+      if (nowMs < untilMs) return;
+      this.told.delete(key);
+      if (untoldCount === 0) continue;
+      const { principal, host } = identity;
+      this.logger.info('audit', { outcome: 'denied', principal, host, operation, moreTimes: untoldCount });
+    }
+    if (this.othersCount === 0) return;
+    this.logger.info('audit', { outcome: 'denied', moreTimes: this.othersCount });
+    this.othersCount = 0;
+  }
+
+  private comeBack(atMs: number): void {
+    if (this.later === null || this.isTelling) return;
+    this.isTelling = true;
+    this.later(atMs, () => {
+      this.isTelling = false;
+      this.tell(this.clock.nowMs());
+      for (const { untilMs } of this.told.values()) {
+        this.comeBack(untilMs);
+        return;
+      }
+    });
+  }
+
+  /** `outcome`: "done", or "refused" when some of it was. */
+  changed(identity: Identity, api: string, what: string, outcome: string): void {
+    const { principal, host, listener } = identity;
+    this.logger.info('audit', { outcome, principal, host, api, of: shown(what), listener });
+  }
+}
+
+/** Without what would break a line in two, or hide in it. */
+function shown(name: string): string {
+  const text = name.length > NAME_LENGTH_MAX ? `${name.slice(0, NAME_LENGTH_MAX)}…` : name;
+  return JSON.stringify(text).slice(1, -1);
+}

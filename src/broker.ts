@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { connectionLimitsOf, quotaImageOf } from './admin/front-terms.ts';
 import { ControlPlane } from './apis/control-plane.ts';
-import { controlHandlers } from './apis/control-table.ts';
+import { DATA_APIS, OpeningDesk } from './apis/opening-desk.ts';
 import { AlarmDriver } from './base/alarm-driver.ts';
 import { Alarms } from './base/alarms.ts';
 import { must } from './base/assert.ts';
@@ -22,18 +22,10 @@ import type { BrokerState, BrokerView } from './http/broker-view.ts';
 import { NOBODY_KNOWN } from './http/gate.ts';
 import type { HttpSide } from './http/http-side.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
-import type { ConnectionFacts } from './net/control-lane.ts';
-import type { ProduceVerdict } from './net/control-port.ts';
 import type { AccessImage } from './net/front-post.ts';
 import { createTallyParts, FrontTallies } from './net/front-tallies.ts';
-import type { RequestDesk } from './net/start-front.ts';
 import { type BoundListeners, type StartedFronts, startFronts } from './net/start-fronts.ts';
 import type { ListenAddress } from './net/transport.ts';
-import { Registry } from './protocol/registry.ts';
-import { produce } from './protocol/schemas/00-produce.ts';
-import { fetch } from './protocol/schemas/01-fetch.ts';
-import { listOffsets } from './protocol/schemas/02-list-offsets.ts';
-import { offsetForLeaderEpoch } from './protocol/schemas/23-offset-for-leader-epoch.ts';
 import { accessImageOf, isSameAccess } from './security/access-desk.ts';
 import { FolderLock, readBootId } from './storage/folder-lock.ts';
 import { roomOf } from './storage/folder-room.ts';
@@ -124,8 +116,6 @@ interface ViewedParts {
   readonly scrubber: LogScrubber;
 }
 
-/** Answered by the fronts. */
-const DATA_APIS = [produce, fetch, listOffsets, offsetForLeaderEpoch];
 const LOCK_TOUCH_MS = 5000;
 
 export class Broker {
@@ -240,20 +230,8 @@ export class Broker {
       const facts = this.factsOf(io, sizes, { bound, http: httpBound }, listeners, opened);
       this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner, scrubber }), NOBODY_KNOWN);
       if (this.state === 'recovering') this.state = 'ready';
-      const { controller, host } = opened;
-      return {
-        controller,
-        plane,
-        alarms: driver,
-        host,
-        workers,
-        fronts,
-        checkpoints,
-        cleaner,
-        scrubber,
-        background,
-        facts,
-      };
+      const tasks = { checkpoints, cleaner, scrubber, background };
+      return { ...opened, ...tasks, plane, alarms: driver, workers, fronts, facts };
     } catch (error) {
       await http.catch(() => null);
       await Promise.all([fronts.terminate(), workers.terminate(), background.close(), this.http?.close()]);
@@ -524,45 +502,6 @@ function keepTold(fronts: StartedFronts, controller: Controller): void {
     told = access;
     fronts.post(access);
   });
-}
-
-/** The desk as the fronts' control ports see it: what it answers is known before the catalog is open. */
-class OpeningDesk implements RequestDesk {
-  readonly ranges: RequestDesk['ranges'];
-  readonly flexibleSince: RequestDesk['flexibleSince'];
-  readonly throttleSince: RequestDesk['throttleSince'];
-  private plane: ControlPlane | null = null;
-  private readonly backlogs: (() => number)[] = [];
-
-  constructor() {
-    const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...DATA_APIS]);
-    this.ranges = registry.ranges;
-    this.flexibleSince = registry.flexibleSince;
-    this.throttleSince = registry.throttleSince;
-  }
-
-  open(plane: ControlPlane): void {
-    this.plane = plane;
-    plane.backlogBytes = () => this.backlogs.reduce((sum, backlogBytes) => sum + backlogBytes(), 0);
-  }
-
-  answer(frame: Uint8Array, facts: ConnectionFacts): Promise<Uint8Array | null> {
-    const { connection, peer, localHost, localPort, identity } = facts;
-    const { desk } = must(this.plane, 'the doors open after the desk');
-    return desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort }, identity });
-  }
-
-  verify(body: Uint8Array, version: number): Promise<ProduceVerdict> {
-    return must(this.plane, 'the doors open after the desk').verifier.verify(body, version);
-  }
-
-  connectionClosed(connection: number): void {
-    this.plane?.connectionClosed(connection);
-  }
-
-  useBacklog(backlogBytes: () => number): void {
-    this.backlogs.push(backlogBytes);
-  }
 }
 
 export interface EmbeddedBrokerOptions {

@@ -48,7 +48,11 @@ const resourceOptions = {
 } as const;
 
 const ruleOptions = {
-  'allow-principal': { kind: 'list', placeholder: 'PRINCIPAL', doc: 'Who is allowed: User:alice; User:* for everybody.' },
+  'allow-principal': {
+    kind: 'list',
+    placeholder: 'PRINCIPAL',
+    doc: 'Who is allowed: User:alice; User:* for everybody.',
+  },
   'deny-principal': { kind: 'list', placeholder: 'PRINCIPAL', doc: 'Who is denied, whatever else allows it.' },
   'allow-host': { kind: 'list', placeholder: 'ADDRESS', doc: 'From where it is allowed; all hosts if left out.' },
   'deny-host': { kind: 'list', placeholder: 'ADDRESS', doc: 'From where it is denied; all hosts if left out.' },
@@ -216,7 +220,10 @@ function operationsIn(texts: readonly string[]): number[] {
   return texts.map((text) => {
     const code = operationCode(text);
     if (code !== null && code !== OPERATION_ANY) return code;
-    throw new Fault('PB_UNKNOWN_FLAG', `there is no operation '${text}'; write one such as Read, Write or AlterConfigs`);
+    throw new Fault(
+      'PB_UNKNOWN_FLAG',
+      `there is no operation '${text}'; write one such as Read, Write or AlterConfigs`,
+    );
   });
 }
 
@@ -242,7 +249,8 @@ type Wish = Resources & Rules & { readonly producer: boolean; readonly consumer:
 function bindingsOf(options: Wish, patternType: number): AclBinding[] {
   const resources = resourcesOf(options);
   const grantees = granteesOf(options);
-  if (resources.length === 0) throw new Fault('PB_UNKNOWN_FLAG', 'the rule is about nothing; write --topic, --group, …');
+  if (resources.length === 0)
+    throw new Fault('PB_UNKNOWN_FLAG', 'the rule is about nothing; write --topic, --group, …');
   if (grantees.length === 0) throw new Fault('PB_UNKNOWN_FLAG', 'the rule is about nobody; write --allow-principal');
   const bindings = resources.flatMap((resource) =>
     operationsFor(options, resource.resourceType).flatMap((operation) =>
@@ -271,7 +279,10 @@ function filtersOf(options: Resources & Rules, patternType: number, isAll: boole
   const operations = operationsIn(options.operation);
   if (resources.length === 0 && grantees.length === 0 && operations.length === 0) {
     if (isAll) return [anything];
-    throw new Fault('PB_UNKNOWN_FLAG', 'nothing says which rules to remove; name a resource or a principal, or write --all');
+    throw new Fault(
+      'PB_UNKNOWN_FLAG',
+      'nothing says which rules to remove; name a resource or a principal, or write --all',
+    );
   }
   // Where no resource is named, the pattern of a name means nothing.
   const named = resources.length === 0 ? [anything] : resources.map((one) => ({ ...anything, ...one, patternType }));

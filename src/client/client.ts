@@ -14,6 +14,7 @@ import { RecordProducer } from './producing/record-producer.ts';
 
 export { Fault, type FaultCode, isFault } from '../base/fault.ts';
 export type { RecordHeader } from '../protocol/records.ts';
+export type { AclOutcome, AclRemoval } from './admin/acls.ts';
 export { demand, type Outcome } from './admin/admin-requests.ts';
 export type { BrokerApis, DescribedCluster, DescribedQuorum } from './admin/cluster.ts';
 export type { ConfigChange, ConfigEntry, ConfigResource, DescribedConfigs } from './admin/configs.ts';
@@ -22,7 +23,6 @@ export type { DescribedGroup, DescribedMember, GroupType, ListedGroup } from './
 export type { LogDir } from './admin/log-dirs.ts';
 export type { ActiveProducer, DeletedRecords } from './admin/partition-records.ts';
 export { TO_THE_END } from './admin/partition-records.ts';
-export type { AclOutcome, AclRemoval } from './admin/acls.ts';
 export type { DescribedQuota, QuotaChange, QuotaEntity, QuotaFilter } from './admin/quotas.ts';
 export type { SharePosition } from './admin/share-positions.ts';
 export type { CreatedTopic, DescribedTopic, NewTopic } from './admin/topics.ts';

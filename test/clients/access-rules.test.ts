@@ -47,7 +47,9 @@ describe('perfbroker acl', () => {
       'User:alice may Write Topic secret\nUser:alice may Describe Topic secret\nUser:alice may Create Topic secret\n',
     );
     await expect(send()).rejects.toMatchObject({ type: 'TOPIC_AUTHORIZATION_FAILED' });
-    await type('acl add --topic sec --resource-pattern-type prefixed --operation write --allow-principal User:ANONYMOUS');
+    await type(
+      'acl add --topic sec --resource-pattern-type prefixed --operation write --allow-principal User:ANONYMOUS',
+    );
     await send();
     await type('acl add --topic secret --operation Write --deny-principal User:* --deny-host 127.0.0.1');
     await expect(send()).rejects.toMatchObject({ type: 'TOPIC_AUTHORIZATION_FAILED' });
@@ -70,7 +72,12 @@ describe('perfbroker acl', () => {
 
   it('says what is missing', async () => {
     const environment = { PERFBROKER_BOOTSTRAP_SERVER: broker.address };
-    for (const line of ['acl add --topic t', 'acl add --allow-principal User:x', 'acl remove', 'acl add --topic t --operation fly --allow-principal User:x']) {
+    for (const line of [
+      'acl add --topic t',
+      'acl add --allow-principal User:x',
+      'acl remove',
+      'acl add --topic t --operation fly --allow-principal User:x',
+    ]) {
       const { exitCode, warnings } = await run(line.split(' '), { environment });
       expect([line, exitCode === 0]).toEqual([line, false]);
       expect(warnings).not.toBe('');

@@ -107,7 +107,7 @@ describeInstalled("Kafka's own acl tool", [join(clientsCache, 'java', 'classes',
       expect(added.printed).toContain('resourceType=TOPIC, name=orders, patternType=LITERAL');
       const prefixed = '--resource-pattern-type prefixed --topic ord --group billing';
       expect((await acls(`--add --allow-principal User:bob --consumer ${prefixed}`)).code).toBe(0);
-      expect((await acls('--add --deny-principal User:eve --cluster --operation Alter')).code).toBe(0);
+      expect((await acls('--add --deny-principal User:eve --group eves --operation Read')).code).toBe(0);
       const listed = await acls('--list --topic orders --resource-pattern-type match');
       expect(listed.printed).toContain('principal=User:bob, host=*, operation=READ, permissionType=ALLOW');
       expect(listed.printed).toContain('name=ord, patternType=PREFIXED');
@@ -116,7 +116,7 @@ describeInstalled("Kafka's own acl tool", [join(clientsCache, 'java', 'classes',
       expect(ours.filter(({ principal }) => principal === 'User:bob').length).toBe(5);
       expect((await acls('--remove --force --topic orders')).code).toBe(0);
       expect((await acls(`--remove --force ${prefixed}`)).code).toBe(0);
-      expect((await acls('--remove --force --cluster')).code).toBe(0);
+      expect((await acls('--remove --force --group eves')).code).toBe(0);
       expect(JSON.parse(await type('acl list --json'))).toEqual([]);
     },
     CASE_MS_MAX,

@@ -4,8 +4,8 @@
  * that embeds one.
  */
 import { randomBytes } from 'node:crypto';
-import { connectionLimitsOf, quotaImageOf } from './admin/front-terms.ts';
 import { ControlPlane } from './apis/control-plane.ts';
+import { keepFrontsTold } from './apis/front-news.ts';
 import { DATA_APIS, OpeningDesk } from './apis/opening-desk.ts';
 import { AlarmDriver } from './base/alarm-driver.ts';
 import { Alarms } from './base/alarms.ts';
@@ -19,14 +19,12 @@ import { exposureWarnings } from './config/exposure.ts';
 import { type Listener, listenersOf, refuseUnserved } from './config/listeners.ts';
 import { loadBrokerConfig } from './config/load.ts';
 import type { BrokerState, BrokerView } from './http/broker-view.ts';
-import { NOBODY_KNOWN } from './http/gate.ts';
+import { doormanOf } from './http/doorman.ts';
 import type { HttpSide } from './http/http-side.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
-import type { AccessImage } from './net/front-post.ts';
 import { createTallyParts, FrontTallies } from './net/front-tallies.ts';
 import { type BoundListeners, type StartedFronts, startFronts } from './net/start-fronts.ts';
 import type { ListenAddress } from './net/transport.ts';
-import { accessImageOf, isSameAccess } from './security/access-desk.ts';
 import { FolderLock, readBootId } from './storage/folder-lock.ts';
 import { roomOf } from './storage/folder-room.ts';
 import { checkFolder, placeOf } from './storage/folder-safety.ts';
@@ -194,17 +192,7 @@ export class Broker {
     const workers = this.startWorkers(io, sizes, background, onDeath);
     this.workers = workers;
     const desk = new OpeningDesk();
-    const fronts = startFronts({
-      ...this.parts,
-      io,
-      sizes,
-      workers,
-      desk,
-      listeners,
-      logger: this.logger,
-      onDeath,
-      randomBytes: (count) => randomBytes(count),
-    });
+    const fronts = this.startFronts(io, sizes, workers, desk, listeners);
     this.fronts = fronts;
     const http = this.startHttp();
     try {
@@ -222,13 +210,16 @@ export class Broker {
       driver.start();
       await plane.start();
       // Before the fronts' first turn, so that no client meets a broker without topics.
-      keepTold(fronts, opened.controller);
+      keepFrontsTold(fronts, opened.controller);
       fronts.openDoors();
       const checkpoints = this.startCheckpoints(opened.host, workers);
       const cleaner = this.startCleaner(opened.controller, workers, background);
       const scrubber = startScrubber({ ...opened, background, logger: this.logger });
       const facts = this.factsOf(io, sizes, { bound, http: httpBound }, listeners, opened);
-      this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner, scrubber }), NOBODY_KNOWN);
+      this.http?.show(
+        this.viewOf(facts, { ...opened, plane, workers, cleaner, scrubber }),
+        doormanOf(plane.services.access),
+      );
       if (this.state === 'recovering') this.state = 'ready';
       const tasks = { checkpoints, cleaner, scrubber, background };
       return { ...opened, ...tasks, plane, alarms: driver, workers, fronts, facts };
@@ -237,6 +228,26 @@ export class Broker {
       await Promise.all([fronts.terminate(), workers.terminate(), background.close(), this.http?.close()]);
       throw error;
     }
+  }
+
+  private startFronts(
+    io: ChosenIo,
+    sizes: BrokerSizes,
+    workers: StartedWorkers,
+    desk: RequestDesk,
+    listeners: readonly Listener[],
+  ): StartedFronts {
+    return startFronts({
+      ...this.parts,
+      io,
+      sizes,
+      workers,
+      desk,
+      listeners,
+      logger: this.logger,
+      onDeath: (cause) => this.fail(cause),
+      randomBytes: (count) => randomBytes(count),
+    });
   }
 
   /** Loaded only when it is wanted; it costs a few megabytes. */
@@ -488,20 +499,6 @@ function forgetterOf({ shared: { tallies } }: StartedWorkers): (slot: number) =>
   return (slot) => {
     for (const board of [ofWorkers, ...ofFronts]) board.clear(slot);
   };
-}
-
-/** What the fronts know of the catalog and of settings follows every change. */
-function keepTold(fronts: StartedFronts, controller: Controller): void {
-  controller.subscribe((update) => fronts.post(update));
-  let told: AccessImage | null = null;
-  controller.observeSettings((catalog, config) => {
-    fronts.post(quotaImageOf(catalog, config));
-    fronts.post(connectionLimitsOf(config, fronts.count));
-    const access = accessImageOf(catalog.acls.values(), config.values);
-    if (told !== null && isSameAccess(told, access)) return;
-    told = access;
-    fronts.post(access);
-  });
 }
 
 export interface EmbeddedBrokerOptions {

@@ -4,11 +4,11 @@
  */
 
 import type { AccessImage } from '../net/front-post.ts';
-import type { Identity } from '../net/identity.ts';
-import type { AclBinding } from '../protocol/acl.ts';
+import { type Identity, ruleHost } from '../net/identity.ts';
+import { type AclBinding, CLUSTER_NAME, OPERATION_DESCRIBE, RESOURCE_CLUSTER } from '../protocol/acl.ts';
 import type { AuditLog } from './audit-log.ts';
 import { Authorizer } from './authorizer.ts';
-import { Permit } from './permit.ts';
+import { checkKey, Permit } from './permit.ts';
 
 /** What the settings say; see `config/broker-settings`. */
 export interface AccessSettings {
@@ -60,6 +60,13 @@ export class AccessDesk {
     if (this.image !== null && isSameAccess(this.image, image)) return;
     this.image = image;
     this.authorizer = image.isOn ? new Authorizer(image) : null;
+  }
+
+  /** For people who look at the broker by other ways than the protocol. */
+  mayDescribeCluster(principal: string, host: string): boolean {
+    const identity = { principal, host: ruleHost(host), listener: 'HTTP' };
+    const declared = new Set([checkKey(OPERATION_DESCRIBE, RESOURCE_CLUSTER)]);
+    return this.permitOf(identity, 'HTTP', declared).may(OPERATION_DESCRIBE, RESOURCE_CLUSTER, CLUSTER_NAME);
   }
 
   permitOf(identity: Identity, api: string, declared: ReadonlySet<number>): Permit {

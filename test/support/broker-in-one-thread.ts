@@ -11,8 +11,8 @@
  */
 import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'vitest';
-import { connectionLimitsOf, quotaImageOf } from '../../src/admin/front-terms.ts';
 import { ControlPlane } from '../../src/apis/control-plane.ts';
+import { keepFrontsTold } from '../../src/apis/front-news.ts';
 import { Alarms } from '../../src/base/alarms.ts';
 import { must } from '../../src/base/assert.ts';
 import type { LogFields, Logger } from '../../src/base/logger.ts';
@@ -31,7 +31,6 @@ import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
 import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
-import { accessImageOf } from '../../src/security/access-desk.ts';
 import { buildMap, type CleaningHelp, cleanGroup } from '../../src/storage/compaction.ts';
 import { findPartitions } from '../../src/storage/found-folders.ts';
 import { LogDirectory, type PartitionCheckpoint } from '../../src/storage/log-directory.ts';
@@ -133,12 +132,7 @@ export class BrokerInOneThread {
       clusterId: null,
     });
     broker.report = await broker.driven(starting);
-    broker.controller.subscribe((update) => broker.post(update));
-    broker.controller.observeSettings((catalog, config) => {
-      broker.post(quotaImageOf(catalog, config));
-      broker.post(connectionLimitsOf(config, 1));
-      broker.post(accessImageOf(catalog.acls.values(), config.values));
-    });
+    keepFrontsTold({ count: 1, post: (post) => broker.post(post) }, broker.controller);
     await broker.driven(broker.plane.start());
     await broker.settle();
     return broker;

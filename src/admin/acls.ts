@@ -12,15 +12,11 @@ import {
   CLUSTER_NAME,
   matchesFilter,
   OPERATION_ALL,
-  OPERATION_ANY,
   OPERATION_TWO_PHASE_COMMIT,
-  PATTERN_ANY,
   PATTERN_LITERAL,
   PATTERN_PREFIXED,
   PERMISSION_ALLOW,
-  PERMISSION_ANY,
   PERMISSION_DENY,
-  RESOURCE_ANY,
   RESOURCE_CLUSTER,
   RESOURCE_TOPIC,
   RESOURCE_USER,
@@ -28,9 +24,9 @@ import {
 import { errorCode } from '../protocol/errors.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
-/** All of them are held in memory by every thread that decides, and anybody's name will do for a principal. */
-export const ACLS_MAX = 100_000;
-const TEXT_BYTES_MAX = 32_767;
+/** Every thread that decides holds all of them, and arranges them anew when they change: 20,000 take it 20 ms. */
+export const ACLS_MAX = 20_000;
+const TEXT_BYTES_MAX = 4096;
 
 /** One entry for each wish, in order; null: the rule is in force, also when it was before. */
 export function createAcls(
@@ -58,12 +54,10 @@ const noRoom = refuse(errorCode.POLICY_VIOLATION, `there are ${ACLS_MAX} access 
 export function deleteAcls(
   controller: Controller,
   filters: readonly AclFilter[],
-): Promise<readonly (readonly AclBinding[] | Refusal)[]> {
+): Promise<readonly (readonly AclBinding[])[]> {
   return controller.amend((catalog) => {
     const removed = new Map<string, AclBinding>();
     const outcome = filters.map((filter) => {
-      const refusal = refusalOfFilter(filter);
-      if (refusal !== null) return refusal;
       const found = findAcls(catalog, filter);
       for (const binding of found) removed.set(aclKey(binding), binding);
       return found;
@@ -105,19 +99,4 @@ function invalid(what: string): Refusal {
 function isPrincipal(text: string): boolean {
   const colon = text.indexOf(':');
   return colon > 0 && colon < text.length - 1;
-}
-
-/** Null: every part of it says something. */
-export function refusalOfFilter(filter: AclFilter): Refusal | null {
-  const { resourceType, patternType, operation, permissionType } = filter;
-  const isKnown =
-    resourceType >= RESOURCE_ANY &&
-    resourceType <= RESOURCE_USER &&
-    patternType >= PATTERN_ANY &&
-    patternType <= PATTERN_PREFIXED &&
-    operation >= OPERATION_ANY &&
-    operation <= OPERATION_TWO_PHASE_COMMIT &&
-    permissionType >= PERMISSION_ANY &&
-    permissionType <= PERMISSION_ALLOW;
-  return isKnown ? null : refuse(errorCode.INVALID_REQUEST, 'the filter has a part that this broker does not know');
 }

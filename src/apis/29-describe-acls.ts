@@ -1,7 +1,7 @@
 /** DescribeAcls, versions 1 to 3: the access rules that a filter means. Without an authorizer there are none to speak of. */
-import { findAcls, refusalOfFilter } from '../admin/acls.ts';
+import { findAcls } from '../admin/acls.ts';
 import type { AclBinding, AclFilter } from '../protocol/acl.ts';
-import { OPERATION_DESCRIBE } from '../protocol/acl.ts';
+import { areKnownCodes, OPERATION_DESCRIBE } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { describeAcls } from '../protocol/schemas/29-describe-acls.ts';
@@ -16,13 +16,11 @@ export const NO_AUTHORIZER = 'no authorizer is switched on; set authorizer.class
 export const describeAclsHandler = defineHandler({
   api: describeAcls,
   access: [needsCluster(OPERATION_DESCRIBE)],
+  isSound: (request) => areKnownCodes(filterOf(request)),
 
   handle(request, { services }) {
     if (!services.access.isOn) return refused(errorCode.SECURITY_DISABLED, NO_AUTHORIZER);
-    const filter = filterOf(request);
-    const refusal = refusalOfFilter(filter);
-    if (refusal !== null) return refused(refusal.errorCode, refusal.message);
-    const found = findAcls(services.controller.catalog, filter);
+    const found = findAcls(services.controller.catalog, filterOf(request));
     return { errorCode: errorCode.NONE, errorMessage: null, resources: byResource(found) };
   },
 

@@ -2,7 +2,7 @@
 import { createAcls as createAll } from '../admin/acls.ts';
 import type { Refusal } from '../admin/refusal.ts';
 import { refuse } from '../admin/refusal.ts';
-import { OPERATION_ALTER, operationName, permissionName, resourceTypeName } from '../protocol/acl.ts';
+import { areKnownCodes, OPERATION_ALTER, operationName, permissionName, resourceTypeName } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { createAcls } from '../protocol/schemas/30-create-acls.ts';
 import { NO_AUTHORIZER } from './29-describe-acls.ts';
@@ -12,6 +12,8 @@ import { defineHandler } from './define.ts';
 export const createAclsHandler = defineHandler({
   api: createAcls,
   access: [needsCluster(OPERATION_ALTER)],
+  isSound: ({ creations }) =>
+    creations.every(({ resourcePatternType: patternType, ...wish }) => areKnownCodes({ ...wish, patternType })),
   subjectsOf: ({ creations }) =>
     creations.map(
       ({ resourceType, resourceName, principal, operation, permissionType }) =>

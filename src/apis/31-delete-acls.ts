@@ -2,7 +2,7 @@
 import { deleteAcls as deleteAll } from '../admin/acls.ts';
 import type { Refusal } from '../admin/refusal.ts';
 import { refuse } from '../admin/refusal.ts';
-import { OPERATION_ALTER, resourceTypeName } from '../protocol/acl.ts';
+import { areKnownCodes, OPERATION_ALTER, resourceTypeName } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { deleteAcls } from '../protocol/schemas/31-delete-acls.ts';
 import { filterOf, NO_AUTHORIZER } from './29-describe-acls.ts';
@@ -12,6 +12,7 @@ import { defineHandler } from './define.ts';
 export const deleteAclsHandler = defineHandler({
   api: deleteAcls,
   access: [needsCluster(OPERATION_ALTER)],
+  isSound: ({ filters }) => filters.every((filter) => areKnownCodes(filterOf(filter))),
   subjectsOf: ({ filters }) =>
     filters.map(
       ({ resourceTypeFilter, resourceNameFilter, principalFilter }) =>
@@ -23,7 +24,6 @@ export const deleteAclsHandler = defineHandler({
     const outcome = await deleteAll(services.controller, filters.map(filterOf));
     return {
       filterResults: outcome.map((one) => {
-        if ('errorCode' in one) return refusedFilter(one);
         const matchingAcls = one.map((binding) => ({ errorCode: errorCode.NONE, errorMessage: null, ...binding }));
         return { errorCode: errorCode.NONE, errorMessage: null, matchingAcls };
       }),

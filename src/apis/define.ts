@@ -19,7 +19,7 @@ import type { Api } from '../protocol/api.ts';
 import { decodeRequest } from '../protocol/compile.ts';
 import { errorCode, errorMessage } from '../protocol/errors.ts';
 import { encodeResponseFrame } from '../protocol/frame.ts';
-import type { Reader } from '../protocol/reader.ts';
+import { protocolFault, type Reader } from '../protocol/reader.ts';
 import type { VersionRange } from '../protocol/registry.ts';
 import { Writer } from '../protocol/writer.ts';
 import type { AccessDesk } from '../security/access-desk.ts';
@@ -76,6 +76,8 @@ export interface HandlerDefinition<Request, Response> {
   readonly api: Api<Request, unknown, unknown, Response>;
   /** Required, so that it cannot be forgotten; in the order in which it is checked. */
   readonly access: readonly [Access<NoInfer<Request>>, ...Access<NoInfer<Request>>[]];
+  /** False: it can mean nothing to anybody, and the connection is closed, as for a body that cannot be read. */
+  isSound?(request: NoInfer<Request>): boolean;
   /** For the audit log: names of what an administrator's request is about. Left out: it changes nothing of that kind. */
   subjectsOf?(request: NoInfer<Request>): readonly string[];
   handle(request: Request, context: ControlContext): Promise<Response> | Response;
@@ -116,6 +118,7 @@ export function defineHandler<Request, Response>(definition: HandlerDefinition<R
     isAudited: definition.subjectsOf !== undefined,
     async answer(body, context) {
       const request = decodeRequest(api, context.apiVersion, body);
+      if (definition.isSound?.(request) === false) throw protocolFault('the request has parts that mean nothing');
       const response = await respond(definition, request, context);
       audit(definition, request, response, context);
       context.services.answerErrors?.note(api.key, response);

@@ -27,6 +27,9 @@ export function entityKey(entity: QuotaEntity): string {
   return JSON.stringify(Object.entries(entity).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** A record fits into a frame of the file, however long the names in it are. */
+const ACLS_PER_RECORD = 500;
+
 const internalNames = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state']);
 
 /** Topics the broker keeps for itself: flagged in Metadata, never auto-created by a client. */
@@ -51,7 +54,7 @@ export class Catalog {
   readonly acls: ReadonlyMap<string, AclBinding>;
   readonly nextProducerId: number;
 
-  private constructor(draft: Draft) {
+  private constructor(draft: Omit<Draft, 'acls'> & { readonly acls: ReadonlyMap<string, AclBinding> }) {
     this.clusterId = draft.clusterId;
     this.brokerEpoch = draft.brokerEpoch;
     this.topicsByName = draft.topicsByName;
@@ -69,6 +72,7 @@ export class Catalog {
 
   /** One copy for all the records, so that loading thousands of them is linear. */
   with(records: readonly CatalogRecord[]): Catalog {
+    const isAboutAcls = records.some(({ kind }) => kind === 'acls-added' || kind === 'acls-removed');
     const draft: Draft = {
       clusterId: this.clusterId,
       brokerEpoch: this.brokerEpoch,
@@ -79,11 +83,12 @@ export class Catalog {
       clusterConfigs: this.clusterConfigs,
       groupConfigs: new Map(this.groupConfigs),
       clientQuotas: new Map(this.clientQuotas),
-      acls: new Map(this.acls),
+      acls: isAboutAcls ? new Map(this.acls) : new Map(),
       nextProducerId: this.nextProducerId,
     };
     for (const record of records) applyRecord(draft, record);
-    return new Catalog(draft);
+    // Who follows them sees at the map that nothing changed.
+    return new Catalog(isAboutAcls ? draft : { ...draft, acls: this.acls });
   }
 
   /** The fewest records that make this image: what a compacted store holds. */
@@ -99,7 +104,10 @@ export class Catalog {
       records.push({ kind: 'cluster-configs', configs: this.clusterConfigs });
     for (const [group, configs] of this.groupConfigs) records.push({ kind: 'group-configs', group, configs });
     for (const quota of this.clientQuotas.values()) records.push({ kind: 'client-quota', ...quota });
-    if (this.acls.size > 0) records.push({ kind: 'acls-added', bindings: [...this.acls.values()] });
+    const bindings = [...this.acls.values()];
+    for (let from = 0; from < bindings.length; from += ACLS_PER_RECORD) {
+      records.push({ kind: 'acls-added', bindings: bindings.slice(from, from + ACLS_PER_RECORD) });
+    }
     for (const topic of this.topicsByName.values()) records.push({ kind: 'topic', ...topic });
     for (const id of this.leaving) records.push({ kind: 'topic-gone', id });
     return records;

@@ -54,6 +54,25 @@ export interface AclBinding {
   readonly permissionType: number;
 }
 
+/** All codes are the protocol's; what later versions of it may add, and 0, mean nothing here. */
+export function areKnownCodes({
+  resourceType,
+  patternType,
+  operation,
+  permissionType,
+}: Pick<AclBinding, 'resourceType' | 'patternType' | 'operation' | 'permissionType'>): boolean {
+  return (
+    resourceType >= RESOURCE_ANY &&
+    resourceType <= RESOURCE_USER &&
+    patternType >= PATTERN_ANY &&
+    patternType <= PATTERN_PREFIXED &&
+    operation >= OPERATION_ANY &&
+    operation <= OPERATION_TWO_PHASE_COMMIT &&
+    permissionType >= PERMISSION_ANY &&
+    permissionType <= PERMISSION_ALLOW
+  );
+}
+
 /** Null, or a code that means any: no condition. */
 export interface AclFilter {
   readonly resourceType: number;

@@ -1,4 +1,5 @@
 /** All that is timed and weighed, made one after the other: some hold hundreds of megabytes while they live. */
+import { accessSubjects } from './access-rules.ts';
 import { appendSubjects } from './appends.ts';
 import { checksumSubjects, compressionSubjects } from './checksums.ts';
 import { memorySubjects } from './memory-structures.ts';
@@ -8,6 +9,7 @@ import { wireSubjects } from './wire-codecs.ts';
 
 const groups = [
   memorySubjects,
+  accessSubjects,
   recordWalkSubjects,
   wireSubjects,
   checksumSubjects,

@@ -47,6 +47,9 @@ export interface ControlPlaneParts {
   readonly log: Logger;
 }
 
+const NOBODY_MAY =
+  'access rules are on, but there are none, and no super.users: nobody may do anything; name somebody in super.users';
+
 export class ControlPlane {
   readonly desk: ControlDesk;
   readonly services: ControlServices;
@@ -55,8 +58,11 @@ export class ControlPlane {
   /** Asked by the fronts about Produce requests. */
   readonly verifier: ProduceVerifier;
 
+  private readonly log: Logger;
+
   constructor(parts: ControlPlaneParts) {
     const { controller, log, alarms } = parts;
+    this.log = log;
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...parts.dataApis]);
     const internalTopics = new InternalTopics(controller);
     const topics = new CatalogTopics(controller);
@@ -98,6 +104,7 @@ export class ControlPlane {
 
   /** The catalog is open: coordinators read what they kept. Requests may come before this has resolved. */
   start(): Promise<void> {
+    if (this.services.access.isShutToAll) this.log.warn(NOBODY_MAY);
     this.services.groups.coordinator.start();
     this.services.transactions.start();
     this.services.shares.start();

@@ -50,6 +50,13 @@ export class AccessDesk {
     return this.authorizer !== null;
   }
 
+  /** There is nobody who could make the first rule. */
+  get isShutToAll(): boolean {
+    const { image } = this;
+    if (image === null || !image.isOn || image.isOpenWithoutRules) return false;
+    return image.bindings.length === 0 && image.superUsers.length === 0;
+  }
+
   /** Null: administrative changes are not told. */
   get changes(): AuditLog | null {
     return this.isOn && this.isAudited ? this.log : null;

@@ -295,6 +295,15 @@ describe('63: rules', () => {
     expect((await produceTo(rig.client, topic, batchOf())).errorCode).toBe(29);
   });
 
+  test('that nobody could make are told of at the start', async () => {
+    const says = ({ broker }: BehaviourRig): boolean =>
+      broker.lines.some((line) => line.includes('nobody may do anything'));
+    const rig = await startRig({ sets });
+    expect(says(rig)).toBe(true);
+    await grant(rig, all);
+    expect(says(await restart(rig, 'stop', { sets }))).toBe(false);
+  });
+
   test('super users need none; hosts count', async () => {
     const rig = await startRig({ sets: [...sets, 'super.users=User:root;User:ANONYMOUS'] });
     const topic = await createTopic(rig.client, 't');

@@ -52,6 +52,14 @@ test('super users are told apart by semicolons, because names hold commas', () =
   expect(access.mayDescribeCluster('User:CN=ops', '127.0.0.1')).toBe(false);
 });
 
+test('without rules and super users nobody could make the first rule, which is worth a warning', () => {
+  expect(desk([], { 'super.users': '' }).isShutToAll).toBe(true);
+  expect(desk([]).isShutToAll).toBe(false);
+  expect(desk([rule], { 'super.users': '' }).isShutToAll).toBe(false);
+  expect(desk([], { 'super.users': '', 'allow.everyone.if.no.acl.found': true }).isShutToAll).toBe(false);
+  expect(desk([], { 'super.users': '', 'authorizer.class.name': '' }).isShutToAll).toBe(false);
+});
+
 test('while no authorizer is on there are no rules, and nothing is audited', () => {
   const access = desk([rule], { 'authorizer.class.name': '' });
   expect(doormanOf(access).hasRules).toBe(false);

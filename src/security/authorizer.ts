@@ -12,6 +12,7 @@ import { AclIndex } from './acl-index.ts';
 
 /** Clients choose names: what they make us remember is bounded. */
 const DECISIONS_MAX = 10_000;
+const NAME_LENGTH_MAX = 512;
 /** A name that no rule is likely to speak of: what may be done to it may be done to nearly anything. */
 const ANY_NAME = 'hardcode';
 
@@ -30,6 +31,7 @@ export class Authorizer {
   rightsOn(resourceType: number, name: string, identity: Identity): number {
     const { principal, host } = identity;
     if (this.superUsers.has(principal)) return EVERY_OPERATION;
+    if (name.length > NAME_LENGTH_MAX) return this.index.rightsOn(resourceType, name, identity);
     const known = this.decisionsOf(principal, host);
     const key = `${resourceType} ${name}`;
     let rights = known.get(key);

@@ -37,6 +37,7 @@ import { describeAcls } from '../../src/protocol/schemas/29-describe-acls.ts';
 import { createAcls as createAclsApi } from '../../src/protocol/schemas/30-create-acls.ts';
 import { deleteAcls as deleteAclsApi } from '../../src/protocol/schemas/31-delete-acls.ts';
 import { describeCluster } from '../../src/protocol/schemas/60-describe-cluster.ts';
+import { consumerGroupHeartbeat } from '../../src/protocol/schemas/68-consumer-group-heartbeat.ts';
 import { batchOf, createTopic, fetchFrom, produceTo } from '../support/simulated-deeds.ts';
 import { accessRows, furtherRights, GROUP, type Right } from './access-rows.ts';
 import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
@@ -217,6 +218,29 @@ describe('61: what a client may not see', () => {
     const after = await rig.client.ask(offsetFetch, 8, asked);
     expect(after.groups).toMatchObject([{ errorCode: 0, topics: [] }]);
   });
+});
+
+test('61: a pattern stands for the topics that a member may see, and for no others', async () => {
+  const rig = await startRig({ sets });
+  await grant(rig, all);
+  const seen = await createTopic(rig.client, 'orders-seen');
+  await createTopic(rig.client, 'orders-hidden');
+  await openCoordinators(rig);
+  await grant(rig, [
+    { operation: OPERATION_READ, resourceType: RESOURCE_GROUP, name: 'newer' },
+    { operation: OPERATION_DESCRIBE, resourceType: RESOURCE_TOPIC, name: seen.name },
+  ]);
+  const member = { groupId: 'newer', memberId: 'AAAAAAAAAAAAAAAAAAAAAA', rebalanceTimeoutMs: 60_000 };
+  const joins = { ...member, memberEpoch: 0, subscribedTopicRegex: 'orders-.*', topicPartitions: [] };
+  let answer = await rig.client.ask(consumerGroupHeartbeat, 1, joins);
+  const assigned: string[] = [];
+  for (let time = 0; time < 10; time++) {
+    expect(answer.errorCode).toBe(0);
+    assigned.push(...(answer.assignment?.topicPartitions ?? []).map(({ topicId }) => topicId));
+    await rig.broker.pass(1000);
+    answer = await rig.client.ask(consumerGroupHeartbeat, 1, { ...member, memberEpoch: answer.memberEpoch });
+  }
+  expect([...new Set(assigned)]).toEqual([seen.id]);
 });
 
 describe('62: what a client may do', () => {

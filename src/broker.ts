@@ -19,7 +19,6 @@ import { exposureWarnings } from './config/exposure.ts';
 import { type Listener, listenersOf, refuseUnserved } from './config/listeners.ts';
 import { loadBrokerConfig } from './config/load.ts';
 import type { BrokerState, BrokerView } from './http/broker-view.ts';
-import { NOBODY_KNOWN } from './http/gate.ts';
 import type { HttpSide } from './http/http-side.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
 import type { AccessImage } from './net/front-post.ts';
@@ -209,10 +208,7 @@ export class Broker {
     const http = this.startHttp();
     try {
       const [bound, httpBound] = await Promise.all([fronts.ready(), http, workers.ready()]);
-      this.state = 'recovering';
-      this.folderNotices = checkFolder(this.dataFolder);
-      this.directory.open(this.bootId);
-      for (const notice of this.directory.notices) this.logger.warn(notice);
+      this.openFolder();
       const opened = await this.openData(sizes, workers, background);
       // Whole milliseconds, as records and answers hold them.
       const alarms = new Alarms(() => Math.floor(systemClock.nowMs()));
@@ -228,7 +224,7 @@ export class Broker {
       const cleaner = this.startCleaner(opened.controller, workers, background);
       const scrubber = startScrubber({ ...opened, background, logger: this.logger });
       const facts = this.factsOf(io, sizes, { bound, http: httpBound }, listeners, opened);
-      this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner, scrubber }), NOBODY_KNOWN);
+      this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner, scrubber }), plane.doorman());
       if (this.state === 'recovering') this.state = 'ready';
       const tasks = { checkpoints, cleaner, scrubber, background };
       return { ...opened, ...tasks, plane, alarms: driver, workers, fronts, facts };
@@ -237,6 +233,13 @@ export class Broker {
       await Promise.all([fronts.terminate(), workers.terminate(), background.close(), this.http?.close()]);
       throw error;
     }
+  }
+
+  private openFolder(): void {
+    this.state = 'recovering';
+    this.folderNotices = checkFolder(this.dataFolder);
+    this.directory.open(this.bootId);
+    for (const notice of this.directory.notices) this.logger.warn(notice);
   }
 
   /** Loaded only when it is wanted; it costs a few megabytes. */

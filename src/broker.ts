@@ -272,6 +272,7 @@ export class Broker {
       openSlots: host.open,
       cleaner: () => cleaner.figures,
       scrubber: () => scrubber.figures,
+      logins: () => plane.loginCounts,
       room: () => roomOf(this.dataFolder),
       logs: () => host.standing(() => systemClock.nowMs()),
       nowMs: () => systemClock.nowMs(),

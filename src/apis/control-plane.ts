@@ -127,6 +127,10 @@ export class ControlPlane {
     });
   }
 
+  get loginCounts(): { readonly done: number; readonly failed: number } {
+    return this.logins?.counts ?? { done: 0, failed: 0 };
+  }
+
   private get saslListeners(): readonly string[] {
     return this.parts.listeners.filter(({ protocol }) => isSasl(protocol)).map(({ name }) => name);
   }

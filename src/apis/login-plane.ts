@@ -36,7 +36,11 @@ export async function composeLogins(parts: LoginPlaneParts): Promise<LoginDesk> 
   const added = firstUsers === null ? [] : await addFirstUsers(controller, firstUsers);
   if (added.length > 0) log.info(`users added: ${added.join(', ')}`);
   const listeners = new Map<string, ListenerLogins>();
-  for (const name of parts.listeners) listeners.set(name, await loginsOf(parts, loginTermsOf(controller.config, name)));
+  for (const name of parts.listeners) {
+    const terms = loginTermsOf(controller.config, name);
+    warnOfNobody(parts, terms);
+    listeners.set(name, await loginsOf(parts, terms));
+  }
   return new LoginDesk({
     listeners,
     flexibleSince: desk.registry.flexibleSince,
@@ -55,6 +59,14 @@ function keepPretenceKey({ controller, randomBytes }: LoginPlaneParts): Promise<
     const key = Buffer.from(randomBytes(PRETENCE_KEY_BYTES)).toString('base64');
     return { records: [{ kind: 'pretence-key', key }], outcome: undefined };
   });
+}
+
+/** A door that nobody can open is nearly always a mistake. */
+function warnOfNobody({ controller, log }: LoginPlaneParts, { listener, mechanisms, users, oauth }: LoginTerms): void {
+  const kept = [...controller.catalog.scramCredentials.values()];
+  if (oauth !== null || users.size > 0 || kept.some(({ mechanism }) => mechanisms.includes(mechanism))) return;
+  const remedy = "start with --add-scram 'SCRAM-SHA-512=[name=NAME,password-file=FILE]' to make a first user";
+  log.warn(`nobody can log in on the listener ${listener}, since it knows no user; ${remedy}`);
 }
 
 async function loginsOf(parts: LoginPlaneParts, terms: LoginTerms): Promise<ListenerLogins> {

@@ -234,6 +234,7 @@ describe('before a client is known', () => {
       });
       expect(client.isClosed).toBe(true);
     }
+    expect(broker.plane.loginCounts).toEqual({ done: 0, failed: 2 });
   });
 
   test('what anybody sends closes his connection and nothing else', async () => {

@@ -316,6 +316,7 @@ export class BrokerInOneThread {
       openSlots: host.open,
       cleaner: () => this.cleaner.figures,
       scrubber: () => ({ rounds: 0, segments: 0, bytes: 0, findings: 0 }),
+      logins: () => plane.loginCounts,
       room: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }),
       logs: () => this.driven(host.standing(() => this.nowMs)),
       nowMs: () => this.nowMs,

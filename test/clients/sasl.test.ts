@@ -167,11 +167,8 @@ describeInstalled("logins of Apache Kafka's tools", [join(javaFolder, 'lib')], (
       const created = await tools.run('topics', [...asCarol, '--create', '--topic', 'of-carol', '--partitions', '1']);
       expect(created.printed).toContain('Created topic of-carol');
       // Six seconds, of which each login is good for three.
-      const props = ['security.protocol=SASL_PLAINTEXT', 'sasl.mechanism=SCRAM-SHA-512'];
-      const jaas = `org.apache.kafka.common.security.scram.ScramLoginModule required username="carol" password="carol-secret";`;
-      const producer = [...props, `sasl.jaas.config=${jaas}`, `bootstrap.servers=${broker.address}`];
       const load = ['--topic', 'of-carol', '--num-records', '60', '--record-size', '10', '--throughput', '10'];
-      const sent = await tools.run('producer-perf-test', [...load, '--producer-props', ...producer]);
+      const sent = await tools.run('producer-perf-test', [...load, ...asCarol]);
       expect(sent.printed).toMatch(/60 records sent/);
       expect(broker.output).not.toContain('its login has expired');
       await tools.run('configs', [...asAdmin, '--alter', '--delete-config', 'SCRAM-SHA-512', ...entity]);

@@ -49,12 +49,18 @@ export class LoginDesk {
     this.log = new RateLimitedLog(parts.log, { nowMs: () => parts.alarms.nowMs() }, LOG_PERIOD_MS);
   }
 
+  /** Connections whose logins are known. */
+  get rememberedCount(): number {
+    return this.logins.size;
+  }
+
   async take(frame: Uint8Array, connection: ConnectionFacts): Promise<LoginReply> {
-    const step = await this.inTurn(() => this.loginOf(connection).take(frame));
+    // Before the wait: a connection that is gone by then is not remembered anew.
+    const login = this.loginOf(connection);
+    const step = await this.inTurn(() => login.take(frame));
     if (step.login !== null) this.counts.done += 1;
     if (step.closes) await this.refused(step, connection);
-    const { answer, closes, login } = step;
-    return { answer, closes, login };
+    return { answer: step.answer, closes: step.closes, login: step.login };
   }
 
   connectionClosed(connection: number): void {

@@ -213,3 +213,19 @@ it('our own command line makes users and logs in as one', { timeout: TIMEOUT_MS 
   expect(refused.text).toContain('SASL_AUTHENTICATION_FAILED');
   expect(refused.text).not.toContain('erin-secret');
 });
+
+it('our own client logs in again while it works', { timeout: TIMEOUT_MS }, async () => {
+  const login = { mechanism: 'SCRAM-SHA-512', username: 'first', password: 'first-secret' } as const;
+  const own = createClient({ brokers: broker.address, sasl: login });
+  const producer = own.producer();
+  const offsets: number[] = [];
+  // Six seconds, of which each login is good for three; several records are on their way at any time.
+  for (let index = 0; index < 120; index++) {
+    const sent = [0, 1, 2].map((part) => producer.send({ topic: 'of-own', value: `${index}-${part}` }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const one of sent) offsets.push((await one).offset);
+  }
+  await own.close();
+  expect(offsets).toEqual(Array.from({ length: 360 }, (_, index) => index));
+  expect(broker.output).not.toContain('its login has expired');
+});

@@ -62,6 +62,7 @@ export class Connection {
   readonly #features = new Map<string, FinalizedFeature>();
   readonly #inbox = new Inbox();
   #correlationId = 0;
+  #answeredCount = 0;
   #failure: Fault | null = null;
   readonly #sasl: SaslOptions | null;
   /** Requests that wait until the client has logged in again; null: it does not. */
@@ -77,7 +78,7 @@ export class Connection {
     this.#sasl = options.sasl ?? null;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#fail(error.message, error));
-    socket.on('close', () => this.#fail('the connection was closed by the broker', null));
+    socket.on('close', () => this.#fail(this.#closedBecause(), null));
   }
 
   /** Connects, asks which versions the broker speaks, and logs in where that is wanted. */
@@ -261,6 +262,13 @@ export class Connection {
     this.#nextLogin.unref();
   }
 
+  /** A broker that lets only users in answers ApiVersions, and closes at whatever comes next. */
+  #closedBecause(): string {
+    const isStranger = this.#sasl === null && this.#answeredCount === 1 && this.#pending.size > 0;
+    const closed = 'the connection was closed by the broker';
+    return isStranger ? `${closed}; it may want a login (sasl.mechanism, --command-config)` : closed;
+  }
+
   #receive(chunk: Uint8Array): void {
     this.#inbox.add(chunk);
     try {
@@ -277,6 +285,7 @@ export class Connection {
       throw new Fault('PB_PROTOCOL', `an answer came for request ${correlationId}, which waits for none`);
     this.#pending.delete(correlationId);
     clearTimeout(pending.timer);
+    this.#answeredCount += 1;
     pending.settle(frame);
   }
 

@@ -11,6 +11,8 @@ import { pathToFileURL } from 'node:url';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
+import { Connection } from '../../src/client/connection.ts';
+import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { BrokerProcess, projectRoot } from './broker-process.ts';
 import { clientsCache, describeInstalled } from './foreign-client.ts';
 import { javaFolder } from './kafka-process.ts';
@@ -208,6 +210,10 @@ it('our own command line makes users and logs in as one', { timeout: TIMEOUT_MS 
   expect((await cli(['topic', 'list', ...asDora])).text).toContain('of-erin');
   expect((await cli(['user', 'list', ...asErin])).text).toMatch(/erin\s+SCRAM-SHA-512 \(4096\)/);
   expect((await cli(['user', 'remove', 'erin', ...asAdmin])).code).toBe(0);
+  const plain = await Connection.open({ host: '127.0.0.1', port: broker.port });
+  await expect(plain.request(metadata, { topics: [], allowAutoTopicCreation: false })).rejects.toThrow(
+    /may want a login/,
+  );
   const refused = await cli(['topic', 'list', ...asErin]);
   expect(refused.code).not.toBe(0);
   expect(refused.text).toContain('SASL_AUTHENTICATION_FAILED');

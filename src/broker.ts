@@ -19,10 +19,10 @@ import { exposureWarnings } from './config/exposure.ts';
 import { type Listener, listenersOf, refuseUnserved } from './config/listeners.ts';
 import { loadBrokerConfig } from './config/load.ts';
 import type { BrokerState, BrokerView } from './http/broker-view.ts';
-import { doormanOf } from './http/doorman.ts';
 import type { HttpSide } from './http/http-side.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
 import { createTallyParts, FrontTallies } from './net/front-tallies.ts';
+import type { RequestDesk } from './net/start-front.ts';
 import { type BoundListeners, type StartedFronts, startFronts } from './net/start-fronts.ts';
 import type { ListenAddress } from './net/transport.ts';
 import { FolderLock, readBootId } from './storage/folder-lock.ts';
@@ -197,10 +197,7 @@ export class Broker {
     const http = this.startHttp();
     try {
       const [bound, httpBound] = await Promise.all([fronts.ready(), http, workers.ready()]);
-      this.state = 'recovering';
-      this.folderNotices = checkFolder(this.dataFolder);
-      this.directory.open(this.bootId);
-      for (const notice of this.directory.notices) this.logger.warn(notice);
+      this.openFolder();
       const opened = await this.openData(sizes, workers, background);
       // Whole milliseconds, as records and answers hold them.
       const alarms = new Alarms(() => Math.floor(systemClock.nowMs()));
@@ -216,10 +213,7 @@ export class Broker {
       const cleaner = this.startCleaner(opened.controller, workers, background);
       const scrubber = startScrubber({ ...opened, background, logger: this.logger });
       const facts = this.factsOf(io, sizes, { bound, http: httpBound }, listeners, opened);
-      this.http?.show(
-        this.viewOf(facts, { ...opened, plane, workers, cleaner, scrubber }),
-        doormanOf(plane.services.access),
-      );
+      this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner, scrubber }), plane.doorman());
       if (this.state === 'recovering') this.state = 'ready';
       const tasks = { checkpoints, cleaner, scrubber, background };
       return { ...opened, ...tasks, plane, alarms: driver, workers, fronts, facts };
@@ -248,6 +242,13 @@ export class Broker {
       onDeath: (cause) => this.fail(cause),
       randomBytes: (count) => randomBytes(count),
     });
+  }
+
+  private openFolder(): void {
+    this.state = 'recovering';
+    this.folderNotices = checkFolder(this.dataFolder);
+    this.directory.open(this.bootId);
+    for (const notice of this.directory.notices) this.logger.warn(notice);
   }
 
   /** Loaded only when it is wanted; it costs a few megabytes. */
@@ -280,6 +281,7 @@ export class Broker {
       openSlots: host.open,
       cleaner: () => cleaner.figures,
       scrubber: () => scrubber.figures,
+      logins: () => plane.loginCounts,
       room: () => roomOf(this.dataFolder),
       logs: () => host.standing(() => systemClock.nowMs()),
       nowMs: () => systemClock.nowMs(),

@@ -107,6 +107,18 @@ export const normalRules: readonly NormalRule[] = [
     treatment: { kind: 'merge', by: ['name', 'topicId'], list: 'partitions' },
     why: 'Kafka names a topic again where its partitions do not follow each other',
   },
+  {
+    apis: /^DescribeUserScramCredentials$/,
+    path: /^results$/,
+    treatment: own('user'),
+    why: 'other sessions share the broker',
+  },
+  {
+    apis: /^(?:Alter|Describe)UserScramCredentials$/,
+    path: /^results$/,
+    treatment: order('user'),
+    why: 'the order of a hash map',
+  },
   { apis: /^Metadata$/, path: /^topics$/, treatment: own('name'), why: 'other sessions share the broker' },
   {
     apis: /^DescribeTopicPartitions$/,

@@ -157,20 +157,6 @@ static napi_value start_writeback(napi_env env, napi_callback_info info) {
   return pb_small(env, result < 0 ? -errno : 0);
 }
 
-/*
- * settleFile(fd): writes back what is dirty and waits until it is on its way no more; no promise. A flush that meets a page
- * under way waits for it with the page locked, and whoever appends to that page waits along.
- */
-static napi_value settle_file(napi_env env, napi_callback_info info) {
-  pb_arguments a;
-  pb_take(&a, env, info, 1);
-  int32_t fd = a.is_bad ? -1 : pb_int(&a, 0);
-  if (a.is_bad) return pb_small(env, -EINVAL);
-  int result = sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-  if (result == 0) result = sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE);
-  return pb_small(env, result < 0 ? -errno : 0);
-}
-
 /* Cached pages of a range of whole pages, or -errno. */
 static int64_t cached_pages(int fd, off_t position, size_t length) {
   struct pb_cachestat_range where = {(uint64_t)position, length};
@@ -306,7 +292,6 @@ static napi_value chill(napi_env env, napi_callback_info info) {
 const pb_export pb_files_exports[] = {
     {"pwritev", write_vector}, {"pwrite", write_at}, {"pread", read_at},
     {"fdatasync", sync_data},  {"fallocate", reserve}, {"syncFileRange", start_writeback}, {"syncfs", sync_system},
-    {"settleFile", settle_file},
     {"residentBytes", resident}, {"warm", warm},     {"chill", chill},
     {NULL, NULL},
 };

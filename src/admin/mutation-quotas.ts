@@ -5,8 +5,9 @@
  * theirs done and are made to wait for it.
  */
 import type { Controller } from '../cluster/controller.ts';
+import { type Identity, userOf } from '../net/identity.ts';
 import { type Quota, QuotaTable } from '../net/quota-table.ts';
-import { ANONYMOUS_USER, CLIENT_ID_BYTES_MAX } from '../net/throttle.ts';
+import { CLIENT_ID_BYTES_MAX } from '../net/throttle.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
@@ -45,8 +46,8 @@ export class MutationQuotas {
   }
 
   /** `isStrict`: the client knows THROTTLING_QUOTA_EXCEEDED. */
-  allowanceOf(clientId: string | null, isStrict: boolean): MutationAllowance {
-    const quota = this.table.find(KEY, ANONYMOUS_USER, (clientId ?? '').slice(0, CLIENT_ID_BYTES_MAX));
+  allowanceOf(identity: Identity, clientId: string | null, isStrict: boolean): MutationAllowance {
+    const quota = this.table.find(KEY, userOf(identity), (clientId ?? '').slice(0, CLIENT_ID_BYTES_MAX));
     if (quota === null) return UNLIMITED;
     const take = (partitions: number): number => this.take(quota, partitions);
     let isAbove = false;

@@ -36,7 +36,11 @@ export const createTopicsHandler = defineHandler({
 
   async handle(request, context) {
     const { controller, mutationQuotas } = context.services;
-    const allowance = mutationQuotas.allowanceOf(context.clientId, context.apiVersion >= QUOTA_ERROR_SINCE);
+    const allowance = mutationQuotas.allowanceOf(
+      context.connection.identity,
+      context.clientId,
+      context.apiVersion >= QUOTA_ERROR_SINCE,
+    );
     const options = { isOnlyCheck: request.validateOnly, allowance };
     const denied = deniedTopics(request, context);
     const allowed = request.topics.filter(({ name }) => !denied.has(name));

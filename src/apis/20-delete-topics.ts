@@ -35,8 +35,12 @@ export const deleteTopicsHandler = defineHandler({
   subjectsOf: ({ topics, topicNames }) => [...topicNames, ...topics.map(({ name, topicId }) => name ?? topicId)],
 
   async handle(request, context) {
-    const { apiVersion, clientId, services } = context;
-    const allowance = services.mutationQuotas.allowanceOf(clientId, apiVersion >= QUOTA_ERROR_SINCE);
+    const { connection, apiVersion, clientId, services } = context;
+    const allowance = services.mutationQuotas.allowanceOf(
+      connection.identity,
+      clientId,
+      apiVersion >= QUOTA_ERROR_SINCE,
+    );
     const denied: Answer[] = [];
     const choices = choicesOf(request, apiVersion).filter((choice) => {
       const refused = denialOf(choice, context);

@@ -14,8 +14,12 @@ export const createPartitionsHandler = defineHandler({
   access: [checks(OPERATION_ALTER, RESOURCE_TOPIC)],
   subjectsOf: ({ topics }) => topics.map(({ name }) => name),
 
-  async handle(request, { apiVersion, clientId, services, permit }) {
-    const allowance = services.mutationQuotas.allowanceOf(clientId, apiVersion >= QUOTA_ERROR_SINCE);
+  async handle(request, { connection, apiVersion, clientId, services, permit }) {
+    const allowance = services.mutationQuotas.allowanceOf(
+      connection.identity,
+      clientId,
+      apiVersion >= QUOTA_ERROR_SINCE,
+    );
     const denied = permit.denied(
       OPERATION_ALTER,
       RESOURCE_TOPIC,

@@ -11,7 +11,8 @@ import type { Alarms } from '../base/alarms.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Controller } from '../cluster/controller.ts';
 import { CoordinatorLog } from '../cluster/coordinator-log.ts';
-import type { Listener } from '../config/listeners.ts';
+import { isSasl, type Listener } from '../config/listeners.ts';
+import { loginTermsOf } from '../config/logins.ts';
 import { CatalogTopics } from '../groups/catalog-topics.ts';
 import { createGroupServices, type GroupServices } from '../groups/group-services.ts';
 import type { Api } from '../protocol/api.ts';
@@ -24,6 +25,9 @@ import { AnswerErrors } from './answer-errors.ts';
 import { consumerSettings } from './consumer-settings.ts';
 import { ControlDesk, controlHandlers } from './control-table.ts';
 import type { ControlServices } from './define.ts';
+import type { LoginDesk } from './login-desk.ts';
+import { composeLogins } from './login-plane.ts';
+import { PageDoorman } from './page-doorman.ts';
 import type { ProduceVerifier } from './produce-verifier.ts';
 import { ShareServices } from './share-services.ts';
 import { composeTransactions } from './transaction-plane.ts';
@@ -53,16 +57,18 @@ const NOBODY_MAY =
 export class ControlPlane {
   readonly desk: ControlDesk;
   readonly services: ControlServices;
+  /** Where clients of listeners with SASL log in; null before the start. */
+  logins: LoginDesk | null = null;
   /** Bytes of answers that wait for room on their way to clients; set by whoever carries them. */
   backlogBytes: () => number = () => 0;
   /** Asked by the fronts about Produce requests. */
   readonly verifier: ProduceVerifier;
 
-  private readonly log: Logger;
+  private readonly parts: ControlPlaneParts;
 
   constructor(parts: ControlPlaneParts) {
+    this.parts = parts;
     const { controller, log, alarms } = parts;
-    this.log = log;
     const registry = new Registry([...controlHandlers.map((handler) => handler.api), ...parts.dataApis]);
     const internalTopics = new InternalTopics(controller);
     const topics = new CatalogTopics(controller);
@@ -103,17 +109,40 @@ export class ControlPlane {
   }
 
   /** The catalog is open: coordinators read what they kept. Requests may come before this has resolved. */
-  start(): Promise<void> {
-    if (this.services.access.isShutToAll) this.log.warn(NOBODY_MAY);
+  async start(): Promise<void> {
+    if (this.services.access.isShutToAll) this.parts.log.warn(NOBODY_MAY);
+    this.logins = await composeLogins({
+      ...this.parts,
+      desk: this.desk,
+      listeners: this.saslListeners,
+    });
     this.services.groups.coordinator.start();
     this.services.transactions.start();
     this.services.shares.start();
-    return Promise.resolve();
+  }
+
+  /** For pages that others than this machine may ask for. */
+  doorman(): PageDoorman {
+    const { controller, access } = this.services;
+    return new PageDoorman({
+      controller,
+      access,
+      logins: this.saslListeners.map((name) => loginTermsOf(controller.config, name)),
+    });
+  }
+
+  get loginCounts(): { readonly done: number; readonly failed: number } {
+    return this.logins?.counts ?? { done: 0, failed: 0 };
+  }
+
+  private get saslListeners(): readonly string[] {
+    return this.parts.listeners.filter(({ protocol }) => isSasl(protocol)).map(({ name }) => name);
   }
 
   /** A client is gone. */
   connectionClosed(connection: number): void {
     this.services.shares.sessions.closeConnection(connection);
+    this.logins?.connectionClosed(connection);
   }
 
   /** The broker is about to stop: who waits for others (members of a group for each other) is sent away. */

@@ -6,6 +6,7 @@
  * A frame that no answer fits (unknown key, refused version, broken body) closes the connection, as Kafka does: there is
  * no layout in which the client could read an error. ApiVersions is the exception, see `18-api-versions.ts`.
  */
+import type { Refusal } from '../admin/refusal.ts';
 import { isFault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
 import { API_VERSIONS_KEY, supports } from '../protocol/api.ts';
@@ -19,6 +20,7 @@ import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.t
 import { adminHandlers } from './admin-table.ts';
 import type { ConnectionFacts, ControlContext, ControlHandler, ControlServices } from './define.ts';
 import { groupHandlers } from './group-table.ts';
+import { loginHandlers } from './login-table.ts';
 import { shareHandlers } from './share-table.ts';
 import { transactionHandlers } from './transaction-table.ts';
 
@@ -28,6 +30,7 @@ export const controlHandlers: readonly ControlHandler[] = [
   describeClusterHandler,
   describeTopicPartitionsHandler,
   ...adminHandlers,
+  ...loginHandlers,
   ...groupHandlers,
   ...transactionHandlers,
   ...shareHandlers,
@@ -78,6 +81,17 @@ export class ControlDesk {
       if (!isFault(error)) throw error;
       return this.close(connection, `${handler.api.name}: ${error.message}`);
     }
+  }
+
+  /** The answer to a frame that has no place where it came, with the code in it; null: there is no layout for one. */
+  refuseFrame(bytes: Uint8Array, connection: ConnectionFacts, refusal: Refusal): Uint8Array | null {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { header } = this;
+    const isWhole = header.parse(bytes, view, 0, bytes.length);
+    const handler = this.handlers.get(header.apiKey);
+    if (!isWhole || handler === undefined || !supports(handler.api, header.apiVersion)) return null;
+    const context = this.contextOf(bytes, connection, handler);
+    return handler.refusal(new Reader(bytes, view, header.bodyAt, bytes.length), refusal, context);
   }
 
   /** Reads the parsed header at once: the next frame overwrites it. */

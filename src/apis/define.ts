@@ -14,6 +14,7 @@ import type { Controller } from '../cluster/controller.ts';
 import type { Address } from '../config/addresses.ts';
 import type { Listener } from '../config/listeners.ts';
 import type { GroupServices } from '../groups/group-services.ts';
+import type { ConnectionFacts as FrontFacts } from '../net/control-lane.ts';
 import type { Identity } from '../net/identity.ts';
 import type { Api } from '../protocol/api.ts';
 import { decodeRequest } from '../protocol/compile.ts';
@@ -38,6 +39,11 @@ export interface ConnectionFacts {
   /** The address the client dialled. */
   readonly local: Address;
   readonly identity: Identity;
+}
+
+/** From what a front tells of a connection. */
+export function factsOf({ connection, peer, localHost, localPort, identity }: FrontFacts): ConnectionFacts {
+  return { id: connection, peer, local: { host: localHost, port: localPort }, identity };
 }
 
 /** What handlers may use; built once with the broker. */
@@ -95,6 +101,8 @@ export interface ControlHandler {
   readonly isAudited: boolean;
   /** From the body of a request to a whole frame. Throws PB_PROTOCOL when the body cannot be read. */
   answer(body: Reader, context: ControlContext): Promise<Uint8Array>;
+  /** The same for a request that is not handled. */
+  refusal(body: Reader, refusal: Refusal, context: ControlContext): Uint8Array;
 }
 
 /** More than any answer needs: 100,000 partitions in Metadata are 4 MB. */
@@ -111,6 +119,11 @@ function takeScratch(): Writer {
 
 export function defineHandler<Request, Response>(definition: HandlerDefinition<Request, Response>): ControlHandler {
   const { api, access } = definition;
+  const encode = (response: Response, { apiVersion, correlationId }: ControlContext): Uint8Array => {
+    const writer = takeScratch();
+    encodeResponseFrame(api, apiVersion, correlationId, response, writer);
+    return Buffer.from(writer.written());
+  };
   return {
     api,
     access,
@@ -122,10 +135,10 @@ export function defineHandler<Request, Response>(definition: HandlerDefinition<R
       const response = await respond(definition, request, context);
       audit(definition, request, response, context);
       context.services.answerErrors?.note(api.key, response);
-      const writer = takeScratch();
-      encodeResponseFrame(api, context.apiVersion, context.correlationId, response, writer);
-      return Buffer.from(writer.written());
+      return encode(response, context);
     },
+    refusal: (body, refusal, context) =>
+      encode(definition.refuse(decodeRequest(api, context.apiVersion, body), refusal, context), context),
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { must } from '../base/assert.ts';
 import type { ConnectionFacts } from '../net/control-lane.ts';
-import type { ProduceVerdict } from '../net/control-port.ts';
+import type { LoginReply, ProduceVerdict } from '../net/control-port.ts';
 import type { RequestDesk } from '../net/start-front.ts';
 import { Registry } from '../protocol/registry.ts';
 import { produce } from '../protocol/schemas/00-produce.ts';
@@ -13,6 +13,7 @@ import { listOffsets } from '../protocol/schemas/02-list-offsets.ts';
 import { offsetForLeaderEpoch } from '../protocol/schemas/23-offset-for-leader-epoch.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { controlHandlers } from './control-table.ts';
+import { factsOf } from './define.ts';
 
 /** Answered by the fronts. */
 export const DATA_APIS = [produce, fetch, listOffsets, offsetForLeaderEpoch];
@@ -37,9 +38,11 @@ export class OpeningDesk implements RequestDesk {
   }
 
   answer(frame: Uint8Array, facts: ConnectionFacts): Promise<Uint8Array | null> {
-    const { connection, peer, localHost, localPort, identity } = facts;
-    const { desk } = must(this.plane, 'the doors open after the desk');
-    return desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort }, identity });
+    return must(this.plane, 'the doors open after the desk').desk.handleFrame(frame, factsOf(facts));
+  }
+
+  login(frame: Uint8Array, facts: ConnectionFacts): Promise<LoginReply> {
+    return must(this.plane?.logins ?? null, 'the doors open after the desk').take(frame, facts);
   }
 
   verify(body: Uint8Array, version: number): Promise<ProduceVerdict> {

@@ -92,6 +92,21 @@ export const commandTable: readonly CommandRow[] = [
     load: async () => (await import('./acl-commands.ts')).aclRemove,
   },
   {
+    words: 'user add',
+    summary: 'Add a user that logs in by SCRAM, or give it a new password.',
+    load: async () => (await import('./user-commands.ts')).userAdd,
+  },
+  {
+    words: 'user remove',
+    summary: 'Remove users that log in by SCRAM.',
+    load: async () => (await import('./user-commands.ts')).userRemove,
+  },
+  {
+    words: 'user list',
+    summary: 'List users that log in by SCRAM.',
+    load: async () => (await import('./user-commands.ts')).userList,
+  },
+  {
     words: 'log dump',
     summary: 'Show and verify the batches, records and indexes of segment files.',
     load: async () => (await import('./log-dump.ts')).logDump,

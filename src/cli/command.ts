@@ -93,7 +93,7 @@ export const brokerOptions = {
     kind: 'text',
     names: ['config-file'],
     placeholder: 'FILE',
-    doc: 'Client settings from a .properties file (bootstrap.servers, client.id, request.timeout.ms).',
+    doc: 'Client settings from a .properties file (bootstrap.servers, client.id, security.protocol, sasl.*, ssl.*).',
   },
 } as const satisfies OptionTable;
 

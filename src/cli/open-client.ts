@@ -1,6 +1,6 @@
 /** The client of a console command: where the broker is, by option, file or environment. */
 import type { Admin } from '../client/admin.ts';
-import { type Client, createClient } from '../client/client.ts';
+import { type Client, clientSecurityOf, createClient } from '../client/client.ts';
 import type { Terminal } from './terminal.ts';
 import { propertiesFrom } from './tool-properties.ts';
 
@@ -23,6 +23,7 @@ export function openClient(choice: BrokerChoice, terminal: Terminal): Client {
   return createClient({
     brokers,
     clientId: given.get('client.id') ?? 'perfbroker-cli',
+    ...clientSecurityOf(given),
     ...(Number.isFinite(timeoutMs) ? { requestTimeoutMs: timeoutMs } : {}),
   });
 }

@@ -15,6 +15,7 @@ import { QuotaAdmin } from './admin/quotas.ts';
 import { SharePositionAdmin } from './admin/share-positions.ts';
 import { type NewTopic, TopicAdmin } from './admin/topics.ts';
 import { TransactionAdmin } from './admin/transactions.ts';
+import { UserAdmin } from './admin/users.ts';
 import { errorCodeOf } from './answer-error.ts';
 import { CoordinatorFinder } from './coordinator-finder.ts';
 import type { ClusterView, TopicView } from './metadata.ts';
@@ -37,6 +38,7 @@ export class Admin {
   readonly transactions: TransactionAdmin;
   readonly quotas: QuotaAdmin;
   readonly acls: AclAdmin;
+  readonly users: UserAdmin;
   readonly cluster: ClusterAdmin;
   readonly #view: ClusterView;
 
@@ -57,6 +59,7 @@ export class Admin {
     this.transactions = new TransactionAdmin(requests);
     this.quotas = new QuotaAdmin(requests);
     this.acls = new AclAdmin(requests);
+    this.users = new UserAdmin(requests);
     this.cluster = new ClusterAdmin(requests);
   }
 

@@ -8,9 +8,11 @@ import type { ConsumerOptions } from './consuming/consumer-options.ts';
 import { RecordConsumer } from './consuming/record-consumer.ts';
 import { CoordinatorFinder } from './coordinator-finder.ts';
 import { type Address, addressesOf, type Dial } from './dial.ts';
+import { dialTls, type TlsOptions } from './dial-tls.ts';
 import { ClusterView } from './metadata.ts';
 import type { ProducerOptions } from './producing/producer-options.ts';
 import { RecordProducer } from './producing/record-producer.ts';
+import type { SaslOptions } from './sasl.ts';
 
 export { Fault, type FaultCode, isFault } from '../base/fault.ts';
 export type { RecordHeader } from '../protocol/records.ts';
@@ -27,12 +29,15 @@ export type { DescribedQuota, QuotaChange, QuotaEntity, QuotaFilter } from './ad
 export type { SharePosition } from './admin/share-positions.ts';
 export type { CreatedTopic, DescribedTopic, NewTopic } from './admin/topics.ts';
 export type { DescribedTransaction, ListedTransaction, TransactionFilters } from './admin/transactions.ts';
+export type { NewScramUser, ScramUser } from './admin/users.ts';
 export type { Admin, AdminOptions } from './admin.ts';
 export { AnswerError, errorCodeOf, mayRetry } from './answer-error.ts';
+export { type ClientSecurity, clientSecurityOf } from './client-properties.ts';
 export type { AssignorName, ConsumerOptions, RebalanceListener } from './consuming/consumer-options.ts';
 export type { ConsumedBatch, PollOptions, RecordConsumer } from './consuming/record-consumer.ts';
 export type { Subscription } from './consuming/subscription.ts';
 export type { Address, Dial } from './dial.ts';
+export type { TlsOptions } from './dial-tls.ts';
 export type { CommittedOffset, GroupIdentity, OffsetToCommit } from './group-offsets.ts';
 export type { BrokerView, PartitionView, TopicView } from './metadata.ts';
 export type { FoundOffset, OffsetTime, OffsetWish } from './offset-lookup.ts';
@@ -40,6 +45,7 @@ export type { PartitionChoice, PartitionFunction } from './producing/partitioner
 export type { ProducerOptions } from './producing/producer-options.ts';
 export type { RecordProducer } from './producing/record-producer.ts';
 export type { ConsumedRecord, HeadersInput, ProducerRecord, RecordReceipt, TopicPartition } from './record.ts';
+export type { SaslOptions } from './sasl.ts';
 
 export interface ClientOptions {
   /** Some brokers of the cluster, as `host:port,host:port` or a list; the others are learned from them. */
@@ -51,6 +57,10 @@ export interface ClientOptions {
   readonly requestTimeoutMs?: number;
   /** Opens connections another way than by plain TCP. */
   readonly dial?: Dial;
+  /** Connections are encrypted; true: with the certificates that Node trusts. */
+  readonly tls?: TlsOptions | true;
+  /** Who the client is. */
+  readonly sasl?: SaslOptions;
 }
 
 export function createClient(options: ClientOptions): Client {
@@ -101,13 +111,15 @@ export class Client {
   }
 
   #view(options: { readonly allowAutoTopicCreation: boolean }): ClusterView {
-    const { clientId, connectTimeoutMs, requestTimeoutMs, dial } = this.#options;
+    const { clientId, connectTimeoutMs, requestTimeoutMs, sasl } = this.#options;
+    const dial = dialOf(this.#options);
     return new ClusterView({
       brokers: this.#brokers,
       clientId: clientId ?? CLIENT_ID,
       ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
       ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
       ...(dial === undefined ? {} : { dial }),
+      ...(sasl === undefined ? {} : { sasl }),
       ...options,
     });
   }
@@ -118,4 +130,8 @@ export class Client {
     view.whenClosed(() => this.#open.delete(one));
     return one;
   }
+}
+
+function dialOf({ dial, tls }: ClientOptions): Dial | undefined {
+  return dial ?? (tls === undefined ? undefined : dialTls(tls === true ? {} : tls));
 }

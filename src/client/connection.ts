@@ -13,6 +13,7 @@ import { apiVersions } from '../protocol/schemas/18-api-versions.ts';
 import { Writer } from '../protocol/writer.ts';
 import { checkAnswer } from './answer-error.ts';
 import { type Address, type Dial, dialTcp } from './dial.ts';
+import { logIn, type SaslOptions } from './sasl.ts';
 
 export interface ConnectionOptions extends Address {
   readonly clientId?: string;
@@ -20,6 +21,8 @@ export interface ConnectionOptions extends Address {
   readonly connectTimeoutMs?: number;
   /** Plain TCP without it. */
   readonly dial?: Dial;
+  /** Nobody is logged in without it. */
+  readonly sasl?: SaslOptions;
 }
 
 /** The level of a feature that the whole cluster has agreed on. */
@@ -43,6 +46,9 @@ const REQUEST_BYTES_MAX = 256 * 1024 * 1024;
 const RESPONSE_BYTES_MAX = 320 * 1024 * 1024;
 const CORRELATION_ID_MAX = 2 ** 31 - 1;
 const APIS_MAX = 1024;
+/** Of the time a login is good for, when to log in again. */
+const LOGIN_AGAIN_AT = 0.85;
+const LOGIN_AGAIN_MS_MAX = 2 ** 31 - 1;
 
 export class Connection {
   readonly host: string;
@@ -56,7 +62,12 @@ export class Connection {
   readonly #features = new Map<string, FinalizedFeature>();
   readonly #inbox = new Inbox();
   #correlationId = 0;
+  #answeredCount = 0;
   #failure: Fault | null = null;
+  readonly #sasl: SaslOptions | null;
+  /** Requests that wait until the client has logged in again; null: it does not. */
+  #held: Uint8Array[] | null = null;
+  #nextLogin: NodeJS.Timeout | null = null;
 
   private constructor(socket: Duplex, options: ConnectionOptions) {
     this.host = options.host;
@@ -64,18 +75,20 @@ export class Connection {
     this.#socket = socket;
     this.#clientId = options.clientId ?? 'perfbroker-client';
     this.#requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    this.#sasl = options.sasl ?? null;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#fail(error.message, error));
-    socket.on('close', () => this.#fail('the connection was closed by the broker', null));
+    socket.on('close', () => this.#fail(this.#closedBecause(), null));
   }
 
-  /** Connects and asks which versions the broker speaks. */
+  /** Connects, asks which versions the broker speaks, and logs in where that is wanted. */
   static async open(options: ConnectionOptions): Promise<Connection> {
     const { host, port } = options;
     const socket = await (options.dial ?? dialTcp)({ host, port }, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     const connection = new Connection(socket, options);
     try {
       await connection.#agreeOnVersions();
+      if (options.sasl !== undefined) await connection.#logIn(options.sasl);
     } catch (error) {
       connection.close();
       throw error;
@@ -155,8 +168,18 @@ export class Connection {
     version: number = this.versionOf(api),
     timeoutMs: number = this.#requestTimeoutMs,
   ): Promise<Response> {
+    return this.#ask(api, body, version, timeoutMs, false);
+  }
+
+  #ask<RequestInput, Response>(
+    api: Api<unknown, RequestInput, Response, unknown>,
+    body: RequestInput,
+    version: number,
+    timeoutMs: number,
+    isOfLogin: boolean,
+  ): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const correlationId = this.#write(api, version, body);
+      const correlationId = this.#write(api, version, body, isOfLogin);
       const late = (): void => this.#fail(`${api.name} was not answered in ${timeoutMs} ms`, null);
       const timer = setTimeout(late, timeoutMs);
       const settle = (frame: Uint8Array): void => {
@@ -182,7 +205,12 @@ export class Connection {
     this.#fail('this side closed the connection', null);
   }
 
-  #write<RequestInput>(api: Api<unknown, RequestInput>, version: number, body: RequestInput): number {
+  #write<RequestInput>(
+    api: Api<unknown, RequestInput>,
+    version: number,
+    body: RequestInput,
+    isOfLogin = false,
+  ): number {
     if (this.#failure !== null) throw this.#failure;
     this.#correlationId = this.#correlationId === CORRELATION_ID_MAX ? 1 : this.#correlationId + 1;
     const writer = this.#writer;
@@ -191,7 +219,9 @@ export class Connection {
     encodeRequestHeader(api, version, this.#correlationId, this.#clientId, writer);
     encodeRequest(api, version, body, writer);
     writer.endLength(lengthAt);
-    this.#socket.write(new Uint8Array(writer.written()));
+    const bytes = new Uint8Array(writer.written());
+    if (this.#held === null || isOfLogin) this.#socket.write(bytes);
+    else this.#held.push(bytes);
     return this.#correlationId;
   }
 
@@ -210,6 +240,35 @@ export class Connection {
     }
   }
 
+  /** Other requests wait meanwhile: a broker takes nothing else in between. */
+  async #logIn(sasl: SaslOptions): Promise<void> {
+    this.#held = [];
+    const lifetimeMs = await logIn(
+      (api, body) => this.#ask(api, body, this.versionOf(api), this.#requestTimeoutMs, true),
+      sasl,
+    );
+    for (const bytes of this.#held) this.#socket.write(bytes);
+    this.#held = null;
+    if (lifetimeMs > 0) this.#logInAgainIn(Math.min(lifetimeMs * LOGIN_AGAIN_AT, LOGIN_AGAIN_MS_MAX));
+  }
+
+  #logInAgainIn(delayMs: number): void {
+    this.#nextLogin = setTimeout(() => {
+      if (this.#failure !== null || this.#sasl === null) return;
+      this.#logIn(this.#sasl).catch((error: unknown) => {
+        this.#fail(error instanceof Error ? error.message : String(error), error);
+      });
+    }, delayMs);
+    this.#nextLogin.unref();
+  }
+
+  /** A broker that lets only users in answers ApiVersions, and closes at whatever comes next. */
+  #closedBecause(): string {
+    const isStranger = this.#sasl === null && this.#answeredCount === 1 && this.#pending.size > 0;
+    const closed = 'the connection was closed by the broker';
+    return isStranger ? `${closed}; it may want a login (sasl.mechanism, --command-config)` : closed;
+  }
+
   #receive(chunk: Uint8Array): void {
     this.#inbox.add(chunk);
     try {
@@ -226,6 +285,7 @@ export class Connection {
       throw new Fault('PB_PROTOCOL', `an answer came for request ${correlationId}, which waits for none`);
     this.#pending.delete(correlationId);
     clearTimeout(pending.timer);
+    this.#answeredCount += 1;
     pending.settle(frame);
   }
 
@@ -233,6 +293,7 @@ export class Connection {
     if (this.#failure !== null) return;
     this.#failure = new Fault('PB_CONNECTION', `connection to ${this.host}:${this.port}: ${what}`, { cause });
     this.#socket.destroy();
+    if (this.#nextLogin !== null) clearTimeout(this.#nextLogin);
     for (const pending of this.#pending.values()) {
       clearTimeout(pending.timer);
       pending.fail(this.#failure);

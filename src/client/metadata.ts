@@ -14,6 +14,7 @@ import { AnswerError, checkAnswer } from './answer-error.ts';
 import { pause } from './backoff.ts';
 import { Connection } from './connection.ts';
 import { type Address, addressesOf, type Dial } from './dial.ts';
+import type { SaslOptions } from './sasl.ts';
 
 export interface ClusterViewOptions {
   readonly brokers: readonly Address[];
@@ -21,6 +22,7 @@ export interface ClusterViewOptions {
   readonly requestTimeoutMs?: number;
   readonly connectTimeoutMs?: number;
   readonly dial?: Dial;
+  readonly sasl?: SaslOptions;
   /** How long a leader or a new topic may take to appear. */
   readonly waitMs?: number;
   /** Whether asking for a topic may make it, where the broker does so too. */
@@ -233,7 +235,7 @@ export class ClusterView {
   }
 
   #open(place: string, address: Address): Promise<Connection> {
-    const { clientId, requestTimeoutMs, connectTimeoutMs, dial } = this.#options;
+    const { clientId, requestTimeoutMs, connectTimeoutMs, dial, sasl } = this.#options;
     const opening = Connection.open({
       host: address.host,
       port: address.port,
@@ -241,6 +243,7 @@ export class ClusterView {
       ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
       ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
       ...(dial === undefined ? {} : { dial }),
+      ...(sasl === undefined ? {} : { sasl }),
     }).catch((error: unknown) => {
       if (this.#connections.get(place) === opening) this.#connections.delete(place);
       throw error;

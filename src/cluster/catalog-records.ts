@@ -38,8 +38,20 @@ export type CatalogRecord =
   /** Access rules that were not there; the same ones take them away. */
   | { readonly kind: 'acls-added'; readonly bindings: readonly AclBinding[] }
   | { readonly kind: 'acls-removed'; readonly bindings: readonly AclBinding[] }
+  /** What a user logs in with by SCRAM; bytes in base64. */
+  | ({ readonly kind: 'scram'; readonly user: string; readonly mechanism: string } & ScramTexts)
+  | { readonly kind: 'scram-gone'; readonly user: string; readonly mechanism: string }
+  /** Once: what the salts of users that do not exist are made from. */
+  | { readonly kind: 'pretence-key'; readonly key: string }
   /** Producer ids below `next` may have been handed out. */
   | { readonly kind: 'producer-ids'; readonly next: number };
+
+export interface ScramTexts {
+  readonly salt: string;
+  readonly iterations: number;
+  readonly storedKey: string;
+  readonly serverKey: string;
+}
 
 /** Whom a quota is for: name by type (`user`, `client-id`, `ip`), null for everybody who has none of his own. */
 export type QuotaEntity = { readonly [type: string]: string | null };
@@ -126,6 +138,13 @@ function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecor
       const bindings = bindingsOf(fields.get('bindings'));
       return bindings === null ? damaged : good({ kind, bindings });
     }
+    case 'scram':
+    case 'scram-gone':
+      return readScram(kind, fields);
+    case 'pretence-key': {
+      const key = fields.get('key');
+      return typeof key === 'string' ? good({ kind, key }) : damaged;
+    }
     case 'producer-ids': {
       const next = fields.get('next');
       return typeof next === 'number' ? good({ kind, next }) : damaged;
@@ -133,6 +152,18 @@ function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecor
     default:
       return { state: 'unknown', kind };
   }
+}
+
+function readScram(kind: 'scram' | 'scram-gone', fields: ReadonlyMap<string, unknown>): ReadRecord {
+  const [user, mechanism] = [fields.get('user'), fields.get('mechanism')];
+  if (typeof user !== 'string' || typeof mechanism !== 'string') return damaged;
+  if (kind === 'scram-gone') return good({ kind, user, mechanism });
+  const [salt, storedKey, serverKey] = [fields.get('salt'), fields.get('storedKey'), fields.get('serverKey')];
+  const iterations = fields.get('iterations');
+  if (typeof salt !== 'string' || typeof storedKey !== 'string' || typeof serverKey !== 'string') return damaged;
+  return typeof iterations === 'number'
+    ? good({ kind, user, mechanism, salt, iterations, storedKey, serverKey })
+    : damaged;
 }
 
 function good(record: CatalogRecord): ReadRecord {

@@ -5,7 +5,7 @@
  */
 import { assert, assertNever } from '../base/assert.ts';
 import { type AclBinding, aclKey } from '../protocol/acl.ts';
-import type { CatalogRecord, QuotaEntity } from './catalog-records.ts';
+import type { CatalogRecord, QuotaEntity, ScramTexts } from './catalog-records.ts';
 
 export interface CatalogTopic {
   readonly name: string;
@@ -20,6 +20,17 @@ export interface CatalogTopic {
 export interface ClientQuota {
   readonly entity: QuotaEntity;
   readonly values: { readonly [key: string]: number };
+}
+
+/** What a user logs in with by one SCRAM mechanism. */
+export interface CatalogScram extends ScramTexts {
+  readonly user: string;
+  readonly mechanism: string;
+}
+
+/** No mechanism has a blank in its name. */
+export function scramKey(mechanism: string, user: string): string {
+  return `${mechanism} ${user}`;
 }
 
 /** The same text for the same entity, however it was put together. */
@@ -52,6 +63,10 @@ export class Catalog {
   readonly clientQuotas: ReadonlyMap<string, ClientQuota>;
   /** By `aclKey`, in the order in which they came. */
   readonly acls: ReadonlyMap<string, AclBinding>;
+  /** By `scramKey`. */
+  readonly scramCredentials: ReadonlyMap<string, CatalogScram>;
+  /** '' before the first start that needs one. */
+  readonly pretenceKey: string;
   readonly nextProducerId: number;
 
   private constructor(draft: Omit<Draft, 'acls'> & { readonly acls: ReadonlyMap<string, AclBinding> }) {
@@ -65,6 +80,8 @@ export class Catalog {
     this.groupConfigs = draft.groupConfigs;
     this.clientQuotas = draft.clientQuotas;
     this.acls = draft.acls;
+    this.scramCredentials = draft.scramCredentials;
+    this.pretenceKey = draft.pretenceKey;
     this.nextProducerId = draft.nextProducerId;
   }
 
@@ -84,6 +101,8 @@ export class Catalog {
       groupConfigs: new Map(this.groupConfigs),
       clientQuotas: new Map(this.clientQuotas),
       acls: isAboutAcls ? new Map(this.acls) : new Map(),
+      scramCredentials: new Map(this.scramCredentials),
+      pretenceKey: this.pretenceKey,
       nextProducerId: this.nextProducerId,
     };
     for (const record of records) applyRecord(draft, record);
@@ -108,6 +127,8 @@ export class Catalog {
     for (let from = 0; from < bindings.length; from += ACLS_PER_RECORD) {
       records.push({ kind: 'acls-added', bindings: bindings.slice(from, from + ACLS_PER_RECORD) });
     }
+    if (this.pretenceKey !== '') records.push({ kind: 'pretence-key', key: this.pretenceKey });
+    for (const credential of this.scramCredentials.values()) records.push({ kind: 'scram', ...credential });
     for (const topic of this.topicsByName.values()) records.push({ kind: 'topic', ...topic });
     for (const id of this.leaving) records.push({ kind: 'topic-gone', id });
     return records;
@@ -125,6 +146,8 @@ interface Draft {
   readonly groupConfigs: Map<string, { readonly [key: string]: string }>;
   readonly clientQuotas: Map<string, ClientQuota>;
   readonly acls: Map<string, AclBinding>;
+  readonly scramCredentials: Map<string, CatalogScram>;
+  pretenceKey: string;
   nextProducerId: number;
 }
 
@@ -140,6 +163,8 @@ function emptyDraft(): Draft {
     groupConfigs: new Map(),
     clientQuotas: new Map(),
     acls: new Map(),
+    scramCredentials: new Map(),
+    pretenceKey: '',
     nextProducerId: 0,
   };
 }
@@ -152,12 +177,9 @@ function applyRecord(draft: Draft, record: CatalogRecord): void {
     case 'boot':
       draft.brokerEpoch = record.brokerEpoch;
       return;
-    case 'topic': {
-      assert(!draft.topicsByName.has(record.name), 'a topic is created when there is none of its name');
-      const { name, id, configs, leaderEpochs } = record;
-      putTopic(draft, { name, id, configs, leaderEpochs });
+    case 'topic':
+      addTopic(draft, record);
       return;
-    }
     case 'topic-gone':
       removeTopic(draft, record.id);
       draft.leaving.add(record.id);
@@ -192,10 +214,11 @@ function applyRecord(draft: Draft, record: CatalogRecord): void {
       putQuota(draft, record);
       return;
     case 'acls-added':
-      for (const binding of record.bindings) draft.acls.set(aclKey(binding), binding);
-      return;
     case 'acls-removed':
-      for (const binding of record.bindings) draft.acls.delete(aclKey(binding));
+    case 'scram':
+    case 'scram-gone':
+    case 'pretence-key':
+      applySecurityRecord(draft, record);
       return;
     case 'producer-ids':
       draft.nextProducerId = record.next;
@@ -213,6 +236,44 @@ function putQuota({ clientQuotas }: Draft, { entity, values }: ClientQuota): voi
 function putUnlessEmpty<Row>(rows: Map<string, Row>, key: string, row: Row, values: object): void {
   if (Object.keys(values).length === 0) rows.delete(key);
   else rows.set(key, row);
+}
+
+function putCredential(draft: Draft, record: CatalogScram): void {
+  const { user, mechanism, salt, iterations, storedKey, serverKey } = record;
+  const credential = { user, mechanism, salt, iterations, storedKey, serverKey };
+  draft.scramCredentials.set(scramKey(mechanism, user), credential);
+}
+
+type SecurityRecord = Extract<
+  CatalogRecord,
+  { readonly kind: 'acls-added' | 'acls-removed' | 'scram' | 'scram-gone' | 'pretence-key' }
+>;
+
+function applySecurityRecord(draft: Draft, record: SecurityRecord): void {
+  switch (record.kind) {
+    case 'acls-added':
+      for (const binding of record.bindings) draft.acls.set(aclKey(binding), binding);
+      return;
+    case 'acls-removed':
+      for (const binding of record.bindings) draft.acls.delete(aclKey(binding));
+      return;
+    case 'scram':
+      putCredential(draft, record);
+      return;
+    case 'scram-gone':
+      draft.scramCredentials.delete(scramKey(record.mechanism, record.user));
+      return;
+    case 'pretence-key':
+      draft.pretenceKey = record.key;
+      return;
+    default:
+      assertNever(record);
+  }
+}
+
+function addTopic(draft: Draft, { name, id, configs, leaderEpochs }: CatalogTopic): void {
+  assert(!draft.topicsByName.has(name), 'a topic is created when there is none of its name');
+  putTopic(draft, { name, id, configs, leaderEpochs });
 }
 
 function putTopic(draft: Draft, topic: CatalogTopic): void {

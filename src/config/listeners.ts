@@ -20,7 +20,7 @@ export interface Listener {
 }
 
 /** Those that there is code for; a listener of another one must not be served as if it were plain. */
-const served: ReadonlySet<SecurityProtocol> = new Set(['PLAINTEXT']);
+const served: ReadonlySet<SecurityProtocol> = new Set(['PLAINTEXT', 'SASL_PLAINTEXT']);
 /** In `server.properties` of KRaft; such a listener is for Kafka's controllers, and is left aside. */
 const CONTROLLER = 'CONTROLLER';
 const LISTENERS_MAX = 16;

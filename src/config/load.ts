@@ -6,7 +6,9 @@ import { Fault } from '../base/fault.ts';
 import { BrokerConfig, isSettingName, type SettingInput, type SettingSource } from './broker-config.ts';
 import { brokerKeyOf, brokerSettings } from './broker-settings.ts';
 import { closestWord } from './did-you-mean.ts';
-import { listenersOf } from './listeners.ts';
+import { firstUsersOf } from './first-users.ts';
+import { isSasl, listenersOf } from './listeners.ts';
+import { loginTermsOf } from './logins.ts';
 import { parseProperties } from './properties-file.ts';
 import { brokerTwins, isTopicKey, type TopicKey } from './topic-settings.ts';
 
@@ -128,7 +130,8 @@ function readFile(file: { readonly path: string; readonly content: string }, not
 /** What no single setting can tell about itself. */
 function checkTogether(config: BrokerConfig): void {
   const { values } = config;
-  listenersOf(values);
+  for (const { name, protocol } of listenersOf(values)) if (isSasl(protocol)) loginTermsOf(config, name);
+  if (values['perfbroker.add.scram'] !== null) firstUsersOf(values['perfbroker.add.scram']);
   if (values['log.dirs'].length !== 1 || values['log.dirs'][0] === '') {
     const given = values['log.dirs'].length === 0 ? 'none' : values['log.dirs'].join(', ');
     throw new Fault('PB_BAD_SETTING', `log.dirs must name one data folder but names ${given}; choose one with --data`);

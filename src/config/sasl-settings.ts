@@ -11,6 +11,11 @@ export const saslBrokerSettings = {
     null,
     'Users of PLAIN as Kafka writes them: org.apache.kafka.common.security.plain.PlainLoginModule required user_NAME="PASSWORD";',
   ),
+  'perfbroker.add.scram': password(
+    null,
+    'Users that are made at the start if they are missing: SCRAM-SHA-512=[name=NAME,password-file=FILE], several behind each other.',
+    { flag: { name: 'add-scram', alias: null, placeholder: 'USERS' } },
+  ),
   'sasl.server.max.receive.size': int(524_288, 'Largest message taken from a client that has not logged in.', {
     min: 1024,
     unit: 'bytes',

@@ -33,6 +33,8 @@ export interface BrokerView {
   readonly openSlots: { readonly size: number; has(slot: number): boolean; keys(): Iterable<number> };
   readonly cleaner: () => CleanerFigures;
   readonly scrubber: () => ScrubFigures;
+  /** Of clients, since the start. */
+  readonly logins: () => { readonly done: number; readonly failed: number };
   readonly room: () => FolderRoom;
   readonly logs: () => Promise<LogsStanding>;
   readonly nowMs: () => number;

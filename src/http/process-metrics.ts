@@ -13,6 +13,7 @@ export function writeProcessMetrics(view: BrokerView, pulse: Pulse, text: Metric
   writeProcess(text);
   writeMain(pulse, text);
   writeDisk(view, text);
+  writeLogins(view, text);
   writeCompaction(view, text);
   writeScrubbing(view, text);
   const { catalog } = view.controller;
@@ -52,6 +53,17 @@ function writeDisk(view: BrokerView, text: MetricText): void {
   text.single('disk_free_bytes', 'gauge', 'What can still be written to it.', usableBytes);
   const reserve = view.controller.config.values['perfbroker.disk.reserve.bytes'];
   text.single('disk_reserve_bytes', 'gauge', 'Below this much free room producers are refused.', reserve);
+}
+
+function writeLogins(view: BrokerView, text: MetricText): void {
+  const { done, failed } = view.logins();
+  text.single('logins_total', 'counter', 'Logins of clients (SASL), repeated ones included.', done);
+  text.single(
+    'logins_failed_total',
+    'counter',
+    'Connections closed because they did not log in as they should.',
+    failed,
+  );
 }
 
 function writeCompaction(view: BrokerView, text: MetricText): void {

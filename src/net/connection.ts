@@ -8,6 +8,7 @@
  *   block ──── spans of exchanges ──── readAt ── partial frame ── fillAt ── armed receive ── blockEnd
  */
 import { assert } from '../base/assert.ts';
+import { isSasl } from '../config/listeners.ts';
 import type { ClientMeters } from './client-meters.ts';
 import { type ListenerFacts, PLAINTEXT_FACTS } from './front-listener.ts';
 import { ANONYMOUS, type Identity, ruleHost } from './identity.ts';
@@ -28,6 +29,14 @@ export const RECEIVE_ARMED = 2;
 /** Cancelled because nothing came; its completion is on the way. */
 export const RECEIVE_CANCELLING = 3;
 
+/** Its listener lets anybody speak. */
+export const LOGIN_NONE = 0;
+/** Every frame goes to main as part of the login, one at a time, unread. */
+export const LOGIN_UNDER_WAY = 1;
+export const LOGIN_DONE = 2;
+/** Nobody logs in again more often, as in Kafka. */
+export const LOGIN_AGAIN_MS_MIN = 1000;
+
 const NOBODY: Identity = { principal: ANONYMOUS, host: '', listener: PLAINTEXT_FACTS.name };
 
 export class Connection {
@@ -42,6 +51,11 @@ export class Connection {
   identity: Identity = NOBODY;
   /** What was found out about its rights; null: not looked up yet. */
   rights: IdentityRights | null = null;
+  login: number = LOGIN_NONE;
+  /** A request after that closes it, unless it is the beginning of a new login. */
+  loginEndsMs = Number.POSITIVE_INFINITY;
+  /** When it may log in again, if ever. */
+  loginAgainMs = 0;
   /** Where connections from its address are counted. */
   addressRow = -1;
   /** Main was told who this is. */
@@ -113,6 +127,9 @@ export class Connection {
     this.address = addressOf(peer);
     this.listener = listener;
     this.identity = { principal: principal ?? ANONYMOUS, host: ruleHost(this.address), listener: listener.name };
+    this.login = isSasl(listener.protocol) ? LOGIN_UNDER_WAY : LOGIN_NONE;
+    this.loginEndsMs = Number.POSITIVE_INFINITY;
+    this.loginAgainMs = 0;
     this.isAnnounced = false;
     this.isTouched = false;
     this.lastBytesMs = nowMs;
@@ -134,6 +151,17 @@ export class Connection {
     this.outboxBytes = 0;
     this.isWaitingForOutbox = false;
   }
+}
+
+/** Main has found out who it is. Requests from here on are its own. */
+export function finishLogin(connection: Connection, principal: string, lifetimeMs: number | null, nowMs: number): void {
+  assert(connection.login === LOGIN_UNDER_WAY, 'whoever logs in was asked to');
+  connection.login = LOGIN_DONE;
+  connection.loginEndsMs = lifetimeMs === null ? Number.POSITIVE_INFINITY : nowMs + lifetimeMs;
+  if (connection.identity.principal === principal) return;
+  connection.identity = { ...connection.identity, principal };
+  connection.meters = null;
+  connection.rights = null;
 }
 
 /** "10.0.0.7:51234" → "10.0.0.7"; "[::1]:51234" → "[::1]". */

@@ -14,6 +14,7 @@ import {
   CONTROL_LENGTH,
   JOB_CONNECTION_CLOSED,
   JOB_CONTROL,
+  JOB_LOGIN,
   JOB_VERIFY,
   SLOT_ENTRY,
   SLOT_EXCHANGE,
@@ -70,7 +71,7 @@ export class ControlLane {
     if (!connection.isAnnounced) this.announce(connection);
     const words = this.lane.outgoing.words;
     const at = slot * SLOT_WORDS;
-    words[at + SLOT_KIND] = JOB_CONTROL;
+    words[at + SLOT_KIND] = exchange.isLogin ? JOB_LOGIN : JOB_CONTROL;
     words[at + SLOT_EXCHANGE] = exchange.index;
     words[at + SLOT_ENTRY] = 0;
     words[at + CONTROL_CONNECTION] = connection.id;

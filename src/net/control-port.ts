@@ -23,6 +23,7 @@ import {
   CONTROL_REPLY_MORE,
   JOB_CONNECTION_CLOSED,
   JOB_CONTROL,
+  JOB_LOGIN,
   JOB_VERIFY,
   RECEIPT_CONTROL,
   RECEIPT_ERROR,
@@ -36,9 +37,23 @@ import {
   VERIFY_VERSION,
 } from '../zerocopy/layout.ts';
 import type { ConnectionFacts } from './control-lane.ts';
+import type { LoginDone } from './front-post.ts';
 
 /** The frame without its length prefix, a copy. The answer with its prefix; null closes the connection. */
 export type OnRequest = (frame: Uint8Array, connection: ConnectionFacts) => Promise<Uint8Array | null>;
+
+/** What main says about a frame of a login. */
+export interface LoginReply {
+  /** With its length prefix; null: nothing is said. */
+  readonly answer: Uint8Array | null;
+  /** The client is not who it says, or did not keep to the protocol. */
+  readonly closes: boolean;
+  /** It has shown who it is. */
+  readonly login: { readonly principal: string; readonly lifetimeMs: number | null } | null;
+}
+
+/** Any bytes of a client that has to log in, a copy. */
+export type OnLogin = (frame: Uint8Array, connection: ConnectionFacts) => Promise<LoginReply>;
 
 /** What main says about the transaction of a Produce. */
 export interface ProduceVerdict {
@@ -64,6 +79,7 @@ export interface ControlPortParts {
   readonly slab: Uint8Array;
   readonly mail: FrontPost;
   readonly onRequest: OnRequest;
+  readonly onLogin: OnLogin;
   readonly onVerify: OnVerify;
   /** A handler failed; the connection is closed. */
   readonly onFailure: (error: unknown) => void;
@@ -138,11 +154,15 @@ export class ControlPort {
         const body = this.parts.slab.subarray(from, from + words[at + CONTROL_LENGTH]!);
         this.verify(words[at + SLOT_EXCHANGE]!, body, words[at + VERIFY_VERSION]!);
       } else {
-        assert(words[at + SLOT_KIND] === JOB_CONTROL, 'a front sends requests, and tells of closed connections');
+        const isLogin = words[at + SLOT_KIND] === JOB_LOGIN;
+        assert(
+          isLogin || words[at + SLOT_KIND] === JOB_CONTROL,
+          'a front sends requests, and tells of closed connections',
+        );
         const from = words[at + CONTROL_AT]!;
         // The copy is what makes the span the front's again.
         const frame = new Uint8Array(this.parts.slab.subarray(from, from + words[at + CONTROL_LENGTH]!));
-        this.take(this.clientOf(connection), words[at + SLOT_EXCHANGE]!, frame);
+        this.take(this.clientOf(connection), words[at + SLOT_EXCHANGE]!, frame, isLogin);
       }
       lane.incoming.advance();
     }
@@ -156,9 +176,11 @@ export class ControlPort {
     this.write();
   }
 
-  private take(client: Client, exchange: number, frame: Uint8Array): void {
+  private take(client: Client, exchange: number, frame: Uint8Array, isLogin: boolean): void {
     client.unanswered.add(exchange);
-    const handled = client.tail.then(() => this.handle(client, exchange, frame));
+    const handled = client.tail.then(() =>
+      isLogin ? this.handleLogin(client, exchange, frame) : this.handle(client, exchange, frame),
+    );
     client.tail = handled.catch((error: unknown) => {
       this.parts.onFailure(error);
       this.answer(client, exchange, null, 0);
@@ -188,6 +210,19 @@ export class ControlPort {
     // What the request does before it waits for anything, which is nearly all of it.
     const busyMs = this.parts.busyClock() - begunMs;
     this.answer(client, exchange, await answering, busyMs);
+  }
+
+  private async handleLogin(client: Client, exchange: number, frame: Uint8Array): Promise<void> {
+    if (client.isGone) return;
+    const { answer, closes, login } = await this.parts.onLogin(frame, client.facts);
+    if (!client.unanswered.delete(exchange)) return;
+    if (login !== null) {
+      client.facts.identity = { ...client.facts.identity, principal: login.principal };
+      this.post({ kind: 'login', exchange, ...login } satisfies LoginDone);
+    }
+    const flags = closes ? CONTROL_REPLY_CLOSE : 0;
+    this.enqueue({ kind: 'reply', exchange, bytes: answer ?? NO_BYTES, flags, busyMs: 0, sentBytes: 0 });
+    this.write();
   }
 
   private answer(client: Client, exchange: number, bytes: Uint8Array | null, busyMs: number): void {

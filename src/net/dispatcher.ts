@@ -6,7 +6,7 @@
 import { assert } from '../base/assert.ts';
 import { RequestHeader } from '../protocol/header.ts';
 import type { Slab } from '../zerocopy/slab.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, LOGIN_AGAIN_MS_MIN, LOGIN_DONE, LOGIN_NONE, LOGIN_UNDER_WAY } from './connection.ts';
 import type { ConnectionTable } from './connection-table.ts';
 import type { ControlLane } from './control-lane.ts';
 import type { DataApi } from './data-api.ts';
@@ -24,7 +24,10 @@ import type { FrontLimits } from './limits.ts';
 /** Which keys main answers, and in which versions: [min, max] by key. */
 export type ControlVersions = readonly (readonly [number, number] | undefined)[];
 
+const SASL_HANDSHAKE = 17;
 const API_VERSIONS = 18;
+/** Under this key frames of a login are counted. */
+const SASL_AUTHENTICATE = 36;
 
 export interface DispatcherParts {
   readonly slab: Slab;
@@ -57,6 +60,7 @@ export class Dispatcher {
     if (connection.mutedUntilMs > 0) return false;
     // As in Kafka: or all that a client sent ahead would pass before the first answer mutes it.
     if (connection.orderCount > 0 && this.isLimited(connection)) return false;
+    if (connection.login === LOGIN_UNDER_WAY && connection.orderCount > 0) return false;
     if (exchanges.latestOf(connection)?.state === EXCHANGE_STARTING) return false;
     if (connection.orderCount >= limits.exchangesPerConnectionMax) return false;
     if (connection.outboxBytes >= limits.outboxBytesPerConnectionMax) return false;
@@ -73,7 +77,6 @@ export class Dispatcher {
     assert(exchange !== null, 'whoever dispatches asked before');
     const { bytes, view } = this.parts.slab.memory;
     const header = this.header;
-    const isWhole = header.parse(bytes, view, at, at + length);
     exchange.state = EXCHANGE_STARTING;
     exchange.connection = connection;
     exchange.frameBlock = connection.block;
@@ -81,12 +84,18 @@ export class Dispatcher {
     exchange.frameAt = at;
     exchange.frameLength = length;
     exchange.bodyEnd = at + length;
+    exchange.startedMs = this.front.nowMs;
+    this.parts.exchanges.append(connection, exchange);
+    if (connection.login === LOGIN_UNDER_WAY) {
+      this.openLogin(connection, exchange);
+      return;
+    }
+    const isWhole = header.parse(bytes, view, at, at + length);
     exchange.apiKey = header.apiKey;
     exchange.version = header.apiVersion;
     exchange.correlationId = header.correlationId;
     exchange.bodyAt = header.bodyAt;
-    exchange.startedMs = this.front.nowMs;
-    this.parts.exchanges.append(connection, exchange);
+    if (connection.login !== LOGIN_NONE && this.openAfterLogin(connection, exchange)) return;
     if (this.front.throttle.isActive) this.identify(connection, exchange, bytes);
     if (!isWhole && this.header.apiKey !== API_VERSIONS) {
       this.refuse(connection, 'header', `its request (API key ${exchange.apiKey}) has a broken header`);
@@ -95,6 +104,33 @@ export class Dispatcher {
     const api = this.parts.dataApis[exchange.apiKey];
     if (api !== undefined) this.openData(connection, exchange, api);
     else this.openControl(connection, exchange);
+  }
+
+  /** Unread: what it is only main can tell. */
+  private openLogin(connection: Connection, exchange: Exchange): void {
+    exchange.isLogin = true;
+    exchange.apiKey = SASL_AUTHENTICATE;
+    exchange.version = 0;
+    exchange.bodyAt = exchange.frameAt;
+    if (this.front.tallies !== null) this.front.tallies.begun(exchange);
+    this.shrink(exchange);
+    this.begin(connection, exchange);
+  }
+
+  /** False: an ordinary request of a client that has logged in. */
+  private openAfterLogin(connection: Connection, exchange: Exchange): boolean {
+    assert(connection.login === LOGIN_DONE, 'frames of a login are not read here');
+    const { nowMs } = this.front;
+    if (connection.loginEndsMs === Number.POSITIVE_INFINITY) return false;
+    if (exchange.apiKey === SASL_HANDSHAKE && nowMs >= connection.loginAgainMs) {
+      connection.login = LOGIN_UNDER_WAY;
+      connection.loginAgainMs = nowMs + LOGIN_AGAIN_MS_MIN;
+      this.openLogin(connection, exchange);
+      return true;
+    }
+    if (nowMs <= connection.loginEndsMs) return false;
+    this.refuse(connection, 'login-expired', 'its login has expired and it did not log in again');
+    return true;
   }
 
   private identify(connection: Connection, exchange: Exchange, bytes: Uint8Array): void {

@@ -51,6 +51,8 @@ export class Exchange {
   next: Exchange | null = null;
   /** A data API of the front answers it; else main does. */
   isData = false;
+  /** Part of a login: main reads its bytes, whatever they are. */
+  isLogin = false;
   apiKey = 0;
   version = 0;
   correlationId = 0;
@@ -111,6 +113,7 @@ export class Exchange {
     this.connection = null;
     this.next = null;
     this.isData = false;
+    this.isLogin = false;
     this.hasErrors = false;
     this.frameBlock = -1;
     this.pending = 0;

@@ -8,6 +8,9 @@ export const PREFIX_BYTES = 4;
 /** api key, version, correlation id, and the shortest client id (null). */
 export const FRAME_BYTES_MIN = 10;
 
+/** A token of a login may come without a header. */
+export const LOGIN_FRAME_BYTES_MIN = 1;
+
 export const FRAME_COMPLETE = 0;
 export const FRAME_PARTIAL = 1;
 export const FRAME_NEGATIVE = 2;
@@ -15,7 +18,7 @@ export const FRAME_TOO_LARGE = 3;
 export const FRAME_TOO_SHORT = 4;
 
 /** Looks at the bytes between readAt and fillAt; sets `frameBytes` as soon as the prefix is complete. */
-export function nextFrame(connection: Connection, view: DataView, requestBytesMax: number): number {
+export function nextFrame(connection: Connection, view: DataView, bytesMin: number, bytesMax: number): number {
   const available = connection.fillAt - connection.readAt;
   if (available < PREFIX_BYTES) {
     connection.frameBytes = 0;
@@ -23,8 +26,8 @@ export function nextFrame(connection: Connection, view: DataView, requestBytesMa
   }
   const length = view.getInt32(connection.readAt);
   if (length < 0) return FRAME_NEGATIVE;
-  if (length > requestBytesMax) return FRAME_TOO_LARGE;
-  if (length < FRAME_BYTES_MIN) return FRAME_TOO_SHORT;
+  if (length > bytesMax) return FRAME_TOO_LARGE;
+  if (length < bytesMin) return FRAME_TOO_SHORT;
   connection.frameBytes = length + PREFIX_BYTES;
   return available >= connection.frameBytes ? FRAME_COMPLETE : FRAME_PARTIAL;
 }

@@ -27,9 +27,19 @@ export interface AccessImage {
   readonly isAudited: boolean;
 }
 
-export type FrontPost = RouteUpdate | QuotaImage | ConnectionLimits | AccessImage;
+/** A client has logged in; the answer that tells it follows. */
+export interface LoginDone {
+  readonly kind: 'login';
+  /** Of the exchange that did it. */
+  readonly exchange: number;
+  readonly principal: string;
+  /** How long it is good for; null: as long as the connection. */
+  readonly lifetimeMs: number | null;
+}
 
-const kinds: ReadonlySet<unknown> = new Set(['image', 'topic', 'topic-gone', 'quotas', 'limits', 'access']);
+export type FrontPost = RouteUpdate | QuotaImage | ConnectionLimits | AccessImage | LoginDone;
+
+const kinds: ReadonlySet<unknown> = new Set(['image', 'topic', 'topic-gone', 'quotas', 'limits', 'access', 'login']);
 
 /** Other messages are for other roles of the same thread, or of a newer main; they are not the front's. */
 export function isFrontPost(message: unknown): message is FrontPost {
@@ -46,4 +56,8 @@ export function isLimits(post: FrontPost): post is ConnectionLimits {
 
 export function isAccess(post: FrontPost): post is AccessImage {
   return post.kind === 'access';
+}
+
+export function isLogin(post: FrontPost): post is LoginDone {
+  return post.kind === 'login';
 }

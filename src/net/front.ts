@@ -22,7 +22,14 @@ import {
   SLOT_WORDS,
 } from '../zerocopy/layout.ts';
 import type { Slab } from '../zerocopy/slab.ts';
-import { CONNECTION_CLOSING, CONNECTION_FREE, CONNECTION_OPEN, type Connection, RECEIVE_NONE } from './connection.ts';
+import {
+  CONNECTION_CLOSING,
+  CONNECTION_FREE,
+  CONNECTION_OPEN,
+  type Connection,
+  finishLogin,
+  RECEIVE_NONE,
+} from './connection.ts';
 import type { ConnectionLedger } from './connection-ledger.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { ControlLane } from './control-lane.ts';
@@ -35,7 +42,7 @@ import type { FrontAccess } from './front-access.ts';
 import { type FrontCommons, ledgerOf, ratesOf } from './front-commons.ts';
 import type { FrontFace, RegionReader } from './front-face.ts';
 import type { ListenerFacts } from './front-listener.ts';
-import { type FrontPost, isAccess, isLimits, isQuotas } from './front-post.ts';
+import { type FrontPost, isAccess, isLimits, isLogin, isQuotas, type LoginDone } from './front-post.ts';
 import type { FrontTallies } from './front-tallies.ts';
 import { HandOver } from './hand-over.ts';
 import type { FrontLimits } from './limits.ts';
@@ -247,7 +254,13 @@ export class Front implements FrontFace, MuteListener {
       this.door.limit(post);
       this.connections.limit(post);
     } else if (isAccess(post)) this.access.take(post);
+    else if (isLogin(post)) this.takeLogin(post);
     else this.routes.apply(post);
+  }
+
+  private takeLogin({ exchange, principal, lifetimeMs }: LoginDone): void {
+    const { connection } = this.exchanges.at(exchange);
+    if (connection !== null) finishLogin(connection, principal, lifetimeMs, this.nowMs);
   }
 
   /** A client has waited long enough: its next request may come. */

@@ -14,7 +14,13 @@ export interface Identity {
 }
 
 /** Of a client that has not said who it is. */
-export const ANONYMOUS = 'User:ANONYMOUS';
+export const ANONYMOUS_USER = 'ANONYMOUS';
+export const ANONYMOUS = `User:${ANONYMOUS_USER}`;
+/** The name alone, as quotas know users. */
+export function userOf({ principal }: Identity): string {
+  return principal.slice(principal.indexOf(':') + 1);
+}
+
 export const PLAINTEXT_LISTENER = 'PLAINTEXT';
 
 export function anonymousOf(address: string, listener: string): Identity {

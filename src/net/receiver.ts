@@ -19,6 +19,7 @@ import type { Slab } from '../zerocopy/slab.ts';
 import {
   CONNECTION_OPEN,
   type Connection,
+  LOGIN_UNDER_WAY,
   RECEIVE_ARMED,
   RECEIVE_CANCELLING,
   RECEIVE_NONE,
@@ -27,11 +28,13 @@ import {
 import type { ConnectionTable } from './connection-table.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import {
+  FRAME_BYTES_MIN,
   FRAME_COMPLETE,
   FRAME_NEGATIVE,
   FRAME_PARTIAL,
   FRAME_TOO_SHORT,
   guessOfPrefix,
+  LOGIN_FRAME_BYTES_MIN,
   nextFrame,
   PREFIX_BYTES,
 } from './framer.ts';
@@ -55,6 +58,7 @@ export class Receiver {
   private readonly table: ConnectionTable;
   private readonly dispatcher: Dispatcher;
   private readonly requestBytesMax: number;
+  private readonly loginBytesMax: number;
   private readonly waiting: Fifo<Connection>;
   private readonly ordinaryBytesMax: number;
   private readonly beyondBytesMax: number;
@@ -73,6 +77,7 @@ export class Receiver {
     this.table = table;
     this.dispatcher = dispatcher;
     this.requestBytesMax = Math.min(limits.requestBytesMax, slab.bytesTotal - PREFIX_BYTES);
+    this.loginBytesMax = Math.min(limits.loginBytesMax, this.requestBytesMax);
     this.waiting = new Fifo<Connection>(limits.connectionsMax + 1);
     const largestBytes = Math.min(powerOfTwoAbove(this.requestBytesMax), slab.bytesTotal / 2);
     const isSmall = largestBytes <= limits.receiveBytesMax;
@@ -121,7 +126,14 @@ export class Receiver {
   cut(connection: Connection): void {
     const view = this.slab.memory.view;
     for (;;) {
-      const status = nextFrame(connection, view, this.requestBytesMax);
+      const isLogin = connection.login === LOGIN_UNDER_WAY;
+      // What the next bytes are depends on what becomes of those before.
+      if (isLogin && connection.orderCount > 0) {
+        this.dispatcher.hold(connection);
+        return;
+      }
+      const bytesMax = isLogin ? this.loginBytesMax : this.requestBytesMax;
+      const status = nextFrame(connection, view, isLogin ? LOGIN_FRAME_BYTES_MIN : FRAME_BYTES_MIN, bytesMax);
       if (status === FRAME_PARTIAL) break;
       if (status !== FRAME_COMPLETE) {
         this.refuse(connection, status);
@@ -359,6 +371,8 @@ export class Receiver {
     const announced = view.getUint32(connection.readAt);
     const guess = guessOfPrefix(view, connection.readAt);
     let why = `the limit is ${this.requestBytesMax} (socket.request.max.bytes)`;
+    if (connection.login === LOGIN_UNDER_WAY)
+      why = `before it has logged in the limit is ${this.loginBytesMax} (sasl.server.max.receive.size)`;
     if (status === FRAME_NEGATIVE) why = 'no request is that long';
     if (status === FRAME_TOO_SHORT) why = 'that is too short for a request';
     this.table.closeSaying(

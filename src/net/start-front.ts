@@ -18,7 +18,7 @@ import type { StartedWorkers } from '../workers/start-workers.ts';
 import { ByteRing } from '../zerocopy/byte-ring.ts';
 import type { ChosenIo } from './choose-io-path.ts';
 import type { ConnectionFacts } from './control-lane.ts';
-import { ControlPort, type ProduceVerdict } from './control-port.ts';
+import { ControlPort, type LoginReply, type ProduceVerdict } from './control-port.ts';
 import type { IoPath } from './create-transport.ts';
 import type { FrontCommons } from './front-commons.ts';
 import {
@@ -45,6 +45,8 @@ export interface RequestDesk {
   readonly throttleSince: Int16Array;
   /** The frame without its length prefix; the answer with it, null closes the connection. */
   answer(frame: Uint8Array, connection: ConnectionFacts): Promise<Uint8Array | null>;
+  /** The same for whatever a client sends that has to log in. */
+  login(frame: Uint8Array, connection: ConnectionFacts): Promise<LoginReply>;
   /** Whether a Produce may write into its transaction; `body` is read before the first wait. */
   verify(body: Uint8Array, version: number): Promise<ProduceVerdict>;
   /** It will ask nothing more. */
@@ -215,6 +217,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
     slab: new Uint8Array(slab),
     mail: new MessagePost(mail.port1),
     onRequest: (frame, connection) => desk.answer(frame, connection),
+    onLogin: (frame, connection) => desk.login(frame, connection),
     onVerify: (body, version) => desk.verify(body, version),
     busyClock: () => performance.now(),
     onConnectionClosed: (connection) => desk.connectionClosed(connection),
@@ -232,6 +235,7 @@ function limitsOf(values: BrokerValues, sizes: BrokerSizes): FrontLimits {
   return {
     ...FRONT_LIMITS,
     requestBytesMax: Math.min(values['socket.request.max.bytes'], sizes.slabBytes / 2),
+    loginBytesMax: values['sasl.server.max.receive.size'],
     connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax * sizes.fronts),
     connectionsPerAddressMax: values['max.connections.per.ip'],
     addressOverrides: addressOverridesOf(values['max.connections.per.ip.overrides']),

@@ -9,13 +9,12 @@
 import { assert } from '../base/assert.ts';
 import { ClientMeters, Meter } from './client-meters.ts';
 import { CONNECTION_OPEN, type Connection } from './connection.ts';
+import { userOf } from './identity.ts';
 import { type Quota, type QuotaImage, QuotaTable } from './quota-table.ts';
 import { equalBytes } from './route-table.ts';
 import type { SharedRates } from './shared-rates.ts';
 import { NO_ROW } from './shared-rows.ts';
 
-/** Nobody logs in yet: everyone is the user that Kafka makes of clients that do not. */
-export const ANONYMOUS_USER = 'ANONYMOUS';
 /** Clients choose their ids: what they make us remember is bounded. */
 const METERS_MAX = 10_000;
 /** Longer ids count as what they begin with. */
@@ -169,8 +168,9 @@ export class Throttle {
   private findSlow(connection: Connection, bytes: Uint8Array, at: number, length: number, nowMs: number): ClientMeters {
     const clientId = length < 0 ? null : bytes.slice(at, at + Math.min(length, CLIENT_ID_BYTES_MAX));
     const text = clientId === null ? '' : Buffer.from(clientId).toString('utf8');
+    const user = userOf(connection.identity);
     const meterFor = (key: string): Meter | null => {
-      const quota = this.table.find(key, ANONYMOUS_USER, text);
+      const quota = this.table.find(key, user, text);
       return quota === null ? null : this.meterOf(quota, nowMs);
     };
     const meters = new ClientMeters(this.epoch, clientId, {

@@ -23,11 +23,6 @@ export interface Disk {
   write(fd: number, position: number, memory: Memory, at: number, length: number): number;
   read(fd: number, position: number, memory: Memory, at: number, length: number): number;
   sync(fd: number): number;
-  /**
-   * Has what is dirty written back and waits for it, without a promise: what a `sync` that follows finds under way, it waits
-   * for with the page locked, and whoever appends to that page waits along. An error is as that of a failed `sync`.
-   */
-  settle(fd: number): number;
   /** Begins to write the range back to the device; promises nothing, and waits only for a place in the device's queue. */
   writeBack(fd: number, position: number, length: number): number;
   /**

@@ -19,14 +19,6 @@ const RESIDENT_BYTES_MAX = 64 * 1024 * 1024;
 /** Before Linux 5.8 syncfs says that all is well whatever became of the bytes; nothing but the version tells the two apart. */
 const TELLS_LOST_WRITES = isAtLeast(release(), 5, 8);
 
-/** What a file system says that does not know a call. */
-const NOT_OFFERED = new Set([
-  constants.errno.ENOSYS,
-  constants.errno.EINVAL,
-  constants.errno.EOPNOTSUPP,
-  constants.errno.ESPIPE,
-]);
-
 export class NativeDisk implements Disk {
   private readonly native: Native;
   private readonly files = new NodeDisk();
@@ -74,12 +66,6 @@ export class NativeDisk implements Disk {
 
   writeBack(fd: number, position: number, length: number): number {
     return this.native.syncFileRange(fd, position, length);
-  }
-
-  /** A file system that cannot does without. */
-  settle(fd: number): number {
-    const result = this.native.settleFile(fd);
-    return NOT_OFFERED.has(-result) ? 0 : result;
   }
 
   syncSystem(fd: number): number {

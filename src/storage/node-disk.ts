@@ -84,10 +84,6 @@ export class NodeDisk implements Disk {
     });
   }
 
-  settle(_fd: number): number {
-    return 0;
-  }
-
   /** The system writes back when it sees fit. */
   writeBack(_fd: number, _position: number, _length: number): number {
     return 0;

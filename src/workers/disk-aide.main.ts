@@ -5,7 +5,7 @@ import { BELL_ASLEEP_FUTEX } from '../zerocopy/layout.ts';
 import { createDisk } from './create-disk.ts';
 import { DiskAide } from './disk-aide.ts';
 import { workerEnd } from './lane.ts';
-import { Bells, FLUSHER, NO_WAKERS } from './shared-parts.ts';
+import { Bells, NO_WAKERS } from './shared-parts.ts';
 import type { DiskAideThreadData } from './thread-data.ts';
 import { nativeIf } from './thread-native.ts';
 
@@ -20,7 +20,6 @@ function main(): void {
   const aide = new DiskAide(
     data.lanes.map((lane, worker) => workerEnd(lane, bells.worker(worker))),
     createDisk(native),
-    data.index === FLUSHER,
   );
   const end = new Int32Array(data.end);
   port.postMessage({ kind: 'ready' });

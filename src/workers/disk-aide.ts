@@ -31,13 +31,10 @@ import type { LaneEnd } from './lane.ts';
 export class DiskAide {
   private readonly lanes: readonly LaneEnd[];
   private readonly disk: Disk;
-  private readonly isPatient: boolean;
 
-  /** `isPatient`: nobody waits for its flushes, so they may take longer for holding nobody up. */
-  constructor(lanes: readonly LaneEnd[], disk: Disk, isPatient = false) {
+  constructor(lanes: readonly LaneEnd[], disk: Disk) {
     this.lanes = lanes;
     this.disk = disk;
-    this.isPatient = isPatient;
   }
 
   turn(_nowMs: number): boolean {
@@ -70,7 +67,7 @@ export class DiskAide {
         this.answer(lane, RECEIPT_WRITE_BACK, this.disk.writeBack(fd, position, words[at + AIDE_LENGTH]!));
         break;
       case JOB_SYNC:
-        this.answer(lane, RECEIPT_SYNC, this.sync(fd));
+        this.answer(lane, RECEIPT_SYNC, this.disk.sync(fd));
         break;
       case JOB_SYNC_SYSTEM:
         this.answer(lane, RECEIPT_SYNC_SYSTEM, this.disk.syncSystem(fd));
@@ -79,12 +76,6 @@ export class DiskAide {
         assert(false, 'the aide knows the kind of its job');
     }
     return true;
-  }
-
-  /** An error of the wait is an error of the flush: a system tells it once. */
-  private sync(fd: number): number {
-    const settled = this.isPatient ? this.disk.settle(fd) : 0;
-    return settled < 0 ? settled : this.disk.sync(fd);
   }
 
   private answer(lane: LaneEnd, kind: number, result: number): void {

@@ -148,6 +148,8 @@ export const JOB_CONTROL = 33;
 export const JOB_CONNECTION_CLOSED = 34;
 /** Whether the partitions of a Produce are part of its transaction. Its body lies at CONTROL_AT, as long as the exchange. */
 export const JOB_VERIFY = 35;
+/** As JOB_CONTROL, from a client that has to log in: whatever it sent, to be taken as part of that. */
+export const JOB_LOGIN = 36;
 /** JOB_VERIFY: the version of the request. */
 export const VERIFY_VERSION = 6;
 export const CONTROL_CONNECTION = 3;

@@ -31,7 +31,6 @@ export interface Native {
   pread(fd: number, position: number, address: number, length: number): number;
   fdatasync(fd: number): number;
   syncfs(fd: number): number;
-  settleFile(fd: number): number;
   fallocate(fd: number, position: number, length: number): number;
   syncFileRange(fd: number, position: number, length: number): number;
   residentBytes(fd: number, position: number, length: number): number;
@@ -88,7 +87,6 @@ const FUNCTIONS = [
   'pread',
   'fdatasync',
   'syncfs',
-  'settleFile',
   'fallocate',
   'syncFileRange',
   'residentBytes',

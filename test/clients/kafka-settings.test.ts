@@ -92,7 +92,8 @@ describeInstalled('settings beside Apache Kafka', [join(clientsCache, 'java', 'l
     for (const [name, row] of mine) {
       const their = withoutKafkasOwn(other.get(name));
       if (their === undefined) continue;
-      expect([name, row.configType]).toEqual([name, their.configType]);
+      if (row.configType !== their.configType)
+        differences.push(`${name} type ${row.configType} not ${their.configType}`);
       const fallback = (one: Row) => one.synonyms.findLast(({ source }) => source === 5)?.value ?? null;
       if (fallback(row) !== fallback(their)) differences.push(`${name} ${fallback(row)} not ${fallback(their)}`);
       if (row.readOnly !== their.readOnly) {
@@ -105,12 +106,20 @@ describeInstalled('settings beside Apache Kafka', [join(clientsCache, 'java', 'l
 
 const brokerDifferences = [
   'advertised.listeners  not null',
+  'controller.listener.names  not null',
   'group.initial.rebalance.delay.ms 0 not 3000',
+  'listener.security.protocol.map PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL not SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+  'listener.security.protocol.map needs a restart',
+  'listener.security.protocol.map type 7 not 2',
   'listeners PLAINTEXT://127.0.0.1:9092 not PLAINTEXT://:9092',
   'listeners needs a restart',
   'log.dirs ./data not null',
   'node.id 1 not null',
   'num.recovery.threads.per.data.dir needs a restart',
+  'sasl.enabled.mechanisms  not GSSAPI',
+  'sasl.enabled.mechanisms needs a restart',
+  'sasl.jaas.config needs a restart',
+  'security.inter.broker.protocol null not PLAINTEXT',
   'share.coordinator.snapshot.update.records.per.snapshot changes at run time',
   'socket.listen.backlog.size 1024 not 50',
   'socket.send.buffer.bytes 131072 not 102400',

@@ -12,6 +12,7 @@ describe('listeners', () => {
       'listeners=INSIDE://10.0.0.1:9092,outside://:9093,SASL_SSL://[::1]:9094',
       'listener.security.protocol.map=inside:PLAINTEXT,OUTSIDE:SSL,SASL_SSL:SASL_SSL',
       'advertised.listeners=OUTSIDE://kafka.example:19093',
+      'sasl.enabled.mechanisms=SCRAM-SHA-512',
     );
     expect(listeners).toEqual([
       { name: 'INSIDE', protocol: 'PLAINTEXT', address: { host: '10.0.0.1', port: 9092 }, advertised: null },

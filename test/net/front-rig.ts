@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { type ConnectionFacts, ControlLane } from '../../src/net/control-lane.ts';
-import { ControlPort, type OnVerify } from '../../src/net/control-port.ts';
+import { ControlPort, type OnLogin, type OnVerify } from '../../src/net/control-port.ts';
 import type { DataApi } from '../../src/net/data-api.ts';
 import { Front, type Lodger } from '../../src/net/front.ts';
 import { openAccess } from '../../src/net/front-access.ts';
@@ -41,6 +41,7 @@ export interface RigOptions {
   readonly seed?: number;
   readonly apis?: (limits: FrontLimits) => (DataApi | undefined)[];
   readonly onRequest?: (frame: Uint8Array, connection: ConnectionFacts) => Promise<Uint8Array | null>;
+  readonly onLogin?: OnLogin;
   readonly onVerify?: OnVerify;
 }
 
@@ -108,6 +109,7 @@ export class FrontRig {
       slab: this.slab.memory.bytes,
       mail: new MailQueue(toFront, toMain),
       onRequest: options.onRequest ?? (() => Promise.resolve(null)),
+      onLogin: options.onLogin ?? (() => Promise.resolve({ answer: null, closes: true, login: null })),
       onVerify: options.onVerify ?? (() => Promise.resolve({ error: 0, refusals: [] })),
       onFailure: (error) => this.failures.push(error),
       busyClock: () => 0,

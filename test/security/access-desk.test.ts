@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { silentLogger } from '../../src/base/logger.ts';
-import { doormanOf } from '../../src/http/doorman.ts';
 import {
   type AclBinding,
   CLUSTER_NAME,
@@ -36,8 +35,8 @@ function desk(bindings: readonly AclBinding[], more: Partial<typeof settings> = 
 }
 
 test('who looks at pages needs the right to describe the cluster, from where the rule says', () => {
-  const doorman = doormanOf(desk([rule]));
-  expect(doorman.hasRules).toBe(true);
+  const doorman = desk([rule]);
+  expect(doorman.isOn).toBe(true);
   // However an address is written.
   expect(doorman.mayDescribeCluster('User:alice', '0:0:0:0:0:0:0:1')).toBe(true);
   expect(doorman.mayDescribeCluster('User:alice', '[::1]')).toBe(true);

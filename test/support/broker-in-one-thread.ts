@@ -18,6 +18,7 @@ import { must } from '../../src/base/assert.ts';
 import type { LogFields, Logger } from '../../src/base/logger.ts';
 import { Controller, type StartReport } from '../../src/cluster/controller.ts';
 import type { BrokerConfig } from '../../src/config/broker-config.ts';
+import { type Listener, listenersOf } from '../../src/config/listeners.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 import type { BrokerView } from '../../src/http/broker-view.ts';
 import type { Front } from '../../src/net/front.ts';
@@ -309,6 +310,7 @@ export class BrokerInOneThread {
       openSlots: host.open,
       cleaner: () => this.cleaner.figures,
       scrubber: () => ({ rounds: 0, segments: 0, bytes: 0, findings: 0 }),
+      logins: () => plane.loginCounts,
       room: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }),
       logs: () => this.driven(host.standing(() => this.nowMs)),
       nowMs: () => this.nowMs,
@@ -454,6 +456,10 @@ export class BrokerInOneThread {
     });
   }
 
+  private get listeners(): readonly Listener[] {
+    return listenersOf(this.config.values);
+  }
+
   private createPlane(): ControlPlane {
     return new ControlPlane({
       dataFolder: { path: '/data', room: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }) },
@@ -462,7 +468,7 @@ export class BrokerInOneThread {
       crc32c: (memory, at, length) => crc32cInTypeScript({ ...memory, address: 0 }, at, length),
       alarms: this.alarms,
       randomBytes: (count) => this.world.randomBytes(count),
-      listeners: [],
+      listeners: this.listeners,
       wantsMetrics: this.tallies !== null,
       dataApis: [produce, fetch, listOffsets, offsetForLeaderEpoch],
       log: this.logger,
@@ -475,6 +481,7 @@ export class BrokerInOneThread {
       const tallies = this.tallies?.fronts[index];
       const front = new FrontInOneThread({
         ...must(this.memories[index], 'every front has its memory'),
+        listeners: this.listeners,
         index,
         commons,
         lanes: must(lanes[index], 'every front has its lanes'),

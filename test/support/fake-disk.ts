@@ -22,7 +22,6 @@ export type FakeOperation =
   | 'write'
   | 'read'
   | 'sync'
-  | 'settle'
   | 'syncSystem'
   | 'warm'
   | 'open'
@@ -42,7 +41,6 @@ export interface DiskFaults {
   writeError: number;
   readError: number;
   syncError: number;
-  settleError: number;
 }
 
 export interface FakeDiskOptions {
@@ -59,8 +57,8 @@ interface OpenFile {
 }
 
 export class FakeDisk implements Disk {
-  readonly faults: DiskFaults = { shortWrite: 0, writeError: 0, readError: 0, syncError: 0, settleError: 0 };
-  readonly counts = { write: 0, read: 0, sync: 0, settle: 0, syncSystem: 0, warm: 0, open: 0, close: 0, syncFolder: 0 };
+  readonly faults: DiskFaults = { shortWrite: 0, writeError: 0, readError: 0, syncError: 0 };
+  readonly counts = { write: 0, read: 0, sync: 0, syncSystem: 0, warm: 0, open: 0, close: 0, syncFolder: 0 };
   /** What was asked to be written back, in order. */
   readonly writtenBack: { readonly path: string; readonly position: number; readonly length: number }[] = [];
   /** As on Linux; false as without the native part. */
@@ -189,12 +187,6 @@ export class FakeDisk implements Disk {
     if (failure !== null) return failure;
     node.sync();
     return 0;
-  }
-
-  settle(fd: number): number {
-    if (!this.openFolders.has(fd)) this.opened(fd);
-    this.counts.settle += 1;
-    return this.failureOf('settle', this.faults.settleError) ?? 0;
   }
 
   writeBack(fd: number, position: number, length: number): number {

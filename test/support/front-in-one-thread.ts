@@ -6,13 +6,15 @@ import { MessageChannel } from 'node:worker_threads';
 import { expect } from 'vitest';
 import type { ControlPlane } from '../../src/apis/control-plane.ts';
 import { createDataTable } from '../../src/apis/data-table.ts';
+import { factsOf } from '../../src/apis/define.ts';
+import { must } from '../../src/base/assert.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { ControlLane } from '../../src/net/control-lane.ts';
 import { ControlPort } from '../../src/net/control-port.ts';
 import { Front } from '../../src/net/front.ts';
 import type { FrontCommons } from '../../src/net/front-commons.ts';
 import type { RegionReader } from '../../src/net/front-face.ts';
-import { PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
+import { type ListenerFacts, PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
 import type { FrontTallies } from '../../src/net/front-tallies.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import { MessagePost } from '../../src/net/message-post.ts';
@@ -42,6 +44,7 @@ export interface FrontInOneThreadParts extends FrontMemory {
   readonly board: Board;
   readonly disk: RegionReader;
   readonly limits: Partial<FrontLimits>;
+  readonly listeners?: readonly ListenerFacts[];
   readonly logger: Logger;
   readonly nowMs: number;
   readonly busyClock: () => number;
@@ -74,8 +77,8 @@ export class FrontInOneThread {
       arena: new ByteRing(arena),
       slab: slab.memory.bytes,
       mail: new MessagePost(this.mail.port1),
-      onRequest: (frame, { connection, peer, localHost, localPort, identity }) =>
-        plane.desk.handleFrame(frame, { id: connection, peer, local: { host: localHost, port: localPort }, identity }),
+      onRequest: (frame, facts) => plane.desk.handleFrame(frame, factsOf(facts)),
+      onLogin: (frame, facts) => must(plane.logins, 'the plane was started').take(frame, facts),
       onVerify: (body, version) => plane.verifier.verify(body, version),
       onFailure: parts.onFailure,
       busyClock: parts.busyClock,
@@ -90,7 +93,7 @@ export class FrontInOneThread {
       ...parts,
       moving: { mover: transport, bells: commons.handOver.map(() => bell()) },
       lodger: null,
-      listeners: [PLAINTEXT_FACTS],
+      listeners: parts.listeners ?? [PLAINTEXT_FACTS],
       access: new FrontAuthorizer(new AuditLog(parts.logger, { nowMs: () => this.front.nowMs }, null)),
       control: new ControlLane(end, new ByteRing(arena), new MessagePost(this.mail.port2), transport),
       dataApis: createDataTable(),

@@ -25,7 +25,7 @@ function bell(): Bell {
   return new Bell(new SharedArrayBuffer(BELL_BYTES), 0, null, -1, null);
 }
 
-function makeAide(workers: number, isPatient = false): { aide: DiskAide; ends: LaneEnd[]; disk: FakeDisk; fd: number } {
+function makeAide(workers: number): { aide: DiskAide; ends: LaneEnd[]; disk: FakeDisk; fd: number } {
   const disk = new FakeDisk();
   const fd = disk.open('file', 'create');
   disk.write(fd, 0, plainMemory(20_000), 0, 20_000);
@@ -36,7 +36,7 @@ function makeAide(workers: number, isPatient = false): { aide: DiskAide; ends: L
     ends.push(frontEnd(memory, bell()));
     lanes.push(workerEnd(memory, bell()));
   }
-  return { aide: new DiskAide(lanes, disk, isPatient), ends, disk, fd };
+  return { aide: new DiskAide(lanes, disk), ends, disk, fd };
 }
 
 function ask(end: LaneEnd | undefined, kind: number, ticket: number, fd: number, position = 0, length = 0): void {
@@ -104,19 +104,4 @@ test('no worker waits behind another one’s many jobs: one of each in a turn', 
   aide.turn(0);
   expect(answers(ends[1])).toEqual([[RECEIPT_SYNC, 99, 0]]);
   expect(answers(ends[0])).toHaveLength(1);
-});
-
-test('the patient one has a file settle before it flushes it; an error of that is one of the flush, which is not tried', () => {
-  const { aide, ends, disk, fd } = makeAide(1, true);
-  ask(ends[0], JOB_SYNC, 1, fd);
-  while (aide.turn(0));
-  expect([disk.counts.settle, disk.counts.sync, disk.isSynced('file')]).toEqual([1, 1, true]);
-  disk.failNext('settle', 'EIO');
-  ask(ends[0], JOB_SYNC, 2, fd);
-  while (aide.turn(0));
-  expect(answers(ends[0])).toEqual([
-    [RECEIPT_SYNC, 1, 0],
-    [RECEIPT_SYNC, 2, -constants.errno.EIO],
-  ]);
-  expect(disk.counts.sync).toBe(1);
 });

@@ -318,7 +318,22 @@ export const pools: readonly Pool[] = [
   { path: /transactionalIdPattern$/, valid: [null, new Named('x.*')], edge: ['', '.*'], wrong: ['['] },
   { path: /electionType$/, valid: [0, 1], wrong: [2, -1] },
   { path: /reason$/, valid: [null, 'a reason'], edge: [''] },
-  { path: /mechanism$/, valid: ['PLAIN'], wrong: ['', 'NOTHING'] },
+  { apis: /^SaslHandshake$/, path: /mechanism$/, valid: ['PLAIN'], wrong: ['', 'NOTHING'] },
+  { apis: /^AlterUserScramCredentials$/, path: /mechanism$/, valid: [1, 2], edge: [0], wrong: [3, -1] },
+  {
+    apis: /^(?:Alter|Describe)UserScramCredentials$/,
+    path: /name$/,
+    valid: [new Named('one'), new Named('two')],
+    edge: [''],
+    isFixed: true,
+  },
+  {
+    apis: /^AlterUserScramCredentials$/,
+    path: /iterations$/,
+    valid: [4096, 8192],
+    edge: [16_384],
+    wrong: [0, 4095, 16_385],
+  },
 ];
 
 export const kindEdges: Readonly<Record<FieldKind, readonly unknown[]>> = {

@@ -1,0 +1,12 @@
+/** RenewDelegationToken: moves the end of a delegation token. */
+import { defineApi } from '../api.ts';
+import { bytes, int16, int32, int64, withDefault } from '../fields.ts';
+
+export const renewDelegationToken = defineApi({
+  key: 39,
+  name: 'RenewDelegationToken',
+  versions: [1, 2],
+  flexibleSince: 2,
+  request: { hmac: bytes(), renewPeriodMs: int64() },
+  response: { errorCode: int16(), expiryTimestampMs: int64(), throttleTimeMs: withDefault(int32(), 0) },
+});

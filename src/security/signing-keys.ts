@@ -1,0 +1,114 @@
+/**
+ * The keys that tokens are signed with, as a JWKS at a URL: read when first needed, anew every so often, and when a token
+ * names a key that is not among them (a new key is in use before the next reading), but then not more often than the
+ * pause between failed readings allows: strangers can name any key. Keys that cannot be read anew stay in use.
+ */
+import { open } from 'node:fs/promises';
+import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import { Fault, isFault } from '../base/fault.ts';
+
+export interface SigningKeysParts {
+  readonly url: string;
+  readonly refreshMs: number;
+  readonly retryMs: number;
+  readonly retryMaxMs: number;
+  readonly nowMs: () => number;
+  readonly warn: (message: string) => void;
+}
+
+export type KeySet = ReturnType<typeof createLocalJWKSet>;
+
+const KEYS_BYTES_MAX = 1_048_576;
+const KEYS_MAX = 256;
+const FETCH_WAIT_MS = 10_000;
+
+export class SigningKeys {
+  private readonly parts: SigningKeysParts;
+  private keys: KeySet | null = null;
+  private readMs = Number.NEGATIVE_INFINITY;
+  private nextTryMs = Number.NEGATIVE_INFINITY;
+  private failures = 0;
+  private reading: Promise<void> | null = null;
+
+  constructor(parts: SigningKeysParts) {
+    this.parts = parts;
+  }
+
+  /** Null: there are none yet. With `isStale` they do not hold the key that a token names. */
+  async current(isStale: boolean): Promise<KeySet | null> {
+    const nowMs = this.parts.nowMs();
+    const isDue = this.keys === null || isStale || nowMs - this.readMs >= this.parts.refreshMs;
+    if (!isDue || (this.reading === null && nowMs < this.nextTryMs)) return this.keys;
+    this.reading ??= this.read(nowMs).finally(() => {
+      this.reading = null;
+    });
+    // Who only finds them old need not wait for new ones.
+    if (this.keys === null || isStale) await this.reading;
+    return this.keys;
+  }
+
+  private async read(nowMs: number): Promise<void> {
+    const { url, retryMs, retryMaxMs, warn } = this.parts;
+    try {
+      this.keys = createLocalJWKSet(await readKeySet(url));
+      this.readMs = nowMs;
+      this.failures = 0;
+    } catch (error) {
+      this.failures += 1;
+      const problem = isFault(error) ? error.message : String(error instanceof Error ? error.message : error);
+      const state = this.keys === null ? 'nobody can log in with a token' : 'those read before stay in use';
+      warn(`the keys for tokens cannot be read from ${withoutSecrets(url)}: ${problem}; ${state}`);
+    }
+    this.nextTryMs = nowMs + Math.min(retryMaxMs, retryMs * 2 ** Math.min(30, this.failures));
+  }
+}
+
+async function readKeySet(url: string): Promise<JSONWebKeySet> {
+  const text = url.startsWith('file:') ? await readText(url) : await fetchText(url);
+  const parsed: unknown = JSON.parse(text);
+  if (!isKeySet(parsed)) throw new Fault('PB_BAD_SETTING', 'what is there is no JWKS');
+  if (parsed.keys.length > KEYS_MAX) throw new Fault('PB_LIMIT', `there are more than ${KEYS_MAX} keys`);
+  return parsed;
+}
+
+function isKeySet(value: unknown): value is JSONWebKeySet {
+  if (typeof value !== 'object' || value === null || !('keys' in value) || !Array.isArray(value.keys)) return false;
+  return value.keys.every((key: unknown) => typeof key === 'object' && key !== null && 'kty' in key);
+}
+
+async function readText(url: string): Promise<string> {
+  const file = await open(new URL(url), 'r');
+  try {
+    const { size } = await file.stat();
+    if (size > KEYS_BYTES_MAX) throw tooLong();
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+async function fetchText(url: string): Promise<string> {
+  const response = await fetch(url, {
+    signal: AbortSignal.timeout(FETCH_WAIT_MS),
+    headers: { accept: 'application/json' },
+  });
+  if (!response.ok) throw new Fault('PB_CONNECTION', `the answer has the status ${response.status}`);
+  if (response.body === null) throw new Fault('PB_CONNECTION', 'the answer is empty');
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of response.body) {
+    bytes += piece.length;
+    if (bytes > KEYS_BYTES_MAX) throw tooLong();
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+function tooLong(): Fault {
+  return new Fault('PB_LIMIT', `there are more than ${KEYS_BYTES_MAX} bytes`);
+}
+
+function withoutSecrets(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
+}

@@ -1,0 +1,78 @@
+/** Many logins at once: bounded work, nobody forgotten, nothing remembered of who is gone. */
+import { expect, it } from 'vitest';
+import { LoginDesk } from '../../src/apis/login-desk.ts';
+import { Alarms } from '../../src/base/alarms.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import type { ConnectionFacts } from '../../src/net/control-lane.ts';
+import { ANONYMOUS } from '../../src/net/identity.ts';
+import { encodeRequestFrame } from '../../src/protocol/frame.ts';
+import { Registry } from '../../src/protocol/registry.ts';
+import { saslHandshake } from '../../src/protocol/schemas/17-sasl-handshake.ts';
+import { saslAuthenticate } from '../../src/protocol/schemas/36-sasl-authenticate.ts';
+import { Writer } from '../../src/protocol/writer.ts';
+import type { SaslMechanism, SaslStep } from '../../src/security/sasl-mechanism.ts';
+
+const LOGINS = 500;
+const registry = new Registry([saslHandshake, saslAuthenticate]);
+
+function handshake(): Uint8Array {
+  const writer = new Writer(1000);
+  encodeRequestFrame(saslHandshake, 1, 1, 'c', { mechanism: 'SLOW' }, writer);
+  return new Uint8Array(writer.written()).subarray(4);
+}
+
+function token(): Uint8Array {
+  const writer = new Writer(1000);
+  encodeRequestFrame(saslAuthenticate, 2, 2, 'c', { authBytes: Buffer.from('t') }, writer);
+  return new Uint8Array(writer.written()).subarray(4);
+}
+
+function factsOf(connection: number): ConnectionFacts {
+  const identity = { principal: ANONYMOUS, host: '127.0.0.1', listener: 'L' };
+  return { connection, peer: '127.0.0.1:1', localHost: '127.0.0.1', localPort: 9092, identity };
+}
+
+it('works on a bounded number at one time, and on all of them in the end', async () => {
+  let working = 0;
+  let most = 0;
+  const going: (() => void)[] = [];
+  const slow: SaslMechanism = {
+    name: 'SLOW',
+    begin: () => ({
+      take: () =>
+        new Promise<SaslStep>((resolve) => {
+          working += 1;
+          most = Math.max(most, working);
+          going.push(() => {
+            working -= 1;
+            resolve({ kind: 'done', token: Buffer.alloc(0), user: 'u', expiresMs: null });
+          });
+        }),
+    }),
+  };
+  const desk = new LoginDesk({
+    listeners: new Map([['L', { mechanisms: new Map([['SLOW', slow]]), lifetimeMaxMs: () => 0 }]]),
+    flexibleSince: registry.flexibleSince,
+    answer: () => Promise.resolve(null),
+    answerIllegal: () => null,
+    failureDelayMs: 0,
+    alarms: new Alarms(() => 0),
+    log: silentLogger,
+  });
+  for (let id = 0; id < LOGINS; id++) await desk.take(handshake(), factsOf(id));
+  const answers = Array.from({ length: LOGINS }, (_, id) => desk.take(token(), factsOf(id)));
+  for (let id = 0; id < LOGINS; id += 2) desk.connectionClosed(id);
+  let left = LOGINS;
+  while (left > 0) {
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    const now = going.splice(0);
+    left -= now.length;
+    for (const go of now) go();
+  }
+  const replies = await Promise.all(answers);
+  expect(replies.every(({ login }) => login?.principal === 'User:u')).toBe(true);
+  expect(most).toBeLessThanOrEqual(64);
+  expect(desk.rememberedCount).toBe(LOGINS / 2);
+  for (let id = 1; id < LOGINS; id += 2) desk.connectionClosed(id);
+  expect(desk.rememberedCount).toBe(0);
+});

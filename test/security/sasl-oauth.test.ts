@@ -1,0 +1,194 @@
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import fc from 'fast-check';
+import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { OauthTerms } from '../../src/config/logins.ts';
+import { SaslOauth } from '../../src/security/sasl-oauth.ts';
+import { SigningKeys } from '../../src/security/signing-keys.ts';
+
+const NOW_MS = 1_700_000_000_000;
+const NOW = NOW_MS / 1000;
+type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
+
+const terms: OauthTerms = {
+  keysUrl: '',
+  keysRefreshMs: 3_600_000,
+  retryMs: 100,
+  retryMaxMs: 10_000,
+  audiences: ['kafka', 'other'],
+  issuer: 'https://issuer.example',
+  skewSeconds: 30,
+  scopeClaim: 'scope',
+  userClaim: 'sub',
+};
+const claims: JWTPayload = {
+  sub: 'alice',
+  iss: 'https://issuer.example',
+  aud: 'kafka',
+  exp: NOW + 600,
+  iat: NOW - 1,
+  scope: ['a'],
+};
+
+let one: Pair;
+let other: Pair;
+let folder: string;
+let rsaPublicPem: string;
+
+beforeAll(async () => {
+  one = await generateKeyPair('RS256', { extractable: true });
+  other = await generateKeyPair('ES256', { extractable: true });
+  rsaPublicPem = await exportSPKI(one.publicKey);
+  folder = mkdtempSync(join(tmpdir(), 'signing-keys-'));
+});
+
+async function writeKeys(name: string, pairs: readonly (readonly [kid: string, pair: Pair])[]): Promise<string> {
+  const keys = await Promise.all(pairs.map(async ([kid, { publicKey }]) => ({ ...(await exportJWK(publicKey)), kid })));
+  const path = join(folder, name);
+  writeFileSync(path, JSON.stringify({ keys }));
+  return pathToFileURL(path).href;
+}
+
+function keysAt(url: string, clock = { nowMs: NOW_MS }, warnings: string[] = []): SigningKeys {
+  const { keysRefreshMs: refreshMs, retryMs, retryMaxMs } = terms;
+  return new SigningKeys({
+    url,
+    refreshMs,
+    retryMs,
+    retryMaxMs,
+    nowMs: () => clock.nowMs,
+    warn: (text) => warnings.push(text),
+  });
+}
+
+function sign(payload: JWTPayload, pair: Pair, kid: string, alg = 'RS256'): Promise<string> {
+  return new SignJWT(payload).setProtectedHeader({ alg, kid }).sign(pair.privateKey);
+}
+
+const first = (token: string, authzid = '') => Buffer.from(`n,${authzid},\u0001auth=Bearer ${token}\u0001\u0001`);
+const saslOf = (keys: SigningKeys, more: Partial<OauthTerms> = {}) =>
+  new SaslOauth({ terms: { ...terms, ...more }, keys, nowMs: () => NOW_MS });
+
+describe('OAUTHBEARER', () => {
+  it('takes a name and its end from a token that is signed by one of the keys', async () => {
+    const sasl = saslOf(
+      keysAt(
+        await writeKeys('both.json', [
+          ['k1', one],
+          ['k2', other],
+        ]),
+      ),
+    );
+    const done = { kind: 'done', user: 'alice', expiresMs: (NOW + 600) * 1000 };
+    expect(await sasl.begin().take(first(await sign(claims, one, 'k1')))).toMatchObject(done);
+    expect(await sasl.begin().take(first(await sign(claims, other, 'k2', 'ES256')))).toMatchObject(done);
+    const unnamed = await new SignJWT(claims).setProtectedHeader({ alg: 'RS256' }).sign(one.privateKey);
+    expect(await sasl.begin().take(first(unnamed, 'a=alice'))).toMatchObject(done);
+    const withExtension = Buffer.from(`n,,\u0001auth=bearer ${unnamed}\u0001trace=7\u0001\u0001`);
+    expect(await sasl.begin().take(withExtension)).toMatchObject(done);
+  });
+
+  it('says that a token is invalid, and refuses when the client has heard', async () => {
+    const sasl = saslOf(keysAt(await writeKeys('one.json', [['k1', one]])));
+    const wrong: readonly (readonly [string, Promise<string>])[] = [
+      ['expired', sign({ ...claims, exp: NOW - 31 }, one, 'k1')],
+      ['not for us', sign({ ...claims, aud: 'somebody' }, one, 'k1')],
+      ['of another issuer', sign({ ...claims, iss: 'https://evil.example' }, one, 'k1')],
+      ['without an end', sign({ sub: 'alice', iss: claims.iss ?? '', aud: 'kafka', iat: NOW }, one, 'k1')],
+      ['without a beginning', sign({ sub: 'alice', iss: claims.iss ?? '', aud: 'kafka', exp: NOW + 9 }, one, 'k1')],
+      ['not valid yet', sign({ ...claims, nbf: NOW + 60 }, one, 'k1')],
+      ['without a name', sign({ ...claims, sub: ' ' }, one, 'k1')],
+      ['signed by a stranger', sign(claims, other, 'k1', 'ES256')],
+      ['of an unknown key', sign(claims, one, 'k9')],
+      ['not signed', Promise.resolve(new UnsecuredJWT(claims).encode())],
+      ['signed with the public key', Promise.resolve(signedWith(claims, rsaPublicPem))],
+      ['no token', Promise.resolve('abc')],
+    ];
+    for (const [what, token] of wrong) {
+      const conversation = sasl.begin();
+      const step = await conversation.take(first(await token));
+      expect(step, what).toMatchObject({ kind: 'challenge' });
+      if (step.kind === 'challenge') expect(Buffer.from(step.token).toString()).toBe('{"status":"invalid_token"}');
+      const end = await conversation.take(Buffer.from([1]));
+      expect(end, what).toMatchObject({ kind: 'refused', message: '{"status":"invalid_token"}' });
+    }
+  });
+
+  it('lets clocks differ a little, and asks for no audience or issuer where none is set', async () => {
+    const keys = keysAt(await writeKeys('one.json', [['k1', one]]));
+    const late = await sign({ ...claims, exp: NOW - 29 }, one, 'k1');
+    expect(await saslOf(keys).begin().take(first(late))).toMatchObject({ kind: 'done' });
+    const loose = saslOf(keys, { audiences: [], issuer: null, userClaim: 'name' });
+    const bare = await sign({ name: 'carol', exp: NOW + 1, iat: NOW }, one, 'k1');
+    expect(await loose.begin().take(first(bare))).toMatchObject({ kind: 'done', user: 'carol' });
+  });
+
+  it('lets nobody act for another', async () => {
+    const sasl = saslOf(keysAt(await writeKeys('one.json', [['k1', one]])));
+    const step = await sasl.begin().take(first(await sign(claims, one, 'k1'), 'a=bob'));
+    expect(step).toMatchObject({ kind: 'refused' });
+  });
+
+  it('finds a new key without a restart, and does not read anew for every stranger', async () => {
+    const clock = { nowMs: NOW_MS };
+    const url = await writeKeys('turning.json', [['k1', one]]);
+    const sasl = saslOf(keysAt(url, clock));
+    expect(await sasl.begin().take(first(await sign(claims, one, 'k1')))).toMatchObject({ kind: 'done' });
+    await writeKeys('turning.json', [['k2', other]]);
+    const turned = first(await sign(claims, other, 'k2', 'ES256'));
+    expect(await sasl.begin().take(turned), 'read a moment ago').toMatchObject({ kind: 'challenge' });
+    clock.nowMs += terms.retryMs;
+    expect(await sasl.begin().take(turned)).toMatchObject({ kind: 'done' });
+    expect(await sasl.begin().take(first(await sign(claims, one, 'k1'))), 'the old one is gone').toMatchObject({
+      kind: 'challenge',
+    });
+  });
+
+  it('keeps keys that cannot be read anew, and lets nobody in before it has some', async () => {
+    const clock = { nowMs: NOW_MS };
+    const warnings: string[] = [];
+    const url = await writeKeys('vanishing.json', [['k1', one]]);
+    const keys = keysAt(url, clock, warnings);
+    const sasl = saslOf(keys);
+    const good = first(await sign(claims, one, 'k1'));
+    expect(await sasl.begin().take(good)).toMatchObject({ kind: 'done' });
+    writeFileSync(new URL(url), 'not json');
+    clock.nowMs += terms.keysRefreshMs;
+    await keys.current(true);
+    expect(await sasl.begin().take(good)).toMatchObject({ kind: 'done' });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('those read before stay in use');
+    const nobody = saslOf(keysAt(pathToFileURL(join(folder, 'missing.json')).href, clock, warnings));
+    expect(await nobody.begin().take(good)).toMatchObject({ kind: 'challenge' });
+    expect(warnings.at(-1)).toContain('nobody can log in with a token');
+  });
+
+  it('refuses any other bytes', async () => {
+    const sasl = saslOf(keysAt(await writeKeys('one.json', [['k1', one]])));
+    const messages = [
+      'n,,\u0001auth=Basic abc\u0001\u0001',
+      'n,,\u0001\u0001',
+      'n,,\u0001auth=Bearer a b\u0001\u0001',
+      'y,,\u0001auth=Bearer a\u0001\u0001',
+      '\u0001',
+    ];
+    for (const message of messages)
+      expect(await sasl.begin().take(Buffer.from(message))).toMatchObject({ kind: 'refused' });
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), async (token) => {
+        expect(await sasl.begin().take(token)).toMatchObject({ kind: 'refused' });
+      }),
+    );
+  });
+});
+
+/** What somebody does who knows the public key and hopes that it is taken for a shared secret. */
+function signedWith(payload: JWTPayload, secret: string): string {
+  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${encode({ alg: 'HS256', kid: 'k1' })}.${encode(payload)}`;
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+}

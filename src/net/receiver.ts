@@ -43,6 +43,8 @@ const ECANCELED = -125;
 const NONE = -1;
 /** Whoever sent something within this time is sending, not stalling. */
 const STALL_MS_MIN = 50;
+/** While somebody waits there is a turn every millisecond; one that comes later than this came late. */
+const STANDSTILL_MS = 50;
 /** So many times `memoryWaitMs` without movement, and sending drop by drop does not help any more. */
 const PATIENCE = 10;
 /** Of the slab: what the one beyond the ordinary limit finds, at least. */
@@ -65,6 +67,7 @@ export class Receiver {
   private lastEvictionMs = 0;
   /** When the queue moved last. */
   private lastServedMs = 0;
+  private lastLookMs = 0;
 
   constructor(slab: Slab, transport: Transport, limits: FrontLimits, table: ConnectionTable, dispatcher: Dispatcher) {
     this.slab = slab;
@@ -154,6 +157,9 @@ export class Receiver {
 
   /** Once per turn: memory that came free goes to those who wait, in their order. */
   serveWaiting(nowMs: number): boolean {
+    // Nobody is to blame for what this front stood still itself: what came meanwhile lies in sockets that were not read.
+    this.lastServedMs += Math.max(0, nowMs - this.lastLookMs - STANDSTILL_MS);
+    this.lastLookMs = nowMs;
     let didWork = this.serveBeyond(nowMs);
     for (;;) {
       const connection = this.waiting.peek();

@@ -42,10 +42,13 @@ function fuzzOf(process: BrokerProcess, frames: number, lateMs = LATE_MS): Proce
 describe.each(ways)('--io %s', (io, more) => {
   test(`${FRAMES} hostile frames (seed ${SEED}) harm nobody`, { timeout: TIMEOUT_MS }, async () => {
     const process = await start(io, more);
-    const { sent, receivedBytes, closed, witnessed, slowestMs, grownBytes } = await fuzzOf(process, FRAMES).run();
+    const { sent, receivedBytes, closed, witnessed, slowestMs, slowest, grownBytes } = await fuzzOf(
+      process,
+      FRAMES,
+    ).run();
     globalThis.process.stdout.write(
       `fuzz ${io}: ${sent} frames, ${receivedBytes} bytes back, ${closed} closed by the broker, ${witnessed} witnessed, ` +
-        `slowest ${Math.round(slowestMs)} ms, grown by ${Math.round(grownBytes / 1e6)} MB\n`,
+        `slowest ${slowest} with ${Math.round(slowestMs)} ms, grown by ${Math.round(grownBytes / 1e6)} MB\n`,
     );
     expect(witnessed).toBeGreaterThan(5);
     expect(receivedBytes).toBeGreaterThan(sent);

@@ -42,6 +42,8 @@ export interface ProcessFuzzReport {
   readonly closed: number;
   readonly witnessed: number;
   readonly slowestMs: number;
+  /** What the witness waited for longest. */
+  readonly slowest: string;
   readonly grownBytes: number;
 }
 
@@ -85,7 +87,15 @@ export class ProcessFuzz {
     const grownBytes = residentEarly === 0 ? 0 : this.plan.residentBytes() - residentEarly;
     if (grownBytes > GROWTH_BYTES_MAX) throw new Error(`memory grew by ${grownBytes} bytes (seed ${this.plan.seed})`);
     const { sent, receivedBytes, closed } = this;
-    return { sent, receivedBytes, closed, witnessed: witness.count, slowestMs: witness.slowestMs, grownBytes };
+    return {
+      sent,
+      receivedBytes,
+      closed,
+      witnessed: witness.count,
+      slowestMs: witness.slowestMs,
+      slowest: witness.slowest,
+      grownBytes,
+    };
   }
 
   /** One connection: sends its frames whole, in pieces or all but a part, takes what comes, and goes in some way. */
@@ -129,6 +139,7 @@ class Witness {
   problem: Error | null = null;
   count = 0;
   slowestMs = 0;
+  slowest = '';
   private readonly cluster: ClusterView;
   private readonly lateMs: number;
   private readonly topic = 'witness-only';
@@ -184,7 +195,11 @@ class Witness {
       return await Promise.race([work, late]);
     } finally {
       clearTimeout(timer);
-      this.slowestMs = Math.max(this.slowestMs, performance.now() - beginMs);
+      const tookMs = performance.now() - beginMs;
+      if (tookMs > this.slowestMs) {
+        this.slowestMs = tookMs;
+        this.slowest = what;
+      }
     }
   }
 }

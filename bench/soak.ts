@@ -10,13 +10,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { BrokerProcess, freePort } from '../test/clients/broker-process.ts';
-import { BATCH_BYTES, capacityOf, makeSoakTopics, Soak } from './bounds/soak-load.ts';
+import { BATCH_BYTES, capacityOf, makeSoakTopics, SOAK_PARTS, Soak } from './bounds/soak-load.ts';
 import { memoryOf } from './load/process-figures.ts';
 
 const usage = `npm run nightly:soak -- [options] [broker arguments behind --]
   --minutes N           60
   --share PART          0.5            of what the broker can do
   --rate N              requests a second, instead of a share of what it can do
+  --only LIST           all of it      to find out which part of it makes memory climb
   --warm-minutes N      a quarter of the time, at most 15
   --sample-seconds N    5`;
 
@@ -105,6 +106,7 @@ async function main(): Promise<void> {
       minutes: { type: 'string', default: '60' },
       share: { type: 'string', default: '0.5' },
       rate: { type: 'string' },
+      only: { type: 'string', default: SOAK_PARTS.join(',') },
       'warm-minutes': { type: 'string' },
       'sample-seconds': { type: 'string', default: '5' },
       help: { type: 'boolean', default: false },
@@ -117,6 +119,8 @@ async function main(): Promise<void> {
   const minutes = Number(values.minutes);
   const warmMinutes = Number(values['warm-minutes'] ?? Math.min(15, minutes / 4));
   const folder = mkdtempSync(join(tmpdir(), 'perfbroker-soak-'));
+  const only = new Set(values.only.split(','));
+  const parts = SOAK_PARTS.filter((part) => only.has(part));
   const httpPort = await freePort();
   const sets = [
     'log.cleaner.backoff.ms=2000',
@@ -139,6 +143,7 @@ async function main(): Promise<void> {
       folder,
       requestsPerSecond,
       seconds: minutes * 60,
+      parts,
     });
     const beginMs = Date.now();
     const samples: Sample[] = [];

@@ -17,7 +17,20 @@ export interface SoakPlan {
   /** Of the steady producers together. */
   readonly requestsPerSecond: number;
   readonly seconds: number;
+  readonly parts: readonly SoakPart[];
 }
+
+export const SOAK_PARTS = [
+  'producers',
+  'readers',
+  'topics',
+  'classic-groups',
+  'consumer-groups',
+  'transactions',
+  'keys',
+  'metrics',
+] as const;
+export type SoakPart = (typeof SOAK_PARTS)[number];
 
 export interface SoakCounts {
   produced: number;
@@ -95,25 +108,26 @@ export class Soak {
   }
 
   async run(): Promise<void> {
-    await Promise.all([
-      this.produceSteadily(),
-      this.untilTheEnd('reader', (client) => this.readForAWhile(client)),
-      this.untilTheEnd('topics', (client) => this.churnTopic(client)),
-      this.untilTheEnd('classic groups', () => this.churnGroup('classic')),
-      this.untilTheEnd('consumer groups', () => this.churnGroup('consumer')),
-      this.untilTheEnd('transactions', (client) => this.transact(client)),
-      this.untilTheEnd('keys', (client) => this.overwriteKeys(client)),
-      this.untilTheEnd('metrics', () => this.scrape()),
-    ]);
+    const parts: Record<SoakPart, () => Promise<void>> = {
+      producers: () => this.produceSteadily(),
+      readers: () => this.untilTheEnd('readers', (client) => this.readForAWhile(client)),
+      topics: () => this.untilTheEnd('topics', (client) => this.churnTopic(client)),
+      'classic-groups': () => this.untilTheEnd('classic-groups', () => this.churnGroup('classic')),
+      'consumer-groups': () => this.untilTheEnd('consumer-groups', () => this.churnGroup('consumer')),
+      transactions: () => this.untilTheEnd('transactions', (client) => this.transact(client)),
+      keys: () => this.untilTheEnd('keys', (client) => this.overwriteKeys(client)),
+      metrics: () => this.untilTheEnd('metrics', () => this.scrape()),
+    };
+    await Promise.all(this.plan.parts.map((part) => parts[part]()));
   }
 
   private get isOver(): boolean {
     return Date.now() >= this.endMs;
   }
 
-  private async untilTheEnd(what: string, round: (client: Client) => Promise<void>): Promise<void> {
+  private async untilTheEnd(what: SoakPart, round: (client: Client) => Promise<void>): Promise<void> {
     while (!this.isOver) {
-      const client = createClient({ brokers: this.brokers, clientId: `soak-${what.replaceAll(' ', '-')}` });
+      const client = createClient({ brokers: this.brokers, clientId: `soak-${what}` });
       try {
         await round(client);
       } catch (error) {

@@ -4,7 +4,7 @@
  * is laid through them. It fails when memory climbs by more than 1 MB in ten minutes, when descriptors do, when the broker
  * ends, or when something was answered with an error.
  */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,6 +18,7 @@ const usage = `npm run nightly:soak -- [options] [broker arguments behind --]
   --share PART          0.5            of what the broker can do
   --rate N              requests a second, instead of a share of what it can do
   --only LIST           all of it      to find out which part of it makes memory climb
+  --heap MB             what Node has  a small one shows soon whether what grows is kept, or was not collected yet
   --warm-minutes N      a quarter of the time, at most 15
   --sample-seconds N    5`;
 
@@ -93,6 +94,15 @@ function judge(samples: readonly Sample[], warmMinutes: number, soak: Soak): num
   return problems.length === 0 ? 0 : 1;
 }
 
+/** A program to be run in place of Node. */
+function nodeWithHeap(folder: string, mebibytes: string): string {
+  const launcher = join(folder, 'node');
+  const flags = `--max-old-space-size=${Number(mebibytes)} --max-semi-space-size=1`;
+  writeFileSync(launcher, `#!/bin/sh\nexec "${process.execPath}" ${flags} "$@"\n`);
+  chmodSync(launcher, 0o755);
+  return launcher;
+}
+
 async function shareOfCapacity(port: number, folder: string, share: number): Promise<number> {
   const capacity = await capacityOf(HOST, port, folder, CAPACITY_SECONDS);
   process.stdout.write(`it can do ${Math.round(capacity)} requests/s\n`);
@@ -106,6 +116,7 @@ async function main(): Promise<void> {
       minutes: { type: 'string', default: '60' },
       share: { type: 'string', default: '0.5' },
       rate: { type: 'string' },
+      heap: { type: 'string' },
       only: { type: 'string', default: SOAK_PARTS.join(',') },
       'warm-minutes': { type: 'string' },
       'sample-seconds': { type: 'string', default: '5' },
@@ -128,7 +139,10 @@ async function main(): Promise<void> {
     'offsets.topic.num.partitions=10',
   ];
   const flags = ['--http-port', String(httpPort), ...sets.flatMap((set) => ['--set', set])];
-  const broker = await BrokerProcess.start({ arguments: [...flags, ...positionals] });
+  const broker = await BrokerProcess.start({
+    arguments: [...flags, ...positionals],
+    ...(values.heap === undefined ? {} : { node: nodeWithHeap(folder, values.heap) }),
+  });
   try {
     await makeSoakTopics(broker.address);
     const requestsPerSecond =

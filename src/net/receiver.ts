@@ -100,7 +100,7 @@ export class Receiver {
     connection.receiveState = RECEIVE_NONE;
     if (!wasOpen) return;
     if (result < 0 && result !== ECANCELED) this.table.close(connection);
-    else this.arm(connection, this.table.nowMs);
+    else this.arm(connection, this.table.nowMs, true);
   }
 
   onReceive(connection: Connection, result: number): void {
@@ -143,7 +143,7 @@ export class Receiver {
       this.dispatcher.dispatch(connection, at, frameBytes - PREFIX_BYTES);
       if (connection.state !== CONNECTION_OPEN || connection.isHeld) return;
     }
-    this.arm(connection, this.table.nowMs);
+    this.arm(connection, this.table.nowMs, connection.partialBytes > 0);
   }
 
   /** What held the connection may be gone. */
@@ -207,14 +207,20 @@ export class Receiver {
     connection.fillAt = 0;
   }
 
-  private arm(connection: Connection, nowMs: number): void {
+  /** `isSending`: more is known to come. Who may have said all he had takes no memory that is short. */
+  private arm(connection: Connection, nowMs: number, isSending: boolean): void {
     if (connection.receiveState !== RECEIVE_NONE || connection.isWaitingForMemory) return;
     if (this.beyond === connection && connection.partialBytes === 0) this.dropBlock(connection);
     const hasRoom = connection.block !== NONE && receiveEnd(connection, this.limits) > connection.fillAt;
     // Who is beyond the limit has had its turn in the queue: the others wait for it to finish.
     const isNext = this.waiting.count === 0 || this.beyond === connection;
-    if (hasRoom || (isNext && this.takeBlock(connection))) {
+    if (hasRoom || (isNext && this.takeBlock(connection, isSending))) {
       this.receive(connection);
+      return;
+    }
+    if (!isSending) {
+      this.dropBlock(connection);
+      this.rest(connection);
       return;
     }
     connection.isWaitingForMemory = true;
@@ -239,7 +245,7 @@ export class Receiver {
   }
 
   /** A new block for what is not cut yet; the partial frame moves into it, once. False: no memory now. */
-  private takeBlock(connection: Connection): boolean {
+  private takeBlock(connection: Connection, mayGoBeyond = true): boolean {
     const least = leastBlockBytes(connection, this.limits);
     let bytes = Math.max(nextBlockBytes(connection, this.limits), least);
     // Whoever needs no old bytes lets go first: the same memory may serve again.
@@ -249,7 +255,7 @@ export class Receiver {
       bytes = Math.max(bytes / 2, least);
       block = this.allocate(bytes);
     }
-    if (block === NONE) return this.goBeyond(connection, least);
+    if (block === NONE) return mayGoBeyond && this.goBeyond(connection, least);
     if (this.beyond === connection) this.beyond = null;
     this.moveTo(connection, block);
     return true;

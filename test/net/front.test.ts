@@ -281,6 +281,27 @@ describe('receive memory', () => {
     expect(rig.lines.join()).toContain('receive memory is full');
   });
 
+  test('when memory is short, who has sent his request whole and waits for its answer holds up nobody', () => {
+    const rig = rigOf({ slabBytes: 1 << 19, limits: { receiveBytesMax: 65_536 } });
+    rig.addTopic('news', 1);
+    for (let index = 0; index < 12; index++) {
+      const stalled = rig.connect();
+      stalled.write(lengthPrefix(10_000));
+      stalled.write(new Uint8Array(5000));
+    }
+    rig.settle();
+    const clients = [1, 2, 3, 4].map((id) => {
+      const client = rig.connect();
+      client.write(produceOf(id, 10_000));
+      return client;
+    });
+    rig.pass(200, 1);
+    // They were served one after the other from what is kept for that; none is blamed for having no more to say.
+    expect(clients.map((client) => framesOf(client.take()).map(correlationOf))).toEqual([[1], [2], [3], [4]]);
+    rig.pass(10_000);
+    expect(clients.map((client) => client.isClosedByBroker)).toEqual([false, false, false, false]);
+  });
+
   test('what a front stood still itself is nobody’s stall', () => {
     const rig = rigOf({ slabBytes: 1 << 18 });
     rig.addTopic('news', 1);

@@ -46,6 +46,8 @@ const ECANCELED = -125;
 const NONE = -1;
 /** Whoever sent something within this time is sending, not stalling. */
 const STALL_MS_MIN = 50;
+/** While somebody waits there is a turn every millisecond; one that comes later than this came late. */
+const STANDSTILL_MS = 50;
 /** So many times `memoryWaitMs` without movement, and sending drop by drop does not help any more. */
 const PATIENCE = 10;
 /** Of the slab: what the one beyond the ordinary limit finds, at least. */
@@ -69,6 +71,7 @@ export class Receiver {
   private lastEvictionMs = 0;
   /** When the queue moved last. */
   private lastServedMs = 0;
+  private lastLookMs = 0;
 
   constructor(slab: Slab, transport: Transport, limits: FrontLimits, table: ConnectionTable, dispatcher: Dispatcher) {
     this.slab = slab;
@@ -102,7 +105,7 @@ export class Receiver {
     connection.receiveState = RECEIVE_NONE;
     if (!wasOpen) return;
     if (result < 0 && result !== ECANCELED) this.table.close(connection);
-    else this.arm(connection, this.table.nowMs);
+    else this.arm(connection, this.table.nowMs, true);
   }
 
   onReceive(connection: Connection, result: number): void {
@@ -152,7 +155,7 @@ export class Receiver {
       this.dispatcher.dispatch(connection, at, frameBytes - PREFIX_BYTES);
       if (connection.state !== CONNECTION_OPEN || connection.isHeld) return;
     }
-    this.arm(connection, this.table.nowMs);
+    this.arm(connection, this.table.nowMs, connection.partialBytes > 0);
   }
 
   /** What held the connection may be gone. */
@@ -166,6 +169,9 @@ export class Receiver {
 
   /** Once per turn: memory that came free goes to those who wait, in their order. */
   serveWaiting(nowMs: number): boolean {
+    // Nobody is to blame for what this front stood still itself: what came meanwhile lies in sockets that were not read.
+    this.lastServedMs += Math.max(0, nowMs - this.lastLookMs - STANDSTILL_MS);
+    this.lastLookMs = nowMs;
     let didWork = this.serveBeyond(nowMs);
     for (;;) {
       const connection = this.waiting.peek();
@@ -213,14 +219,20 @@ export class Receiver {
     connection.fillAt = 0;
   }
 
-  private arm(connection: Connection, nowMs: number): void {
+  /** `isSending`: more is known to come. Who may have said all he had takes no memory that is short. */
+  private arm(connection: Connection, nowMs: number, isSending: boolean): void {
     if (connection.receiveState !== RECEIVE_NONE || connection.isWaitingForMemory) return;
     if (this.beyond === connection && connection.partialBytes === 0) this.dropBlock(connection);
     const hasRoom = connection.block !== NONE && receiveEnd(connection, this.limits) > connection.fillAt;
     // Who is beyond the limit has had its turn in the queue: the others wait for it to finish.
     const isNext = this.waiting.count === 0 || this.beyond === connection;
-    if (hasRoom || (isNext && this.takeBlock(connection))) {
+    if (hasRoom || (isNext && this.takeBlock(connection, isSending))) {
       this.receive(connection);
+      return;
+    }
+    if (!isSending) {
+      this.dropBlock(connection);
+      this.rest(connection);
       return;
     }
     connection.isWaitingForMemory = true;
@@ -245,7 +257,7 @@ export class Receiver {
   }
 
   /** A new block for what is not cut yet; the partial frame moves into it, once. False: no memory now. */
-  private takeBlock(connection: Connection): boolean {
+  private takeBlock(connection: Connection, mayGoBeyond = true): boolean {
     const least = leastBlockBytes(connection, this.limits);
     let bytes = Math.max(nextBlockBytes(connection, this.limits), least);
     // Whoever needs no old bytes lets go first: the same memory may serve again.
@@ -255,7 +267,7 @@ export class Receiver {
       bytes = Math.max(bytes / 2, least);
       block = this.allocate(bytes);
     }
-    if (block === NONE) return this.goBeyond(connection, least);
+    if (block === NONE) return mayGoBeyond && this.goBeyond(connection, least);
     if (this.beyond === connection) this.beyond = null;
     this.moveTo(connection, block);
     return true;

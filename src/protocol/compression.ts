@@ -13,7 +13,7 @@ import type * as Lz4Module from 'lz4-napi';
 import type * as SnappyModule from 'snappy';
 import { Bug } from '../base/assert.ts';
 import { CODEC_GZIP, CODEC_LZ4, CODEC_NONE, CODEC_SNAPPY, CODEC_ZSTD } from './batch.ts';
-import { isLz4Frame, lz4FrameOutputBytes, writeLz4Frame } from './lz4-frame.ts';
+import { isLz4Frame, unpackLz4Frame, writeLz4Frame } from './lz4-frame.ts';
 import { compressXerial, hasXerialFraming, snappyBlockOutputBytes, uncompressSnappy } from './xerial-snappy.ts';
 import { loadZstd, ZSTD_LEVEL_DEFAULT } from './zstd.ts';
 import { isZstdFrame } from './zstd-frame.ts';
@@ -85,7 +85,7 @@ export function decompress(codec: number, input: Uint8Array, outputBytesMax: num
     case CODEC_SNAPPY:
       return uncompressSnappy(loadSnappy(), input, outputBytesMax);
     case CODEC_LZ4:
-      return decompressLz4(input, outputBytesMax);
+      return unpackLz4Frame(input, outputBytesMax);
     case CODEC_ZSTD:
       return loadZstd().decompress(input, outputBytesMax);
     default:
@@ -122,15 +122,6 @@ function gunzip(input: Uint8Array, outputBytesMax: number): Uint8Array | null {
 function compressLz4(input: Uint8Array): Uint8Array {
   const { compressSync } = loadLz4();
   return writeLz4Frame(input, (block) => compressSync(bufferOver(block)), LZ4_SIZE_BYTES);
-}
-
-function decompressLz4(input: Uint8Array, outputBytesMax: number): Uint8Array | null {
-  if (lz4FrameOutputBytes(input, outputBytesMax) < 0) return null;
-  try {
-    return loadLz4().decompressFrameSync(bufferOver(input));
-  } catch {
-    return null;
-  }
 }
 
 /** The same bytes seen as a Buffer, which is what the package's types ask for; nothing is copied. */

@@ -1,6 +1,6 @@
 /**
  * The outside of an LZ4 frame, the form in which Kafka carries LZ4: what its header says, and how many bytes it
- * decompresses to. `compression` asks before it lets the LZ4 package allocate, because that package takes no limit. Frames
+ * decompresses to, which is asked before memory is taken. `lz4-unpack` knows what lies within a block. Frames
  * of ours are put together here from single blocks: the package's own frames take it 1.7 times as long.
  *
  *     magic 04 22 4d 18 │ FLG │ BD │ [content size 8] │ [dictionary id 4] │ header checksum
@@ -8,6 +8,8 @@
  *
  * Frames whose blocks depend on each other, or on a dictionary, are refused: Kafka's own consumers cannot read them.
  */
+import { unpackLz4Block } from './lz4-unpack.ts';
+
 const MAGIC = 0x184d2204;
 const FLAGS_AT = 4;
 const BLOCK_MAX_AT = 5;
@@ -22,8 +24,6 @@ const FLAG_DICTIONARY = 0x01;
 const STORED_BIT = 0x8000_0000;
 
 const MATCH_BYTES_MIN = 4;
-/** A byte of a sequence's extended length stands for at most 255 bytes of output. */
-const EXPANSION_MAX = 255;
 
 /** By the id of the largest block, from 64 KiB (4) to 4 MiB (7): the checksum of a header that states it and nothing else. */
 const HEADER_CHECKSUMS: readonly number[] = [0, 0, 0, 0, 0x82, 0xfb, 0x51, 0x73];
@@ -108,17 +108,42 @@ export function isLz4Frame(bytes: Uint8Array, at: number, length: number): boole
 }
 
 /**
- * How many bytes the frame decompresses to, or -1 when it is malformed or passes `outputBytesMax`. First a bound from
- * the block lengths alone, which settles nearly every frame; block contents are walked only when that is too coarse.
+ * How many bytes the frame decompresses to, or -1 when it is malformed or passes `outputBytesMax`. Sequences are added up
+ * and nothing is copied.
  */
 export function lz4FrameOutputBytes(frame: Uint8Array, outputBytesMax: number): number {
-  const bound = sumBlocks(frame, false);
-  if (bound <= outputBytesMax) return bound;
-  const exact = sumBlocks(frame, true);
-  return exact <= outputBytesMax ? exact : -1;
+  const bytes = sumBlocks(frame, outputBytesMax);
+  return bytes <= outputBytesMax ? bytes : -1;
 }
 
-function sumBlocks(frame: Uint8Array, isExact: boolean): number {
+/** The frame's bytes, or null when it is malformed or has more of them than `outputBytesMax`. */
+export function unpackLz4Frame(frame: Uint8Array, outputBytesMax: number): Uint8Array | null {
+  const bytes = lz4FrameOutputBytes(frame, outputBytesMax);
+  if (bytes < 0) return null;
+  const output = new Uint8Array(bytes);
+  const flags = frame[FLAGS_AT]!;
+  const blockBytesMax = blockBytesOf((frame[BLOCK_MAX_AT]! >> 4) & 7);
+  const checksumBytes = (flags & FLAG_BLOCK_CHECKSUM) === 0 ? 0 : 4;
+  let at = HEADER_BYTES_MIN + ((flags & FLAG_CONTENT_SIZE) === 0 ? 0 : 8);
+  let to = 0;
+  for (;;) {
+    const word = uint32(frame, at);
+    at += 4;
+    if (word === 0) return to === bytes ? output : null;
+    const isStored = word >= STORED_BIT;
+    const length = isStored ? word - STORED_BIT : word;
+    if (isStored) {
+      output.set(frame.subarray(at, at + length), to);
+      to += length;
+    } else {
+      to = unpackLz4Block(frame, at, at + length, output, to, Math.min(bytes, to + blockBytesMax));
+      if (to < 0) return null;
+    }
+    at += length + checksumBytes;
+  }
+}
+
+function sumBlocks(frame: Uint8Array, outputBytesMax: number): number {
   if (!isLz4Frame(frame, 0, frame.length)) return -1;
   const flags = frame[FLAGS_AT]!;
   const blockBytesMax = blockBytesOf((frame[BLOCK_MAX_AT]! >> 4) & 7);
@@ -132,9 +157,8 @@ function sumBlocks(frame: Uint8Array, isExact: boolean): number {
     const isStored = word >= STORED_BIT;
     const length = isStored ? word - STORED_BIT : word;
     if (length > blockBytesMax || length + checksumBytes > frame.length - at) return -1;
-    if (isStored) total += length;
-    else if (isExact) total += blockOutputBytes(frame, at, at + length);
-    else total += Math.min(blockBytesMax, length * EXPANSION_MAX);
+    total += isStored ? length : blockOutputBytes(frame, at, at + length);
+    if (total > outputBytesMax) return total;
     at += length + checksumBytes;
   }
   return -1;

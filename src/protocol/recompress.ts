@@ -13,11 +13,13 @@ import {
   BATCH_PREFIX_BYTES,
   type BatchMemory,
   batchAttributes,
+  CODEC_LZ4,
   type Crc32c,
   stampCrc,
   writeInt64,
 } from './batch.ts';
 import { compress, decompress } from './compression.ts';
+import { writeLz4Frame } from './lz4-frame.ts';
 import { memoryOver } from './records.ts';
 
 export interface RecompressOptions {
@@ -29,6 +31,8 @@ export interface RecompressOptions {
   /** As the check found it, where that differs from the header; null leaves the header's. */
   readonly maxTimestamp: number | null;
   readonly inflatedBytesMax: number;
+  /** Packs one block of LZ4; without it the package does, whose output only a thread with an event loop gives back. */
+  readonly packLz4Block?: (block: Uint8Array) => Uint8Array;
 }
 
 /**
@@ -79,5 +83,8 @@ function recode(
   options: RecompressOptions,
 ): Uint8Array | null {
   const records = inflated ?? decompress(codec, payload, options.inflatedBytesMax);
-  return records === null ? null : compress(options.codec, records, options.level);
+  if (records === null) return null;
+  const { packLz4Block } = options;
+  if (options.codec === CODEC_LZ4 && packLz4Block !== undefined) return writeLz4Frame(records, packLz4Block, 0);
+  return compress(options.codec, records, options.level);
 }

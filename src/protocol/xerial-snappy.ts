@@ -6,9 +6,19 @@
  *     82 'S' 'N' 'A' 'P' 'P' 'Y' 00 │ version 4 │ lowest compatible version 4 │ { length 4, snappy block } …
  */
 export interface SnappyBlocks {
-  compressSync(input: Uint8Array): Uint8Array;
-  uncompressSync(input: Uint8Array): string | Uint8Array;
+  compressSync(input: Uint8Array, options: CopyOptions): Uint8Array;
+  uncompressSync(input: Uint8Array, options: CopyOptions): string | Uint8Array;
 }
+
+interface CopyOptions {
+  readonly copyOutputData: boolean;
+}
+
+/**
+ * Otherwise the output is memory of the package, freed from Node's event loop: a partition worker never returns there, and
+ * would keep all of it.
+ */
+const IN_OWN_MEMORY: CopyOptions = { copyOutputData: true };
 
 const MAGIC = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00] as const;
 const HEADER_BYTES = 16;
@@ -45,7 +55,7 @@ export function compressXerial(snappy: SnappyBlocks, input: Uint8Array): Uint8Ar
   const blocks: Uint8Array[] = [];
   let totalBytes = HEADER_BYTES;
   for (let from = 0; from < input.length; from += BLOCK_BYTES) {
-    const block = snappy.compressSync(input.subarray(from, from + BLOCK_BYTES));
+    const block = snappy.compressSync(input.subarray(from, from + BLOCK_BYTES), IN_OWN_MEMORY);
     blocks.push(block);
     totalBytes += 4 + block.length;
   }
@@ -109,7 +119,7 @@ function xerialOutputBytes(input: Uint8Array): number {
 
 function uncompressBlock(snappy: SnappyBlocks, block: Uint8Array, bytes: number): Uint8Array | null {
   try {
-    const output = snappy.uncompressSync(block);
+    const output = snappy.uncompressSync(block, IN_OWN_MEMORY);
     return typeof output !== 'string' && output.length === bytes ? output : null;
   } catch {
     return null;

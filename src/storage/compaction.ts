@@ -60,6 +60,8 @@ export interface MapWishes {
   readonly loadFactor: number;
   /** 16 random bytes. */
   readonly secret: Uint8Array;
+  /** Of a map that is done with. */
+  readonly memory?: SharedArrayBuffer | null;
 }
 
 export interface MapBuilt {
@@ -91,7 +93,8 @@ const GROUP_SEGMENTS_MAX = 16;
 /** Throws Fault when the log cannot be read. */
 export function buildMap(tools: StorageTools, plan: CleaningPlan, wishes: MapWishes, help: CleaningHelp): MapBuilt {
   const end = plan.segments.at(-1)?.upperOffset ?? plan.firstDirtyOffset;
-  const map = OffsetMap.create(wishes.bytesMax, end - plan.firstDirtyOffset, wishes.loadFactor, wishes.secret);
+  const { bytesMax, loadFactor, secret } = wishes;
+  const map = OffsetMap.create(bytesMax, end - plan.firstDirtyOffset, loadFactor, secret, wishes.memory ?? null);
   const dirty = plan.segments.filter((segment) => segment.upperOffset > plan.firstDirtyOffset);
   const transactions = new CleanedTransactions(NO_TRANSACTIONS);
   const first = dirty[0];

@@ -50,7 +50,8 @@ export class BatchEncoder {
 
   /** Larger batches take too long for a turn. */
   inlineBytesMax(codec: number): number {
-    if (codec === CODEC_LZ4 && this.parts.packLz4 !== null) return NATIVE_LZ4_BYTES_MAX;
+    // The package's output is freed from an event loop, which a worker does not have: the pool has one.
+    if (codec === CODEC_LZ4) return this.parts.packLz4 === null ? 0 : NATIVE_LZ4_BYTES_MAX;
     return must(INLINE_BYTES_MAX[codec], 'every codec has a budget');
   }
 
@@ -117,7 +118,7 @@ export class BatchEncoder {
     codec: number,
     level: number,
   ): boolean {
-    const { crc, memoryOf } = this.parts;
+    const { crc, memoryOf, packLz4 } = this.parts;
     const bytes = recompressBatch(
       memory.bytes.subarray(at, at + length),
       inflated,
@@ -127,6 +128,7 @@ export class BatchEncoder {
         logAppendTime: null,
         maxTimestamp: null,
         inflatedBytesMax: INFLATED_BYTES_MAX,
+        ...(packLz4 === null ? {} : { packLz4Block: (block: Uint8Array) => packAlone(packLz4, memoryOf, block) }),
       },
       (over, from, count) => crc(memoryOf(over.bytes), from, count),
     );
@@ -136,4 +138,11 @@ export class BatchEncoder {
     this.length = bytes.length;
     return true;
   }
+}
+
+/** A block that did not fit into the arena, in memory of its own. */
+function packAlone(packLz4: PackLz4, memoryOf: (bytes: Uint8Array) => Memory, block: Uint8Array): Uint8Array {
+  const input = memoryOf(block);
+  const output = memoryOf(new Uint8Array(lz4RoomFor(block.length)));
+  return output.bytes.subarray(0, packLz4(input, 0, block.length, output, 0, output.bytes.length));
 }

@@ -58,6 +58,8 @@ interface Candidate extends CleanableLog {
 const ANSWER_WAIT_MS = 30_000;
 /** A look costs the workers a little. */
 const BACKOFF_MS_MIN = 100;
+/** Memory of maps is let go when nothing was compacted in so many looks. */
+const IDLE_LOOKS_MAX = 8;
 /** What does not pass by itself: the log is left alone until the broker is started again. */
 const LASTING: readonly FaultCode[] = ['PB_DATA_DAMAGED', 'PB_PROTOCOL', 'PB_LIMIT'];
 
@@ -66,6 +68,13 @@ export class LogCleaner {
   private timer: NodeJS.Timeout | null = null;
   private readonly underWay = new Set<Promise<void>>();
   private readonly uncleanable = new Set<string>();
+  /**
+   * Memory of maps that are done with, used again: shared memory counts for no collector, which came to it so late that an
+   * idle main held dozens of them.
+   */
+  private readonly mapMemories: SharedArrayBuffer[] = [];
+  private idleLooks = 0;
+  private doneAtLook = 0;
   private isStopping = false;
   private cleaning = 0;
   private due = 0;
@@ -88,6 +97,7 @@ export class LogCleaner {
     this.timer = setTimeout(
       () => {
         const { threads, isEnabled } = this.parts.settings();
+        this.forgetMemory();
         while (isEnabled && this.underWay.size < threads) this.begin();
         this.start();
       },
@@ -125,6 +135,12 @@ export class LogCleaner {
     return endOffset >= 0;
   }
 
+  private forgetMemory(): void {
+    this.idleLooks = this.done === this.doneAtLook ? this.idleLooks + 1 : 0;
+    this.doneAtLook = this.done;
+    if (this.idleLooks >= IDLE_LOOKS_MAX) this.mapMemories.length = 0;
+  }
+
   private begin(): void {
     const run = this.passes().finally(() => this.underWay.delete(run));
     this.underWay.add(run);
@@ -141,9 +157,23 @@ export class LogCleaner {
 
   /** Returns up to where the log is compacted now; -1 when its segments changed meanwhile. */
   private async clean(chosen: Candidate, plan: CleaningPlan): Promise<number> {
-    const { work, settings, randomBytes, logger } = this.parts;
-    const { mapBytesMax, loadFactor, reserveBytes } = settings();
-    const built = await work.buildMap(plan, { bytesMax: mapBytesMax, loadFactor, secret: randomBytes(16) });
+    const { work, settings, randomBytes } = this.parts;
+    const { mapBytesMax, loadFactor } = settings();
+    const memory = this.mapMemories.pop() ?? null;
+    const wishes = { bytesMax: mapBytesMax, loadFactor, secret: randomBytes(16), memory };
+    let kept = memory;
+    try {
+      const built = await work.buildMap(plan, wishes);
+      kept = built.map;
+      return await this.cleanGroups(chosen, plan, built);
+    } finally {
+      if (kept !== null && kept.byteLength <= mapBytesMax) this.mapMemories.push(kept);
+    }
+  }
+
+  private async cleanGroups(chosen: Candidate, plan: CleaningPlan, built: MapBuilt): Promise<number> {
+    const { work, settings, logger } = this.parts;
+    const { reserveBytes } = settings();
     let transactions: TransactionsState = NO_TRANSACTIONS;
     let before = 0;
     let after = 0;

@@ -35,8 +35,14 @@ export class BoundedBroker {
   }
 
   /** With a topic that was written to, so that memory and code are warm before anything is measured. */
-  static async start(options: { readonly partitions?: number; readonly arguments?: readonly string[] } = {}) {
-    const process = await BrokerProcess.start({ arguments: options.arguments ?? [] });
+  static async start(
+    options: { readonly partitions?: number; readonly arguments?: readonly string[]; readonly node?: string } = {},
+  ) {
+    const { node } = options;
+    const process = await BrokerProcess.start({
+      arguments: options.arguments ?? [],
+      ...(node === undefined ? {} : { node }),
+    });
     const broker = new BoundedBroker(process, options.partitions ?? 4);
     await broker.admin.createTopic({ name: broker.topic, partitions: broker.partitions, replicationFactor: 1 });
     await broker.serveNeighbour(WARM_RECORDS);

@@ -5,10 +5,12 @@
 import { readFileSync } from 'node:fs';
 import type { Api } from '../../src/protocol/api.ts';
 import { elementOf, type FieldShape, isNullable, isPresent } from '../../src/protocol/fields.ts';
+import { produce } from '../../src/protocol/schemas/00-produce.ts';
+import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { everyApi } from '../protocol/schemas.ts';
 import type { Prng } from '../support/prng.ts';
 import { requestBytes } from '../support/simulated-client.ts';
-import { batchOf } from '../support/simulated-deeds.ts';
+import { HostileBatches } from './hostile-batches.ts';
 
 export interface Vocabulary {
   /** Names and ids that mean something to the broker under test. */
@@ -22,17 +24,49 @@ interface Fixture {
 
 const INTEGERS = [-1, 0, 1, 2, 3, 7, 100, 1000, 65_535, -2, 0x7fff_ffff, -0x8000_0000];
 const LARGE = [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 2 ** 31, 2 ** 40];
-const STRINGS = ['', '.', 'x', 'retention.ms', '7', 'é\0', 'y'.repeat(249), 'z'.repeat(300), '__consumer_offsets'];
+const STRINGS = [
+  '',
+  '.',
+  'x',
+  'retention.ms',
+  '7',
+  'segment.bytes',
+  'compression.type',
+  'zstd',
+  'cleanup.policy',
+  'compact',
+  'é\0',
+  'y'.repeat(249),
+  'z'.repeat(300),
+  '__consumer_offsets',
+];
 const CHANGED_BYTES = [0, 1, 0x7f, 0x80, 0xff];
+/** What a length or a count may be that no length or count should be: fixed ones, and varints, also those that never end. */
+const LENGTHS = [
+  [0x7f, 0xff, 0xff, 0xff],
+  [0x80, 0, 0, 0],
+  [0xff, 0xff, 0xff, 0xfe],
+  [0, 0x0f, 0x42, 0x40],
+  [0x7f, 0xff],
+  [0x80, 0x00],
+  [0xff, 0xff, 0xff, 0xff, 0x07],
+  [0xff, 0xff, 0xff, 0xff, 0x0f],
+  [0x80, 0x80, 0x80, 0x80, 0x00],
+  [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+].map((bytes) => Uint8Array.from(bytes));
 const ARRAY_MAX = 3;
 const PARTITIONS_MAX = 8;
 const ENCODINGS_TRIED = 20;
+/** One frame in so many is a Produce, and one a Fetch, beside those that chance picks. */
+const DATA_SHARE = 6;
 
 export class HostileRequests {
   private readonly random: Prng;
   private readonly words: Vocabulary;
   private readonly recorded: readonly Uint8Array[];
-  private readonly batches: readonly Uint8Array[];
+  private readonly batches: HostileBatches;
+  /** How many well-formed frames were made of each API and version, before any of them was changed. */
+  readonly made = new Map<string, number>();
 
   constructor(random: Prng, words: Vocabulary) {
     this.random = random;
@@ -40,13 +74,7 @@ export class HostileRequests {
     const text = readFileSync(new URL('../protocol/fixtures/requests.json', import.meta.url), 'utf8');
     const fixtures: readonly Fixture[] = JSON.parse(text);
     this.recorded = fixtures.map(({ frame }) => framed(Uint8Array.from(Buffer.from(frame, 'hex'))));
-    this.batches = [
-      batchOf(),
-      batchOf({ count: 5, codec: 3 }),
-      batchOf({ codec: 1, count: 3, keys: ['a', 'b', 'c'] }),
-      batchOf({ producerId: 3, producerEpoch: 0, baseSequence: 0 }),
-      batchOf({ codec: 4, count: 2, isTransactional: true, producerId: 4, producerEpoch: 1, baseSequence: 2 }),
-    ];
+    this.batches = new HostileBatches(random);
   }
 
   /** One frame, or what passes for one. */
@@ -64,16 +92,20 @@ export class HostileRequests {
 
   private wellFormed(): Uint8Array {
     for (let attempt = 0; attempt < ENCODINGS_TRIED; attempt++) {
-      const api = this.pick(everyApi);
+      const dice = this.random.nextInt(DATA_SHARE);
+      const api = dice === 0 ? produce : dice === 1 ? fetch : this.pick(everyApi);
       const [first, last] = api.versions;
       const version = first + this.random.nextInt(last - first + 1);
       try {
-        return requestBytes(
+        const bytes = requestBytes(
           api as Api<unknown, unknown>,
           version,
           this.random.nextWord() | 0,
           this.value(api.request, version),
         );
+        const title = `${api.name} v${version}`;
+        this.made.set(title, (this.made.get(title) ?? 0) + 1);
+        return bytes;
       } catch {
         // Some versions cannot say what was made up for them.
       }
@@ -106,7 +138,7 @@ export class HostileRequests {
         return random.nextInt(3) === 0 ? this.pick(STRINGS) : this.pick(this.words.names);
       case 'bytes':
       case 'records':
-        return this.records();
+        return random.nextInt(6) === 0 ? this.changed(this.batches.next()) : this.batches.next();
       case 'uuid':
         return this.pick(this.words.ids);
       case 'array':
@@ -119,7 +151,10 @@ export class HostileRequests {
   private struct(shape: FieldShape, version: number): Record<string, unknown> {
     const value: Record<string, unknown> = {};
     for (const { name, shape: member } of shape.members) {
-      if (isPresent(member, version)) value[name] = this.special(name) ?? this.value(member, version);
+      // What a version does not have can be said only as what its absence means.
+      value[name] = isPresent(member, version)
+        ? (this.special(name) ?? this.value(member, version))
+        : member.defaultValue;
     }
     return value;
   }
@@ -131,26 +166,12 @@ export class HostileRequests {
     return null;
   }
 
-  private records(): Uint8Array {
-    const batch = this.pick(this.batches);
-    switch (this.random.nextInt(6)) {
-      case 0:
-        return this.changed(batch);
-      case 1:
-        return Uint8Array.from([...batch, ...this.pick(this.batches)]);
-      case 2:
-        return new Uint8Array(this.random.nextInt(80));
-      default:
-        return batch;
-    }
-  }
-
   private changed(frame: Uint8Array): Uint8Array<ArrayBuffer> {
     const { random } = this;
     let bytes = Uint8Array.from(frame);
     for (let left = 1 + random.nextInt(3); left > 0 && bytes.length > 8; left--) {
       const at = 4 + random.nextInt(bytes.length - 4);
-      switch (random.nextInt(6)) {
+      switch (random.nextInt(8)) {
         case 0:
           bytes[at] = random.nextInt(256);
           break;
@@ -163,7 +184,16 @@ export class HostileRequests {
         case 3:
           bytes.fill(random.nextBoolean() ? 0xff : 0x7f, at, at + 4);
           break;
-        case 4: {
+        case 4:
+          bytes.set(this.pick(LENGTHS).subarray(0, bytes.length - at), at);
+          break;
+        case 5: {
+          // A length where there was none: all that follows moves.
+          const length = this.pick(LENGTHS);
+          bytes = Uint8Array.from([...bytes.subarray(0, at), ...length, ...bytes.subarray(at)]);
+          break;
+        }
+        case 6: {
           const other = this.pick(this.recorded);
           bytes = Uint8Array.from([...bytes.subarray(0, at), ...other.subarray(random.nextInt(other.length))]);
           break;

@@ -281,6 +281,53 @@ describe('receive memory', () => {
     expect(rig.lines.join()).toContain('receive memory is full');
   });
 
+  test('when memory is short, who has sent his request whole and waits for its answer holds up nobody', () => {
+    const rig = rigOf({ slabBytes: 1 << 19, limits: { receiveBytesMax: 65_536 } });
+    rig.addTopic('news', 1);
+    for (let index = 0; index < 12; index++) {
+      const stalled = rig.connect();
+      stalled.write(lengthPrefix(10_000));
+      stalled.write(new Uint8Array(5000));
+    }
+    rig.settle();
+    const clients = [1, 2, 3, 4].map((id) => {
+      const client = rig.connect();
+      client.write(produceOf(id, 10_000));
+      return client;
+    });
+    rig.pass(200, 1);
+    // They were served one after the other from what is kept for that; none is blamed for having no more to say.
+    expect(clients.map((client) => framesOf(client.take()).map(correlationOf))).toEqual([[1], [2], [3], [4]]);
+    rig.pass(10_000);
+    expect(clients.map((client) => client.isClosedByBroker)).toEqual([false, false, false, false]);
+  });
+
+  test('what a front stood still itself is nobody’s stall', () => {
+    const rig = rigOf({ slabBytes: 1 << 18 });
+    rig.addTopic('news', 1);
+    const frame = produceOf(7, 60_000);
+    const slow = [0, 1, 2, 3].map(() => {
+      const client = rig.connect();
+      client.write(frame.subarray(0, 40_000));
+      rig.settle();
+      return client;
+    });
+    const good = rig.connect();
+    good.write(produceOf(1, 50_000));
+    rig.settle();
+    expect(good.receivedBytes).toBe(0);
+    // A write that the disk held up, or a machine that did something else.
+    for (let round = 0; round < 3; round++) {
+      rig.step(3000);
+      rig.step(1);
+      expect(slow.map((client) => client.isClosedByBroker)).toEqual([false, false, false, false]);
+    }
+    // Who stalls while the front goes on is let go as ever.
+    rig.pass(4000);
+    expect(slow.some((client) => client.isClosedByBroker)).toBe(true);
+    expect(framesOf(good.take()).map(correlationOf)).toEqual([1]);
+  });
+
   test('large frames of a connection that has sent such are received without being moved often', () => {
     const rig = rigOf({ slabBytes: 1 << 24 });
     const topic = rig.addTopic('news', 1);

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Fault } from '../../src/base/fault.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import type { CleaningPlan, GroupCleaned, GroupTask, MapBuilt } from '../../src/storage/compaction.ts';
+import type { CleaningPlan, GroupCleaned, GroupTask, MapBuilt, MapWishes } from '../../src/storage/compaction.ts';
 import type { CleanableLog, WorkerCommand } from '../../src/workers/commands.ts';
 import { type CleanerSettings, LogCleaner } from '../../src/workers/log-cleaner.ts';
 import { WorkerPost } from '../../src/workers/worker-post.ts';
@@ -35,6 +35,7 @@ function planOf(slot: number): CleaningPlan {
 function makeRig(rows: CleanableLog[], settings: Partial<CleanerSettings> = {}) {
   const state = { isSwapped: true, fault: null as Fault | null, hang: null as Promise<void> | null };
   const said: string[] = [];
+  const offered: (SharedArrayBuffer | null)[] = [];
   const answer = (command: WorkerCommand): void => {
     if (command.kind === 'cleanables') post.receive({ kind: 'cleanables', id: command.id, rows });
     else if (command.kind === 'begin-cleaning') {
@@ -53,10 +54,11 @@ function makeRig(rows: CleanableLog[], settings: Partial<CleanerSettings> = {}) 
     post: (message) => queueMicrotask(() => answer(message as WorkerCommand)),
   });
   const work = {
-    buildMap: async (): Promise<MapBuilt> => {
+    buildMap: async (_plan: CleaningPlan, { memory }: MapWishes): Promise<MapBuilt> => {
+      offered.push(memory ?? null);
       if (state.hang !== null) await state.hang;
       if (state.fault !== null) throw state.fault;
-      return { map: new SharedArrayBuffer(8), endOffset: 10, groups: [[SEGMENT]] };
+      return { map: memory ?? new SharedArrayBuffer(8), endOffset: 10, groups: [[SEGMENT]] };
     },
     cleanGroup: ({ group, transactions }: GroupTask): Promise<GroupCleaned> =>
       Promise.resolve({ sources: group, sizeBytes: 10, hasAborted: false, transactions }),
@@ -76,7 +78,7 @@ function makeRig(rows: CleanableLog[], settings: Partial<CleanerSettings> = {}) 
     randomBytes: (count) => new Uint8Array(count),
     logger: silentLogger,
   });
-  return { cleaner, said, state, rows };
+  return { cleaner, said, state, rows, offered };
 }
 
 describe('the log that is compacted next', () => {
@@ -93,6 +95,18 @@ describe('the log that is compacted next', () => {
     expect(await cleaner.pass()).toBe(true);
     expect(said).toEqual(['plan 0', 'end 0 10']);
   });
+});
+
+test('one memory serves compaction after compaction, also after one that failed', async () => {
+  const { cleaner, state, offered } = makeRig([dirty(0, 0, 100), dirty(1, 0, 100), dirty(2, 0, 100)]);
+  await cleaner.pass();
+  state.fault = new Fault('PB_DISK_FULL', 'so it is');
+  await cleaner.pass();
+  state.fault = null;
+  await cleaner.pass();
+  expect(offered[0]).toBeNull();
+  expect(offered[1]).not.toBeNull();
+  expect(offered[2]).toBe(offered[1]);
 });
 
 describe('a compaction that fails', () => {

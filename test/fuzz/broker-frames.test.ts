@@ -6,11 +6,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
+import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
 import { alterClientQuotas } from '../../src/protocol/schemas/49-alter-client-quotas.ts';
 import { BrokerInOneThread } from '../support/broker-in-one-thread.ts';
 import type { SimulatedClient } from '../support/simulated-client.ts';
-import { batchOf, createTopic, fetchFrom, offsetOf, produceTo } from '../support/simulated-deeds.ts';
+import { batchOf, createTopic, fetchFrom, offsetOf, produceTo, type Topic } from '../support/simulated-deeds.ts';
 import { SimulatedWorld } from '../support/simulated-world.ts';
 import { HostileRequests } from './hostile-requests.ts';
 
@@ -97,10 +98,7 @@ test(`${FRAMES} hostile frames (seed ${SEED}) harm nobody`, { timeout: TIME_MS_M
     expect(broker.failures).toEqual([]);
     expect(broker.front.slab.usedBytes, `seed ${SEED}, round ${round}`).toBeLessThan(broker.front.slab.bytesTotal / 8);
     if ((await offsetOf(witness, prey, -1)).errorCode !== 0) {
-      // Somebody deleted it, and perhaps made another.
-      await witness.ask(deleteTopics, 5, { topicNames: ['orders', 'news', 'g', 'fixture'], timeoutMs: 1000 });
-      await broker.pass(11_000, 5500);
-      prey = await createTopic(witness, 'orders', { partitions: 4 });
+      prey = await makeAnew(broker, witness);
       words.ids[0] = prey.id;
     }
     if (heapEarly === 0 && sent > FRAMES / 4) heapEarly = heapBytes();
@@ -121,3 +119,21 @@ test(`${FRAMES} hostile frames (seed ${SEED}) harm nobody`, { timeout: TIME_MS_M
   await broker.stop();
   expect(world.disk.openCount).toBe(0);
 });
+
+/** Somebody deleted it, and perhaps made another, or what a stranger asked for before he hung up does so meanwhile. */
+async function makeAnew(broker: BrokerInOneThread, witness: SimulatedClient): Promise<Topic> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    await witness.ask(deleteTopics, 5, { topicNames: ['orders', 'news', 'g', 'fixture'], timeoutMs: 1000 });
+    await broker.pass(11_000, 5500);
+    const made = await witness.ask(createTopics, 7, {
+      topics: [{ name: 'orders', numPartitions: 4, replicationFactor: 1, assignments: [], configs: [] }],
+    });
+    const [topic] = made.topics;
+    if (topic?.errorCode === 0) return { name: 'orders', id: topic.topicId };
+    expect(topic?.errorCode, `seed ${SEED}`).toBe(TOPIC_ALREADY_EXISTS);
+  }
+  throw new Error(`strangers make the topic again and again (seed ${SEED})`);
+}
+
+const ATTEMPTS_MAX = 5;
+const TOPIC_ALREADY_EXISTS = 36;

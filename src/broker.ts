@@ -228,7 +228,7 @@ export class Broker {
     io: ChosenIo,
     sizes: BrokerSizes,
     workers: StartedWorkers,
-    desk: RequestDesk,
+    desk: OpeningDesk,
     listeners: readonly Listener[],
   ): StartedFronts {
     return startFronts({

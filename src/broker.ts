@@ -10,7 +10,7 @@ import { DATA_APIS, OpeningDesk } from './apis/opening-desk.ts';
 import { AlarmDriver } from './base/alarm-driver.ts';
 import { Alarms } from './base/alarms.ts';
 import { must } from './base/assert.ts';
-import { sharedMonotonicMs, systemClock } from './base/clock.ts';
+import { systemClock } from './base/clock.ts';
 import { createLogger, type LogFormat, type Logger, type LogLevel } from './base/logger.ts';
 import { Controller, type StartReport } from './cluster/controller.ts';
 import { FileStore } from './cluster/file-store.ts';
@@ -18,10 +18,12 @@ import type { BrokerConfig } from './config/broker-config.ts';
 import { exposureWarnings } from './config/exposure.ts';
 import { type Listener, listenersOf, refuseUnserved } from './config/listeners.ts';
 import { loadBrokerConfig } from './config/load.ts';
-import type { BrokerState, BrokerView } from './http/broker-view.ts';
+import type { BrokerState } from './http/broker-view.ts';
+import type { Doorman } from './http/gate.ts';
 import type { HttpSide } from './http/http-side.ts';
+import { liveView } from './http/live-view.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
-import { createTallyParts, FrontTallies } from './net/front-tallies.ts';
+import { createTallyParts } from './net/front-tallies.ts';
 import type { RequestDesk } from './net/start-front.ts';
 import { type BoundListeners, type StartedFronts, startFronts } from './net/start-fronts.ts';
 import type { ListenAddress } from './net/transport.ts';
@@ -41,7 +43,6 @@ import type { LogScrubber } from './workers/log-scrubber.ts';
 import { startScrubber } from './workers/start-scrubber.ts';
 import { type StartedWorkers, startWorkers } from './workers/start-workers.ts';
 import { WorkerHost } from './workers/worker-host.ts';
-import { Board } from './zerocopy/board.ts';
 import { createCrc32c } from './zerocopy/crc32c.ts';
 import { loadNative, memoryOf, type Native } from './zerocopy/native.ts';
 import { FRONT_STAGES, StageBoard, WORKER_STAGES } from './zerocopy/stage-board.ts';
@@ -76,6 +77,8 @@ export interface BrokerFacts {
   readonly workers: number;
   readonly topics: number;
   readonly partitions: number;
+  /** Access rules are in force. */
+  readonly hasRules: boolean;
   /** Doors that others reach and nobody watches. */
   readonly warnings: readonly string[];
   readonly notices: readonly string[];
@@ -102,16 +105,6 @@ interface OpenedData {
   readonly host: WorkerHost;
   readonly report: StartReport;
   readonly isClean: boolean;
-}
-
-/** What the HTTP side is shown. */
-interface ViewedParts {
-  readonly controller: Controller;
-  readonly host: WorkerHost;
-  readonly plane: ControlPlane;
-  readonly workers: StartedWorkers;
-  readonly cleaner: LogCleaner;
-  readonly scrubber: LogScrubber;
 }
 
 const LOCK_TOUCH_MS = 5000;
@@ -209,14 +202,18 @@ export class Broker {
       // Before the fronts' first turn, so that no client meets a broker without topics.
       keepFrontsTold(fronts, opened.controller);
       fronts.openDoors();
-      const checkpoints = this.startCheckpoints(opened.host, workers);
-      const cleaner = this.startCleaner(opened.controller, workers, background);
-      const scrubber = startScrubber({ ...opened, background, logger: this.logger });
-      const facts = this.factsOf(io, sizes, { bound, http: httpBound }, listeners, opened);
-      this.http?.show(this.viewOf(facts, { ...opened, plane, workers, cleaner, scrubber }), plane.doorman());
+      const upkeep = {
+        checkpoints: this.startCheckpoints(opened.host, workers),
+        cleaner: this.startCleaner(opened.controller, workers, background),
+        scrubber: startScrubber({ ...opened, background, logger: this.logger }),
+      };
+      const doorman = plane.doorman();
+      const facts = this.factsOf(io, sizes, { bound, http: httpBound, doorman }, listeners, opened);
+      const { version = 'embedded' } = this.parts;
+      const shown = { version, ...facts, ioPath: io.path, workerCount: facts.workers };
+      this.http?.show(liveView({ ...shown, ...opened, ...upkeep, plane, workers }), doorman);
       if (this.state === 'recovering') this.state = 'ready';
-      const tasks = { checkpoints, cleaner, scrubber, background };
-      return { ...opened, ...tasks, plane, alarms: driver, workers, fronts, facts };
+      return { ...opened, ...upkeep, plane, alarms: driver, workers, fronts, background, facts };
     } catch (error) {
       await http.catch(() => null);
       await Promise.all([fronts.terminate(), workers.terminate(), background.close(), this.http?.close()]);
@@ -259,33 +256,6 @@ export class Broker {
     const http = new HttpSide({ state: () => this.state, limits: HTTP_LIMITS, logger: this.logger });
     this.http = http;
     return http.listen({ host, port });
-  }
-
-  private viewOf(facts: BrokerFacts, parts: ViewedParts): BrokerView {
-    const { controller, host, plane, workers, cleaner, scrubber } = parts;
-    const { shared } = workers;
-    const tallies = must(shared.tallies, 'an HTTP side has something to tell');
-    return {
-      version: this.parts.version ?? 'embedded',
-      listen: facts.listen,
-      dataFolder: this.dataFolder,
-      ioPath: facts.io.path,
-      workers: facts.workers,
-      controller,
-      coordinator: plane.services.groups.coordinator,
-      board: new Board(shared.board),
-      stages: new StageBoard(tallies.stages, WORKER_STAGES),
-      fronts: tallies.fronts.map((memory) => new FrontTallies(memory, sharedMonotonicMs)),
-      answerErrors: must(plane.services.answerErrors, 'errors are counted for the HTTP side'),
-      registry: plane.desk.registry,
-      openSlots: host.open,
-      cleaner: () => cleaner.figures,
-      scrubber: () => scrubber.figures,
-      logins: () => plane.loginCounts,
-      room: () => roomOf(this.dataFolder),
-      logs: () => host.standing(() => systemClock.nowMs()),
-      nowMs: () => systemClock.nowMs(),
-    };
   }
 
   private get wantsMetrics(): boolean {
@@ -416,7 +386,7 @@ export class Broker {
   private factsOf(
     io: ChosenIo,
     sizes: BrokerSizes,
-    listening: { readonly bound: BoundListeners; readonly http: ListenAddress | null },
+    listening: { readonly bound: BoundListeners; readonly http: ListenAddress | null; readonly doorman: Doorman },
     listeners: readonly Listener[],
     opened: OpenedData,
   ): BrokerFacts {
@@ -436,6 +406,7 @@ export class Broker {
       const mebibytes = Math.floor(requestBytesMax / 1_048_576);
       notices.push(`each front takes requests up to ${mebibytes} MiB; for larger ones raise queued.max.request.bytes`);
     }
+    const { hasRules, hasUsers } = listening.doorman;
     const open = listeners.map(({ name, protocol, advertised }) => ({
       name,
       protocol,
@@ -453,7 +424,13 @@ export class Broker {
       workers: sizes.workers,
       topics: controller.catalog.topicsByName.size,
       partitions: host.open.size,
-      warnings: exposureWarnings({ listeners: open, hasRules: false, http: listening.http, isHttpGuarded: false }),
+      hasRules,
+      warnings: exposureWarnings({
+        listeners: open,
+        hasRules,
+        http: listening.http,
+        isHttpGuarded: hasRules || hasUsers,
+      }),
       notices,
     };
   }

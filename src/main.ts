@@ -94,6 +94,7 @@ function screenFacts(facts: BrokerFacts, config: BrokerConfig): StartFacts {
     partitions: facts.partitions,
     newTopicPartitions: values['num.partitions'],
     startedInMs: performance.now() - setUpMs(),
+    hasRules: facts.hasRules,
     warnings: facts.warnings,
     notices: facts.notices,
   };

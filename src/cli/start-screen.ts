@@ -30,6 +30,8 @@ export interface StartFacts {
   readonly newTopicPartitions: number;
   /** Process start to the first accepted connection. */
   readonly startedInMs: number;
+  /** Access rules are in force. */
+  readonly hasRules: boolean;
   /** Sentences that must not be missed. */
   readonly warnings: readonly string[];
   /** Sentences that deserve to be seen. */
@@ -56,6 +58,7 @@ export function renderStartScreen(facts: StartFacts, isColoured: boolean): strin
     ['i/o', ioNames[facts.ioPath] + (facts.ioReason === '' ? '' : ` (${facts.ioReason})`)],
     ['threads', threadsText(facts)],
     ['durability', durabilityText(facts)],
+    ['access', facts.hasRules ? 'as the access rules say (perfbroker acl list)' : 'every client may do everything'],
     ['new topics', `get ${counted(facts.newTopicPartitions, 'partition')}`],
   ];
   return [

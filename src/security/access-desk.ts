@@ -4,7 +4,7 @@
  */
 
 import type { AccessImage } from '../net/front-post.ts';
-import { type Identity, ruleHost } from '../net/identity.ts';
+import { ANONYMOUS, type Identity, ruleHost } from '../net/identity.ts';
 import { type AclBinding, CLUSTER_NAME, OPERATION_DESCRIBE, RESOURCE_CLUSTER } from '../protocol/acl.ts';
 import type { AuditLog } from './audit-log.ts';
 import { Authorizer } from './authorizer.ts';
@@ -73,7 +73,10 @@ export class AccessDesk {
   mayDescribeCluster(principal: string, host: string): boolean {
     const identity = { principal, host: ruleHost(host), listener: 'HTTP' };
     const declared = new Set([checkKey(OPERATION_DESCRIBE, RESOURCE_CLUSTER)]);
-    return this.permitOf(identity, 'HTTP', declared).may(OPERATION_DESCRIBE, RESOURCE_CLUSTER, CLUSTER_NAME);
+    const permit = this.permitOf(identity, 'HTTP', declared);
+    // Who has not said who it is is asked for that, which is no denial to be told.
+    if (principal === ANONYMOUS) return permit.mayQuietly(OPERATION_DESCRIBE, RESOURCE_CLUSTER, CLUSTER_NAME);
+    return permit.may(OPERATION_DESCRIBE, RESOURCE_CLUSTER, CLUSTER_NAME);
   }
 
   permitOf(identity: Identity, api: string, declared: ReadonlySet<number>): Permit {

@@ -19,6 +19,7 @@ const facts: StartFacts = {
   partitions: 64,
   newTopicPartitions: 1,
   startedInMs: 41.6,
+  hasRules: false,
   warnings: [],
   notices: ['the disk is nearly full'],
 };

@@ -14,7 +14,7 @@ import { ClusterView } from '../../src/client/metadata.ts';
 import { Producer } from '../../src/client/producer.ts';
 import { batchBytes, batchCrcHolds } from '../../src/protocol/batch.ts';
 import { memoryOver } from '../../src/protocol/records.ts';
-import { type Spawned, startBroker, temporaryFolder } from '../process/spawned.ts';
+import { Spawned, startBroker, temporaryFolder } from '../process/spawned.ts';
 import { Prng } from '../support/prng.ts';
 
 const STARTS = Number(process.env['PERFBROKER_DAMAGE_STARTS'] ?? 6);
@@ -155,3 +155,44 @@ it(
   },
   60_000 + STARTS * 10_000,
 );
+
+it('log verify finds nothing wrong beside a broker that is written to, rolls, compacts and deletes', async () => {
+  const data = join(temporaryFolder(), 'data');
+  const broker = startBroker(data, [
+    '--set',
+    'log.cleaner.backoff.ms=100',
+    '--set',
+    'log.retention.check.interval.ms=200',
+  ]);
+  const cluster = await clusterOf(broker);
+  const admin = new Admin(cluster);
+  const common = { 'segment.bytes': '1048576', 'index.interval.bytes': '4096', 'file.delete.delay.ms': '0' };
+  const compacted = { ...common, 'cleanup.policy': 'compact', 'min.cleanable.dirty.ratio': '0.01' };
+  const short = { ...common, 'retention.bytes': '2097152' };
+  await admin.createTopic({ name: 'compacted', partitions: 1, replicationFactor: 1, configs: compacted });
+  await admin.createTopic({ name: 'short', partitions: 1, replicationFactor: 1, configs: short });
+  const producer = new Producer(cluster);
+  let isStopped = false;
+  const write = async (topic: string): Promise<void> => {
+    for (let count = 0; !isStopped; count++) {
+      const key = Buffer.from(String(count % 20));
+      await producer.send(topic, 0, [{ key, value: Buffer.from(valueAt(count).repeat(5)), timestamp: Date.now() }]);
+    }
+  };
+  const writing = Promise.all([write('compacted'), write('short')]);
+  try {
+    for (let look = 0; look < 4; look++) {
+      const verify = new Spawned(['log', 'verify', '--data', data]);
+      const { code, stdout, stderr } = await verify.ended;
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain('beside a running broker');
+    }
+  } finally {
+    isStopped = true;
+    await writing;
+    await cluster.close();
+  }
+  await broker.stop('SIGTERM');
+  const { code, stderr } = await new Spawned(['log', 'verify', '--data', data]).ended;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+});

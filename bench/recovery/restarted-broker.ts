@@ -15,6 +15,8 @@ export interface RestartedBroker {
   start(): Promise<void>;
   stop(): Promise<void>;
   kill(): Promise<void>;
+  /** What a cut of the power leaves at worst: nothing vouches for a byte, all logs are scanned. False where that is not known. */
+  loseVouchers(): boolean;
   dispose(): Promise<void>;
 }
 
@@ -39,6 +41,11 @@ export async function perfbrokerOn(brokerArguments: readonly string[]): Promise<
       await running?.stop();
     },
     kill: async () => running?.kill(),
+    loseVouchers: () => {
+      for (const file of ['written-checkpoint', 'recovery-point-offset-checkpoint'])
+        rmSync(join(folder, 'data', file), { force: true });
+      return true;
+    },
     dispose: async () => {
       await running?.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -62,6 +69,7 @@ export async function kafkaOn(from: string): Promise<RestartedBroker> {
     },
     stop: () => kafka.stop(),
     kill: () => kafka.kill(),
+    loseVouchers: () => false,
     dispose: () => kafka.dispose(),
   };
 }

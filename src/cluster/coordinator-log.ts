@@ -223,7 +223,8 @@ export class CoordinatorLog {
       } else break;
       at += length;
     }
-    return next;
+    // Less than a header: no batch begins there, and the next read would bring the same.
+    return next > from ? next : this.passOver(from);
   }
 }
 

@@ -21,7 +21,7 @@ import { type Finding, fileFinding, sentenceOf, type TellFinding } from '../stor
 import { FolderLock, readBootId } from '../storage/folder-lock.ts';
 import { CLEAN_STOP_FILE, FORMAT_FILE } from '../storage/log-directory.ts';
 import { NodeDisk } from '../storage/node-disk.ts';
-import { checkPartition } from '../storage/partition-check.ts';
+import { checkPartition, type PartitionChecked } from '../storage/partition-check.ts';
 import type { Crc } from '../storage/storage-tools.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
 import { loadNative } from '../zerocopy/native.ts';
@@ -97,25 +97,28 @@ class DataCheck {
     const cleaned = readCheckpointOrNull(this.disk, this.path(CLEANED_FILE));
     const written = readWritten(this.disk, this.path(WRITTEN_FILE));
     const isSameBoot = written !== null && written.bootId === bootId;
-    const tools = { disk: this.disk, crc, tell: this.tell, pace: () => {} };
+    const tools = { disk: this.disk, crc, pace: () => {} };
     const total = { partitions: 0, segments: 0, batches: 0, bytes: 0 };
     for (const name of names) {
-      const checked = this.ifThere(name, isLive, () =>
-        checkPartition(tools, {
-          folder: this.path(name),
-          vouchers: {
-            recoveryPoint: recoveryPoints.get(name) ?? 0,
-            logStartOffset: starts.get(name) ?? 0,
-            writtenOffset: isSameBoot ? (written?.offsets.get(name) ?? -1) : -1,
-            cleanedOffset: cleaned?.get(name) ?? 0,
-            mayHaveGaps: cleaned === null,
+      const checked = this.look(name, isLive, (tell) =>
+        checkPartition(
+          { ...tools, tell },
+          {
+            folder: this.path(name),
+            vouchers: {
+              recoveryPoint: recoveryPoints.get(name) ?? 0,
+              logStartOffset: starts.get(name) ?? 0,
+              writtenOffset: isSameBoot ? (written?.offsets.get(name) ?? -1) : -1,
+              cleanedOffset: cleaned?.get(name) ?? 0,
+              mayHaveGaps: cleaned === null,
+            },
+            isClean,
+            isLive,
+            topicId: this.topicIds.get(parsePartitionFolder(name)?.topic ?? '') ?? null,
+            mayHaveGaps:
+              cleaned === null || !this.isCatalogKnown || this.compacted.has(parsePartitionFolder(name)?.topic ?? ''),
           },
-          isClean,
-          isLive,
-          topicId: this.topicIds.get(parsePartitionFolder(name)?.topic ?? '') ?? null,
-          mayHaveGaps:
-            cleaned === null || !this.isCatalogKnown || this.compacted.has(parsePartitionFolder(name)?.topic ?? ''),
-        }),
+        ),
       );
       if (checked === null) continue;
       total.partitions += 1;
@@ -126,15 +129,29 @@ class DataCheck {
     return { ...total, isLive, isClean };
   }
 
-  /** Under a running broker topics and segments come and go. */
-  private ifThere<T>(name: string, isLive: boolean, work: () => T): T | null {
-    try {
-      return work();
-    } catch (error) {
-      if (!isFault(error) || !isLive) throw error;
-      this.tell(fileFinding(this.path(name), 'it changed while it was looked at', `look again (${error.message})`));
-      return null;
+  /**
+   * Under a running broker topics and segments come, go and take each other's places while they are looked at: only what is
+   * found again counts.
+   */
+  private look(name: string, isLive: boolean, check: (tell: TellFinding) => PartitionChecked): PartitionChecked | null {
+    if (!isLive) return check(this.tell);
+    let checked: PartitionChecked | null = null;
+    let found: Finding[] = [];
+    for (let looks = 0; looks < LIVE_LOOKS; looks++) {
+      const before = looks === 0 ? null : new Set(found.map(keyOf));
+      const now: Finding[] = [];
+      try {
+        checked = check((finding) => now.push(finding));
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        if (this.disk.stat(this.path(name)) === null) return null;
+        now.push(fileFinding(this.path(name), 'it could not be read', error.message));
+      }
+      found = now.filter((finding) => before === null || before.has(keyOf(finding)));
+      if (found.length === 0) break;
     }
+    for (const finding of found) this.tell(finding);
+    return checked;
   }
 
   private foldersOf(wanted: readonly string[]): string[] {
@@ -207,6 +224,12 @@ class DataCheck {
   private path(name: string): string {
     return `${this.root}/${name}`;
   }
+}
+
+const LIVE_LOOKS = 3;
+
+function keyOf({ file, position, problem }: Finding): string {
+  return `${file} ${position} ${problem}`;
 }
 
 const CHECKPOINT_OUTCOMES: { readonly [name: string]: string } = {

@@ -79,7 +79,7 @@ function checkHeader(bytes: Uint8Array, path: string): void {
   if (version > FORMAT_VERSION) {
     throw new Fault(
       'PB_DATA_NEWER',
-      `${path} was written by a newer perfbroker (format ${version}, this one reads up to ${FORMAT_VERSION}); start that version`,
+      `${path} was written by a newer perfbroker (format ${version}, this one reads up to ${FORMAT_VERSION}); start that version, or restore it if none ever ran here`,
     );
   }
 }

@@ -24,11 +24,11 @@ import type { SegmentList } from './segment-list.ts';
 import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
 
 /** More of them in one segment are believed: to look at each would take a turn too long. */
-const ENTRIES_MAX = 2000;
+const ENTRIES_MAX = 500;
 /** Of a larger batch the checksum is not worth the time; it proves nothing then. */
 const BATCH_BYTES_MAX = 8 << 20;
 const NOT_THERE = 0;
-/** The batch itself is damaged, so that it proves nothing against the entry. */
+/** It cannot be read, and proves nothing against the entry. */
 const UNREADABLE = -1;
 
 export class AbortedCheck {
@@ -36,6 +36,8 @@ export class AbortedCheck {
   private readonly list: SegmentList;
   private readonly chain: FoundChain;
   private readonly marker = new ControlMarker();
+  private segment: Segment | null = null;
+  private position = 0;
 
   constructor(tools: StorageTools, list: SegmentList) {
     this.tools = tools;
@@ -71,16 +73,16 @@ export class AbortedCheck {
     const { view } = this.tools.scratch;
     if (length <= NOT_THERE) return length === UNREADABLE;
     const isItsOwn = batchProducerId(view, 0) === id && batchIsTransactional(view, 0) && !batchIsControl(view, 0);
-    return isItsOwn && batchBaseOffset(view, 0) === offset;
+    return (isItsOwn && batchBaseOffset(view, 0) === offset) || this.isDamaged();
   }
 
   private isAbort(id: number, offset: number, gapsBelow: number): boolean {
     const length = this.read(offset, gapsBelow);
     const { view } = this.tools.scratch;
     if (length <= NOT_THERE) return length === UNREADABLE;
-    if (batchProducerId(view, 0) !== id || !batchIsControl(view, 0)) return false;
     this.marker.read(view, 0, length);
-    return this.marker.kind === MARKER_ABORT && batchLastOffset(view, 0) === offset;
+    const isItsOwn = batchProducerId(view, 0) === id && batchIsControl(view, 0) && this.marker.kind === MARKER_ABORT;
+    return (isItsOwn && batchLastOffset(view, 0) === offset) || this.isDamaged();
   }
 
   /** The beginning of the batch that holds an offset, into scratch. */
@@ -94,15 +96,21 @@ export class AbortedCheck {
     const { scratch, disk, files } = this.tools;
     const wanted = Math.min(PAGE_BYTES, segment.sizeBytes - position);
     if (disk.read(files.use(segment.log), position, scratch, 0, wanted) !== wanted) return UNREADABLE;
-    return this.isWhole(segment, position, batchBytes(scratch.view, 0)) ? wanted : UNREADABLE;
+    this.segment = segment;
+    this.position = position;
+    return wanted;
   }
 
-  private isWhole(segment: Segment, position: number, length: number): boolean {
-    if (position + length > segment.sizeBytes || length > BATCH_BYTES_MAX) return false;
-    const { disk, files, crc } = this.tools;
+  /** The batch that was read last: what is itself damaged proves nothing against an entry. */
+  private isDamaged(): boolean {
+    const { segment, position } = this;
+    if (segment === null) return true;
+    const { disk, files, crc, scratch } = this.tools;
+    const length = batchBytes(scratch.view, 0);
+    if (position + length > segment.sizeBytes || length > BATCH_BYTES_MAX) return true;
     const memory = disk.allocate(length);
-    if (disk.read(files.use(segment.log), position, memory, 0, length) !== length) return false;
-    return batchCrcHolds(memory, 0, length, crc);
+    const got = disk.read(files.use(segment.log), position, memory, 0, length);
+    return got !== length || !batchCrcHolds(memory, 0, length, crc);
   }
 
   private makeAnew(index: number, entry: number): void {

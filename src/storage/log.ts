@@ -15,6 +15,7 @@
  * `read` gives a region of whole batches under a lease, to be given back with `releaseLease`. All results are objects that
  * the next call of the same method overwrites. Nothing here waits, keeps time or throws on the data path.
  */
+import { getSystemErrorName } from 'node:util';
 import { assert } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
 import { stampBatch } from '../protocol/batch.ts';
@@ -533,7 +534,9 @@ export class Log {
     this.nextOffset = this.watermarks.end;
     this.endedTransactions.length = 0;
     this.appender.drop();
-    this.tools.logger.warn(`${this.partitionName} takes no more appends: its disk answered with error ${-error}`);
+    this.tools.logger.warn(
+      `${this.partitionName} takes no more appends: its disk answered with ${getSystemErrorName(error)} (error ${-error})`,
+    );
     return error;
   }
 

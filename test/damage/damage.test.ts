@@ -120,7 +120,8 @@ describe('damage', () => {
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       try {
         const found = scanFile(bitFlipped(folder.files, path, bit).get(path) ?? bytes, path).records;
-        expect({ bit, found }).toEqual({ bit, found: records.slice(0, -1) });
+        const isHarmless = found.length === records.length;
+        expect({ bit, found }).toEqual({ bit, found: isHarmless ? records : records.slice(0, -1) });
       } catch (error) {
         if (!isFault(error)) throw error;
         refused += 1;

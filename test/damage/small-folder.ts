@@ -93,7 +93,7 @@ function metadata(): Uint8Array {
     { kind: 'topic', name: 'orders', id: TOPIC_ID, configs: {}, leaderEpochs: [2] },
     { kind: 'producer-ids', next: 1000 },
   ];
-  return Buffer.concat([fileHeader(), ...records.map((record) => encodeFrame([record]))]);
+  return Uint8Array.from(Buffer.concat([fileHeader(), ...records.map((record) => encodeFrame([record]))]));
 }
 
 /** Values of their own, so that a record in the wrong place is seen. */

@@ -355,6 +355,7 @@ export class Broker {
       host,
       posts: workers.posts,
       everyMs: this.parts.config.values['log.flush.offset.checkpoint.interval.ms'],
+      nowMs: () => systemClock.nowMs(),
       logger: this.logger,
     });
     checkpoints.start();

@@ -4,7 +4,7 @@
  * one of the two whole. The bytes are `metadata-frames.ts`.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import * as nodeFiles from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
@@ -19,15 +19,34 @@ const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
 
 export const METADATA_FILE_NAME = 'perfbroker.metadata';
 
+/** What the store asks of an open file, or of a folder. */
+export interface StoreFile {
+  write(bytes: Uint8Array, at: number, length: number, position: number): Promise<{ readonly bytesWritten: number }>;
+  sync(): Promise<void>;
+  datasync(): Promise<void>;
+  truncate(sizeBytes: number): Promise<void>;
+  chmod(mode: number): Promise<void>;
+  readFile(): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Node's own, or those of a simulated disk. */
+export interface StoreFiles {
+  open(path: string, flags: number, mode?: number): Promise<StoreFile>;
+  rename(from: string, to: string): Promise<void>;
+}
+
 export class FileStore implements MetadataStore {
   private readonly path: string;
-  private file: FileHandle | null = null;
+  private readonly files: StoreFiles;
+  private file: StoreFile | null = null;
   private endPosition = 0;
   private isPoisoned = false;
 
   /** The folder exists; the caller holds its lock. */
-  constructor(dataFolder: string) {
+  constructor(dataFolder: string, files: StoreFiles = nodeFiles) {
     this.path = join(dataFolder, METADATA_FILE_NAME);
+    this.files = files;
   }
 
   async open(): Promise<OpenedMetadata> {
@@ -68,15 +87,15 @@ export class FileStore implements MetadataStore {
     const beside = `${this.path}.new`;
     const bytes = Buffer.concat([fileHeader(), ...records.map((record) => encodeFrame([record]))]);
     try {
-      const next = await open(beside, O_RDWR | O_CREAT | O_TRUNC | NO_FOLLOW, FILE_MODE);
+      const next = await this.files.open(beside, O_RDWR | O_CREAT | O_TRUNC | NO_FOLLOW, FILE_MODE);
       try {
         await writeWhole(next, bytes, 0);
         await next.sync();
       } finally {
         await next.close();
       }
-      await rename(beside, this.path);
-      await syncFolder(dirname(this.path));
+      await this.files.rename(beside, this.path);
+      await this.syncFolder();
     } catch (cause) {
       this.isPoisoned = true;
       throw unwritable(this.path, cause);
@@ -92,7 +111,7 @@ export class FileStore implements MetadataStore {
   }
 
   /** A full disk is no reason to trust the file less, if what it took of the record is gone again. */
-  private async isCutBack(file: FileHandle): Promise<boolean> {
+  private async isCutBack(file: StoreFile): Promise<boolean> {
     try {
       await file.truncate(this.endPosition);
       return true;
@@ -101,7 +120,7 @@ export class FileStore implements MetadataStore {
     }
   }
 
-  private usableFile(): FileHandle {
+  private usableFile(): StoreFile {
     if (this.isPoisoned) {
       throw new Fault(
         'PB_DISK_ERROR',
@@ -114,7 +133,7 @@ export class FileStore implements MetadataStore {
 
   private async readAll(): Promise<Uint8Array> {
     try {
-      const file = await open(this.path, O_RDONLY | NO_FOLLOW);
+      const file = await this.files.open(this.path, O_RDONLY | NO_FOLLOW);
       try {
         return await file.readFile();
       } finally {
@@ -132,7 +151,7 @@ export class FileStore implements MetadataStore {
   private async openForAppend(wholeBytes: number): Promise<void> {
     try {
       const begun = wholeBytes === 0 ? O_CREAT | O_TRUNC : 0;
-      this.file = await open(this.path, O_RDWR | begun | NO_FOLLOW, FILE_MODE);
+      this.file = await this.files.open(this.path, O_RDWR | begun | NO_FOLLOW, FILE_MODE);
       await this.file.chmod(FILE_MODE);
       await this.file.truncate(wholeBytes);
       this.endPosition = wholeBytes;
@@ -140,30 +159,30 @@ export class FileStore implements MetadataStore {
       const header = fileHeader();
       await writeWhole(this.file, header, 0);
       await this.file.sync();
-      await syncFolder(dirname(this.path));
+      await this.syncFolder();
       this.endPosition = header.length;
     } catch (cause) {
       throw unwritable(this.path, cause);
     }
   }
+
+  private async syncFolder(): Promise<void> {
+    const folder = await this.files.open(dirname(this.path), O_RDONLY);
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }
 }
 
 /** A write may take fewer bytes than it was given. */
-async function writeWhole(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+async function writeWhole(file: StoreFile, bytes: Uint8Array, position: number): Promise<void> {
   let written = 0;
   while (written < bytes.length) {
     const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written);
     if (bytesWritten === 0) throw new Error('the file takes no more bytes');
     written += bytesWritten;
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

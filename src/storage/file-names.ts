@@ -30,6 +30,8 @@ export const SWAP_SUFFIXES: readonly string[] = [INDEX_SUFFIX, TIME_INDEX_SUFFIX
 export const LEFTOVER_SUFFIXES: readonly string[] = [DELETED_ENDING, CLEANED_ENDING, TEMPORARY_SUFFIX];
 
 export const EPOCHS_FILE = 'leader-epoch-checkpoint';
+/** See `failed-flush`. */
+export const FAILED_FLUSH_FILE = 'flush-failed';
 export const PARTITION_METADATA_FILE = 'partition.metadata';
 
 const OFFSET_DIGITS = 20;

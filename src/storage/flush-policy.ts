@@ -14,6 +14,11 @@ import type { LogSettings } from './log-settings.ts';
 
 const NEVER = -1;
 
+/** Acknowledgements of such a log wait for flushes, and so does everything it shows. */
+export function promisesDevice({ isSyncedBeforeAck, flushMs, flushRecordsMax }: LogSettings): boolean {
+  return isSyncedBeforeAck || flushMs === 0 || flushRecordsMax !== Number.POSITIVE_INFINITY;
+}
+
 export class FlushPolicy {
   private recordsMax = Number.POSITIVE_INFINITY;
   private waitMs = Number.POSITIVE_INFINITY;

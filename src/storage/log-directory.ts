@@ -180,6 +180,11 @@ export class LogDirectory {
     return folders;
   }
 
+  /** False: a stop came between the writing down of a partition and the making of its folder, or took the folder's name. */
+  has(topic: string, partition: number): boolean {
+    return this.disk.stat(this.pathOf(topic, partition)) !== null;
+  }
+
   /** Partition folders made since then stay where they are when the power is lost. */
   syncNames(): void {
     this.disk.syncFolder(this.root);

@@ -6,6 +6,7 @@
 import { Fault } from '../base/fault.ts';
 import { collectEpochs, EpochHistory } from './epoch-history.ts';
 import { EPOCHS_FILE, PARTITION_METADATA_FILE } from './file-names.ts';
+import { promisesDevice } from './flush-policy.ts';
 import { FoundChain } from './found-chain.ts';
 import { Log } from './log.ts';
 import type { LogSettings } from './log-settings.ts';
@@ -119,7 +120,7 @@ function recover(parts: OpenLogParts, recoveryPoint: number, writtenOffset: numb
     indexIntervalBytes: parts.settings.indexIntervalBytes,
     isCompacted: mayHaveGaps(parts),
     cleanedOffset: parts.cleanedOffset,
-    isSynced: parts.settings.isSyncedBeforeAck,
+    isSynced: promisesDevice(parts.settings),
     nowMs: parts.nowMs,
   }).recoveryPoint;
 }

@@ -3,7 +3,9 @@
  * closes them while another thread flushes. Segments left for newer ones go first, so the recovery point grows in order;
  * their indexes are flushed with them, since nobody will look at their batches again after a power cut.
  */
+import { constants } from 'node:os';
 import { assert } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
 import type { FileHandle } from './file-cache.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
@@ -11,6 +13,7 @@ import type { StorageTools } from './storage-tools.ts';
 
 /** Files one flush covers at most; what is left over is due again at once. */
 export const SYNC_FDS_MAX = 16;
+const { EMFILE } = constants.errno;
 const FILES_OF_SEGMENT = 4;
 
 export class LogSync {
@@ -38,7 +41,19 @@ export class LogSync {
     return this.handles.length;
   }
 
+  /** Descriptors to flush; a negative errno when they cannot be had now, as where the process has none left. */
   begin(end: number, nowMs: number): number {
+    try {
+      return this.collect(end, nowMs);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.tools.logger.warn(`a flush has to wait: ${error.message}`);
+      this.letGo();
+      return -EMFILE;
+    }
+  }
+
+  private collect(end: number, nowMs: number): number {
     assert(!this.isUnderWay, 'one flush of a log at a time');
     this.isUnderWay = true;
     this.begunMs = nowMs;
@@ -72,18 +87,23 @@ export class LogSync {
 
   end(error: number): void {
     assert(this.isUnderWay, 'a flush ends that was begun');
-    this.isUnderWay = false;
-    if (error < 0 && this.coversNames) this.list.hasUnsyncedNames = true;
     for (let index = 0; index < this.segments.length; index++) {
       const segment = this.segments[index]!;
       // What was appended meanwhile is not covered.
       if (error >= 0 && segment.sizeBytes === this.sizes[index]) this.list.noteSynced(segment);
     }
+    if (error >= 0) this.coversNames = false;
+    this.letGo();
+    if (error >= 0 && this.upTo > this.offset) this.offset = this.upTo;
+  }
+
+  private letGo(): void {
+    this.isUnderWay = false;
+    if (this.coversNames) this.list.hasUnsyncedNames = true;
     for (let index = 0; index < this.handles.length; index++) this.tools.files.unpin(this.handles[index]!);
     this.handles.length = 0;
     this.segments.length = 0;
     this.sizes.length = 0;
-    if (error >= 0 && this.upTo > this.offset) this.offset = this.upTo;
   }
 
   cutTo(offset: number): void {

@@ -27,6 +27,7 @@ import type { AbortedList } from './aborted-index.ts';
 import { Appender } from './appender.ts';
 import { type Appended, BatchIntake } from './batch-intake.ts';
 import type { EpochEnd, EpochHistory } from './epoch-history.ts';
+import { noteFailedFlush } from './failed-flush.ts';
 import { FlushPolicy } from './flush-policy.ts';
 import { LedgerSnapshots } from './ledger-snapshots.ts';
 import { LogCleaning } from './log-cleaning.ts';
@@ -114,6 +115,7 @@ export class Log {
   private nextOffset: number;
   private mayHaveGaps: boolean;
   private poison = 0;
+  private hasFailedFlush = false;
   private isOpen = true;
   private nowMs = 0;
 
@@ -131,6 +133,9 @@ export class Log {
     this.abortedCheck = new AbortedCheck(parts.tools, parts.list);
     this.search = new TimestampSearch(parts.tools, parts.list);
     this.watermarks = new Watermarks(parts.start, parts.end);
+    // What waits for a flush is not seen before it, also when it was found and not written: a power cut may still take it.
+    const high = this.policy.highFor(parts.start, parts.end, Math.min(parts.recoveryPoint, parts.end));
+    this.watermarks.set(parts.start, parts.start, high, parts.end);
     this.sync = new LogSync(parts.tools, parts.list, Math.min(parts.recoveryPoint, parts.end));
     this.writeBack = new LogWriteBack(parts.tools, parts.list);
     this.snapshots = new LedgerSnapshots(parts.tools, parts.list, parts.ledger);
@@ -344,7 +349,8 @@ export class Log {
 
   /** `isDue`: whatever the topic asks for, what is written is to be flushed now. */
   owesSync(nowMs: number, isDue = false): boolean {
-    if (this.poison !== 0 || this.sync.isUnderWay) return false;
+    // A log that takes no more writes still owes what it took; only after a flush that failed another proves nothing.
+    if (this.hasFailedFlush || this.sync.isUnderWay) return false;
     const { end } = this.watermarks;
     if (isDue) return end > this.sync.offset;
     return this.policy.owesSync(end, this.sync.offset, this.list.hasOldUnsynced, nowMs);
@@ -372,7 +378,10 @@ export class Log {
     return true;
   }
 
-  /** Starts a flush of what is written so far; `sync.fds` has the descriptors. Returns how many. */
+  /**
+   * Starts a flush of what is written so far; `sync.fds` has the descriptors. Returns how many; a negative errno when the
+   * files cannot be opened now, then none is under way.
+   */
   beginSync(nowMs: number): number {
     return this.sync.begin(this.watermarks.end, nowMs);
   }
@@ -381,7 +390,9 @@ export class Log {
   endSync(error: number): void {
     this.sync.end(error);
     if (error < 0) {
+      this.hasFailedFlush = true;
       this.fail(error);
+      noteFailedFlush(this.tools, this.folder);
       return;
     }
     this.policy.noteSynced(this.sync.offset >= this.watermarks.end, this.sync.begunMs);
@@ -447,7 +458,8 @@ export class Log {
   /** Closes the files. `isClean`: everything is flushed and written down, so that opening again scans nothing. */
   close(isClean: boolean): number {
     assert(this.isOpen && !this.sync.isUnderWay, 'a log is closed once, and after its flush');
-    const error = isClean && this.poison === 0 ? this.closeCleanly() : 0;
+    // Of a log that failed only recovery knows what is left.
+    const error = !isClean ? 0 : this.poison !== 0 ? this.poison : this.closeCleanly();
     this.appender.drop();
     this.isOpen = false;
     this.list.closeAll();
@@ -462,6 +474,7 @@ export class Log {
     if (!this.snapshots.save(this.watermarks.end)) return -EIO;
     while (this.sync.offset < this.watermarks.end) {
       const count = this.beginSync(this.nowMs);
+      if (count < 0) return count;
       let error = 0;
       for (let index = 0; index < count; index++) error = Math.min(error, this.tools.disk.sync(this.sync.fds[index]!));
       this.endSync(error);

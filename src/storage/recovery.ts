@@ -10,9 +10,12 @@
  *
  *   segment    │ vouched, index sound: left alone │ vouched up to here ──┐ then checksums      │ all checksums
  */
+import { Fault } from '../base/fault.ts';
 import { batchLeaderEpoch, batchMaxTimestamp } from '../protocol/batch.ts';
 import { BatchScan } from './batch-scan.ts';
 import { collectEpochs, EpochHistory } from './epoch-history.ts';
+import { forgetFailedFlush, hasFailedFlush, rewriteFile } from './failed-flush.ts';
+import type { FileHandle } from './file-cache.ts';
 import { listSegments } from './partition-files.ts';
 import { ProducerLedger } from './producer-ledger.ts';
 import { loadLedger, loadNewestSnapshot, replayBatch, snapshotOffsets } from './producer-replay.ts';
@@ -64,11 +67,14 @@ class Recovery {
   private bytesCut = 0;
   private segmentsRemoved = 0;
   private readonly abortedAnew: Segment[] = [];
+  /** What looks clean in memory may never have reached the device. */
+  private readonly isDistrusted: boolean;
 
   constructor(tools: StorageTools, args: RecoveryArgs) {
     this.tools = tools;
     this.args = args;
     this.scan = new BatchScan(tools.disk, tools.crc);
+    this.isDistrusted = hasFailedFlush(tools, args.folder);
     this.segments = listSegments(tools, args.folder, args.nowMs);
     this.vouched = Math.max(0, args.recoveryPoint, args.writtenOffset, this.snapshotVoucher());
     this.endOffset = this.segments[0]?.baseOffset ?? 0;
@@ -105,9 +111,10 @@ class Recovery {
         `${this.args.partitionName} ends at offset ${this.endOffset}, though it was written up to ${this.vouched}; the offsets between are given out again`,
       );
     }
-    const recoveryPoint = this.args.isSynced
-      ? this.endOffset
-      : Math.min(Math.max(0, this.args.recoveryPoint), this.endOffset);
+    const recoveryPoint =
+      this.args.isSynced || this.isDistrusted
+        ? this.endOffset
+        : Math.min(Math.max(0, this.args.recoveryPoint), this.endOffset);
     return {
       partitionName: this.args.partitionName,
       endOffset: this.endOffset,
@@ -242,13 +249,38 @@ class Recovery {
     if (isReplayed) saveSnapshot(tools, args.folder, this.endOffset, this.ledger);
     // Were a cut lost with the power, batches of before would stand behind those written after it. What a killed process
     // leaves torn was never whole, so there the flush can be spared.
-    const isSynced = args.isSynced || (this.bytesCut > 0 && args.writtenOffset < 0);
+    const isSynced = args.isSynced || this.isDistrusted || (this.bytesCut > 0 && args.writtenOffset < 0);
     // Whoever vouches for the batches vouches for these: the next recovery may not replay so far back.
-    for (const { aborted } of this.abortedAnew) tools.disk.sync(tools.files.use(aborted.file.handle));
+    for (const { aborted } of this.abortedAnew) this.sync(aborted.file.handle);
     for (const segment of this.segments) {
-      if (isSynced) tools.disk.sync(tools.files.use(segment.log));
+      if (this.isDistrusted) this.writeAgain(segment);
+      if (isSynced) this.sync(segment.log);
       segment.close(false);
     }
+    if (this.isDistrusted) forgetFailedFlush(tools, args.folder);
     if (isSynced || this.segmentsRemoved > 0 || this.abortedAnew.length > 0) tools.disk.syncFolder(args.folder);
+  }
+  /** What no successful flush vouches for, after one that failed. */
+  private writeAgain({ log, offsets, times, aborted }: Segment): void {
+    const index = this.segments.findIndex((segment) => segment.log === log);
+    const upper = this.segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY;
+    if (upper <= this.args.recoveryPoint) return;
+    const handles = [log, offsets.file.handle, times.file.handle];
+    if (aborted.hasFile) handles.push(aborted.file.handle);
+    for (const handle of handles) {
+      if (this.tools.disk.stat(handle.path) === null) continue;
+      rewriteFile(this.tools, handle);
+      this.sync(handle);
+    }
+  }
+
+  /** What the report vouches for must be on the device. */
+  private sync(file: FileHandle): void {
+    const error = this.tools.disk.sync(this.tools.files.use(file));
+    if (error >= 0) return;
+    throw new Fault(
+      'PB_DISK_ERROR',
+      `${file.path} could not be flushed to the device: error ${-error}; look at the disk`,
+    );
   }
 }

@@ -22,6 +22,7 @@ export interface CheckpointsParts {
   readonly posts: readonly WorkerPost[];
   /** Between two writes of the device checkpoints. */
   readonly everyMs: number;
+  readonly nowMs: () => number;
   readonly logger: Logger;
 }
 
@@ -31,6 +32,7 @@ const REPORT_WAIT_MS = 5000;
 export class Checkpoints {
   private readonly parts: CheckpointsParts;
   private timer: NodeJS.Timeout | null = null;
+  private hasStopped = false;
   private isUnderWay = false;
   private deviceDueMs = 0;
   /** The latest of every log, by slot, and whose it was: a slot may go to another partition. */
@@ -49,11 +51,12 @@ export class Checkpoints {
   }
 
   start(): void {
-    this.timer = setInterval(() => void this.tick().catch((error: unknown) => this.complain(error)), WRITTEN_EVERY_MS);
+    this.timer = setInterval(() => void this.pass().catch((error: unknown) => this.complain(error)), WRITTEN_EVERY_MS);
     this.timer.unref();
   }
 
   stop(): void {
+    this.hasStopped = true;
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
   }
@@ -68,12 +71,13 @@ export class Checkpoints {
     if (isClean) directory.leaveCleanMark();
   }
 
-  private async tick(): Promise<void> {
+  /** Asks every worker and writes down what has moved. */
+  async pass(): Promise<void> {
     if (this.isUnderWay) return;
     this.isUnderWay = true;
     try {
       await Promise.all(this.parts.posts.map((post, index) => this.ask(post, index)));
-      if (this.timer !== null) this.save();
+      if (!this.hasStopped) this.save();
     } finally {
       this.isUnderWay = false;
     }
@@ -115,7 +119,7 @@ export class Checkpoints {
   private save(): void {
     const { directory, bootId, everyMs } = this.parts;
     this.forgetClosed();
-    const nowMs = Date.now();
+    const nowMs = this.parts.nowMs();
     const isDeviceDue = nowMs >= this.deviceDueMs;
     const isWrittenDue = this.hasEnds && bootId !== null;
     if (!isWrittenDue && !this.hasStarts && !this.hasCleaned && !(isDeviceDue && this.hasAny)) return;

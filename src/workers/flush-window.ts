@@ -88,7 +88,7 @@ export class FlushWindow {
       const partition = this.take();
       if (this.parts.table.at(partition.slot) !== partition) continue;
       partition.isFlushDue = true;
-      this.parts.flushes.ask(partition, nowMs);
+      if (!this.parts.flushes.ask(partition, nowMs)) this.note(partition, nowMs);
     }
     this.parts.flusher.publish();
     return true;
@@ -157,12 +157,15 @@ export class FlushWindow {
       // Its flush under way was begun earlier, and does not cover everything; the next begins when it ends.
       if (partition.syncsPending > 0) continue;
       if (partition.log.holdsAcks || !partition.log.owesSync(nowMs, true)) {
-        flushes.ask(partition, nowMs);
+        if (!flushes.ask(partition, nowMs)) this.note(partition, nowMs);
+        continue;
+      }
+      if (partition.log.beginSync(nowMs) < 0) {
+        this.note(partition, nowMs);
         continue;
       }
       partition.isFlushDue = false;
       partition.isWithFlusher = true;
-      partition.log.beginSync(nowMs);
       partition.syncsPending = 1;
       this.group.push(partition);
     }

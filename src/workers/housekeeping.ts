@@ -98,9 +98,9 @@ export class Housekeeping {
   /** Whether the next tick has to look again. */
   private lookNow(partition: OwnedPartition, nowMs: number): boolean {
     const { log } = partition;
-    this.parts.flushes.ask(partition, nowMs);
+    const isAsked = this.parts.flushes.ask(partition, nowMs);
     if (log.isPoisoned) log.heal(nowMs);
-    return log.isPoisoned || log.waitsForTime;
+    return log.isPoisoned || log.waitsForTime || !isAsked;
   }
 
   private goRound(nowMs: number): void {

@@ -41,22 +41,24 @@ export class LogFlushes {
     return this.waiting.size > 0;
   }
 
-  /** Begins a flush of the log if it owes one and none is under way. */
-  ask(partition: OwnedPartition, nowMs: number): void {
-    if (partition.syncsPending > 0) return;
+  /** Begins a flush of the log if it owes one and none is under way. False: it cannot be begun now, and is to be asked for again. */
+  ask(partition: OwnedPartition, nowMs: number): boolean {
+    if (partition.syncsPending > 0) return true;
     if (!partition.log.owesSync(nowMs, partition.isFlushDue)) {
       partition.isFlushDue = false;
-      return;
+      return true;
     }
     partition.isWithFlusher = !partition.log.holdsAcks;
     if (!this.hasRoom(partition.isWithFlusher)) {
       this.waiting.add(partition);
-      return;
+      return true;
     }
-    partition.isFlushDue = false;
     const count = partition.log.beginSync(nowMs);
+    if (count < 0) return false;
+    partition.isFlushDue = false;
     if (count > 0) this.send(partition, count);
     else partition.log.endSync(0);
+    return true;
   }
 
   hasRoom(isWithFlusher: boolean): boolean {

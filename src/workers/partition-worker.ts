@@ -310,8 +310,13 @@ export class PartitionWorker {
       const partition = this.touched[index]!;
       partition.hasFailed = partition.log.flushWrites() < 0;
       this.parts.housekeeping.watch(partition);
-      if (partition.hasFailed) this.parts.gate.fail(partition.slot, errorCode.KAFKA_STORAGE_ERROR);
-      else this.noteWritten(partition, nowMs);
+      if (partition.hasFailed) {
+        this.parts.gate.fail(partition.slot, errorCode.KAFKA_STORAGE_ERROR);
+        // Earlier parts of the turn may have been written well.
+        this.parts.flushWindow.note(partition, nowMs);
+      } else {
+        this.noteWritten(partition, nowMs);
+      }
       this.show(partition);
     }
     if (this.parts.stages !== null) this.parts.stages.written();

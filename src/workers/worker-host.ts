@@ -6,6 +6,7 @@
 import type { BrokerConfig } from '../config/broker-config.ts';
 import type { TopicValues } from '../config/topic-settings.ts';
 import { partitionFolderName } from '../storage/file-names.ts';
+import { promisesDevice } from '../storage/flush-policy.ts';
 import type { LogDirectory, PartitionVouchers } from '../storage/log-directory.ts';
 import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
@@ -212,7 +213,9 @@ export class WorkerHost {
       cleanedOffset: vouchers.cleanedOffset,
       mayHaveGaps: vouchers.mayHaveGaps,
     };
-    if (partition.isNew || isClean) return opening;
+    // Without a folder there is nothing to recover: the log begins anew, under another epoch.
+    const isFound = directory.has(partition.topic, partition.partition);
+    if (partition.isNew || isClean || !isFound) return opening;
     try {
       const report = await this.parts.recover({
         folder,
@@ -222,7 +225,7 @@ export class WorkerHost {
         indexIntervalBytes: settings.indexIntervalBytes,
         isCompacted: settings.isCompacted || vouchers.mayHaveGaps,
         cleanedOffset: vouchers.cleanedOffset,
-        isSynced: settings.isSyncedBeforeAck,
+        isSynced: promisesDevice(settings),
         nowMs: Date.now(),
       });
       this.bytesScanned += report.bytesScanned;

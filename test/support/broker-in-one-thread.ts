@@ -25,21 +25,21 @@ import type { Front } from '../../src/net/front.ts';
 import type { FrontPost } from '../../src/net/front-post.ts';
 import { createTallyParts, FrontTallies } from '../../src/net/front-tallies.ts';
 import type { FrontLimits } from '../../src/net/limits.ts';
-import { INFLATED_BYTES_MAX } from '../../src/protocol/batch-check.ts';
-import { recompressBatch } from '../../src/protocol/recompress.ts';
 import { memoryOver as batchMemoryOver } from '../../src/protocol/records.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
 import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
 import { buildMap, type CleaningHelp, cleanGroup } from '../../src/storage/compaction.ts';
-import { findPartitions } from '../../src/storage/found-folders.ts';
-import { LogDirectory, type PartitionCheckpoint } from '../../src/storage/log-directory.ts';
+import type { Disk } from '../../src/storage/disk.ts';
+import { type FoundPartition, findPartitions } from '../../src/storage/found-folders.ts';
+import { LogDirectory } from '../../src/storage/log-directory.ts';
 import { recoverPartition } from '../../src/storage/recovery.ts';
 import { StorageTools } from '../../src/storage/storage-tools.ts';
 import { AppendStages } from '../../src/workers/append-stages.ts';
+import { Checkpoints } from '../../src/workers/checkpoints.ts';
 import { cleanerSettingsOf } from '../../src/workers/cleaner-settings.ts';
-import type { PartitionReport, WorkerReply } from '../../src/workers/commands.ts';
+import type { WorkerReply } from '../../src/workers/commands.ts';
 import { DiskAide } from '../../src/workers/disk-aide.ts';
 import { createLaneMemory, frontEnd, type LaneEnd, workerEnd } from '../../src/workers/lane.ts';
 import { LogCleaner } from '../../src/workers/log-cleaner.ts';
@@ -55,11 +55,14 @@ import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
 import { BELL_BYTES } from '../../src/zerocopy/layout.ts';
 import { Slab } from '../../src/zerocopy/slab.ts';
 import { StageBoard, WORKER_STAGES } from '../../src/zerocopy/stage-board.ts';
+import { DeferredWork, recodedBytes, runMicrotasks } from './deferred-work.ts';
 import type { FakeClientOptions } from './fake-client.ts';
+import { FakeCrash } from './fake-disk.ts';
 import { FakeTransport } from './fake-transport.ts';
 import { FrontInOneThread, type FrontMemory } from './front-in-one-thread.ts';
 import { plainCommons } from './plain-commons.ts';
 import { plainMemory } from './plain-memory.ts';
+import { Prng } from './prng.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { DATA_FOLDER, type SimulatedWorld } from './simulated-world.ts';
 
@@ -78,6 +81,12 @@ export interface BrokerOptions {
   readonly slotsMax?: number;
   /** Counts for the HTTP side, see `view`. */
   readonly wantsMetrics?: boolean;
+  /** The disk as the broker meets it; the world's own unless a test puts something between. */
+  readonly disk?: Disk;
+  /** Probability that the network keeps a poll waiting for something that is there. */
+  readonly delay?: number;
+  /** Replies of workers and work of the background pool wait for their turn, see `turns`. */
+  readonly isDeferring?: boolean;
 }
 
 const BOARD_SLOTS = 4096;
@@ -85,8 +94,6 @@ const MAIN_SLOTS = 64;
 const MAIN_SLAB_BYTES = 1 << 22;
 const FILES_OPEN_MAX = 64;
 const REPORT_WAIT_MS = 60_000;
-/** Promises of one control request that run one behind the other, generously. */
-const MICROTASKS = 40;
 const STEPS_MAX = 100_000;
 
 export class BrokerInOneThread {
@@ -104,10 +111,14 @@ export class BrokerInOneThread {
   isAideWorking = true;
   /** How long every measured piece of work takes, as the roles see it. */
   busyStepMs = 0;
+  private allTurns: (() => boolean)[] | null = null;
   private busyMs = 0;
   report: StartReport | null = null;
   private readonly config: BrokerConfig;
   private readonly aide: DiskAide;
+  private readonly flusher: DiskAide;
+  private readonly deferred: DeferredWork;
+  private readonly disk: Disk;
   private readonly memories: FrontMemory[] = [];
   /** Connected and not hung up. */
   readonly clients: SimulatedClient[] = [];
@@ -121,17 +132,15 @@ export class BrokerInOneThread {
   private readonly channels: MessageChannel[] = [];
   private readonly host: WorkerHost;
   private readonly controller: Controller;
-  private readonly cleaner: LogCleaner;
+  readonly cleaner: LogCleaner;
+  readonly checkpoints: Checkpoints;
   private readonly logger: Logger;
 
   static async start(world: SimulatedWorld, options: BrokerOptions = {}): Promise<BrokerInOneThread> {
     const broker = new BrokerInOneThread(world, options);
-    const found = findPartitions(world.disk, broker.directory.list());
-    const starting = broker.controller.start({
-      found,
-      wasUnclean: !broker.wasClean && found.length > 0,
-      clusterId: null,
-    });
+    const { found } = broker;
+    const wasUnclean = !broker.wasClean && found.length > 0;
+    const starting = broker.controller.start({ found, wasUnclean, clusterId: null });
     broker.report = await broker.driven(starting);
     keepFrontsTold({ count: 1, post: (post) => broker.post(post) }, broker.controller);
     await broker.driven(broker.plane.start());
@@ -140,22 +149,31 @@ export class BrokerInOneThread {
   }
 
   private readonly wasClean: boolean;
+  private readonly found: readonly FoundPartition[];
   private readonly tallies: TallyParts | null;
 
   private constructor(world: SimulatedWorld, options: BrokerOptions) {
     this.world = world;
     this.logger = this.remember();
     const workers = options.workers ?? 2;
-    const { disk } = world;
+    const disk = options.disk ?? world.disk;
+    this.disk = disk;
+    this.deferred = new DeferredWork(options.isDeferring === true ? new Prng(world.random.nextWord()) : null);
     this.config = loadBrokerConfig({ sets: options.sets ?? [] });
     this.tallies = options.wantsMetrics === true ? createTallyParts(BOARD_SLOTS, options.fronts ?? 1) : null;
     this.directory = new LogDirectory(disk, DATA_FOLDER);
     this.directory.open(world.bootId);
     this.wasClean = this.directory.takeCleanMark();
+    this.found = findPartitions(disk, this.directory.list());
     const fronts = options.fronts ?? 1;
     for (let index = 0; index < fronts; index++) {
       this.memories.push({
-        transport: new FakeTransport({ disk, seed: world.random.nextWord(), shortSend: options.shortSend ?? 0 }),
+        transport: new FakeTransport({
+          disk,
+          seed: world.random.nextWord(),
+          shortSend: options.shortSend ?? 0,
+          delay: options.delay ?? 0,
+        }),
         slab: new Slab(plainMemory(options.slabBytes ?? 1 << 23)),
         outboxSlab: new Slab(plainMemory(options.outboxBytes ?? 1 << 23)),
       });
@@ -163,8 +181,10 @@ export class BrokerInOneThread {
     this.transport.listen({ host: '127.0.0.1', port: 9092 }, 50);
     const lanes: LaneEnd[][] = this.memories.map(() => []);
     const aideLanes: LaneEnd[] = [];
-    for (let index = 0; index < workers; index++) this.addWorker(index, options, lanes, aideLanes);
+    const flusherLanes: LaneEnd[] = [];
+    for (let index = 0; index < workers; index++) this.addWorker(index, options, lanes, aideLanes, flusherLanes);
     this.aide = new DiskAide(aideLanes, disk);
+    this.flusher = new DiskAide(flusherLanes, disk);
     this.cleaner = this.createCleaner();
     this.host = this.createHost();
     this.controller = new Controller({
@@ -183,6 +203,15 @@ export class BrokerInOneThread {
       board: this.board,
       watcher: fronts,
       disk,
+    });
+    this.checkpoints = new Checkpoints({
+      directory: this.directory,
+      bootId: world.bootId,
+      host: this.host,
+      posts: this.posts,
+      everyMs: this.config.values['log.flush.offset.checkpoint.interval.ms'],
+      nowMs: () => this.nowMs,
+      logger: this.logger,
     });
     this.plane = this.createPlane();
     this.createFronts(fronts, lanes, options);
@@ -232,20 +261,36 @@ export class BrokerInOneThread {
 
   /** One turn of every role. */
   step(): boolean {
-    const { nowMs } = this;
     let didWork = false;
-    for (const { front, transport, isStanding } of this.fronts) {
-      if (!transport.isDestroyed && !isStanding && front.turn(nowMs)) didWork = true;
-    }
-    for (const { worker, keeper } of this.workers) {
-      if (!keeper.hasStopped && worker.turn(nowMs)) didWork = true;
-    }
+    for (const turn of this.turns) if (turn()) didWork = true;
+    return didWork;
+  }
+
+  /** Turns of the roles one by one, for whoever wants another order than that of `step`; true: it did something. */
+  get turns(): readonly (() => boolean)[] {
+    this.allTurns ??= [
+      ...this.fronts.map(
+        (each) => () => !each.transport.isDestroyed && !each.isStanding && each.front.turn(this.nowMs),
+      ),
+      ...this.workers.map(
+        ({ worker, keeper }) =>
+          () =>
+            !keeper.hasStopped && worker.turn(this.nowMs),
+      ),
+      () => this.turnMain(),
+      () => this.isAideWorking && this.aide.turn(this.nowMs),
+      () => this.isAideWorking && this.flusher.turn(this.nowMs),
+      () => this.deferred.deliverOne(),
+      () => this.isBackgroundWorking && (this.recodeOne() || this.deferred.workOne()),
+    ];
+    return this.allTurns;
+  }
+
+  private turnMain(): boolean {
     this.partitions.drain();
     this.alarms.run();
-    if (this.isAideWorking && this.aide.turn(nowMs)) didWork = true;
-    if (this.isBackgroundWorking && this.recodeOne()) didWork = true;
     for (const { port } of this.fronts) port.drain();
-    return didWork;
+    return false;
   }
 
   /** Turns until the data plane rests; promises do not run. */
@@ -283,9 +328,12 @@ export class BrokerInOneThread {
     const done = work.finally(() => {
       isDone = true;
     });
+    // Whoever gives up waiting has no use for what it comes to.
+    done.catch(() => undefined);
     for (let round = 0; round < 10_000 && !isDone; round++) {
       this.step();
       await runMicrotasks();
+      if (this.world.disk.isDown) throw new FakeCrash('the process died meanwhile');
     }
     return done;
   }
@@ -324,21 +372,20 @@ export class BrokerInOneThread {
     return count;
   }
 
-  /** As main does every few seconds: how far the logs are written, and how far flushed. */
-  async writeCheckpoints(): Promise<void> {
-    const reports = await this.driven(Promise.all(this.posts.map((post) => post.report(REPORT_WAIT_MS))));
-    this.saveCheckpoints(reports.flat());
+  /** As main does every few seconds: how far the logs are written, and now and then how far flushed. */
+  writeCheckpoints(): Promise<void> {
+    return this.driven(this.checkpoints.pass());
   }
 
   /** The whole broker stops in order. */
   async stop(): Promise<void> {
+    this.checkpoints.stop();
     await this.settle();
     for (const { transport } of this.fronts) transport.destroy();
     await this.driven(this.plane.stop());
     await this.driven(this.controller.stop());
-    const reports = (await this.stopWorkers()).flat();
-    this.saveCheckpoints(reports);
-    if (reports.every((report) => report.isClean)) this.directory.leaveCleanMark();
+    const stopped = await this.driven(Promise.all(this.posts.map((post) => post.stop(REPORT_WAIT_MS))));
+    this.checkpoints.saveLast(stopped.flat());
     this.closeChannels();
   }
 
@@ -367,7 +414,13 @@ export class BrokerInOneThread {
     for (const { port } of this.fronts) port.post(message);
   }
 
-  private addWorker(index: number, options: BrokerOptions, lanes: LaneEnd[][], aideLanes: LaneEnd[]): void {
+  private addWorker(
+    index: number,
+    options: BrokerOptions,
+    lanes: LaneEnd[][],
+    aideLanes: LaneEnd[],
+    flusherLanes: LaneEnd[],
+  ): void {
     const memories = lanes.map(() => createLaneMemory(options.laneSlots ?? 256));
     const aideMemory = createLaneMemory(options.aideSlots ?? 32);
     const flusherMemory = createLaneMemory(options.aideSlots ?? 32);
@@ -377,13 +430,14 @@ export class BrokerInOneThread {
     const post = new WorkerPost(index, new MailSender(channel.port1, counter, bell()));
     post.onRecode = (request) => this.recoding.push({ post, request });
     post.onRemoveFiles = (paths) => {
-      for (const path of paths) if (this.world.disk.stat(path) !== null) this.world.disk.remove(path);
+      for (const path of paths) if (this.disk.stat(path) !== null) this.disk.remove(path);
     };
     this.posts.push(post);
     const main = createLaneMemory(MAIN_SLOTS);
     this.mainLanes.push(frontEnd(main, bell()));
     for (const [front, memory] of memories.entries()) lanes[front]?.push(frontEnd(memory, bell()));
-    aideLanes.push(workerEnd(aideMemory, bell()), workerEnd(flusherMemory, bell()));
+    aideLanes.push(workerEnd(aideMemory, bell()));
+    flusherLanes.push(workerEnd(flusherMemory, bell()));
     this.workers.push(
       assembleWorker({
         lanes: [...memories, main].map((memory) => workerEnd(memory, bell())),
@@ -391,12 +445,15 @@ export class BrokerInOneThread {
         aide: frontEnd(aideMemory, bell()),
         flusher: frontEnd(flusherMemory, bell()),
         board: this.board,
-        disk: this.world.disk,
+        disk: this.disk,
         crc: crc32cInTypeScript,
         memoryOf: (bytes) => ({ ...batchMemoryOver(bytes), address: 0 }),
         packLz4: null,
         mailbox: new Mailbox(channel.port2, counter),
-        reply: (reply: WorkerReply) => post.receive(structuredClone(reply)),
+        reply: (reply: WorkerReply) => {
+          const copy = structuredClone(reply);
+          this.deferred.reply(() => post.receive(copy));
+        },
         logger: this.logger,
         filesOpenMax: FILES_OPEN_MAX,
         housekeeping: {
@@ -414,15 +471,15 @@ export class BrokerInOneThread {
   }
 
   private createCleaner(): LogCleaner {
-    const { disk } = this.world;
+    const { disk } = this;
     const parts = { disk, crc: crc32cInTypeScript, logger: this.logger, filesOpenMax: FILES_OPEN_MAX };
     const tools = new StorageTools(parts);
     const help: CleaningHelp = { pace: () => {}, memoryOf: (bytes) => ({ ...batchMemoryOver(bytes), address: 0 }) };
     return new LogCleaner({
       posts: this.posts,
       work: {
-        buildMap: (plan, wishes) => Promise.resolve(buildMap(tools, plan, wishes, help)),
-        cleanGroup: (task) => Promise.resolve(cleanGroup(tools, structuredClone(task), help)),
+        buildMap: (plan, wishes) => this.deferred.inBackground(() => buildMap(tools, plan, wishes, help)),
+        cleanGroup: (task) => this.deferred.inBackground(() => cleanGroup(tools, structuredClone(task), help)),
       },
       settings: () => cleanerSettingsOf(this.controller.config.values),
       randomBytes: (count) => this.world.randomBytes(count),
@@ -431,7 +488,7 @@ export class BrokerInOneThread {
   }
 
   private createHost(): WorkerHost {
-    const { disk } = this.world;
+    const { disk } = this;
     const { values } = this.config;
     const recovery = new StorageTools({
       disk,
@@ -442,12 +499,12 @@ export class BrokerInOneThread {
     return new WorkerHost({
       posts: this.posts,
       directory: this.directory,
-      isClean: this.wasClean,
+      isClean: this.wasClean || this.found.length === 0,
       settings: {
         isSyncedBeforeAck: values['perfbroker.durability'] === 'fsync',
         producerExpiryMs: values['producer.id.expiration.ms'],
       },
-      recover: (args) => Promise.resolve(recoverPartition(recovery, { ...args, nowMs: this.nowMs })),
+      recover: (args) => this.deferred.inBackground(() => recoverPartition(recovery, { ...args, nowMs: this.nowMs })),
       uniqueHex: () => Buffer.from(this.world.randomBytes(16)).toString('hex'),
       forgetTallies: (slot) => {
         if (this.tallies !== null) new StageBoard(this.tallies.stages, WORKER_STAGES).clear(slot);
@@ -487,7 +544,7 @@ export class BrokerInOneThread {
         lanes: must(lanes[index], 'every front has its lanes'),
         plane: this.plane,
         board: this.board,
-        disk: this.world.disk,
+        disk: this.disk,
         limits: options.limits ?? {},
         logger: this.logger,
         nowMs: this.nowMs,
@@ -509,32 +566,8 @@ export class BrokerInOneThread {
   private recodeOne(): boolean {
     const next = this.recoding.shift();
     if (next === undefined) return false;
-    const { batch, codec, level, ticket } = next.request;
-    const wishes = {
-      codec,
-      ...(level < 0 ? {} : { level }),
-      logAppendTime: null,
-      maxTimestamp: null,
-      inflatedBytesMax: INFLATED_BYTES_MAX,
-    };
-    const bytes = recompressBatch(batch, null, wishes, (memory, at, length) =>
-      crc32cInTypeScript({ ...memory, address: 0 }, at, length),
-    );
-    next.post.recoded(ticket, bytes);
+    next.post.recoded(next.request.ticket, recodedBytes(next.request));
     return true;
-  }
-
-  private stopWorkers(): Promise<(readonly PartitionReport[])[]> {
-    return this.driven(Promise.all(this.posts.map((post) => post.stop(REPORT_WAIT_MS))));
-  }
-
-  private saveCheckpoints(reports: readonly PartitionReport[]): void {
-    const rows: PartitionCheckpoint[] = reports.flatMap((report) => {
-      const placed = this.host.open.get(report.slot);
-      return placed === undefined ? [] : [{ ...report, topic: placed.topic, partition: placed.partition }];
-    });
-    this.directory.saveCheckpoints(rows);
-    this.directory.saveWritten(this.world.bootId, rows);
   }
 
   private closeChannels(): void {
@@ -551,11 +584,6 @@ export class BrokerInOneThread {
     };
     return { debug: say, info: say, warn: say, error: say };
   }
-}
-
-/** Promises that are ready run, and those behind them. No timer, no event of the outside world. */
-async function runMicrotasks(): Promise<void> {
-  for (let turn = 0; turn < MICROTASKS; turn++) await Promise.resolve();
 }
 
 /** Nobody sleeps in one thread, so nobody is rung. */

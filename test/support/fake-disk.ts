@@ -41,6 +41,8 @@ export interface DiskFaults {
   writeError: number;
   readError: number;
   syncError: number;
+  /** After a failed flush of a file the next one succeeds without having written what the failed one did not. */
+  forgetsFailedSyncs: boolean;
 }
 
 export interface FakeDiskOptions {
@@ -57,7 +59,17 @@ interface OpenFile {
 }
 
 export class FakeDisk implements Disk {
-  readonly faults: DiskFaults = { shortWrite: 0, writeError: 0, readError: 0, syncError: 0 };
+  readonly faults: DiskFaults = {
+    shortWrite: 0,
+    writeError: 0,
+    readError: 0,
+    syncError: 0,
+    forgetsFailedSyncs: false,
+  };
+  /** The process has died: whatever of it still runs finds no disk, until `crash` makes it usable again. */
+  isDown = false;
+  /** Paths of flushes that failed. */
+  readonly failedSyncs: string[] = [];
   readonly counts = { write: 0, read: 0, sync: 0, syncSystem: 0, warm: 0, open: 0, close: 0, syncFolder: 0 };
   /** What was asked to be written back, in order. */
   readonly writtenBack: { readonly path: string; readonly position: number; readonly length: number }[] = [];
@@ -97,14 +109,21 @@ export class FakeDisk implements Disk {
     this.changesUntilCrash = operation;
   }
 
+  /** Nothing that was asked for by `failNext` and `crashAt` happens any more. */
+  forgive(): void {
+    this.nextFailures.clear();
+    this.changesUntilCrash = Number.POSITIVE_INFINITY;
+  }
+
   /**
    * 'kill': the process is gone, the page cache stays. 'power': only what was synced is sure to stay. All descriptors
    * are closed and no faults are pending; the disk can be used again at once.
    */
   crash(kind: 'kill' | 'power'): void {
+    this.isDown = false;
     this.openFiles.clear();
-    this.nextFailures.clear();
-    this.changesUntilCrash = Number.POSITIVE_INFINITY;
+    this.openFolders.clear();
+    this.forgive();
     if (kind === 'power') this.root.losePower(this.random);
     this.lastWritten = null;
     this.recount();
@@ -129,6 +148,11 @@ export class FakeDisk implements Disk {
     return this.fileAt(path).durableBytes.slice();
   }
 
+  /** Of an open file. */
+  pathOf(fd: number): string {
+    return this.openFiles.get(fd)?.path ?? '';
+  }
+
   isSynced(path: string): boolean {
     return this.fileAt(path).isSynced;
   }
@@ -139,6 +163,10 @@ export class FakeDisk implements Disk {
     file.write(position, bytes);
     file.sync();
     this.recount();
+  }
+
+  get usedBytesTotal(): number {
+    return this.usedBytes;
   }
 
   get openCount(): number {
@@ -170,6 +198,7 @@ export class FakeDisk implements Disk {
   read(fd: number, position: number, memory: Memory, at: number, length: number): number {
     assert(at >= 0 && at + length <= memory.bytes.length, 'read bytes fit into their memory');
     this.counts.read += 1;
+    this.demandPower();
     const { file } = this.opened(fd);
     const failure = this.failureOf('read', this.faults.readError);
     if (failure !== null) return failure;
@@ -181,12 +210,17 @@ export class FakeDisk implements Disk {
 
   sync(fd: number): number {
     this.counts.sync += 1;
-    const node = this.openFolders.get(fd) ?? this.opened(fd).file;
+    const folder = this.openFolders.get(fd);
+    const node = folder ?? this.opened(fd).file;
     this.countChange();
     const failure = this.failureOf('sync', this.faults.syncError);
-    if (failure !== null) return failure;
-    node.sync();
-    return 0;
+    if (failure === null) {
+      node.sync();
+      return 0;
+    }
+    this.failedSyncs.push(folder === undefined ? this.opened(fd).path : '');
+    if (this.faults.forgetsFailedSyncs && node.kind === 'file') node.forgetUnsynced();
+    return failure;
   }
 
   writeBack(fd: number, position: number, length: number): number {
@@ -230,6 +264,7 @@ export class FakeDisk implements Disk {
 
   open(path: string, mode: OpenMode): number {
     this.counts.open += 1;
+    this.demandPower();
     this.throwFailureOf('open', path);
     let node = this.nodeAt(path);
     if (node === null) {
@@ -347,6 +382,7 @@ export class FakeDisk implements Disk {
   }
 
   readFile(path: string): Uint8Array | null {
+    this.demandPower();
     const node = this.nodeAt(path);
     return node?.kind === 'file' ? node.bytes.slice() : null;
   }
@@ -423,8 +459,14 @@ export class FakeDisk implements Disk {
   }
 
   private isCrashNow(): boolean {
+    this.demandPower();
     this.changesUntilCrash -= 1;
-    return this.changesUntilCrash === 0;
+    if (this.changesUntilCrash === 0) this.isDown = true;
+    return this.isDown;
+  }
+
+  private demandPower(): void {
+    if (this.isDown) throw new FakeCrash('the process is dead and does nothing more');
   }
 
   private countChange(): void {

@@ -91,6 +91,14 @@ export class FakeFile {
     this.unsynced = [];
   }
 
+  /**
+   * A flush that failed: Linux calls the pages clean all the same. They are read from memory as long as it lasts, the next
+   * flush passes over them, and the device never sees them.
+   */
+  forgetUnsynced(): void {
+    this.unsynced = [];
+  }
+
   /** The process died in the middle of its last write: a part of it may be missing. */
   tearLastWrite(random: Prng): void {
     const last = this.unsynced.at(-1);

@@ -35,6 +35,8 @@ export interface FakeTransportOptions {
   readonly completionsMax?: number;
   /** Probability that a send takes only a part of its bytes. */
   readonly shortSend?: number;
+  /** Probability that what could complete in a poll does not do so before a later one; sockets then take turns by chance. */
+  readonly delay?: number;
 }
 
 type Receiving = { kind: 'receive'; memory: Memory; at: number; length: number } | { kind: 'readable' };
@@ -63,6 +65,7 @@ export class FakeTransport implements Transport, SocketMover {
 
   private readonly random: Prng;
   private readonly disk: Disk | null;
+  private readonly delay: number;
   private readonly connections: (Connection | null)[] = [];
   private backlog: FakeClient[] = [];
   private address: ListenAddress | null = null;
@@ -80,6 +83,7 @@ export class FakeTransport implements Transport, SocketMover {
     this.random = new Prng(options.seed ?? 1);
     this.disk = options.disk ?? null;
     this.shortSend = options.shortSend ?? 0;
+    this.delay = options.delay ?? 0;
   }
 
   // ── what a test does ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,7 +188,9 @@ export class FakeTransport implements Transport, SocketMover {
   poll(_waitMs: number): number {
     assert(!this.isDestroyed, 'a transport is polled until it is destroyed');
     this.completions.count = 0;
-    for (let socket = 0; socket < this.connections.length; socket++) this.pollSocket(socket);
+    const count = this.connections.length;
+    const first = this.delay > 0 && count > 0 ? this.random.nextInt(count) : 0;
+    for (let index = 0; index < count; index++) this.pollSocket((first + index) % count);
     while (this.isAccepting && this.backlog.length > 0 && this.hasRoom()) {
       if (!this.acceptOne()) break;
     }
@@ -228,8 +234,9 @@ export class FakeTransport implements Transport, SocketMover {
   private pollSocket(socket: number): void {
     const connection = this.connections[socket];
     if (connection === null || connection === undefined) return;
-    if (connection.receiving !== null && this.hasRoom()) this.pollReceiving(socket, connection, connection.receiving);
-    if (connection.sending !== null && this.hasRoom()) this.pollSending(socket, connection, connection.sending);
+    const { receiving, sending } = connection;
+    if (receiving !== null && this.hasRoom() && !this.isLate()) this.pollReceiving(socket, connection, receiving);
+    if (sending !== null && this.hasRoom() && !this.isLate()) this.pollSending(socket, connection, sending);
     const isIdle = connection.receiving === null && connection.sending === null;
     if (connection.isClosing && isIdle && this.hasRoom()) {
       this.connections[socket] = null;
@@ -291,6 +298,10 @@ export class FakeTransport implements Transport, SocketMover {
     assert(!connection.isClosing, 'nothing is begun on a socket that closes');
     assert(connection.sending === null, 'one send is under way at most');
     connection.sending = sending;
+  }
+
+  private isLate(): boolean {
+    return this.delay > 0 && this.random.nextBoolean(this.delay);
   }
 
   private hasRoom(): boolean {

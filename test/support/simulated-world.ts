@@ -38,7 +38,8 @@ export class SimulatedWorld {
   readonly random: Prng;
   readonly clock = new FakeClock();
   readonly disk: FakeDisk;
-  readonly store = new RememberingStore();
+  /** Of the broker that starts next. */
+  store: MetadataStore = new RememberingStore();
   /** Another one after a loss of power. */
   bootId = 'boot-1';
 

@@ -48,7 +48,15 @@ function makeRig() {
   const lines: string[] = [];
   const say = (line: string): void => void lines.push(line);
   const logger: Logger = { debug: say, info: say, warn: say, error: say };
-  const checkpoints = new Checkpoints({ directory, bootId: 'boot', host, posts: [post], everyMs: 60_000, logger });
+  const checkpoints = new Checkpoints({
+    directory,
+    bootId: 'boot',
+    host,
+    posts: [post],
+    everyMs: 60_000,
+    nowMs: () => Date.now(),
+    logger,
+  });
   const reread = (bootId: string | null) => {
     const other = new LogDirectory(disk, 'data');
     other.open(bootId);

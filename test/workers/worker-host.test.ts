@@ -44,6 +44,7 @@ function makeHost(options: { readonly isClean?: boolean; readonly workers?: numb
     },
     uniqueHex: () => 'ab'.repeat(16),
   });
+  for (const name of ['orders-0', 'orders-1', 'broken-0']) disk.makeFolder(`data/${name}`);
   return { disk, host, commands, recovered, problems };
 }
 

@@ -1,0 +1,158 @@
+/**
+ * An administrator at work: topics come and go, get partitions and settings. What was acknowledged holds after everything
+ * that can happen, the loss of power included, since the catalog is flushed before its answers.
+ */
+import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
+import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
+import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
+import { describeConfigs, RESOURCE_TOPIC } from '../../src/protocol/schemas/32-describe-configs.ts';
+import { createPartitions } from '../../src/protocol/schemas/37-create-partitions.ts';
+import { incrementalAlterConfigs } from '../../src/protocol/schemas/44-incremental-alter-configs.ts';
+import type { Prng } from '../support/prng.ts';
+import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
+import type { Simulation } from './simulation.ts';
+import { demand } from './violation.ts';
+
+const ALREADY_EXISTS = 36;
+const UNKNOWN_TOPIC = 3;
+const INVALID_PARTITIONS = 37;
+const SETTING = 'retention.ms';
+const NAMES = ['scratch-a', 'scratch-b', 'scratch-c'];
+
+/** What holds, and what may hold as well because nobody heard how it ended. */
+interface Topic {
+  readonly name: string;
+  exists: Possible<boolean>;
+  partitions: Possible<number>;
+  retention: Possible<string>;
+  /** A change failed in this life: what became of it shows in the next. */
+  doubtfulLife: number;
+}
+
+interface Possible<T> {
+  readonly known: T;
+  readonly perhaps: T;
+}
+
+const surely = <T>(value: T): Possible<T> => ({ known: value, perhaps: value });
+const fits = <T>({ known, perhaps }: Possible<T>, value: T): boolean => value === known || value === perhaps;
+
+export async function caretaker(simulation: Simulation, random: Prng): Promise<void> {
+  const topics = NAMES.map((name) => ({
+    name,
+    exists: surely(false),
+    partitions: surely(0),
+    retention: surely(''),
+    doubtfulLife: -1,
+  }));
+  while (simulation.isRunning) {
+    const link = await simulation.connect();
+    try {
+      while (simulation.isRunning && !link.isBroken) {
+        for (const topic of topics) await check(simulation, link, topic);
+        const topic = topics[random.nextInt(topics.length)];
+        if (topic !== undefined) await change(simulation, link, topic, random);
+        await simulation.pause(random.nextInt(150));
+      }
+    } catch (error) {
+      if (!(error instanceof LinkBroken)) throw error;
+    }
+    link.break();
+  }
+}
+
+async function change(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
+  // What is in doubt is left alone until it shows.
+  if (topic.doubtfulLife === simulation.history.life) return;
+  if (!topic.exists.known) return await create(simulation, link, topic, random);
+  const dice = random.nextInt(4);
+  if (dice === 0) return await remove(simulation, link, topic);
+  if (dice === 1) return await widen(simulation, link, topic);
+  return await configure(simulation, link, topic, random);
+}
+
+async function create(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
+  const { name } = topic;
+  const numPartitions = 1 + random.nextInt(3);
+  const value = String(1_000_000 + random.nextInt(1000));
+  topic.exists = { known: false, perhaps: true };
+  topic.partitions = surely(numPartitions);
+  topic.retention = surely(value);
+  const configs = [{ name: SETTING, value }];
+  const answer = await link.ask(createTopics, 7, {
+    topics: [{ name, numPartitions, replicationFactor: 1, assignments: [], configs }],
+  });
+  const code = answer.topics[0]?.errorCode ?? -1;
+  simulation.note(`create ${name} -> ${code}`);
+  demand(code !== ALREADY_EXISTS, `${name} was deleted, and is said to exist`);
+  if (code === 0) topic.exists = surely(true);
+  else topic.doubtfulLife = simulation.history.life;
+  simulation.book.count(code === 0 ? 'topics created' : `create error ${code}`);
+}
+
+async function remove(simulation: Simulation, link: SimulatedLink, topic: Topic): Promise<void> {
+  const { name } = topic;
+  topic.exists = { known: true, perhaps: false };
+  const answer = await link.ask(deleteTopics, 6, { topics: [{ name }], timeoutMs: 1000 });
+  const code = answer.responses[0]?.errorCode ?? -1;
+  simulation.note(`delete ${name} -> ${code}`);
+  demand(code !== UNKNOWN_TOPIC, `${name} was created, and is said not to exist`);
+  if (code === 0) topic.exists = surely(false);
+  else topic.doubtfulLife = simulation.history.life;
+  simulation.book.count(code === 0 ? 'topics deleted' : `delete error ${code}`);
+}
+
+async function widen(simulation: Simulation, link: SimulatedLink, topic: Topic): Promise<void> {
+  const { name } = topic;
+  const count = topic.partitions.known + 1;
+  topic.partitions = { known: topic.partitions.known, perhaps: count };
+  const answer = await link.ask(createPartitions, 3, {
+    topics: [{ name, count, assignments: null }],
+    timeoutMs: 1000,
+    validateOnly: false,
+  });
+  const code = answer.results[0]?.errorCode ?? -1;
+  simulation.note(`widen ${name} to ${count} -> ${code}`);
+  demand(code !== INVALID_PARTITIONS, `${name} is said to have ${count} partitions already`);
+  if (code === 0) topic.partitions = surely(count);
+  else topic.doubtfulLife = simulation.history.life;
+  simulation.book.count(code === 0 ? 'partitions created' : `widen error ${code}`);
+}
+
+async function configure(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
+  const { name } = topic;
+  const value = String(2_000_000 + random.nextInt(1000));
+  topic.retention = { known: topic.retention.known, perhaps: value };
+  const answer = await link.ask(incrementalAlterConfigs, 1, {
+    resources: [
+      { resourceType: RESOURCE_TOPIC, resourceName: name, configs: [{ name: SETTING, configOperation: 0, value }] },
+    ],
+    validateOnly: false,
+  });
+  const code = answer.responses[0]?.errorCode ?? -1;
+  simulation.note(`configure ${name} -> ${code}`);
+  if (code === 0) topic.retention = surely(value);
+  else topic.doubtfulLife = simulation.history.life;
+  simulation.book.count(code === 0 ? 'settings changed' : `configure error ${code}`);
+}
+
+/** From what is found it is also learnt how things ended. */
+async function check(simulation: Simulation, link: SimulatedLink, topic: Topic): Promise<void> {
+  const { name } = topic;
+  const found = await link.ask(metadata, 12, { topics: [{ name }], allowAutoTopicCreation: false });
+  const described = found.topics.find((each) => each.name === name);
+  const exists = described !== undefined && described.errorCode !== UNKNOWN_TOPIC;
+  demand(fits(topic.exists, exists), `${name} ${exists ? 'is there' : 'is not there'}, against what was acknowledged`);
+  const isSettled = topic.doubtfulLife !== simulation.history.life;
+  if (isSettled) topic.exists = surely(exists);
+  simulation.book.count('topics checked');
+  if (!exists) return;
+  const count = described.partitions.length;
+  demand(fits(topic.partitions, count), `${name} has ${count} partitions, ${topic.partitions.known} are acknowledged`);
+  if (isSettled) topic.partitions = surely(count);
+  const resource = { resourceType: RESOURCE_TOPIC, resourceName: name, configurationKeys: [SETTING] };
+  const answer = await link.ask(describeConfigs, 4, { resources: [resource] });
+  const value = answer.results[0]?.configs[0]?.value ?? '';
+  demand(fits(topic.retention, value), `${SETTING} of ${name} is ${value}, ${topic.retention.known} is acknowledged`);
+  if (isSettled) topic.retention = surely(value);
+}

@@ -1,0 +1,157 @@
+/** What goes wrong in a simulation, and when: drawn from its profile, remembered until it is over. */
+
+import { DATA_FOLDER } from '../support/simulated-world.ts';
+import type { LifeEnd } from './history.ts';
+import { FAULT_KINDS, type FaultKind } from './profile.ts';
+import type { Simulation } from './simulation.ts';
+
+const NEVER = -1;
+const FILE_FAULTS = ['open', 'rename', 'remove', 'syncFolder', 'truncate'] as const;
+
+export class Mishaps {
+  private readonly simulation: Simulation;
+  /** How the process ends when its disk dies under it. */
+  private crashEnds: LifeEnd = 'kill';
+  private restartInTicks = NEVER;
+  private roomInTicks = NEVER;
+  private seenSyncFailures = 0;
+  /** Somebody sets the wall clock between two lives; while a broker runs its time does not go back. */
+  private isClockWrong = false;
+  private readonly weightTotal: number;
+
+  constructor(simulation: Simulation) {
+    this.simulation = simulation;
+    this.weightTotal = FAULT_KINDS.reduce((sum, kind) => sum + simulation.profile.faults[kind], 0);
+  }
+
+  get wantsRestart(): boolean {
+    return this.restartInTicks !== NEVER;
+  }
+
+  /** Somebody looks at the broker before long, and starts it anew. */
+  wantRestart(): void {
+    if (this.restartInTicks === NEVER) this.restartInTicks = 30 + this.simulation.random.nextInt(200);
+  }
+
+  endOfCrash(): LifeEnd {
+    return this.crashEnds;
+  }
+
+  /** What was ahead does not come: for a new life. */
+  forget(): void {
+    this.restartInTicks = NEVER;
+    this.roomInTicks = NEVER;
+    this.crashEnds = 'kill';
+    const { disk } = this.simulation.world;
+    disk.capacityBytes = Number.POSITIVE_INFINITY;
+    disk.forgive();
+    this.simulation.flusherStallTicks = 0;
+  }
+
+  setClock(): void {
+    if (!this.isClockWrong) return;
+    this.isClockWrong = false;
+    const { random } = this.simulation;
+    this.simulation.shiftClock((random.nextBoolean() ? 1 : -1) * random.nextInt(3_600_000));
+  }
+
+  /** Which flushes failed. */
+  learn(): void {
+    const { world, history, trueMs } = this.simulation;
+    const { failedSyncs } = world.disk;
+    for (; this.seenSyncFailures < failedSyncs.length; this.seenSyncFailures++) {
+      const path = failedSyncs[this.seenSyncFailures] ?? '';
+      history.failSync(path.split('/').at(-2) ?? '', trueMs);
+    }
+  }
+
+  async mayHappen(): Promise<void> {
+    const { random, profile, world } = this.simulation;
+    if (this.roomInTicks > 0 && --this.roomInTicks === 0) world.disk.capacityBytes = Number.POSITIVE_INFINITY;
+    if (this.restartInTicks > 0 && --this.restartInTicks === 0) {
+      await this.simulation.fall(
+        (['kill', 'stop', 'power'] as const)[random.nextInt(profile.faults.power > 0 ? 3 : 2)] ?? 'kill',
+      );
+      return;
+    }
+    if (this.simulation.isRunning && random.nextInt(60) === 0) this.keepHouse();
+    if (random.nextInt(profile.faultEvery) !== 0) return;
+    await this.happen(this.draw());
+  }
+
+  private keepHouse(): void {
+    const { broker, random } = this.simulation;
+    if (broker === null) return;
+    // A disk that fails under them is told to the log of the broker, and that is all.
+    const work: Promise<unknown> = random.nextInt(3) > 0 ? broker.checkpoints.pass() : broker.cleaner.pass();
+    work.catch(() => undefined);
+  }
+
+  private draw(): FaultKind {
+    let dice = this.simulation.random.nextInt(Math.max(1, this.weightTotal));
+    for (const kind of FAULT_KINDS) {
+      dice -= this.simulation.profile.faults[kind];
+      if (dice < 0) return kind;
+    }
+    return 'leap';
+  }
+
+  private async happen(kind: FaultKind): Promise<void> {
+    const { simulation } = this;
+    const { random, world } = simulation;
+    const { disk } = world;
+    simulation.book.count(`fault: ${kind}`);
+    simulation.note(`fault: ${kind}`);
+    switch (kind) {
+      case 'kill':
+      case 'power':
+      case 'stop':
+        return await simulation.fall(kind);
+      case 'crash point':
+        this.crashEnds = simulation.profile.faults.power > 0 && random.nextBoolean() ? 'power' : 'kill';
+        disk.crashAt(1 + random.nextInt(random.nextBoolean() ? 8 : 60));
+        // Where the disk is asked for little, a restart brings it to its end.
+        if (random.nextBoolean(0.3)) await simulation.fall('stop');
+        return;
+      case 'reset':
+        simulation.anyLink()?.break();
+        return;
+      case 'leap':
+        return await simulation.leap(50 + random.nextInt(1200));
+      case 'clock back':
+        this.isClockWrong = true;
+        return;
+      case 'stalled flusher':
+        if (simulation.broker !== null) simulation.flusherStallTicks = random.nextInt(20);
+        return;
+      case 'cold pages':
+        for (const model of simulation.topics.partitions) this.chill(`${DATA_FOLDER}/${model.folder}`);
+        return;
+      case 'write error':
+        disk.failNext('write', random.nextBoolean() ? 'EIO' : 'ENOSPC');
+        return this.wantRestart();
+      case 'sync error':
+        disk.failNext('sync', 'EIO');
+        return this.wantRestart();
+      case 'read error':
+        disk.failNext(random.nextBoolean() ? 'read' : 'warm', 'EIO');
+        return;
+      case 'file error':
+        disk.failNext(
+          FILE_FAULTS[random.nextInt(FILE_FAULTS.length)] ?? 'open',
+          random.nextBoolean() ? 'EIO' : 'EMFILE',
+        );
+        return this.wantRestart();
+      case 'full disk':
+        disk.capacityBytes = disk.usedBytesTotal + random.nextInt(3000);
+        this.roomInTicks = 40 + random.nextInt(200);
+        return;
+    }
+  }
+
+  private chill(folder: string): void {
+    const { disk } = this.simulation.world;
+    if (disk.stat(folder) === null) return;
+    for (const name of disk.list(folder)) if (name.endsWith('.log')) disk.chill(`${folder}/${name}`);
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * A consumer that reads whatever comes, in fetch sessions and with requests that wait at the broker. It knows its place and
+ * the epoch under which it read; after a break it asks where that epoch ended, and goes back only as far as it is told.
+ */
+import type { ResponseOf } from '../../src/protocol/api.ts';
+import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
+import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
+import type { Prng } from '../support/prng.ts';
+import { anyOf, COME_AGAIN, manners } from './client-manners.ts';
+import type { FoundBatch } from './numbered-batches.ts';
+import type { PartitionModel } from './partition-model.ts';
+import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
+import type { Simulation } from './simulation.ts';
+import { demand } from './violation.ts';
+
+const OFFSET_OUT_OF_RANGE = 1;
+const SESSION_GONE = new Set([70, 71]);
+const FENCED = new Set([74, 75, 76]);
+
+type FetchedPart = ResponseOf<typeof fetch>['topics'][number]['partitions'][number];
+
+interface Place {
+  readonly model: PartitionModel;
+  position: number;
+  epoch: number;
+  /** In which it was read last. */
+  life: number;
+  /** The last session knows of it as it is. */
+  toldPosition: number;
+  high: number;
+  stable: number;
+  start: number;
+}
+
+export async function reader(simulation: Simulation, name: string, random: Prng): Promise<void> {
+  const topic = anyOf(random, simulation.topics.topics);
+  const places = topic.partitions.map((model) => placeOf(model));
+  const isCommitted = random.nextBoolean();
+  while (simulation.isRunning || !places.every(isAtEnd)) {
+    const link = await simulation.connect(manners(random));
+    try {
+      await new Reading(simulation, link, topic.name, places, random, isCommitted).run();
+    } catch (error) {
+      if (!(error instanceof LinkBroken)) throw error;
+    }
+    link.break();
+    simulation.note(`${name} at ${places.map(({ position }) => position).join(' ')}`);
+  }
+}
+
+function placeOf(model: PartitionModel): Place {
+  return { model, position: 0, epoch: -1, life: 0, toldPosition: -1, high: -1, stable: -1, start: -1 };
+}
+
+/** It has all that is known to be there. */
+function isAtEnd({ model, position }: Place): boolean {
+  return position >= model.endOffset;
+}
+
+class Reading {
+  private readonly simulation: Simulation;
+  private readonly link: SimulatedLink;
+  private readonly topic: string;
+  private readonly places: readonly Place[];
+  private readonly random: Prng;
+  private readonly isCommitted: boolean;
+  private sessionId = 0;
+  private sessionEpoch = 0;
+
+  constructor(
+    simulation: Simulation,
+    link: SimulatedLink,
+    topic: string,
+    places: readonly Place[],
+    random: Prng,
+    isCommitted: boolean,
+  ) {
+    this.simulation = simulation;
+    this.link = link;
+    this.topic = topic;
+    this.places = places;
+    this.random = random;
+    this.isCommitted = isCommitted;
+  }
+
+  async run(): Promise<void> {
+    const { simulation, link, random, places } = this;
+    for (const place of places) {
+      place.high = place.stable = place.start = -1;
+      await this.validate(place);
+    }
+    while (!link.isBroken && (simulation.isRunning || !places.every(isAtEnd))) {
+      await this.fetchOnce();
+      if (random.nextInt(4) === 0) await simulation.pause(random.nextInt(80));
+      if (random.nextInt(100) === 0) return;
+    }
+  }
+
+  /** Where the epoch that it read under ended. */
+  private async validate(place: Place): Promise<void> {
+    const { simulation, link } = this;
+    const { model } = place;
+    if (place.epoch < 0) return;
+    for (;;) {
+      const answer = await link.ask(offsetForLeaderEpoch, 4, {
+        replicaId: -1,
+        topics: [{ name: model.topic, partitions: [{ partitionIndex: model.partition, leaderEpoch: place.epoch }] }],
+      });
+      const part = answer.topics[0]?.partitions[0];
+      demand(part !== undefined, 'an epoch that is asked for is answered');
+      if (part.errorCode === 0) return this.goBack(place, part.endOffset);
+      demand(COME_AGAIN.has(part.errorCode), `${model.folder}: the end of an epoch is answered with ${part.errorCode}`);
+      await simulation.pause(40);
+    }
+  }
+
+  private goBack(place: Place, endOfEpoch: number): void {
+    const { model, position } = place;
+    const cutAt = model.truncatedSince(place.life, position);
+    if (cutAt !== null)
+      demand(
+        endOfEpoch <= cutAt,
+        `${model.folder}: a reader at ${position} of epoch ${place.epoch} is told ${endOfEpoch}, but the log was cut at ${cutAt}`,
+      );
+    else
+      demand(
+        endOfEpoch >= Math.min(position, model.endOffset) || model.isCompacted,
+        `${model.folder}: a reader at ${position} of epoch ${place.epoch} is sent back to ${endOfEpoch} for no reason`,
+      );
+    place.life = this.simulation.history.life;
+    if (endOfEpoch < position) place.position = endOfEpoch;
+  }
+
+  private async fetchOnce(): Promise<void> {
+    const { simulation, link, random, places } = this;
+    const isFull = this.sessionId === 0;
+    const wanted = isFull ? places : places.filter(({ position, toldPosition }) => position !== toldPosition);
+    const maxWaitMs = anyOf(random, [0, 20, 200]);
+    const answer = await link.ask(fetch, 12, {
+      maxWaitMs,
+      minBytes: anyOf(random, [1, 1, 500]),
+      isolationLevel: this.isCommitted ? 1 : 0,
+      sessionId: this.sessionId,
+      sessionEpoch: this.sessionEpoch,
+      topics: wanted.length === 0 ? [] : [{ name: this.topic, partitions: wanted.map((place) => this.wish(place)) }],
+    });
+    simulation.book.count('fetches');
+    if (SESSION_GONE.has(answer.errorCode)) {
+      this.sessionId = 0;
+      this.sessionEpoch = 0;
+      return;
+    }
+    demand(answer.errorCode === 0, `a fetch is answered with error ${answer.errorCode}`);
+    this.sessionId = answer.sessionId;
+    this.sessionEpoch = this.sessionId === 0 ? 0 : this.sessionEpoch + 1;
+    for (const part of answer.topics[0]?.partitions ?? []) {
+      const place = places.find(({ model }) => model.partition === part.partitionIndex);
+      demand(place !== undefined, 'only what was asked for is answered');
+      await this.take(place, part);
+    }
+  }
+
+  private wish(place: Place) {
+    const { model, position } = place;
+    place.toldPosition = position;
+    return {
+      partitionIndex: model.partition,
+      fetchOffset: position,
+      partitionMaxBytes: anyOf(this.random, [1, 700, 1 << 16]),
+    };
+  }
+
+  private async take(place: Place, part: FetchedPart): Promise<void> {
+    const { model } = place;
+    const code = part.errorCode;
+    if (code === OFFSET_OUT_OF_RANGE) {
+      const isBehindStart = place.position < part.logStartOffset;
+      demand(
+        isBehindStart || place.position > model.endOffset,
+        `${model.folder}: offset ${place.position} is out of range, the log is known to reach ${model.endOffset}`,
+      );
+      place.position = isBehindStart ? part.logStartOffset : model.endOffset;
+      return;
+    }
+    if (FENCED.has(code)) return await this.validate(place);
+    if (code !== 0) {
+      demand(COME_AGAIN.has(code), `${model.folder}: a fetch is answered with error ${code}`);
+      await this.simulation.pause(20);
+      return;
+    }
+    this.checkMarks(place, part);
+    this.follow(place, this.simulation.found(part.records, model.folder), part);
+  }
+
+  private checkMarks(place: Place, { highWatermark, lastStableOffset, logStartOffset }: FetchedPart): void {
+    const { folder } = place.model;
+    demand(highWatermark >= place.high, `${folder}: the high watermark went from ${place.high} to ${highWatermark}`);
+    demand(
+      lastStableOffset >= place.stable,
+      `${folder}: the stable offset went from ${place.stable} to ${lastStableOffset}`,
+    );
+    demand(logStartOffset >= place.start, `${folder}: the start went from ${place.start} to ${logStartOffset}`);
+    demand(lastStableOffset <= highWatermark, `${folder}: stable ${lastStableOffset} is above high ${highWatermark}`);
+    place.high = highWatermark;
+    place.stable = lastStableOffset;
+    place.start = logStartOffset;
+  }
+
+  private follow(place: Place, batches: readonly FoundBatch[], part: FetchedPart): void {
+    const { model } = place;
+    const limit = this.isCommitted ? part.lastStableOffset : part.highWatermark;
+    for (const batch of batches) {
+      if (batch.lastOffset < place.position) continue;
+      const follows = model.isCompacted || batch.baseOffset <= place.position;
+      demand(follows, `${model.folder}: a reader at ${place.position} is given the batch at ${batch.baseOffset}`);
+      demand(
+        batch.lastOffset < limit,
+        `${model.folder}: the batch at ${batch.baseOffset} is not to be seen before ${limit}`,
+      );
+      model.seen(batch);
+      this.simulation.book.count('records read', batch.records.length);
+      place.position = batch.lastOffset + 1;
+      place.epoch = batch.leaderEpoch;
+      place.life = this.simulation.history.life;
+    }
+  }
+}

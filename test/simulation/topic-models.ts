@@ -1,0 +1,130 @@
+/** The topics of a simulation with what is known of each of their partitions. */
+import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
+import type { Prng } from '../support/prng.ts';
+import { PartitionModel } from './partition-model.ts';
+import { LinkBroken } from './simulated-link.ts';
+import type { Simulation } from './simulation.ts';
+import { demand } from './violation.ts';
+
+export interface TopicModel {
+  readonly name: string;
+  readonly partitions: readonly PartitionModel[];
+}
+
+interface TopicWish {
+  readonly name: string;
+  readonly partitions: number;
+  readonly configs: Readonly<Record<string, string>>;
+}
+
+const TOPIC_ALREADY_EXISTS = 36;
+const TRIES_MAX = 40;
+
+export class TopicModels {
+  readonly topics: TopicModel[] = [];
+  private readonly simulation: Simulation;
+  private nextNumber = 1;
+
+  constructor(simulation: Simulation) {
+    this.simulation = simulation;
+  }
+
+  get partitions(): PartitionModel[] {
+    return this.topics.flatMap(({ partitions }) => partitions);
+  }
+
+  get areAllVerified(): boolean {
+    const { life } = this.simulation.history;
+    return this.partitions.every(({ verifiedLife }) => verifiedLife === life);
+  }
+
+  /** As many record numbers, none of which was used before. */
+  takeNumbers(count: number): number {
+    const first = this.nextNumber;
+    this.nextNumber += count;
+    return first;
+  }
+
+  named(name: string): TopicModel {
+    const topic = this.topics.find((each) => each.name === name);
+    demand(topic !== undefined, `there is a topic ${name}`);
+    return topic;
+  }
+
+  async create(): Promise<void> {
+    for (const wish of wishes(this.simulation.random)) {
+      await this.createOne(wish);
+      this.add(wish);
+    }
+  }
+
+  private async createOne({ name, partitions, configs }: TopicWish): Promise<void> {
+    const topic = {
+      name,
+      numPartitions: partitions,
+      replicationFactor: 1,
+      assignments: [],
+      configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+    };
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const link = await this.simulation.connect();
+      try {
+        const answer = await link.ask(createTopics, 7, { topics: [topic] });
+        const code = answer.topics[0]?.errorCode ?? -1;
+        if (code === 0 || code === TOPIC_ALREADY_EXISTS) return;
+        await this.simulation.pause(50);
+      } catch (error) {
+        if (!(error instanceof LinkBroken)) throw error;
+      }
+    }
+    demand(false, `topic ${name} cannot be created`);
+  }
+
+  private add({ name, partitions, configs }: TopicWish): void {
+    const { history, profile } = this.simulation;
+    const promised = configs['flush.messages'] === '1' ? 'device' : profile.promised;
+    const isCompacted = configs['cleanup.policy'] === 'compact';
+    this.topics.push({
+      name,
+      partitions: Array.from(
+        { length: partitions },
+        (_, partition) =>
+          new PartitionModel({
+            topic: name,
+            partition,
+            promised,
+            isCompacted,
+            history,
+            nowMs: () => this.simulation.trueMs,
+          }),
+      ),
+    });
+  }
+}
+
+function wishes(random: Prng): TopicWish[] {
+  const segments = (): Readonly<Record<string, string>> => ({
+    'internal.segment.bytes': String([1500, 3000, 8000, 1 << 20][random.nextInt(4)]),
+    'index.interval.bytes': String([0, 200, 4096][random.nextInt(3)]),
+    'file.delete.delay.ms': String([0, 500, 60_000][random.nextInt(3)]),
+  });
+  return [
+    { name: 'orders', partitions: 1 + random.nextInt(3), configs: segments() },
+    {
+      name: 'events',
+      partitions: 1 + random.nextInt(2),
+      configs: { ...segments(), ...(random.nextBoolean() ? { 'flush.messages': '1' } : {}) },
+    },
+    { name: 'ledger', partitions: 1 + random.nextInt(2), configs: segments() },
+    {
+      name: 'table',
+      partitions: 1,
+      configs: {
+        ...segments(),
+        'cleanup.policy': 'compact',
+        'min.cleanable.dirty.ratio': '0.01',
+        'delete.retention.ms': '0',
+      },
+    },
+  ];
+}

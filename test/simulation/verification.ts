@@ -1,0 +1,147 @@
+/**
+ * Reads everything that a broker has after its start, over the wire like any consumer, and holds each partition against its
+ * model: the whole log, and where transactions write to it what readers of committed records see.
+ */
+
+import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
+import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
+import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
+import type { FoundBatch } from './numbered-batches.ts';
+import type { PartitionModel } from './partition-model.ts';
+import type { SimulatedLink } from './simulated-link.ts';
+import type { Simulation } from './simulation.ts';
+import type { TopicModel } from './topic-models.ts';
+import { demand } from './violation.ts';
+
+const OFFSET_OUT_OF_RANGE = 1;
+/** The partition did not open, or its disk fails it. */
+const NOT_SERVED = new Set([3, 6, 9, 56, -1]);
+const READS_MAX = 2000;
+
+interface Reading {
+  readonly model: PartitionModel;
+  position: number;
+  startOffset: number;
+  highWatermark: number;
+  readonly batches: FoundBatch[];
+  state: 'reading' | 'whole' | 'not served';
+}
+
+export async function verifyTopics(simulation: Simulation, link: SimulatedLink): Promise<void> {
+  for (const topic of simulation.topics.topics) {
+    const readings = topic.partitions.map((model) => readingOf(model));
+    const described = await link.ask(metadata, 12, { topics: [{ name: topic.name }], allowAutoTopicCreation: false });
+    const epochs = new Map(
+      described.topics[0]?.partitions.map(({ partitionIndex, leaderEpoch }) => [partitionIndex, leaderEpoch]) ?? [],
+    );
+    await readAll(simulation, link, topic, readings);
+    for (const reading of readings) {
+      const { model } = reading;
+      if (reading.state !== 'whole') {
+        simulation.note(`${model.folder} is not served`);
+        continue;
+      }
+      const epochBefore = model.epoch;
+      const endBefore = model.endOffset;
+      const epoch = epochs.get(model.partition) ?? -1;
+      model.hold(reading.batches, reading.startOffset, reading.highWatermark, epoch);
+      model.verifiedLife = simulation.history.life;
+      await checkEpochs(link, model, epochBefore, endBefore, reading.highWatermark);
+    }
+  }
+  link.break();
+}
+
+function readingOf(model: PartitionModel): Reading {
+  return { model, position: model.startOffset, startOffset: 0, highWatermark: -1, batches: [], state: 'reading' };
+}
+
+async function readAll(
+  simulation: Simulation,
+  link: SimulatedLink,
+  topic: TopicModel,
+  readings: readonly Reading[],
+): Promise<void> {
+  for (let reads = 0; ; reads++) {
+    demand(reads < READS_MAX, `${topic.name} cannot be read to its end`);
+    const open = readings.filter(({ state }) => state === 'reading');
+    if (open.length === 0) return;
+    const answer = await link.ask(fetch, 12, {
+      maxWaitMs: 0,
+      minBytes: 1,
+      topics: [
+        {
+          name: topic.name,
+          partitions: open.map(({ model, position }) => ({
+            partitionIndex: model.partition,
+            fetchOffset: position,
+            partitionMaxBytes: 1 << 16,
+          })),
+        },
+      ],
+    });
+    demand(answer.errorCode === 0, `reading ${topic.name} is answered with error ${answer.errorCode}`);
+    for (const part of answer.topics[0]?.partitions ?? []) {
+      const reading = open.find(({ model }) => model.partition === part.partitionIndex);
+      demand(reading !== undefined, 'only what was asked for is answered');
+      take(simulation, reading, part);
+    }
+  }
+}
+
+interface FetchedPart {
+  readonly errorCode: number;
+  readonly highWatermark: number;
+  readonly logStartOffset: number;
+  readonly records: Uint8Array | null;
+}
+
+function take(simulation: Simulation, reading: Reading, part: FetchedPart): void {
+  const { model } = reading;
+  if (NOT_SERVED.has(part.errorCode)) {
+    reading.state = 'not served';
+    return;
+  }
+  if (part.errorCode === OFFSET_OUT_OF_RANGE) {
+    demand(
+      reading.batches.length === 0 && part.logStartOffset !== reading.position,
+      `${model.folder}: offset ${reading.position} is out of range in the middle of the log`,
+    );
+    reading.position = part.logStartOffset;
+    return;
+  }
+  demand(part.errorCode === 0, `${model.folder} is answered with error ${part.errorCode}`);
+  if (reading.highWatermark < 0) reading.startOffset = part.logStartOffset;
+  reading.highWatermark = part.highWatermark;
+  const batches = simulation.found(part.records, model.folder);
+  reading.batches.push(...batches);
+  reading.position = Math.max(reading.position, (batches.at(-1)?.lastOffset ?? -1) + 1);
+  if (reading.position >= part.highWatermark || (batches.length === 0 && model.isCompacted)) reading.state = 'whole';
+  else
+    demand(batches.length > 0, `${model.folder}: nothing is read at ${reading.position}, before ${part.highWatermark}`);
+}
+
+/** A log that was cut says so to whoever read it under the epoch of before. */
+async function checkEpochs(
+  link: SimulatedLink,
+  { topic, partition, folder }: PartitionModel,
+  epochBefore: number,
+  endBefore: number,
+  endOffset: number,
+): Promise<void> {
+  if (epochBefore < 0) return;
+  const answer = await link.ask(offsetForLeaderEpoch, 4, {
+    replicaId: -1,
+    topics: [{ name: topic, partitions: [{ partitionIndex: partition, leaderEpoch: epochBefore }] }],
+  });
+  const part = answer.topics[0]?.partitions[0];
+  demand(part !== undefined && part.errorCode === 0, `${folder}: the end of epoch ${epochBefore} is not answered`);
+  const wasCut = endOffset < endBefore;
+  const isTold = part.endOffset >= 0 && part.endOffset <= endOffset;
+  demand(isTold, `${folder}: epoch ${epochBefore} ends at ${part.endOffset} in a log that ends at ${endOffset}`);
+  if (wasCut)
+    demand(
+      part.endOffset <= endBefore,
+      `${folder}: nothing tells that the log was cut from ${endBefore} to ${endOffset}`,
+    );
+}

@@ -1,0 +1,38 @@
+/** Who works with the broker of a simulation: which clients, each with random numbers of its own. */
+import { Prng } from '../support/prng.ts';
+import { caretaker } from './caretaker.ts';
+import { committer } from './committer.ts';
+import { idempotentProducer } from './idempotent-producer.ts';
+import { plainProducer } from './plain-producer.ts';
+import { reader } from './reader.ts';
+import type { Simulation } from './simulation.ts';
+import { transactor } from './transactor.ts';
+
+export function startWorkload(simulation: Simulation): void {
+  const { random } = simulation;
+  const own = (): Prng => new Prng(random.nextWord());
+  for (let index = 0; index < 1 + random.nextInt(2); index++) {
+    const prng = own();
+    simulation.spawn(`plain-${index}`, () => plainProducer(simulation, `plain-${index}`, prng));
+  }
+  for (let index = 0; index < 1 + random.nextInt(2); index++) {
+    const prng = own();
+    simulation.spawn(`idempotent-${index}`, () => idempotentProducer(simulation, `idempotent-${index}`, prng));
+  }
+  for (let index = 0; index < 1 + random.nextInt(2); index++) {
+    const prng = own();
+    simulation.spawn(`reader-${index}`, () => reader(simulation, `reader-${index}`, prng));
+  }
+  for (let index = 0; index < random.nextInt(3); index++) {
+    const prng = own();
+    simulation.spawn(`transactor-${index}`, () => transactor(simulation, `transactor-${index}`, prng));
+  }
+  if (random.nextBoolean()) {
+    const prng = own();
+    simulation.spawn('committer', () => committer(simulation, 'committer', prng));
+  }
+  if (random.nextBoolean()) {
+    const prng = own();
+    simulation.spawn('caretaker', () => caretaker(simulation, prng));
+  }
+}

@@ -60,6 +60,8 @@ import { listPartitionReassignments } from '../../src/protocol/schemas/46-list-p
 import { offsetDelete } from '../../src/protocol/schemas/47-offset-delete.ts';
 import { describeClientQuotas } from '../../src/protocol/schemas/48-describe-client-quotas.ts';
 import { alterClientQuotas } from '../../src/protocol/schemas/49-alter-client-quotas.ts';
+import { describeUserScramCredentials } from '../../src/protocol/schemas/50-describe-user-scram-credentials.ts';
+import { alterUserScramCredentials } from '../../src/protocol/schemas/51-alter-user-scram-credentials.ts';
 import { describeQuorum } from '../../src/protocol/schemas/55-describe-quorum.ts';
 import { updateFeatures } from '../../src/protocol/schemas/57-update-features.ts';
 import { describeProducers } from '../../src/protocol/schemas/61-describe-producers.ts';
@@ -418,6 +420,9 @@ function clusterRows(row: Row): void {
   row('', alterClientQuotas, 1, { entries: [{ entity, ops: [] }], validateOnly: true }, CLUSTER_CODE, [
     cluster(OPERATION_ALTER_CONFIGS),
   ]);
+  row('', describeUserScramCredentials, 0, { users: null }, CLUSTER_CODE, [see]);
+  const gone = { deletions: [{ name: 'nobody', mechanism: 1 }], upsertions: [] };
+  row('', alterUserScramCredentials, 0, gone, CLUSTER_CODE, [alter]);
   row('', describeQuorum, 2, { topics: [] }, CLUSTER_CODE, [see]);
   row('', updateFeatures, 1, { timeoutMs: 1000, featureUpdates: [], validateOnly: true }, CLUSTER_CODE, [alter]);
   row('', listConfigResources, 1, { resourceTypes: [] }, CLUSTER_CODE, [cluster(OPERATION_DESCRIBE_CONFIGS)]);

@@ -109,6 +109,29 @@ async function shareOfCapacity(port: number, folder: string, share: number): Pro
   return Math.max(1, Math.round(capacity * share));
 }
 
+/** Samples from the first to the last moment; a line a minute. */
+async function watch(soak: Soak, pid: number, sampleMs: number): Promise<Sample[]> {
+  const beginMs = Date.now();
+  const samples: Sample[] = [];
+  let isOver = false;
+  const running = soak.run().finally(() => {
+    isOver = true;
+  });
+  let saidMinute = -1;
+  while (!isOver) {
+    const sample = sampleOf(pid, beginMs);
+    samples.push(sample);
+    if (Math.floor(sample.minute) > saidMinute) {
+      saidMinute = Math.floor(sample.minute);
+      const { bytes, descriptors } = sample;
+      process.stdout.write(`minute ${saidMinute}: ${(bytes / 1e6).toFixed(1)} MB, ${descriptors} descriptors\n`);
+    }
+    await Promise.race([running, delay(sampleMs)]);
+  }
+  await running;
+  return samples;
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -159,24 +182,7 @@ async function main(): Promise<void> {
       seconds: minutes * 60,
       parts,
     });
-    const beginMs = Date.now();
-    const samples: Sample[] = [];
-    let isOver = false;
-    const running = soak.run().finally(() => {
-      isOver = true;
-    });
-    let saidMinute = -1;
-    while (!isOver) {
-      const sample = sampleOf(broker.pid, beginMs);
-      samples.push(sample);
-      if (Math.floor(sample.minute) > saidMinute) {
-        saidMinute = Math.floor(sample.minute);
-        const { bytes, descriptors } = sample;
-        process.stdout.write(`minute ${saidMinute}: ${(bytes / 1e6).toFixed(1)} MB, ${descriptors} descriptors\n`);
-      }
-      await Promise.race([running, delay(Number(values['sample-seconds']) * 1000)]);
-    }
-    await running;
+    const samples = await watch(soak, broker.pid, Number(values['sample-seconds']) * 1000);
     process.exitCode = judge(samples, warmMinutes, soak);
   } finally {
     await broker.dispose();

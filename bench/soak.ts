@@ -26,6 +26,8 @@ const BYTES_PER_TEN_MINUTES_MAX = 1_000_000;
 const DESCRIPTORS_PER_TEN_MINUTES_MAX = 2;
 const HOST = '127.0.0.1';
 const CAPACITY_SECONDS = 5;
+/** What would take hours otherwise takes seconds. */
+const SETS = ['log.cleaner.backoff.ms=2000', 'log.retention.check.interval.ms=5000', 'offsets.topic.num.partitions=10'];
 /** Where chance alone would give so steep a line so often, it is not held against the broker: short runs are noisy. */
 const ERRORS_OF_SLOPE = 2;
 const MINUTE_MS = 60_000;
@@ -109,8 +111,8 @@ async function shareOfCapacity(port: number, folder: string, share: number): Pro
   return Math.max(1, Math.round(capacity * share));
 }
 
-/** Samples from the first to the last moment; a line a minute. */
-async function watch(soak: Soak, pid: number, sampleMs: number): Promise<Sample[]> {
+/** Runs it to its end, and looks at the broker every so often. */
+async function sampled(soak: Soak, pid: number, sampleSeconds: number): Promise<Sample[]> {
   const beginMs = Date.now();
   const samples: Sample[] = [];
   let isOver = false;
@@ -126,7 +128,7 @@ async function watch(soak: Soak, pid: number, sampleMs: number): Promise<Sample[
       const { bytes, descriptors } = sample;
       process.stdout.write(`minute ${saidMinute}: ${(bytes / 1e6).toFixed(1)} MB, ${descriptors} descriptors\n`);
     }
-    await Promise.race([running, delay(sampleMs)]);
+    await Promise.race([running, delay(sampleSeconds * 1000)]);
   }
   await running;
   return samples;
@@ -156,12 +158,7 @@ async function main(): Promise<void> {
   const only = new Set(values.only.split(','));
   const parts = SOAK_PARTS.filter((part) => only.has(part));
   const httpPort = await freePort();
-  const sets = [
-    'log.cleaner.backoff.ms=2000',
-    'log.retention.check.interval.ms=5000',
-    'offsets.topic.num.partitions=10',
-  ];
-  const flags = ['--http-port', String(httpPort), ...sets.flatMap((set) => ['--set', set])];
+  const flags = ['--http-port', String(httpPort), ...SETS.flatMap((set) => ['--set', set])];
   const broker = await BrokerProcess.start({
     arguments: [...flags, ...positionals],
     ...(values.heap === undefined ? {} : { node: nodeWithHeap(folder, values.heap) }),
@@ -182,7 +179,7 @@ async function main(): Promise<void> {
       seconds: minutes * 60,
       parts,
     });
-    const samples = await watch(soak, broker.pid, Number(values['sample-seconds']) * 1000);
+    const samples = await sampled(soak, broker.pid, Number(values['sample-seconds']));
     process.exitCode = judge(samples, warmMinutes, soak);
   } finally {
     await broker.dispose();

@@ -130,6 +130,8 @@ export class StartedFront {
   openDoors(): void {
     Atomics.store(this.orders, FRONT_DOORS, 1);
     Atomics.notify(this.orders, FRONT_DOORS);
+    // Where a worker lives in its thread, that is what waits, and by the bell they share.
+    this.bells.front(this.index).ring();
   }
 
   /** Connections are closed when this resolves; the thread may go on for the sake of the worker that lives in it. */
@@ -158,7 +160,6 @@ export class StartedFront {
     this.thread.expectEnd();
     Atomics.store(this.orders, FRONT_ORDER, order);
     this.openDoors();
-    this.bells.front(this.index).ring();
   }
 
   private drain(): void {

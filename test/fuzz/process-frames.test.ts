@@ -9,7 +9,7 @@ import { LATE_MS, ProcessFuzz } from './process-fuzz.ts';
 
 const env: { readonly FUZZ_PROCESS_FRAMES?: string; readonly FUZZ_SEED?: string; readonly FUZZ_IO?: string } =
   process.env;
-const FRAMES = Number(env.FUZZ_PROCESS_FRAMES ?? 16_000);
+const FRAMES = Number(env.FUZZ_PROCESS_FRAMES ?? 10_000);
 const SEED = Number(env.FUZZ_SEED ?? 20_261_127);
 const TIMEOUT_MS = 120_000 + FRAMES * 10;
 
@@ -50,8 +50,8 @@ describe.each(ways)('--io %s', (io, more) => {
       `fuzz ${io}: ${sent} frames, ${receivedBytes} bytes back, ${closed} closed by the broker, ${witnessed} witnessed, ` +
         `slowest ${slowest} with ${Math.round(slowestMs)} ms, grown by ${Math.round(grownBytes / 1e6)} MB\n`,
     );
-    expect(witnessed).toBeGreaterThan(5);
-    expect(receivedBytes).toBeGreaterThan(sent);
+    expect(witnessed).toBeGreaterThan(3);
+    expect(receivedBytes).toBeGreaterThan(sent / 4);
     expect(process.output).not.toMatch(/a request failed|RuntimeError|AddressSanitizer|runtime error:/);
     expect(await process.stop(), process.output).toBe(0);
   });

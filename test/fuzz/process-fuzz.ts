@@ -19,6 +19,7 @@ const FRAMES_PER_CONNECTION = 4;
 /** Of the time a connection is left to be answered, before it is reset or ended. */
 const LINGER_MS_MAX = 40;
 const CONNECT_MS_MAX = 1000;
+const PATIENCE_MS = 2000;
 const WITNESS_PAUSE_MS = 20;
 /** A loaded machine is slow; a front that hangs is slower. */
 export const LATE_MS = 20_000;
@@ -104,13 +105,17 @@ export class ProcessFuzz {
     const frames = Array.from({ length: FRAMES_PER_CONNECTION }, () => this.hostile.next());
     const pieceBytes = random.nextInt(4) === 0 ? 1 + random.nextInt(200) : Number.POSITIVE_INFINITY;
     const lingerMs = random.nextInt(LINGER_MS_MAX);
+    const isPatient = random.nextBoolean();
     const end = random.nextInt(3);
     this.sent += frames.length;
     const socket = connect({ port: this.plan.process.port, host: '127.0.0.1', noDelay: true });
     let isOver = false;
     socket.on('error', () => {});
-    socket.on('data', (chunk) => {
-      this.receivedBytes += chunk.length;
+    const answered = new Promise<void>((resolve) => {
+      socket.on('data', (chunk) => {
+        this.receivedBytes += chunk.length;
+        resolve();
+      });
     });
     socket.once('close', () => {
       isOver = true;
@@ -121,7 +126,8 @@ export class ProcessFuzz {
       for (let at = 0; at < frame.length && !isOver; at += pieceBytes)
         socket.write(frame.subarray(at, at + pieceBytes));
     }
-    await Promise.race([pause(lingerMs), closed]);
+    // Half of them take an answer before they go, however long that takes within reason.
+    await Promise.race(isPatient ? [answered, closed, pause(PATIENCE_MS)] : [pause(lingerMs), closed]);
     if (isOver) this.closed += 1;
     else if (end === 0) socket.resetAndDestroy();
     else if (end === 1) socket.destroy();

@@ -59,7 +59,7 @@ export class AbortedCheck {
       const first = readInt64(view, at + 10);
       const last = readInt64(view, at + 18);
       const stable = readInt64(view, at + 26);
-      const isPlausible = isLaidOut && first <= last && stable > first && stable <= last + 1;
+      const isPlausible = isLaidOut && first >= 0 && first <= last && stable > first && stable <= last + 1;
       if (isPlausible && this.isBegin(id, first, gapsBelow) && this.isAbort(id, last, gapsBelow)) continue;
       this.makeAnew(index, entry);
       return;

@@ -149,12 +149,9 @@ export class Segment {
       const handle = new FileHandle(this.path(TIME_INDEX_SUFFIX));
       const index = new TimeIndex(this.tools, handle, this.baseOffset, this.openIndexFile(handle, TIME_ENTRY_BYTES));
       index.trimZeros();
-      if (!index.readLast()) {
-        this.tools.logger.warn(`${handle.path} does not fit its segment; lookups go without it`);
-        index.file.truncateTo(0);
-        index.readLast();
-      }
+      const isSound = index.readLast() && this.isTimeKnown(index);
       this.timeIndex = index;
+      if (!isSound) this.forgetTimes(index);
     }
     return this.timeIndex;
   }
@@ -384,6 +381,33 @@ export class Segment {
     }
   }
 
+  /**
+   * Whether the last entry of a time index that was found is what a batch says: retention goes by it, and a rotten bit in it
+   * could cost the segment.
+   */
+  private isTimeKnown(index: TimeIndex): boolean {
+    if (this.found.bytes === 0 || this.sizeBytes === 0) return true;
+    return index.file.count > 0 && this.hasTimeAt(index.lastOffset, index.lastTimestamp);
+  }
+
+  /** The batch that holds an offset has the timestamp as its largest. */
+  hasTimeAt(offset: number, timestamp: number): boolean {
+    const position = this.locate(offset);
+    if (position < 0 || position >= this.sizeBytes) return false;
+    const { walk, files } = this.tools;
+    walk.begin(files.use(this.log), position, this.sizeBytes);
+    return walk.next() && walk.baseOffset <= offset && walk.maxTimestamp === timestamp;
+  }
+
+  /** The batches themselves tell the largest timestamp; lookups walk them. */
+  private forgetTimes(index: TimeIndex): void {
+    if (index.file.count > 0)
+      this.tools.logger.warn(`${index.file.handle.path} does not fit its segment; lookups go without it`);
+    index.file.truncateTo(0);
+    index.readLast();
+    this.remeasure();
+  }
+
   /** What an index says, if it can be so: a rotten bit may lead anywhere. */
   private placeInside(position: number): number {
     return position >= 0 && position < this.sizeBytes ? position : 0;
@@ -407,8 +431,11 @@ export class Segment {
   }
 
   private readMaxTimestamp(): void {
-    this.maxTimestampNow = this.times.lastTimestamp;
-    this.maxTimestampOffsetNow = this.times.lastOffset;
+    const { times } = this;
+    // Opening them may have found them wrong, and measured anew.
+    if (this.maxTimestampNow !== UNKNOWN) return;
+    this.maxTimestampNow = times.lastTimestamp;
+    this.maxTimestampOffsetNow = times.lastOffset;
   }
 
   private readFirstTimestamp(): void {

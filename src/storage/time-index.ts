@@ -17,6 +17,8 @@ export class TimeIndex {
   /** Last entry; NO_TIMESTAMP and the segment's base without entries. Known after `readLast` or an append. */
   lastTimestamp = NO_TIMESTAMP;
   lastOffset: number;
+  /** Of the entry that the last `floorOffset` went by; NO_TIMESTAMP for none. */
+  floorTimestamp = NO_TIMESTAMP;
   private readonly baseOffset: number;
 
   constructor(tools: StorageTools, handle: FileHandle, baseOffset: number, fileBytes: number) {
@@ -80,6 +82,7 @@ export class TimeIndex {
       if (this.timestampAt(middle) < timestamp) low = middle + 1;
       else high = middle;
     }
+    this.floorTimestamp = low === 0 ? NO_TIMESTAMP : this.timestampAt(low - 1);
     return low === 0 ? this.baseOffset : this.baseOffset + this.relativeAt(low - 1);
   }
 

@@ -41,9 +41,17 @@ export class TimestampSearch {
       const segment = items[index]!;
       if (segment.baseOffset >= limit) return;
       if (segment.maxTimestamp < timestamp) continue;
-      const from = Math.max(segment.times.floorOffset(timestamp), start);
+      const from = Math.max(this.floorOf(segment, timestamp), start);
       if (this.searchSegment(segment, from, timestamp, start, limit, into)) return;
     }
+  }
+
+  /** What the time index says; of one that was found on disk only if the batch it speaks of agrees. */
+  private floorOf(segment: Segment, timestamp: number): number {
+    const { times, found } = segment;
+    const offset = times.floorOffset(timestamp);
+    const isSure = found.bytes === 0 || times.floorTimestamp < 0;
+    return isSure || segment.hasTimeAt(offset, times.floorTimestamp) ? offset : segment.baseOffset;
   }
 
   /** The first record that has the largest timestamp of all below the limit. */

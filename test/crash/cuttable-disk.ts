@@ -22,6 +22,8 @@ int main(int argc, char **argv) {
 }
 `;
 
+const UNMOUNT_ATTEMPTS = 60;
+
 function run(command: string, ...args: string[]): string {
   return execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     .toString()
@@ -78,7 +80,16 @@ export class CuttableDisk {
 
   /** Nobody may have files open. */
   unmount(): void {
-    run('umount', this.mountPoint);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        run('umount', this.mountPoint);
+        break;
+      } catch (error) {
+        // What ended may still be on its way out.
+        if (attempt === UNMOUNT_ATTEMPTS) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+      }
+    }
     this.isMounted = false;
   }
 

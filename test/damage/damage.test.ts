@@ -28,6 +28,7 @@ function complaintsOf(folder: SmallFolder, path: string, at: number, isClean: bo
   }
   if (verdict.wrong.length > 0) found.push(`wrong: ${verdict.wrong[0]}`);
   if (verdict.abortedWrong) found.push('aborted transactions are others');
+  if (!isLog && verdict.timesWrong > 0) found.push(`${verdict.timesWrong} offsets found by time are others`);
   if (verdict.lostBatches > (isLog ? 1 : 0)) found.push(`${verdict.lostBatches} batches are lost`);
   if (verdict.end > folder.end) found.push(`the log ends at ${verdict.end}`);
   if (verdict.end < folder.end) {
@@ -51,6 +52,7 @@ describe('damage', () => {
       troubles: 0,
       refusal: null,
       abortedWrong: false,
+      timesWrong: 0,
     });
   });
 

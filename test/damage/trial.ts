@@ -7,6 +7,7 @@
  *   silent     something is lost, and nobody said a word: never
  */
 import { isFault } from '../../src/base/fault.ts';
+import type { Log } from '../../src/storage/log.ts';
 import { LogDirectory } from '../../src/storage/log-directory.ts';
 import { append, batch, makeTools, NOW_MS, open } from '../storage/storage-kit.ts';
 import { consumeAll } from './checking-consumer.ts';
@@ -24,6 +25,8 @@ export interface Verdict {
   /** A sentence, when it was refused to open. */
   readonly refusal: string | null;
   readonly abortedWrong: boolean;
+  /** Offsets found by time that are others than the right ones. */
+  readonly timesWrong: number;
 }
 
 /** `isClean`: whether the start believes that the last stop was clean, if the mark is there. */
@@ -39,6 +42,7 @@ export function tryFolder(folder: SmallFolder, files: ReadonlyMap<string, Uint8A
     troubles: 0,
     refusal: null,
     abortedWrong: false,
+    timesWrong: 0,
   };
   try {
     const directory = new LogDirectory(disk, ROOT);
@@ -57,11 +61,12 @@ export function tryFolder(folder: SmallFolder, files: ReadonlyMap<string, Uint8A
     const lostBatches = lost.length;
     const firstLost = lost[0] ?? -1;
     const abortedWrong = wrongAborted(folder, listAborted(log, end), end);
+    const timesWrong = countWrongTimes(folder, log);
     // It goes on: what is written now is read back at its place.
     append(log, batch({ key: new TextEncoder().encode('new'), timestamps: [NOW_MS] }));
     const again = consumeAll(tools, log).got.get(end);
     if (again === undefined || !again.startsWith('new ')) wrong.push(`what is written at ${end} reads as ${again}`);
-    return { ...verdict, wrong, lostBatches, firstLost, end, troubles: troubles.length, abortedWrong };
+    return { ...verdict, wrong, lostBatches, firstLost, end, troubles: troubles.length, abortedWrong, timesWrong };
   } catch (error) {
     if (!isFault(error)) throw error;
     return { ...verdict, refusal: error.message };
@@ -81,6 +86,18 @@ function lostBatchesOf({ truth, batchStarts }: SmallFolder, got: ReadonlyMap<num
     }
   }
   return lost;
+}
+
+/** ListOffsets by time, against the records. */
+function countWrongTimes({ truth }: SmallFolder, log: Log): number {
+  let wrong = 0;
+  const rows = [...truth].map(([offset, text]) => ({ offset, timestamp: Number(text.split(' ').at(-1)) }));
+  const known = rows.filter(({ timestamp }) => timestamp > NOW_MS).sort((left, right) => left.offset - right.offset);
+  for (const { timestamp } of known) {
+    const expected = known.find((row) => row.timestamp >= timestamp)?.offset;
+    if (log.findByTimestamp(timestamp, 0).offset !== expected) wrong += 1;
+  }
+  return wrong;
 }
 
 function wrongAborted({ aborted }: SmallFolder, found: readonly string[], end: number): boolean {

@@ -115,7 +115,7 @@ describe('the host of partitions', () => {
     for (const name of ['orders-0', 'orders-1']) disk.makeFolder(`data/${name}`);
     await host.closePartitions([toStart(0)], { remove: true });
     await host.closePartitions([toStart(1)], { remove: false });
-    expect(disk.list('data')).toEqual(['orders-1', 'perfbroker.format']);
+    expect(disk.list('data')).toEqual(['broken-0', 'orders-1', 'perfbroker.format']);
     expect(commands.slice(2).map(({ command }) => command.kind === 'close' && command.remove)).toEqual([true, false]);
     expect(host.open.size).toBe(0);
   });

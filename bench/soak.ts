@@ -109,20 +109,42 @@ async function shareOfCapacity(port: number, folder: string, share: number): Pro
   return Math.max(1, Math.round(capacity * share));
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      minutes: { type: 'string', default: '60' },
-      share: { type: 'string', default: '0.5' },
-      rate: { type: 'string' },
-      heap: { type: 'string' },
-      only: { type: 'string', default: SOAK_PARTS.join(',') },
-      'warm-minutes': { type: 'string' },
-      'sample-seconds': { type: 'string', default: '5' },
-      help: { type: 'boolean', default: false },
-    },
+const options = {
+  minutes: { type: 'string', default: '60' },
+  share: { type: 'string', default: '0.5' },
+  rate: { type: 'string' },
+  heap: { type: 'string' },
+  only: { type: 'string', default: SOAK_PARTS.join(',') },
+  'warm-minutes': { type: 'string' },
+  'sample-seconds': { type: 'string', default: '5' },
+  help: { type: 'boolean', default: false },
+} as const;
+
+/** Looks at the process until the work is over, and says each minute what it saw. */
+async function samplesWhile(running: Promise<void>, pid: number, sampleSeconds: number): Promise<Sample[]> {
+  const beginMs = Date.now();
+  const samples: Sample[] = [];
+  let isOver = false;
+  const ended = running.finally(() => {
+    isOver = true;
   });
+  let saidMinute = -1;
+  while (!isOver) {
+    const sample = sampleOf(pid, beginMs);
+    samples.push(sample);
+    if (Math.floor(sample.minute) > saidMinute) {
+      saidMinute = Math.floor(sample.minute);
+      const { bytes, descriptors } = sample;
+      process.stdout.write(`minute ${saidMinute}: ${(bytes / 1e6).toFixed(1)} MB, ${descriptors} descriptors\n`);
+    }
+    await Promise.race([ended, delay(sampleSeconds * 1000)]);
+  }
+  await ended;
+  return samples;
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options });
   if (values.help) {
     process.stdout.write(`${usage}\n`);
     return;
@@ -159,24 +181,7 @@ async function main(): Promise<void> {
       seconds: minutes * 60,
       parts,
     });
-    const beginMs = Date.now();
-    const samples: Sample[] = [];
-    let isOver = false;
-    const running = soak.run().finally(() => {
-      isOver = true;
-    });
-    let saidMinute = -1;
-    while (!isOver) {
-      const sample = sampleOf(broker.pid, beginMs);
-      samples.push(sample);
-      if (Math.floor(sample.minute) > saidMinute) {
-        saidMinute = Math.floor(sample.minute);
-        const { bytes, descriptors } = sample;
-        process.stdout.write(`minute ${saidMinute}: ${(bytes / 1e6).toFixed(1)} MB, ${descriptors} descriptors\n`);
-      }
-      await Promise.race([running, delay(Number(values['sample-seconds']) * 1000)]);
-    }
-    await running;
+    const samples = await samplesWhile(soak.run(), broker.pid, Number(values['sample-seconds']));
     process.exitCode = judge(samples, warmMinutes, soak);
   } finally {
     await broker.dispose();

@@ -24,7 +24,6 @@ import type { HttpSide } from './http/http-side.ts';
 import { liveView } from './http/live-view.ts';
 import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
 import { createTallyParts } from './net/front-tallies.ts';
-import type { RequestDesk } from './net/start-front.ts';
 import { type BoundListeners, type StartedFronts, startFronts } from './net/start-fronts.ts';
 import type { ListenAddress } from './net/transport.ts';
 import { FolderLock, readBootId } from './storage/folder-lock.ts';

@@ -222,7 +222,7 @@ describe('a client that is slow', () => {
     const { broker, client } = await startRig({ wantsMetrics: true });
     const topic = await createTopic(client, 'orders', { partitions: 2000 });
     for (let partition = 0; partition < 2000; partition++) await produceTo(client, topic, batchOf(), { partition });
-    const side = await Side.start({ requestWaitMs: 50, checkMs: 10, silenceMs: 100 });
+    const side = await Side.start({ requestWaitMs: 1000, checkMs: 10, silenceMs: 1500 });
     side.http.show(broker.view, NOBODY_KNOWN);
     const sender = await side.connect();
     const senderGone = once(sender, 'close');

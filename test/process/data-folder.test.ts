@@ -76,7 +76,7 @@ async function useEverything(port: number): Promise<void> {
 }
 
 async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const endMs = Date.now() + 20_000; !isSo(); ) {
+  for (const endMs = Date.now() + 40_000; !isSo(); ) {
     if (Date.now() > endMs) throw new Error(`never came: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -116,6 +116,8 @@ export class Log {
   private mayHaveGaps: boolean;
   private poison = 0;
   private hasFailedFlush = false;
+  /** Of a poisoned log the stable offset stays where it was. */
+  private stableMax = Number.POSITIVE_INFINITY;
   private isOpen = true;
   private nowMs = 0;
 
@@ -272,6 +274,7 @@ export class Log {
       return this.poison;
     }
     this.poison = 0;
+    this.stableMax = Number.POSITIVE_INFINITY;
     this.advance(this.watermarks.end);
     return 0;
   }
@@ -291,7 +294,9 @@ export class Log {
     const limit = (flags & READ_FLAG_COMMITTED) !== 0 ? marks.stable : marks.high;
     const isInside = offset >= marks.start && offset <= marks.end;
     // Outside, the reader is asked for nothing, which gives an empty answer to put the error in.
-    const result = this.reader.read(offset, isInside ? limit : offset, Math.max(offset, marks.end), bytesMax, flags);
+    // The file of a poisoned log may hold a batch more than it shows.
+    const end = Math.max(offset, this.poison === 0 ? marks.end : marks.end + 1);
+    const result = this.reader.read(offset, isInside ? limit : offset, end, bytesMax, flags);
     if (!isInside) result.error = OFFSET_OUT_OF_RANGE;
     return result;
   }
@@ -537,13 +542,16 @@ export class Log {
     const marks = this.watermarks;
     const high = this.policy.highFor(marks.high, end, this.sync.offset);
     const unstable = this.ledger.unstableOffset(high);
-    const stable = unstable < 0 ? high : Math.max(marks.start, Math.min(high, unstable));
+    const decided = unstable < 0 ? high : Math.max(marks.start, Math.min(high, unstable));
+    const stable = Math.min(decided, Math.max(marks.start, this.stableMax));
     marks.set(marks.start, stable, high, end);
   }
 
   private fail(error: number): number {
     assert(error < 0, 'a failure is a negative errno');
     this.poison = error;
+    // The ledger may take transactions for ended whose markers were not written, or whose readers would not be told of them.
+    this.stableMax = this.watermarks.stable;
     this.nextOffset = this.watermarks.end;
     this.endedTransactions.length = 0;
     this.appender.drop();

@@ -3,6 +3,7 @@
  * by the disk aide first, and only then does the receipt leave; neither the worker nor the front waits for the device.
  */
 import { assert } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { AbortedList } from '../storage/aborted-index.ts';
 import type { Disk } from '../storage/disk.ts';
@@ -124,7 +125,11 @@ export class LogReads {
     flags: number,
   ): void {
     const { slot } = partition;
-    const result = this.readCommitted(partition, offset, bytesMax, flags);
+    const result = this.tryRead(partition, offset, bytesMax, flags);
+    if (result === null) {
+      this.begin(RECEIPT_READ, lane, exchange, entry, slot, errorCode.KAFKA_STORAGE_ERROR, partition);
+      return;
+    }
     if (result.length === 0) {
       this.begin(RECEIPT_READ, lane, exchange, entry, slot, result.error, partition);
       return;
@@ -351,6 +356,16 @@ export class LogReads {
   }
 
   /** Reads a range whose aborted transactions fit into the list; without READ_FLAG_COMMITTED just a read. */
+  /** Null: a file of the log cannot be opened, as where the process has no descriptor left. */
+  private tryRead(partition: OwnedPartition, offset: number, bytesMax: number, flags: number): ReadResult | null {
+    try {
+      return this.readCommitted(partition, offset, bytesMax, flags);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return null;
+    }
+  }
+
   private readCommitted(partition: OwnedPartition, offset: number, bytesMax: number, flags: number): ReadResult {
     let result = partition.log.read(offset, bytesMax, flags);
     if ((flags & READ_FLAG_COMMITTED) === 0 || result.length === 0) return result;

@@ -10,7 +10,7 @@ import type { Simulation } from './simulation.ts';
 import { demand } from './violation.ts';
 
 const STATE_TOPIC = '__transaction_state';
-const WAITS_MAX = 500;
+const WAITS_MAX = 120;
 
 interface Seen {
   visible: number;
@@ -80,8 +80,7 @@ async function visibleNumbers(
     }
     await simulation.pause(20);
   }
-  const mayHang = simulation.profile.promised === 'window' && simulation.history.hasPowerCutSince(0);
-  demand(mayHang, `${model.folder}: a transaction does not come to its end`);
+  demand(simulation.isExcusedOpen, `${model.folder}: a transaction does not come to its end`);
   simulation.book.count('transactions left open by a power cut');
   return null;
 }

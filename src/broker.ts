@@ -16,7 +16,7 @@ import { Controller, type StartReport } from './cluster/controller.ts';
 import { FileStore } from './cluster/file-store.ts';
 import type { BrokerConfig } from './config/broker-config.ts';
 import { exposureWarnings } from './config/exposure.ts';
-import { type Listener, listenersOf, refuseUnserved } from './config/listeners.ts';
+import { isTls, type Listener, listenersOf } from './config/listeners.ts';
 import { loadBrokerConfig } from './config/load.ts';
 import type { BrokerState } from './http/broker-view.ts';
 import type { Doorman } from './http/gate.ts';
@@ -26,6 +26,7 @@ import { type ChosenIo, chooseIoPath } from './net/choose-io-path.ts';
 import { createTallyParts } from './net/front-tallies.ts';
 import { type BoundListeners, type StartedFronts, startFronts } from './net/start-fronts.ts';
 import type { ListenAddress } from './net/transport.ts';
+import type { TlsKeeper } from './security/tls-keeper.ts';
 import { FolderLock, readBootId } from './storage/folder-lock.ts';
 import { roomOf } from './storage/folder-room.ts';
 import { checkFolder, placeOf } from './storage/folder-safety.ts';
@@ -119,6 +120,7 @@ export class Broker {
   private lockTimer: NodeJS.Timeout | null = null;
   private workers: StartedWorkers | null = null;
   private fronts: StartedFronts | null = null;
+  private tls: TlsKeeper | null = null;
   private running: Running | null = null;
   private stopping: Promise<void> | null = null;
   private state: BrokerState = 'starting';
@@ -177,7 +179,7 @@ export class Broker {
   private async startAll(io: ChosenIo): Promise<Running> {
     const { config } = this.parts;
     const listeners = listenersOf(config.values);
-    refuseUnserved(listeners);
+    const tls = await this.readCertificates(listeners);
     const sizes = brokerSizes(config.values);
     const background = this.backgroundOf(io);
     const onDeath = (cause: Error): void => this.fail(cause);
@@ -200,7 +202,9 @@ export class Broker {
       await plane.start();
       // Before the fronts' first turn, so that no client meets a broker without topics.
       keepFrontsTold(fronts, opened.controller);
+      opened.controller.observeSettings((_catalog, settings) => tls?.useConfig(settings));
       fronts.openDoors();
+      tls?.start((listener, terms) => fronts.renewTls(listener, terms));
       const upkeep = {
         checkpoints: this.startCheckpoints(opened.host, workers),
         cleaner: this.startCleaner(opened.controller, workers, background),
@@ -234,6 +238,7 @@ export class Broker {
       workers,
       desk,
       listeners,
+      tls: this.tls?.terms ?? new Map(),
       logger: this.logger,
       onDeath: (cause) => this.fail(cause),
       randomBytes: (count) => randomBytes(count),
@@ -245,6 +250,20 @@ export class Broker {
     this.folderNotices = checkFolder(this.dataFolder);
     this.directory.open(this.bootId);
     for (const notice of this.directory.notices) this.logger.warn(notice);
+  }
+
+  /** Reads the files of listeners with TLS again; new connections get what is in them. */
+  reloadCertificates(): void {
+    this.tls?.reload('it was asked for');
+  }
+
+  /** Loaded only when there are any, as the HTTP side. */
+  private async readCertificates(listeners: readonly Listener[]): Promise<TlsKeeper | null> {
+    if (!listeners.some(({ protocol }) => isTls(protocol))) return null;
+    const { TlsKeeper } = await import('./security/tls-keeper.ts');
+    const { config } = this.parts;
+    this.tls = new TlsKeeper({ listeners, config, logger: this.logger, nowMs: () => systemClock.nowMs() });
+    return this.tls;
   }
 
   /** Loaded only when it is wanted; it costs a few megabytes. */
@@ -393,6 +412,7 @@ export class Broker {
     const { controller, host, report, isClean } = opened;
     const notices = [...this.parts.config.notices, ...this.folderNotices, ...report.notices, ...report.problems];
     for (const leftover of report.leftovers) notices.push(leftover.reason);
+    notices.push(...(this.tls?.notices() ?? []));
     if (report.adoptedTopics.length > 0) {
       notices.push(`topics found in the data folder and taken over: ${report.adoptedTopics.join(', ')}`);
     }
@@ -407,8 +427,10 @@ export class Broker {
       notices.push(`each front takes requests up to ${mebibytes} MiB; for larger ones raise queued.max.request.bytes`);
     }
     const { hasRules, hasUsers } = listening.doorman;
+    const terms = this.tls?.terms;
     const open = listeners.map(({ name, protocol, advertised }) => ({
       name,
+      knowsClients: terms?.get(name)?.clientAuth === 'required',
       protocol,
       advertised,
       address: must(listening.bound.get(name), 'a broker that is ready listens'),
@@ -439,6 +461,7 @@ export class Broker {
     const running = this.running;
     if (running === null) return this.stopWhileStarting();
     running.checkpoints.stop();
+    this.tls?.stop();
     await this.stopCleaner(running);
     running.plane.release();
     await running.fronts.stop();

@@ -40,12 +40,14 @@ async function main(): Promise<void> {
   const file = given.configPath === null ? null : { path: given.configPath, content: readConfig(given.configPath) };
   const { loadBrokerConfig } = await import('./config/load.ts');
   const config = loadBrokerConfig({ flags: given.flags, sets: given.sets, environment: process.env, file });
+  const { isTls, listenersOf } = await import('./config/listeners.ts');
   // No mask makes files that the broker itself cannot open again, and what Node writes when asked (reports, heap snapshots) is
   // for this user alone, as the data is.
   process.umask(0o077);
   const { Broker } = await import('./broker.ts');
   const broker = new Broker({ config, logLevel: 'info', logFormat: 'text', version: version() });
   stopOnSignals(broker);
+  if (listenersOf(config.values).some(({ protocol }) => isTls(protocol))) renewOnHangUp(broker);
   const facts = await broker.start();
   const { renderStartScreen } = await import('./cli/start-screen.ts');
   process.stdout.write(`${renderStartScreen(screenFacts(facts, config), process.stdout.isTTY === true)}\n`);
@@ -74,6 +76,11 @@ function stopOnSignals(broker: Broker): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+/** Only where there are certificates: otherwise the end of its terminal ends a broker, as it ends any program. */
+function renewOnHangUp(broker: Broker): void {
+  process.on('SIGHUP', () => broker.reloadCertificates());
 }
 
 function screenFacts(facts: BrokerFacts, config: BrokerConfig): StartFacts {

@@ -21,6 +21,13 @@ export const PATTERN_INSTRUCTIONS_MAX = 1000;
 /** Before it is compiled: compiling costs time in proportion to the text. */
 export const PATTERN_LENGTH_MAX = 4096;
 
+/** Groups by number, the whole match first; null: it took no part. */
+export interface PatternMatch {
+  readonly start: number;
+  readonly end: number;
+  readonly groups: readonly (string | null)[];
+}
+
 export type PatternResult =
   | { readonly kind: 'pattern'; readonly pattern: LinearPattern }
   | { readonly kind: 'broken'; readonly why: string };
@@ -49,6 +56,21 @@ export class LinearPattern {
   /** Steps that matching a name may take: what a budget of work counts. */
   stepsMax(name: string): number {
     return this.expression.programSize() * (name.length + 1);
+  }
+
+  get groupCount(): number {
+    return this.expression.groupCount();
+  }
+
+  /** All places where it matches, from left to right, without overlap. */
+  allIn(text: string): PatternMatch[] {
+    const matcher = this.expression.matcher(text);
+    const matches: PatternMatch[] = [];
+    while (matcher.find()) {
+      const groups = Array.from({ length: this.groupCount + 1 }, (_, group) => matcher.group(group));
+      matches.push({ start: matcher.start(), end: matcher.end(), groups });
+    }
+    return matches;
   }
 
   /** The whole name has to match, not a part of it. */

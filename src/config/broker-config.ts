@@ -69,6 +69,11 @@ export class BrokerConfig {
     return this.entry(key).value;
   }
 
+  /** The key was given for this listener, not only for all. */
+  isNarrowed(listener: string, key: string): boolean {
+    return scopesOf(listener, '', key).some((scope) => this.scoped.has(scope));
+  }
+
   /** Every value given for the key, strongest first, the default (if any) at the end. */
   layersOf(key: string): readonly SettingEntry[] {
     const setting = must(brokerSettings[key], 'layers are asked for known settings');

@@ -19,6 +19,7 @@ import {
   string,
   type ValuesOf,
 } from './settings.ts';
+import { tlsBrokerSettings } from './tls-settings.ts';
 import { type BrokerTwin, brokerTwins, isTopicKey, topicSettings } from './topic-settings.ts';
 
 const flag = (name: string, alias: string | null, placeholder: string) => ({ name, alias, placeholder });
@@ -124,11 +125,6 @@ export const ownBrokerSettings = {
     unit: 'threads',
     flag: flag('fronts', null, 'N'),
   }),
-  'perfbroker.tls.fronts': int(
-    1,
-    'Front threads for listeners with TLS (SSL, SASL_SSL); there are none where there is no such listener.',
-    { min: 1, max: 16, unit: 'threads' },
-  ),
   'perfbroker.workers': int(null, 'Partition worker threads; unset: the processor cores less the front threads.', {
     min: 1,
     max: 256,
@@ -418,6 +414,9 @@ export const ownBrokerSettings = {
 
   // ── logins ──
   ...saslBrokerSettings,
+
+  // ── TLS ──
+  ...tlsBrokerSettings,
 
   // ── groups ──
   ...groupBrokerSettings,

@@ -19,8 +19,6 @@ export interface Listener {
   readonly advertised: Address | null;
 }
 
-/** Those that there is code for; a listener of another one must not be served as if it were plain. */
-const served: ReadonlySet<SecurityProtocol> = new Set(['PLAINTEXT', 'SASL_PLAINTEXT']);
 /** In `server.properties` of KRaft; such a listener is for Kafka's controllers, and is left aside. */
 const CONTROLLER = 'CONTROLLER';
 const LISTENERS_MAX = 16;
@@ -32,14 +30,6 @@ export function isTls(protocol: SecurityProtocol): boolean {
 
 export function isSasl(protocol: SecurityProtocol): boolean {
   return protocol === 'SASL_PLAINTEXT' || protocol === 'SASL_SSL';
-}
-
-/** To be asked before listeners are opened. */
-export function refuseUnserved(listeners: readonly Listener[]): void {
-  const unserved = listeners.find(({ protocol }) => !served.has(protocol));
-  if (unserved === undefined) return;
-  const { name, protocol } = unserved;
-  throw bad(`the listener ${name} is of the protocol ${protocol}, which this broker does not serve yet; take another`);
 }
 
 /** Throws Fault PB_BAD_SETTING with a sentence that names the setting and the remedy. */

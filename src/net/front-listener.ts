@@ -4,6 +4,7 @@
  */
 import { type Listener, type SecurityProtocol, securityProtocols } from '../config/listeners.ts';
 import { FLAGS_REMEDY, type ListenRemedy } from '../zerocopy/kernel.ts';
+import type { TlsTerms } from './tls-terms.ts';
 import type { ListenWish } from './transport.ts';
 
 /** What a connection knows of the listener it came by. */
@@ -14,13 +15,16 @@ export interface ListenerFacts {
 
 export interface FrontListener extends ListenerFacts {
   readonly wish: ListenWish;
+  /** Null: it is plain. */
+  readonly tls: TlsTerms | null;
 }
 
 export const PLAINTEXT_FACTS: ListenerFacts = { name: securityProtocols[0], protocol: securityProtocols[0] };
 
 /** `isFirst`: the one that `--host` and `--port` change. */
-export function frontListener({ name, protocol, address }: Listener, isFirst: boolean): FrontListener {
-  return { name, protocol, wish: { ...address, remedy: isFirst ? FLAGS_REMEDY : remedyIn(name) } };
+export function frontListener(listener: Listener, isFirst: boolean, tls: TlsTerms | null): FrontListener {
+  const { name, protocol, address } = listener;
+  return { name, protocol, wish: { ...address, remedy: isFirst ? FLAGS_REMEDY : remedyIn(name) }, tls };
 }
 
 function remedyIn(name: string): ListenRemedy {

@@ -1,7 +1,8 @@
-/** What main posts to a front: changes of routes, of quotas, and of limits on connections. Plain data. */
+/** What main posts to a front: changes of routes, quotas, limits on connections, access rules and certificates. Plain data. */
 import type { AclBinding } from '../protocol/acl.ts';
 import type { QuotaImage } from './quota-table.ts';
 import type { RouteUpdate } from './route-table.ts';
+import type { TlsTerms } from './tls-terms.ts';
 
 /** `max.connections`, those of addresses and the rate of all, which change while the broker runs. */
 export interface ConnectionLimits {
@@ -37,9 +38,25 @@ export interface LoginDone {
   readonly lifetimeMs: number | null;
 }
 
-export type FrontPost = RouteUpdate | QuotaImage | ConnectionLimits | AccessImage | LoginDone;
+/** A listener with TLS has another certificate, or trusts others, from here on. */
+export interface TlsRenewal {
+  readonly kind: 'tls';
+  readonly listener: string;
+  readonly terms: TlsTerms;
+}
 
-const kinds: ReadonlySet<unknown> = new Set(['image', 'topic', 'topic-gone', 'quotas', 'limits', 'access', 'login']);
+export type FrontPost = RouteUpdate | QuotaImage | ConnectionLimits | AccessImage | LoginDone | TlsRenewal;
+
+const kinds: ReadonlySet<unknown> = new Set([
+  'image',
+  'topic',
+  'topic-gone',
+  'quotas',
+  'limits',
+  'access',
+  'login',
+  'tls',
+]);
 
 /** Other messages are for other roles of the same thread, or of a newer main; they are not the front's. */
 export function isFrontPost(message: unknown): message is FrontPost {
@@ -48,6 +65,10 @@ export function isFrontPost(message: unknown): message is FrontPost {
 
 export function isQuotas(post: FrontPost): post is QuotaImage {
   return post.kind === 'quotas';
+}
+
+export function isTlsRenewal(post: FrontPost): post is TlsRenewal {
+  return post.kind === 'tls';
 }
 
 export function isLimits(post: FrontPost): post is ConnectionLimits {

@@ -5,7 +5,9 @@ import { createDataTable } from '../apis/data-table.ts';
 import { must } from '../base/assert.ts';
 import { sharedMonotonicMs, systemClock } from '../base/clock.ts';
 import { Fault, isFault } from '../base/fault.ts';
-import { createLogger } from '../base/logger.ts';
+import { createLogger, type Logger } from '../base/logger.ts';
+import { RateLimitedLog } from '../base/rate-limited-log.ts';
+import { isSasl } from '../config/listeners.ts';
 import { AuditLog } from '../security/audit-log.ts';
 import { FrontAuthorizer } from '../security/front-authorizer.ts';
 import { createDisk } from '../workers/create-disk.ts';
@@ -37,6 +39,7 @@ import {
 import { KernelTransport } from './kernel-transport.ts';
 import { MessagePost } from './message-post.ts';
 import type { PortSharing } from './node-listening.ts';
+import type { TlsGate } from './node-tls-gate.ts';
 import { NodeTransport } from './node-transport.ts';
 import type { Transport } from './transport.ts';
 
@@ -45,17 +48,21 @@ const LAST_TURNS_MS = 300;
 /** Connections over the limit are accepted and closed; they need numbers for that moment. */
 const SPARE_SOCKETS = 64;
 const SLEEP_MS_MAX = 10_000;
+/** A line for each cause of failed handshakes in so long. */
+const LOG_PERIOD_MS = 10_000;
 
 interface Parts {
   readonly front: Front;
   readonly transport: Transport;
+  /** Of the listeners with TLS. */
+  readonly gates: ReadonlyMap<string, TlsGate>;
   readonly bells: Bells;
   readonly port: MessagePort;
   readonly orders: Int32Array;
   readonly lodger: PartitionRole | null;
 }
 
-function build(data: FrontThreadData, port: MessagePort): Parts {
+async function build(data: FrontThreadData, port: MessagePort): Promise<Parts> {
   const { shared } = data;
   const native = nativeIf(shared.usesNative);
   const bells = new Bells(shared, native, { main: () => port.postMessage(0), fronts: [] });
@@ -67,6 +74,7 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
     sendBufferBytes: data.sendBufferBytes,
   });
   const logger = createLogger({ level: data.logLevel, format: data.logFormat, thread: `front-${data.index}` });
+  const gates = await gatesOf(data, logger);
   const slab = new Slab(memoryOf(new Uint8Array(must(shared.slabs[data.index], 'a front has a slab')), native));
   const outboxSlab = new Slab(memoryOf(new Uint8Array(new SharedArrayBuffer(data.outboxBytes)), native));
   const lodger = data.lodger === null ? null : new PartitionRole(data.lodger.worker, data.lodger.line);
@@ -75,6 +83,7 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
     index: data.index,
     transport,
     listeners: data.group.listeners,
+    renewTls: gates.size === 0 ? null : ({ listener, terms }) => gates.get(listener)?.renew(terms),
     commons: data.commons,
     moving:
       transport instanceof KernelTransport
@@ -98,7 +107,22 @@ function build(data: FrontThreadData, port: MessagePort): Parts {
     tallies: talliesOf(data),
     lodger,
   });
-  return { front, transport, bells, port, orders: new Int32Array(data.orders), lodger };
+  return { front, transport, gates, bells, port, orders: new Int32Array(data.orders), lodger };
+}
+
+/** By the listener's name. What TLS needs is loaded only where there is some. */
+async function gatesOf({ group }: FrontThreadData, logger: Logger): Promise<ReadonlyMap<string, TlsGate>> {
+  const log = new RateLimitedLog(logger, systemClock, LOG_PERIOD_MS);
+  const gates = new Map<string, TlsGate>();
+  if (group.listeners.every(({ tls }) => tls === null)) return gates;
+  const { TlsGate } = await import('./node-tls-gate.ts');
+  const { certificateNaming } = await import('../security/certificate-naming.ts');
+  for (const { name, protocol, tls } of group.listeners) {
+    if (tls === null) continue;
+    const naming = isSasl(protocol) ? null : certificateNaming;
+    gates.set(name, new TlsGate({ listener: name, terms: tls, naming, log }));
+  }
+  return gates;
 }
 
 function talliesOf({ shared, index }: FrontThreadData): FrontTallies | null {
@@ -186,7 +210,8 @@ function waitForDoors({ orders, lodger }: Parts): void {
 }
 
 /** On the kernel's paths the first front listens for all; on plain Node every front of a group listens on the same ports. */
-async function listen(data: FrontThreadData, port: MessagePort, transport: Transport): Promise<FrontReady> {
+async function listen(data: FrontThreadData, port: MessagePort, parts: Parts): Promise<FrontReady> {
+  const { transport, gates } = parts;
   const { group, backlog, index } = data;
   const isFirst = index === group.first;
   const places: ListenPlace[] = [];
@@ -198,12 +223,15 @@ async function listen(data: FrontThreadData, port: MessagePort, transport: Trans
   if (!isFirst) {
     const [message] = await once(port, 'message');
     if (!isJoin(message)) throw new Fault('PB_THREAD', 'a front was not told where the others listen');
-    for (const { address, fd } of message.places) await transport.prepare(address, backlog, { kind: 'beside', fd });
+    for (const [number, { address, fd }] of message.places.entries()) {
+      const porch = gates.get(group.listeners[number]?.name ?? '') ?? null;
+      await transport.prepare(address, backlog, { kind: 'beside', fd }, porch);
+    }
     return { kind: 'ready', places: null };
   }
   const sharing: PortSharing = { kind: group.count > 1 ? 'first' : 'alone' };
-  for (const [number, { wish }] of group.listeners.entries()) {
-    const address = await transport.prepare(wish, backlog, sharing);
+  for (const [number, { wish, name }] of group.listeners.entries()) {
+    const address = await transport.prepare(wish, backlog, sharing, gates.get(name) ?? null);
     places.push({ address, fd: transport.listenerFd(number) });
   }
   return { kind: 'ready', places };
@@ -213,9 +241,9 @@ async function main(): Promise<void> {
   const data: FrontThreadData = workerData;
   const port = must(parentPort, 'a front runs in a thread');
   try {
-    const parts = build(data, port);
+    const parts = await build(data, port);
     const { transport } = parts;
-    port.postMessage(await listen(data, port, transport));
+    port.postMessage(await listen(data, port, parts));
     waitForDoors(parts);
     transport.setAccepting(true);
     if (transport instanceof NodeTransport) loopInNode(parts, data.index, transport, data.wakePorts);

@@ -42,7 +42,16 @@ import type { FrontAccess } from './front-access.ts';
 import { type FrontCommons, ledgerOf, ratesOf } from './front-commons.ts';
 import type { FrontFace, RegionReader } from './front-face.ts';
 import type { ListenerFacts } from './front-listener.ts';
-import { type FrontPost, isAccess, isLimits, isLogin, isQuotas, type LoginDone } from './front-post.ts';
+import {
+  type FrontPost,
+  isAccess,
+  isLimits,
+  isLogin,
+  isQuotas,
+  isTlsRenewal,
+  type LoginDone,
+  type TlsRenewal,
+} from './front-post.ts';
 import type { FrontTallies } from './front-tallies.ts';
 import { HandOver } from './hand-over.ts';
 import type { FrontLimits } from './limits.ts';
@@ -69,6 +78,8 @@ export interface FrontParts {
   readonly transport: Transport;
   /** As the transport counts them. */
   readonly listeners: readonly ListenerFacts[];
+  /** Null: none of them has TLS. */
+  readonly renewTls: ((renewal: TlsRenewal) => void) | null;
   /** What all fronts of the broker share. */
   readonly commons: FrontCommons;
   /** How connections get from the first front to the others; null: each front accepts its own. */
@@ -136,6 +147,7 @@ export class Front implements FrontFace, MuteListener {
   private readonly transport: Transport;
   private readonly control: ControlLane;
   private readonly listeners: readonly ListenerFacts[];
+  private readonly renewTls: ((renewal: TlsRenewal) => void) | null;
   private readonly receiver: Receiver;
   private readonly responder: Responder;
   private readonly replies: ControlReplies;
@@ -161,6 +173,7 @@ export class Front implements FrontFace, MuteListener {
     this.dataApis = parts.dataApis;
     this.transport = parts.transport;
     this.listeners = parts.listeners;
+    this.renewTls = parts.renewTls;
     this.control = parts.control;
     this.lanes = new WorkerLanes(parts.lanes);
     this.outbox = new Outbox(parts.outboxSlab, parts.transport, this.lanes, PARTS_MAX);
@@ -250,6 +263,7 @@ export class Front implements FrontFace, MuteListener {
   /** Main posted something. */
   takePost(post: FrontPost): void {
     if (isQuotas(post)) this.throttle.take(post);
+    else if (isTlsRenewal(post)) this.renewTls?.(post);
     else if (isLimits(post)) {
       this.door.limit(post);
       this.connections.limit(post);

@@ -2,8 +2,8 @@
  * One socket of the plain-Node transport: turns the events of a `net.Socket` into completions of the transport's port.
  * Created by `node-transport`; knows nothing of frames.
  *
- * Receiving: bytes that Node read wait here as chunks until a receive is armed. Node reads on while at most one chunk
- * waits, so a socket that nobody reads holds two chunks (128 KiB) and the peer feels it. Sending: one write at a time,
+ * Receiving: bytes that Node read wait here as chunks until a receive is armed. Node reads on while no more than
+ * 64 KiB wait, so a socket that nobody reads holds two reads of it (128 KiB) and the peer feels it. Sending: one write at a time,
  * straight from the memory of the operation, which stays untouched until the completion.
  */
 import { readSync } from 'node:fs';
@@ -15,7 +15,10 @@ import type { CompletionQueue } from './completion-queue.ts';
 import { DONE_CLOSE, DONE_READABLE, DONE_RECEIVE, DONE_SEND, type ListenAddress } from './transport.ts';
 
 const { ECANCELED, EIO, EPIPE } = constants.errno;
-const CHUNKS_WAITING_MAX = 1;
+/** Node reads so much at once; TLS gives it on in pieces of 16 KiB. */
+const WAITING_BYTES_MAX = 65_536;
+/** A peer that does not take the end of TLS is left without it. */
+const FAREWELL_MS = 1000;
 
 /** How the transport is told what it shares among its sockets. */
 export interface NodeSocketOwner {
@@ -35,11 +38,14 @@ export class NodeSocket {
   readonly index: number;
   readonly peer: string;
   readonly local: ListenAddress;
+  /** What the certificate of the peer says it is. */
+  readonly principal: string | null;
   private readonly socket: Socket;
   private readonly owner: NodeSocketOwner;
   private readonly onWritten = (error?: Error | null): void => this.written(error ?? null);
 
   private chunks: Buffer[] = [];
+  private waitingBytes = 0;
   private receiving: Receiving = 'none';
   private memory: Memory | null = null;
   private at = 0;
@@ -58,13 +64,15 @@ export class NodeSocket {
   private isClosing = false;
   private isGone = false;
 
-  constructor(index: number, socket: Socket, owner: NodeSocketOwner) {
+  constructor(index: number, socket: Socket, principal: string | null, owner: NodeSocketOwner) {
     this.index = index;
+    this.principal = principal;
     this.socket = socket;
     this.owner = owner;
     this.peer = `${hostText(socket.remoteAddress ?? 'unknown', true)}:${socket.remotePort ?? 0}`;
     this.local = { host: hostText(socket.localAddress ?? '', false), port: socket.localPort ?? 0 };
     socket.setNoDelay(true);
+    socket.pause();
     socket.on('data', (chunk: Buffer) => this.arrived(chunk));
     socket.on('end', () => this.ended());
     socket.on('error', (error) => this.failed(error));
@@ -143,7 +151,14 @@ export class NodeSocket {
     this.isClosing = true;
     if (this.receiving !== 'none') this.finishReceive(-ECANCELED);
     if (this.isGone) this.finishClose();
+    else if ('encrypted' in this.socket && this.sendingBytes === 0 && !this.isDead) this.sayFarewell();
     else this.socket.destroy();
+  }
+
+  /** A peer that speaks TLS is told the end: without it, it has to fear that somebody cut the line. */
+  private sayFarewell(): void {
+    this.socket.destroySoon();
+    this.socket.setTimeout(FAREWELL_MS, () => this.socket.destroy());
   }
 
   /** The end of the transport: no completions any more. */
@@ -157,8 +172,9 @@ export class NodeSocket {
 
   private arrived(chunk: Buffer): void {
     this.chunks.push(chunk);
+    this.waitingBytes += chunk.length;
     if (this.receiving !== 'none') this.serveReceive();
-    if (this.chunks.length > CHUNKS_WAITING_MAX) this.socket.pause();
+    if (this.waitingBytes > WAITING_BYTES_MAX) this.socket.pause();
   }
 
   private ended(): void {
@@ -224,7 +240,8 @@ export class NodeSocket {
       if (count === chunk.length) this.chunks.shift();
       else this.chunks[0] = chunk.subarray(count);
     }
-    if (this.chunks.length <= CHUNKS_WAITING_MAX && this.socket.isPaused()) this.socket.resume();
+    this.waitingBytes -= filled;
+    if (this.waitingBytes <= WAITING_BYTES_MAX && this.socket.isPaused()) this.socket.resume();
     return filled;
   }
 

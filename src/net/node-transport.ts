@@ -1,5 +1,6 @@
 /**
- * The network through plain `node:net`: the last resort where there is no native part, and the place for TLS. Used by
+ * The network through plain `node:net`: the last resort where there is no native part, and the place for TLS (which is
+ * done in a porch, see `node-tls-gate`). Used by
  * the front's thread like any transport, with two differences that come from Node's event loop:
  *
  * - `prepare` must be awaited before `listen`, because Node binds a port asynchronously; `listen` then returns what was
@@ -34,8 +35,15 @@ const HELD_CONNECTIONS_MAX = 1024;
 const REGION_BUFFER_BYTES = 256 * 1024;
 const REGION_BUFFERS_MAX = 128;
 
+/** What a connection passes through on its way in: the handshake of TLS. It bounds what waits in it. */
+export interface Porch {
+  take(socket: Socket, enter: (socket: Socket, principal: string | null) => void): void;
+  destroy(): void;
+}
+
 interface Door {
   readonly server: Server;
+  readonly porch: Porch | null;
   readonly bound: ListenAddress;
 }
 
@@ -43,6 +51,7 @@ interface Door {
 interface Arrival {
   readonly socket: Socket;
   readonly listener: number;
+  readonly principal: string | null;
 }
 
 export class NodeTransport implements Transport, NodeSocketOwner {
@@ -80,10 +89,19 @@ export class NodeTransport implements Transport, NodeSocketOwner {
   }
 
   /** Binds the port of one more listener. Throws Fault PB_PORT_TAKEN or PB_BAD_ADDRESS. */
-  async prepare(wish: ListenWish, backlog: number, sharing: PortSharing = ALONE): Promise<ListenAddress> {
+  async prepare(
+    wish: ListenWish,
+    backlog: number,
+    sharing: PortSharing = ALONE,
+    porch: Porch | null = null,
+  ): Promise<ListenAddress> {
     const listener = this.doors.length;
-    const options = { allowHalfOpen: true, pauseOnConnect: true };
-    const server = createServer(options, (socket) => this.connected({ socket, listener }));
+    const enter = (socket: Socket, principal: string | null) => this.connected({ socket, listener, principal });
+    // Behind a porch it is the porch that reads first.
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: porch === null }, (socket) => {
+      if (porch === null) enter(socket, null);
+      else porch.take(socket, enter);
+    });
     try {
       await listenAs(server, { host: wish.host, port: wish.port, backlog }, sharing);
     } catch (cause) {
@@ -93,7 +111,7 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     assert(typeof address === 'object' && address !== null, 'a server that listens has an address');
     const bound = { host: address.address, port: address.port };
     server.on('error', (error) => this.acceptFailed(listener, errnoOf(error)));
-    this.doors.push({ server, bound });
+    this.doors.push({ server, porch, bound });
     return bound;
   }
 
@@ -150,8 +168,8 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     return this.socketAt(socket).local;
   }
 
-  principalOf(_socket: number): string | null {
-    return null;
+  principalOf(socket: number): string | null {
+    return this.socketAt(socket).principal;
   }
 
   poll(_waitMs: number): number {
@@ -164,7 +182,10 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     this.isDestroyed = true;
     this.activity = null;
     this.queue.clear();
-    for (const { server } of this.doors) server.close();
+    for (const { server, porch } of this.doors) {
+      server.close();
+      porch?.destroy();
+    }
     for (let index = 0; index < this.sockets.length; index++) this.sockets[index]?.destroy();
     for (let next = this.held.shift(); next !== undefined; next = this.held.shift()) next.socket.destroy();
   }
@@ -220,14 +241,14 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     }
   }
 
-  private adopt({ socket, listener }: Arrival): void {
+  private adopt({ socket, listener, principal }: Arrival): void {
     const free = this.freeSockets.pop();
     const index = free ?? this.sockets.length;
     if (index === SOCKETS_MAX) {
       socket.destroy();
       return;
     }
-    this.sockets[index] = new NodeSocket(index, socket, this);
+    this.sockets[index] = new NodeSocket(index, socket, principal, this);
     this.queue.push(DONE_ACCEPT, index, listener);
     this.announce();
   }

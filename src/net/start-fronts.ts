@@ -11,15 +11,18 @@ import { isTls, type Listener } from '../config/listeners.ts';
 import type { IoPath } from './create-transport.ts';
 import { createFrontCommons, type FrontCommons } from './front-commons.ts';
 import { frontListener } from './front-listener.ts';
-import type { FrontPost } from './front-post.ts';
+import type { FrontPost, TlsRenewal } from './front-post.ts';
 import type { FrontGroup } from './front-thread.ts';
 import { leftInRing } from './hand-over.ts';
 import { FRONT_LIMITS } from './limits.ts';
 import { type StartedFront, type StartFrontParts, startFront } from './start-front.ts';
+import type { TlsTerms } from './tls-terms.ts';
 import type { ListenAddress } from './transport.ts';
 
 export interface StartFrontsParts extends Omit<StartFrontParts, 'index' | 'commons' | 'group' | 'path'> {
   readonly listeners: readonly Listener[];
+  /** By the listener's name, for those with TLS. */
+  readonly tls: ReadonlyMap<string, TlsTerms>;
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
@@ -63,6 +66,12 @@ export class StartedFronts {
   /** Routes, quotas, limits: the same for all. */
   post(post: FrontPost): void {
     for (const front of this.fronts) front.port.post(post);
+  }
+
+  /** New connections of the listener get these terms. */
+  renewTls(listener: string, terms: TlsTerms): void {
+    const group = this.groups.find(({ terms: { listeners } }) => listeners.some(({ name }) => name === listener));
+    for (const front of group?.fronts ?? []) front.port.post({ kind: 'tls', listener, terms } satisfies TlsRenewal);
   }
 
   async stop(): Promise<void> {
@@ -121,7 +130,9 @@ export function startFronts(parts: StartFrontsParts): StartedFronts {
     windowCount: config.values['quota.window.num'],
     secret: new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)),
   });
-  const opened = listeners.map((listener, index) => frontListener(listener, index === 0));
+  const opened = listeners.map((listener, index) =>
+    frontListener(listener, index === 0, parts.tls.get(listener.name) ?? null),
+  );
   const plain: FrontGroup = {
     first: 0,
     count: sizes.plainFronts,

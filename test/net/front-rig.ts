@@ -136,6 +136,7 @@ export class FrontRig {
       index: 0,
       transport: this.transport,
       listeners: [PLAINTEXT_FACTS],
+      renewTls: null,
       commons: plainCommons(1),
       moving: null,
       slab: this.slab,

@@ -95,6 +95,7 @@ export class FrontInOneThread {
       lodger: null,
       listeners: parts.listeners ?? [PLAINTEXT_FACTS],
       access: new FrontAuthorizer(new AuditLog(parts.logger, { nowMs: () => this.front.nowMs }, null)),
+      renewTls: null,
       control: new ControlLane(end, new ByteRing(arena), new MessagePost(this.mail.port2), transport),
       dataApis: createDataTable(),
       controlVersions,

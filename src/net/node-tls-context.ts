@@ -1,0 +1,26 @@
+/** The terms of a listener with TLS as Node's own options. */
+import { constants } from 'node:crypto';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { TlsTerms } from './tls-terms.ts';
+
+export function contextOptionsOf(terms: TlsTerms): SecureContextOptions {
+  const { identity, passphrase, trusted, ciphers, minVersion, maxVersion } = terms;
+  return {
+    ...(identity.kind === 'pem'
+      ? { cert: identity.chain, key: identity.key }
+      : { pfx: Buffer.from(identity.bytes.buffer, identity.bytes.byteOffset, identity.bytes.length) }),
+    ...(passphrase === null ? {} : { passphrase }),
+    // An empty list trusts nobody; without one Node trusts everybody that browsers trust.
+    ca: trusted === null ? [] : [...trusted],
+    ...(ciphers === null ? {} : { ciphers }),
+    minVersion,
+    maxVersion,
+    // Whoever wants another handshake opens another connection, as Kafka has it.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  };
+}
+
+/** Throws what OpenSSL says when it cannot work with them. */
+export function tryTerms(terms: TlsTerms): void {
+  createSecureContext(contextOptionsOf(terms));
+}

@@ -1,0 +1,164 @@
+/**
+ * The built broker with TLS listeners beside plain ones, as a person starts it: on every way to the kernel, with a front of
+ * its own for TLS, certificates that are renewed while it runs, and secrets that are told to nobody.
+ */
+import { once } from 'node:events';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { Kafka, logLevel } from 'kafkajs';
+import { describe, expect, it } from 'vitest';
+import { Connection } from '../../src/client/connection.ts';
+import type { Dial } from '../../src/client/dial.ts';
+import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
+import { describeConfigs } from '../../src/protocol/schemas/32-describe-configs.ts';
+import { Authority, encryptedKey, hasOpenssl } from '../support/certificates.ts';
+import { Spawned, temporaryFolder } from './spawned.ts';
+
+const HOST = '127.0.0.1';
+const paths = process.platform === 'linux' ? ['uring', 'epoll', 'node'] : ['node'];
+const WAIT_MS = 20_000;
+const RECORDS = 2000;
+
+function dialWith(options: ConnectionOptions): Dial {
+  return async ({ port }) => {
+    const socket = connect({ host: HOST, port, ...options });
+    await once(socket, 'secureConnect');
+    return socket;
+  };
+}
+
+function settings(values: { readonly [key: string]: string }): string[] {
+  return Object.entries(values).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+}
+
+async function portOf(broker: Spawned, name: string): Promise<number> {
+  await broker.port();
+  const found = new RegExp(`listening on +${name}://127\\.0\\.0\\.1:(\\d+)`).exec(broker.output);
+  return Number(found?.[1]);
+}
+
+/** The name in the certificate that a new connection gets; null when there is none. */
+async function nameAt(port: number): Promise<string | null> {
+  const socket: TLSSocket = connect({ host: HOST, port, rejectUnauthorized: false });
+  try {
+    await once(socket, 'secureConnect');
+    return String(socket.getPeerCertificate().subject.CN);
+  } catch {
+    return null;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function until(what: () => Promise<boolean> | boolean): Promise<void> {
+  const endMs = Date.now() + WAIT_MS;
+  while (!(await what())) {
+    if (Date.now() > endMs) throw new Error('it did not come true in time');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe.runIf(hasOpenssl)('TLS beside plain listeners (openssl)', () => {
+  it.each(paths)('serves both on --io %s, with the same logs', { timeout: 60_000 }, async (io) => {
+    const folder = temporaryFolder();
+    const authority = new Authority(folder);
+    const tls = settings({
+      listeners: `PLAINTEXT://${HOST}:0,SSL://${HOST}:0`,
+      'ssl.keystore.location': authority.issue('server', '/CN=localhost').file,
+    });
+    const threads = ['--fronts', '2', '--workers', '1', '--io', io];
+    const broker = new Spawned(['--data', join(folder, 'data'), ...threads, ...tls]);
+    const [plain, secured] = [await portOf(broker, 'PLAINTEXT'), await portOf(broker, 'SSL')];
+    expect(broker.output).toMatch(/threads +2 fronts, 1 front for TLS, 1 worker\n/);
+    const at = (port: number, ssl: { ca: string[] } | false) => {
+      return new Kafka({ brokers: [`${HOST}:${port}`], ssl, logLevel: logLevel.NOTHING });
+    };
+    const clients = { plain: at(plain, false), secured: at(secured, { ca: [authority.pem] }) };
+    const wanted = Array.from({ length: RECORDS }, (_, index) => `${index} ${'x'.repeat(500)}`);
+    const producer = clients.secured.producer();
+    await producer.connect();
+    await producer.send({ topic: 'shared', messages: wanted.map((value) => ({ value })) });
+    await producer.disconnect();
+    for (const [name, kafka] of Object.entries(clients)) {
+      const values: string[] = [];
+      const consumer = kafka.consumer({ groupId: name, maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topic: 'shared', fromBeginning: true });
+      await consumer.run({ eachMessage: async ({ message }) => void values.push(String(message.value)) });
+      await until(() => values.length >= RECORDS);
+      await consumer.disconnect();
+      expect(values.length === RECORDS && values.every((value, index) => value === wanted[index]), name).toBe(true);
+    }
+    const ended = await broker.stop('SIGTERM');
+    expect([ended.code, ended.stderr]).toEqual([0, '']);
+  });
+
+  it('gives new connections a renewed certificate, and keeps the old one when the new one is broken', {
+    timeout: 60_000,
+  }, async () => {
+    const folder = temporaryFolder();
+    const authority = new Authority(folder);
+    const file = join(folder, 'keystore.pem');
+    copyFileSync(authority.issue('first', '/CN=first').file, file);
+    const tls = settings({
+      listeners: `SSL://${HOST}:0`,
+      'ssl.keystore.location': file,
+      'perfbroker.tls.reload.interval.ms': '100',
+    });
+    const broker = new Spawned(['--data', join(folder, 'data'), ...tls]);
+    const port = await portOf(broker, 'SSL');
+    const lasting = await Connection.open({ host: HOST, port, dial: dialWith({ ca: authority.pem }) });
+    expect(await nameAt(port)).toBe('first');
+    copyFileSync(authority.issue('second', '/CN=second').file, file);
+    await until(async () => (await nameAt(port)) === 'second');
+    writeFileSync(file, '-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----\n');
+    await until(() => broker.output.includes('the certificate before goes on'));
+    expect(await nameAt(port)).toBe('second');
+    copyFileSync(authority.issue('third', '/CN=third').file, file);
+    broker.kill('SIGHUP');
+    await until(async () => (await nameAt(port)) === 'third');
+    // Whoever was connected stays so.
+    expect((await lasting.request(metadata, { topics: [] })).brokers).toHaveLength(1);
+    lasting.close();
+    const ended = await broker.stop('SIGTERM');
+    expect(ended.code).toBe(0);
+    expect(ended.stdout).toContain('its certificate expires in');
+  });
+
+  it('tells nobody its passwords and keys', { timeout: 60_000 }, async () => {
+    const folder = temporaryFolder();
+    const authority = new Authority(folder);
+    const { certificateFile, keyFile } = authority.issue('server', '/CN=localhost');
+    const key = readFileSync(encryptedKey(keyFile, 'geheimnis'), 'utf8');
+    const tls = {
+      'ssl.keystore.certificate.chain': readFileSync(certificateFile, 'utf8'),
+      'ssl.keystore.key': key,
+      'ssl.key.password': 'geheimnis',
+    };
+    const broker = new Spawned(['--data', join(folder, 'data'), ...settings({ listeners: `SSL://${HOST}:0`, ...tls })]);
+    const port = await portOf(broker, 'SSL');
+    const connection = await Connection.open({ host: HOST, port, dial: dialWith({ ca: authority.pem }) });
+    const resources = [{ resourceType: 4, resourceName: '1', configurationKeys: null }];
+    const answer = await connection.request(describeConfigs, { resources, includeSynonyms: true });
+    connection.close();
+    const configs = answer.results[0]?.configs ?? [];
+    for (const name of Object.keys(tls)) {
+      expect(configs.find((config) => config.name === name)).toMatchObject({ value: null, isSensitive: true });
+    }
+    const line = key.split('\n')[1] ?? '';
+    for (const secret of ['geheimnis', line]) {
+      expect(JSON.stringify(answer).includes(secret)).toBe(false);
+      expect(broker.output.includes(secret)).toBe(false);
+    }
+    expect((await broker.stop('SIGTERM')).code).toBe(0);
+  });
+
+  it('does not start with a listener that has no certificate', { timeout: 30_000 }, async () => {
+    const ended = await new Spawned(['--data', temporaryFolder(), ...settings({ listeners: `SSL://${HOST}:0` })]).ended;
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(
+      /^perfbroker: the listener SSL \(SSL\): it has no certificate; set ssl\.keystore\.location .+\n$/,
+    );
+  });
+});

@@ -1,5 +1,6 @@
 /** CreateDelegationToken, versions 1 to 3: refused, see `token-refusal.ts`. */
 import type { ResponseInputOf } from '../protocol/api.ts';
+import { errorCode } from '../protocol/errors.ts';
 import { createDelegationToken } from '../protocol/schemas/38-create-delegation-token.ts';
 import { open } from './access.ts';
 import { type ControlContext, defineHandler } from './define.ts';
@@ -10,9 +11,15 @@ type Wish = { readonly ownerPrincipalType: string | null; readonly ownerPrincipa
 export const createDelegationTokenHandler = defineHandler({
   api: createDelegationToken,
   access: [open('everybody may ask for a token of his own, and nobody gets one')],
-  handle: (request, context) => answer(request, context, tokenRefusal(context)),
+  handle: (request, context) => answer(request, context, refusalOf(request, context)),
   refuse: (request, refusal, context) => answer(request, context, refusal.errorCode),
 });
+
+/** Kafka stumbles over an owner with a name and no type before it looks at anything else. */
+function refusalOf(wish: Wish, context: ControlContext): number {
+  const hasNoType = wish.ownerPrincipalType === null && (wish.ownerPrincipalName ?? '') !== '';
+  return hasNoType ? errorCode.UNKNOWN_SERVER_ERROR : tokenRefusal(context);
+}
 
 function answer(
   wish: Wish,

@@ -60,7 +60,7 @@ describeInstalled("Kafka's DumpLogSegments over a compacted log", [join(clientsC
     const broker = await BrokerProcess.start({ dataFolder: folder, arguments: settings });
     await writeKeyed(broker.port);
     const checkpoint = join(folder, 'cleaner-offset-checkpoint');
-    const isCompacted = () => /^users 0 [1-9]\d{3,}$/m.test(readFileSync(checkpoint, 'utf8'));
+    const isCompacted = () => /^users 0 [1-9]\d{3,}\s*$/m.test(readFileSync(checkpoint, 'utf8'));
     // The time limit of the test is the deadline.
     while (!readdirSync(folder).includes('cleaner-offset-checkpoint') || !isCompacted())
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -123,6 +123,19 @@ const brokerDifferences = [
   'share.coordinator.snapshot.update.records.per.snapshot changes at run time',
   'socket.listen.backlog.size 1024 not 50',
   'socket.send.buffer.bytes 131072 not 102400',
+  'ssl.cipher.suites needs a restart',
+  'ssl.client.auth needs a restart',
+  'ssl.enabled.protocols needs a restart',
+  'ssl.key.password needs a restart',
+  'ssl.keystore.certificate.chain needs a restart',
+  'ssl.keystore.key needs a restart',
+  'ssl.keystore.location needs a restart',
+  'ssl.keystore.password needs a restart',
+  'ssl.keystore.type needs a restart',
+  'ssl.truststore.certificates needs a restart',
+  'ssl.truststore.location needs a restart',
+  'ssl.truststore.password needs a restart',
+  'ssl.truststore.type needs a restart',
 ];
 
 function pick(name: string, row: Row | undefined) {

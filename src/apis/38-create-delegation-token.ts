@@ -27,7 +27,8 @@ function answer(
   code: number,
 ): ResponseInputOf<typeof createDelegationToken> {
   const [type = '', name = ''] = partsOf(connection.identity.principal);
-  const isForOther = wish.ownerPrincipalName !== null && wish.ownerPrincipalName !== '';
+  const hasName = wish.ownerPrincipalName !== null && wish.ownerPrincipalName !== '';
+  const isForOther = hasName && wish.ownerPrincipalType !== null;
   return {
     errorCode: code,
     principalType: isForOther ? (wish.ownerPrincipalType ?? type) : type,

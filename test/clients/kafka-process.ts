@@ -125,6 +125,11 @@ export class KafkaProcess {
   }
 }
 
+/** Whoever wants other listeners does not know yet which ports are free. */
+function withPorts(text: string, port: number, controllerPort: number): string {
+  return text.replaceAll('{port}', String(port)).replaceAll('{controller}', String(controllerPort));
+}
+
 function serverProperties(
   port: number,
   controllerPort: number,
@@ -143,7 +148,7 @@ function serverProperties(
     'transaction.state.log.replication.factor': '1',
     'transaction.state.log.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
-    ...more,
+    ...Object.fromEntries(Object.entries(more).map(([name, text]) => [name, withPorts(text, port, controllerPort)])),
   };
   return `${Object.entries(settings)
     .map(([name, value]) => `${name}=${value}`)

@@ -12,7 +12,7 @@ import { joinGroup } from '../../src/protocol/schemas/11-join-group.ts';
 import { describeGroups } from '../../src/protocol/schemas/15-describe-groups.ts';
 import { startBroker, temporaryFolder } from './spawned.ts';
 
-/** What is promised is 2 s; twice that, because tests share their processors. */
+/** What is promised is 2 s; this only tells a stop from one that hangs, because tests share their processors. */
 const STOP_MS_MAX = 12_000;
 const VALUE = Buffer.alloc(1000, 'x');
 const WRITERS = 4;

@@ -9,6 +9,7 @@ import { isFault } from '../../src/base/fault.ts';
 import { scanFile } from '../../src/cluster/metadata-frames.ts';
 import { batchBytes } from '../../src/protocol/batch.ts';
 import { memoryOver } from '../../src/protocol/records.ts';
+import { TIME_ENTRY_BYTES } from '../../src/storage/time-index.ts';
 import { Prng } from '../support/prng.ts';
 import { batchAt, bitFlipped, metadataOf } from './breaking.ts';
 import { FOLDER, makeSmallFolder, type SmallFolder } from './small-folder.ts';
@@ -40,8 +41,9 @@ function flip({ isClean, folder }: Trial, path: string, bit: number, failed: str
   return verdict.lostBatches > 0 || verdict.end !== folder.end ? 1 : 0;
 }
 
-/** Bytes of a segment that say where its batches belong. */
+/** Bytes of a segment that say where its batches belong, and those that hold the signs of times. */
 function placesIn(path: string, bytes: Uint8Array): number[] {
+  if (path.endsWith('.timeindex')) return [...bytes.keys()].filter((at) => at % TIME_ENTRY_BYTES === 0);
   if (!path.endsWith('.log')) return [];
   const places: number[] = [];
   const { view } = memoryOver(bytes.slice());

@@ -64,7 +64,7 @@ export function planAdoption(
 function leftoverOf(catalog: Catalog, folder: FoundFolder): LeftoverFolder | null {
   const name = `${folder.topic}-${folder.partition}`;
   if (folder.topicId !== null && catalog.leaving.has(folder.topicId)) {
-    return { folder, isDeleted: true, reason: `the folder ${name} belongs to a deleted topic` };
+    return { folder, isDeleted: true, reason: `the folder ${name} belongs to a deleted topic, and goes` };
   }
   if (folder.partition >= PARTITIONS_MAX) {
     return {

@@ -143,7 +143,12 @@ export class Controller {
       const opened = await this.parts.store.open();
       this.current = Catalog.empty.with(opened.records);
       const adoption = planAdoption(this.current, options.found, this.parts.randomBytes);
-      this.current = this.current.with(startRecords(this.current, options, adoption.records, this.parts.randomBytes));
+      // Their names must be free before somebody makes such a topic again, and their ids are forgotten when they are gone.
+      const deleted = new Set(adoption.leftovers.flatMap(({ folder, isDeleted }) => (isDeleted ? folder : [])));
+      this.parts.host.removeFolders([...deleted]);
+      const found = options.found.filter((folder) => !deleted.has(folder));
+      const starting = startRecords(this.current, { ...options, found }, adoption.records, this.parts.randomBytes);
+      this.current = this.current.with(starting);
       const records = this.current.toRecords();
       await this.parts.store.replaceAll(records);
       this.recordsWritten = records.length;

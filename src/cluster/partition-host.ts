@@ -42,6 +42,8 @@ export interface PartitionHost {
    * have been opened (its opening failed): that is no error.
    */
   closePartitions(partitions: readonly HostedPartition[], options: { readonly remove: boolean }): Promise<void>;
+  /** What a deletion left on disk that was broken off; no partition of it is open. */
+  removeFolders(folders: readonly { readonly topic: string; readonly partition: number }[]): void;
   /** What the partition's log knows of its producers; null: it is not open. */
   describeProducers(place: Place): Promise<readonly ProducerFacts[] | null>;
   configurePartitions(partitions: readonly (HostedPartition & { readonly values: TopicValues })[]): Promise<void>;

@@ -50,6 +50,8 @@ export class AbortedCheck {
     const segment = this.list.items[index]!;
     segment.found.isAbortedChecked = true;
     const { aborted } = segment;
+    // Only grows, since a transaction that is open holds it back; later markers end transactions that begin at it or later.
+    let stableMax = 0;
     if (!aborted.hasFile || segment.baseOffset < gapsBelow || aborted.file.count > ENTRIES_MAX) return;
     for (let entry = 0; entry < aborted.file.count; entry++) {
       if (!aborted.file.seek(entry)) return;
@@ -59,7 +61,8 @@ export class AbortedCheck {
       const first = readInt64(view, at + 10);
       const last = readInt64(view, at + 18);
       const stable = readInt64(view, at + 26);
-      const isPlausible = isLaidOut && first >= 0 && first <= last && stable > first && stable <= last + 1;
+      const isPlausible = isLaidOut && first >= stableMax && first <= last && stable >= stableMax && stable <= last + 1;
+      stableMax = stable;
       if (isPlausible && this.isBegin(id, first, gapsBelow) && this.isAbort(id, last, gapsBelow)) continue;
       this.makeAnew(index, entry);
       return;

@@ -187,6 +187,8 @@ export class Reader {
       segment.found.bytes > 0 || (segment.sizeBytes === 0 && upper >= 0)
         ? this.found.locate(segment, offset, upper, this.gapsBelow)
         : segment.locate(offset);
+    // What was remembered may come from the header that is damaged: a moved batch stands where another one begins.
+    if (position === CHAIN_DAMAGED) this.forget();
     // The end of the file is no place to remember: a batch may be appended there that begins at a later offset.
     if (position >= 0 && position < segment.sizeBytes) this.remember(segment, offset, position);
     return position;

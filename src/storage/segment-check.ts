@@ -189,7 +189,7 @@ class TimeEntries {
       if (offset > lastOffset) break;
       // An entry about offsets that are gone says nothing that can be compared.
       const isGone = offset < firstOffset && offset >= this.expected;
-      if (isGone || timestamp < 0 || this.isFilling(this.index)) continue;
+      if (isGone || this.isFilling(this.index)) continue;
       if (timestamp === maxTimestamp && timestamp >= this.largest) continue;
       this.sayEntry(`timestamp ${timestamp} at offset ${offset}, but the batch there has ${maxTimestamp}`);
     }
@@ -206,7 +206,7 @@ class TimeEntries {
 
   /** Files that were filled in advance end in zeros. */
   private isFilling(index: number): boolean {
-    return this.timestampAt(index) <= 0 && this.view.getInt32(index * TIME_ENTRY_BYTES + 8) === 0;
+    return this.timestampAt(index) === 0 && this.view.getInt32(index * TIME_ENTRY_BYTES + 8) === 0;
   }
 
   private timestampAt(index: number): number {

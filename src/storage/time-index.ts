@@ -30,10 +30,10 @@ export class TimeIndex {
   /** Entries of zeros at the end come from files that were filled in advance. Only the first entry may have offset 0. */
   trimZeros(): void {
     let count = this.file.count;
-    while (count > 0 && this.timestampAt(count - 1) <= 0 && this.relativeAt(count - 1) === 0) {
+    while (count > 0 && this.timestampAt(count - 1) === 0 && this.relativeAt(count - 1) === 0) {
       // Halving is safe: behind a zero entry there are only zero entries.
       const half = count >>> 1;
-      const isZeroHalf = half > 0 && this.timestampAt(half - 1) <= 0 && this.relativeAt(half - 1) === 0;
+      const isZeroHalf = half > 0 && this.timestampAt(half - 1) === 0 && this.relativeAt(half - 1) === 0;
       count = isZeroHalf ? half : count - 1;
     }
     if (count < this.file.count) this.file.truncateTo(count);

@@ -4,7 +4,7 @@
  * Not on the hot path: allocates for the batch it opens.
  */
 import { isFault } from '../base/fault.ts';
-import { batchBytes, batchLeaderEpoch } from '../protocol/batch.ts';
+import { batchBytes, batchLeaderEpoch, NO_TIMESTAMP } from '../protocol/batch.ts';
 import { INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
 import { RecordCursor } from '../protocol/records.ts';
 import type { Segment } from './segment.ts';
@@ -50,7 +50,8 @@ export class TimestampSearch {
   private floorOf(segment: Segment, timestamp: number): number {
     const { times, found } = segment;
     const offset = times.floorOffset(timestamp);
-    const isSure = found.bytes === 0 || times.floorTimestamp < 0;
+    // A negative one is no time that was ever written down, only a rotten bit.
+    const isSure = found.bytes === 0 || times.floorTimestamp === NO_TIMESTAMP;
     return isSure || segment.hasTimeAt(offset, times.floorTimestamp) ? offset : segment.baseOffset;
   }
 

@@ -4,7 +4,7 @@ import { createLogger } from '../base/logger.ts';
 import { buildMap, type CleaningHelp, cleanGroup, type GroupCleaned, type MapBuilt } from '../storage/compaction.ts';
 import type { Finding } from '../storage/finding.ts';
 import { GentleDisk } from '../storage/gentle-disk.ts';
-import { checkSegment, KEPT } from '../storage/segment-check.ts';
+import { scrubSegment as scrub } from '../storage/segment-scrub.ts';
 import { StorageTools } from '../storage/storage-tools.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
 import { memoryOf } from '../zerocopy/native.ts';
@@ -35,12 +35,8 @@ export function scrubSegment(task: ScrubTask): TaskOutcome<ScrubOutcome> {
     const pace = new CleanerPace(task.budget, task.isPressing);
     const gentle = new GentleDisk(disk, (fd, position, length) => void native?.chill(fd, position, length));
     const findings: Finding[] = [];
-    const { bytes } = checkSegment(gentle, crc, task.segment, {
-      tell: (finding) => void (findings.length < FINDINGS_MAX && findings.push(finding)),
-      pace: (count) => pace.spend(count),
-      outcomeOf: () => KEPT,
-      meet: () => {},
-    });
+    const tell = (finding: Finding): void => void (findings.length < FINDINGS_MAX && findings.push(finding));
+    const { bytes } = scrub(gentle, crc, task.segment, tell, (count) => pace.spend(count));
     return { bytes, findings };
   });
 }

@@ -1,6 +1,6 @@
 /**
  * The scrubber, on main: goes round all logs within a period, one segment after the other, and has each read and checked in the
- * background (`storage/segment-check`), within a budget of bytes a second, by a thread that gives way to all others. Damage is told
+ * background (`storage/segment-scrub`), within a budget of bytes a second, by a thread that gives way to all others. Damage is told
  * as it is found, long before a consumer or a crash comes upon it. Only segments that nobody writes to any more and that are
  * on the device; one that compaction or retention takes away meanwhile is passed over.
  */

@@ -115,9 +115,12 @@ export class WorkerHost {
     await Promise.all(
       [...byWorker].map(([worker, slots]) => this.postOf(worker).close(slots, options.remove, CLOSE_WAIT_MS)),
     );
-    if (!options.remove) return;
-    for (const { topic, partition } of partitions)
-      this.parts.directory.remove(topic, partition, this.parts.uniqueHex());
+    if (options.remove) this.removeFolders(partitions);
+  }
+
+  removeFolders(folders: readonly { readonly topic: string; readonly partition: number }[]): void {
+    const { directory, uniqueHex } = this.parts;
+    for (const { topic, partition } of folders) directory.remove(topic, partition, uniqueHex());
   }
 
   /** Null: the partition is not open. */

@@ -57,19 +57,31 @@ export class BrokerProcess {
   }
 
   static async start(options: BrokerOptions = {}): Promise<BrokerProcess> {
+    const beginMs = performance.now();
+    const broker = await BrokerProcess.#spawned(options);
+    await broker.#untilListening();
+    broker.startedAfterMs = performance.now() - beginMs;
+    return broker;
+  }
+
+  /** kill -9 so long after the process began, wherever its start is then. */
+  static async killWhileStarting(options: BrokerOptions, afterMs: number, before: () => void): Promise<void> {
+    const broker = await BrokerProcess.#spawned(options);
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    before();
+    await broker.kill();
+  }
+
+  static async #spawned(options: BrokerOptions): Promise<BrokerProcess> {
     const main = join(projectRoot, 'dist', 'src', 'main.js');
     if (!existsSync(main)) throw new Error(`${main} is not there; run npm run setup first`);
     const port = options.port ?? (await freePort());
     const dataFolder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'perfbroker-test-'));
     const fixed = ['--host', '127.0.0.1', '--port', String(port), '--data', dataFolder];
-    const beginMs = performance.now();
     const child = spawn(options.node ?? process.execPath, [main, ...fixed, ...(options.arguments ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const broker = new BrokerProcess(child, port, dataFolder, options);
-    await broker.#untilListening();
-    broker.startedAfterMs = performance.now() - beginMs;
-    return broker;
+    return new BrokerProcess(child, port, dataFolder, options);
   }
 
   get address(): string {

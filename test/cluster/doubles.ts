@@ -70,6 +70,10 @@ export class RememberingHost implements PartitionHost {
     return Promise.resolve();
   }
 
+  removeFolders(folders: Parameters<PartitionHost['removeFolders']>[0]): void {
+    for (const { topic, partition } of folders) this.removed.push(`${topic}-${partition}`);
+  }
+
   describeProducers({ slot }: { readonly slot: number }): Promise<readonly ProducerFacts[] | null> {
     return Promise.resolve(this.open.has(slot) ? [] : null);
   }

@@ -4,7 +4,7 @@
  * compiler; `whyNot` says what is missing, and the tests are skipped by that name.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -76,6 +76,26 @@ export class CuttableDisk {
   /** From now on nothing reaches the device any more. */
   cut(): void {
     run(this.cutter, this.mountPoint);
+  }
+
+  /** For a broker; beside what the file system puts into its root. */
+  get dataFolder(): string {
+    return join(this.mountPoint, 'data');
+  }
+
+  /** After a cut, when nobody has files open any more. */
+  powerUp(): void {
+    this.unmount();
+    this.mount();
+    this.forgetBoot();
+  }
+
+  /** A cut of the power is followed by another boot; this machine only looks so, and the vouchers of a boot must not count. */
+  private forgetBoot(): void {
+    const path = join(this.dataFolder, 'written-checkpoint');
+    if (!existsSync(path)) return;
+    const [, ...rest] = readFileSync(path, 'utf8').split('\n');
+    writeFileSync(path, ['another-boot', ...rest].join('\n'));
   }
 
   /** Nobody may have files open. */

@@ -1,11 +1,15 @@
 /**
  * The damage programme in one process: every cut length, and flipped bits, of every file of a small data folder; each broken
  * folder is opened as a start does it and read by a consumer that checks checksums. PERFBROKER_DAMAGE_FLIPS: so many random flips
- * (`npm run nightly:damage`: a million); PERFBROKER_DAMAGE_SEED reproduces a run. A sample of bytes without.
+ * in folders of many shapes (`npm run nightly:damage`: a million, and every bit of one small folder before); PERFBROKER_DAMAGE_SEED
+ * reproduces a run. A sample without.
  */
 import { describe, expect, it } from 'vitest';
 import { isFault } from '../../src/base/fault.ts';
 import { scanFile } from '../../src/cluster/metadata-frames.ts';
+import { batchBytes } from '../../src/protocol/batch.ts';
+import { memoryOver } from '../../src/protocol/records.ts';
+import { TIME_ENTRY_BYTES } from '../../src/storage/time-index.ts';
 import { Prng } from '../support/prng.ts';
 import { batchAt, bitFlipped, metadataOf } from './breaking.ts';
 import { FOLDER, makeSmallFolder, type SmallFolder } from './small-folder.ts';
@@ -15,6 +19,38 @@ const flipCount = Number(process.env['PERFBROKER_DAMAGE_FLIPS'] ?? 3000);
 const seed = Number(process.env['PERFBROKER_DAMAGE_SEED'] ?? 20_261_127);
 const LOG = `${FOLDER}/00000000000000000000.log`;
 const FLIPS_MS_MAX = 60_000 + flipCount * 20;
+const FLIPS_PER_SHAPE = 500;
+const BATCHES_MIN = 9;
+const BATCHES_MAX = 48;
+/** From so many random flips on, every bit of a folder is flipped as well. */
+const THOROUGH_FLIPS = 100_000;
+const isThorough = flipCount >= THOROUGH_FLIPS;
+/** Base offset, length and leader epoch. */
+const PLACE_BYTES = 16;
+
+interface Trial {
+  readonly isClean: boolean;
+  readonly folder: SmallFolder;
+}
+
+/** Counts 1 when it cost something. */
+function flip({ isClean, folder }: Trial, path: string, bit: number, failed: string[]): number {
+  const verdict = tryFolder(folder, bitFlipped(folder.files, path, bit));
+  for (const complaint of complaintsOf(folder, path, bit >> 3, isClean, verdict))
+    failed.push(`${path} bit ${bit} (stopped cleanly: ${isClean}): ${complaint}`);
+  return verdict.lostBatches > 0 || verdict.end !== folder.end ? 1 : 0;
+}
+
+/** Bytes of a segment that say where its batches belong, and those that hold the signs of times. */
+function placesIn(path: string, bytes: Uint8Array): number[] {
+  if (path.endsWith('.timeindex')) return [...bytes.keys()].filter((at) => at % TIME_ENTRY_BYTES === 0);
+  if (!path.endsWith('.log')) return [];
+  const places: number[] = [];
+  const { view } = memoryOver(bytes.slice());
+  for (let at = 0; at < bytes.length; at += batchBytes(view, at))
+    for (let byte = 0; byte < PLACE_BYTES; byte++) places.push(at + byte);
+  return places;
+}
 
 /** What must not be, in sentences; empty: detected, or harmless. */
 function complaintsOf(folder: SmallFolder, path: string, at: number, isClean: boolean, verdict: Verdict): string[] {
@@ -62,20 +98,18 @@ describe('damage', () => {
       const random = new Prng(seed);
       const failed: string[] = [];
       let affected = 0;
+      let trial: Trial = { isClean: true, folder: makeSmallFolder({ isClean: true }) };
       for (let count = 0; count < flipCount; count++) {
-        const { isClean, folder } = folders[count % folders.length] ?? {
-          isClean: true,
-          folder: makeSmallFolder({ isClean: true }),
-        };
-        const paths = [...folder.files.keys()].filter((path) => metadataOf(path) === null);
+        if (count % FLIPS_PER_SHAPE === 0) {
+          const [isClean, batches] = [random.nextBoolean(), BATCHES_MIN + random.nextInt(BATCHES_MAX - BATCHES_MIN)];
+          trial = { isClean, folder: makeSmallFolder({ isClean, batches }) };
+        }
+        const { files } = trial.folder;
+        const paths = [...files.keys()].filter((path) => metadataOf(path) === null);
         const path = paths[random.nextInt(paths.length)] ?? '';
-        const bits = (folder.files.get(path)?.length ?? 0) * 8;
+        const bits = (files.get(path)?.length ?? 0) * 8;
         if (bits === 0) continue;
-        const bit = random.nextInt(bits);
-        const verdict = tryFolder(folder, bitFlipped(folder.files, path, bit));
-        if (verdict.lostBatches > 0 || verdict.end !== folder.end) affected += 1;
-        for (const complaint of complaintsOf(folder, path, bit >> 3, isClean, verdict))
-          failed.push(`${path} bit ${bit} (stopped cleanly: ${isClean}): ${complaint}`);
+        affected += flip(trial, path, random.nextInt(bits), failed);
       }
       console.log(
         `damage: ${flipCount} flips from seed ${seed}: ${affected} cost a batch or a tail, ${failed.length} failed`,
@@ -84,6 +118,27 @@ describe('damage', () => {
       expect(affected).toBeGreaterThan(0);
     },
     FLIPS_MS_MAX,
+  );
+
+  it(
+    `a flipped bit of ${isThorough ? 'everything' : "a batch's place, which no checksum covers,"} costs that batch at most`,
+    () => {
+      const failed: string[] = [];
+      let count = 0;
+      for (const trial of folders) {
+        for (const [path, bytes] of trial.folder.files) {
+          if (metadataOf(path) !== null) continue;
+          for (const at of isThorough ? bytes.keys() : placesIn(path, bytes)) {
+            for (let bit = at * 8; bit < at * 8 + 8; bit++) flip(trial, path, bit, failed);
+            count += 8;
+          }
+        }
+      }
+      console.log(`damage: ${count} flips one after the other, ${failed.length} failed`);
+      expect(failed.slice(0, 20)).toEqual([]);
+      expect(count).toBeGreaterThan(2000);
+    },
+    FLIPS_MS_MAX + 300_000,
   );
 
   it('every length to which a file of one of the last two segments is cut', () => {

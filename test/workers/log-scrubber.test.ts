@@ -3,13 +3,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Fault } from '../../src/base/fault.ts';
 import type { Finding } from '../../src/storage/finding.ts';
 import { GentleDisk } from '../../src/storage/gentle-disk.ts';
-import { checkSegment, KEPT, type SegmentToCheck } from '../../src/storage/segment-check.ts';
+import type { SegmentToCheck } from '../../src/storage/segment-check.ts';
+import { scrubSegment } from '../../src/storage/segment-scrub.ts';
 import { LogScrubber, type LogToScrub } from '../../src/workers/log-scrubber.ts';
 import { bitFlipped } from '../damage/breaking.ts';
 import { diskWith, FOLDER, makeSmallFolder } from '../damage/small-folder.ts';
 import { crc } from '../storage/storage-kit.ts';
 
 const SECOND = `${FOLDER}/00000000000000000016.log`;
+const STABLE_AT = 26;
 const folder = makeSmallFolder({ isClean: true });
 
 function makeRig(files: ReadonlyMap<string, Uint8Array>, more: Partial<LogToScrub> = {}) {
@@ -31,12 +33,7 @@ function makeRig(files: ReadonlyMap<string, Uint8Array>, more: Partial<LogToScru
       if (rig.fails) return Promise.reject(new Fault('PB_STARVED', 'no processor time was left'));
       const findings: Finding[] = [];
       const tell = (finding: Finding): void => void findings.push(finding);
-      const checked = checkSegment(gentle, crc, segment, {
-        tell,
-        pace: () => {},
-        outcomeOf: () => KEPT,
-        meet: () => {},
-      });
+      const checked = scrubSegment(gentle, crc, segment, tell, () => {});
       return Promise.resolve({ bytes: checked.bytes, findings });
     },
     settings: () => ({ everyMs: rig.everyMs }),
@@ -61,6 +58,28 @@ describe('the scrubber', () => {
     expect(lines.join()).toContain(`damage found: ${SECOND} at byte 0: a batch whose checksum does not fit`);
     expect(scrubber.figures).toMatchObject({ rounds: 1, segments: 3, findings: 1 });
     expect(scrubber.figures.bytes).toBeGreaterThan(2000);
+  });
+
+  // Once nobody looked into these files before a reader needed them.
+  it('finds every bit that rots in the aborted transactions, and the file when it is gone', async () => {
+    const path = `${FOLDER}/00000000000000000000.txnindex`;
+    const bytes = folder.files.get(path) ?? new Uint8Array(0);
+    const unseen: number[] = [];
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const { scrubber } = makeRig(bitFlipped(folder.files, path, bit));
+      await scrubber.round();
+      if (scrubber.figures.findings !== 1) unseen.push(bit);
+    }
+    expect(bytes.length).toBeGreaterThan(0);
+    // The lowest bits of where a reader may stop looking: an earlier place is no lie.
+    expect(unseen.filter((bit) => bit < STABLE_AT * 8)).toEqual([]);
+    const without = new Map(folder.files);
+    without.delete(path);
+    const { scrubber, lines } = makeRig(without);
+    await scrubber.round();
+    expect(lines.join()).toMatch(
+      /damage found: .*\.txnindex: the transaction that producer 7 aborted, 9 to 13, is missing/,
+    );
   });
 
   it('leaves alone what is not flushed, or deleted', async () => {

@@ -11,6 +11,7 @@ import { AlarmDriver } from './base/alarm-driver.ts';
 import { Alarms } from './base/alarms.ts';
 import { must } from './base/assert.ts';
 import { systemClock } from './base/clock.ts';
+import { isFault } from './base/fault.ts';
 import { createLogger, type LogFormat, type Logger, type LogLevel } from './base/logger.ts';
 import { Controller, type StartReport } from './cluster/controller.ts';
 import { FileStore } from './cluster/file-store.ts';
@@ -485,8 +486,8 @@ export class Broker {
   }
 
   /** Half a broker must not go on: what was acknowledged is in the files, the next start will find it. */
-  private fail(cause: Error): void {
-    this.logger.error(`the broker stops: ${cause.message}`);
+  fail(cause: Error): void {
+    this.logger.error(`the broker stops: ${isFault(cause) ? cause.message : (cause.stack ?? cause.message)}`);
     this.abandon();
     if (this.parts.onFailure !== undefined) this.parts.onFailure(cause);
     else process.exit(1);

@@ -47,6 +47,7 @@ async function main(): Promise<void> {
   const { Broker } = await import('./broker.ts');
   const broker = new Broker({ config, logLevel: 'info', logFormat: 'text', version: version() });
   stopOnSignals(broker);
+  failOnBug(broker);
   if (listenersOf(config.values).some(({ protocol }) => isTls(protocol))) renewOnHangUp(broker);
   const facts = await broker.start();
   const { renderStartScreen } = await import('./cli/start-screen.ts');
@@ -76,6 +77,13 @@ function stopOnSignals(broker: Broker): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+/** Node would end the process as well, but wait for threads that sleep in the kernel, and go on serving meanwhile. */
+function failOnBug(broker: Broker): void {
+  process.on('uncaughtException', (error: unknown) =>
+    broker.fail(error instanceof Error ? error : new Error(String(error))),
+  );
 }
 
 /** Only where there are certificates: otherwise the end of its terminal ends a broker, as it ends any program. */

@@ -140,6 +140,14 @@ export class AbortedIndex {
     return earliest;
   }
 
+  /** Where the markers of all transactions in it lie. */
+  markerOffsets(): Set<number> {
+    const offsets = new Set<number>();
+    for (let index = 0; index < this.file.count && this.file.seek(index); index++)
+      offsets.add(readInt64(this.file.view, this.file.at + LAST_AT));
+    return offsets;
+  }
+
   /** Drops transactions whose marker lies at the offset or behind it. */
   truncateFrom(offset: number): void {
     let count = this.file.count;

@@ -29,10 +29,10 @@ export class BatchWalk {
   isDamaged = false;
   /** Header of the current batch, to be read through the accessors of `protocol/batch`. */
   readonly view: DataView;
+  readonly memory: Memory;
   at = 0;
 
   private readonly disk: Disk;
-  private readonly memory: Memory;
   private fd = -1;
   private end = 0;
   private bufferPosition = 0;

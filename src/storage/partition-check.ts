@@ -123,7 +123,7 @@ class PartitionCheck {
   }
 
   private meet(walk: ChainWalk): void {
-    const ended = replayBatch(this.ledger, walk.memory.view, walk.at, walk.length, 0);
+    const ended = replayBatch(this.ledger, walk.memory, walk.at, walk.length, 0);
     if (ended?.isAborted) this.ended.push(ended);
     this.checkEpoch(walk);
   }

@@ -5,6 +5,7 @@
 import {
   batchBaseOffset,
   batchBaseSequence,
+  batchCrcHolds,
   batchIsControl,
   batchIsTransactional,
   batchLastOffset,
@@ -12,23 +13,33 @@ import {
   batchProducerEpoch,
   batchProducerId,
 } from '../protocol/batch.ts';
-import { ControlMarker, MARKER_OTHER } from './control-marker.ts';
+import type { Memory } from '../zerocopy/memory.ts';
+import { ControlMarker, MARKER_ABORT, MARKER_COMMIT, MARKER_OTHER } from './control-marker.ts';
 import { offsetOfName, SNAPSHOT_SUFFIX } from './file-names.ts';
 import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
 import { loadSnapshot, snapshotPath } from './producer-snapshot.ts';
 import type { Segment } from './segment.ts';
-import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
+import { type Crc, PAGE_BYTES, type StorageTools } from './storage-tools.ts';
 
+const NO_COORDINATOR_EPOCH = -1;
 const marker = new ControlMarker();
 
-/** Notes one written batch. `recordsView` holds the whole batch for a control batch, at least the header otherwise. */
+/** What else tells how a transaction ended whose marker has rotted: the abort was written down when it was appended. */
+export interface RottenMarkers {
+  readonly crc: Crc;
+  readonly aborted: ReadonlySet<number>;
+}
+
+/** Notes one written batch. `memory` holds the whole batch for a control batch, at least the header otherwise. */
 export function replayBatch(
   ledger: ProducerLedger,
-  view: DataView,
+  memory: Memory,
   at: number,
   length: number,
   nowMs: number,
+  rotten: RottenMarkers | null = null,
 ): DecidedTransaction | null {
+  const { view } = memory;
   const id = batchProducerId(view, at);
   if (id < 0 || !Number.isSafeInteger(id)) return null;
   const epoch = batchProducerEpoch(view, at);
@@ -36,6 +47,11 @@ export function replayBatch(
   const timestamp = batchMaxTimestamp(view, at);
   if (batchIsControl(view, at)) {
     marker.read(view, at, Math.min(at + length, view.byteLength));
+    // Batches that a checkpoint vouches for are not scanned: one bit would make an abort of a commit.
+    if (rotten !== null && at + length <= view.byteLength && !batchCrcHolds(memory, at, length, rotten.crc)) {
+      const kind = rotten.aborted.has(lastOffset) ? MARKER_ABORT : MARKER_COMMIT;
+      return ledger.recordMarker(id, epoch, kind, NO_COORDINATOR_EPOCH, lastOffset, timestamp, nowMs);
+    }
     if (marker.kind === MARKER_OTHER) return null;
     return ledger.recordMarker(id, epoch, marker.kind, marker.coordinatorEpoch, lastOffset, timestamp, nowMs);
   }
@@ -110,17 +126,18 @@ export function replaySegment(
   if (position < 0) return false;
   const walk = tools.walk;
   const fd = tools.files.use(segment.log);
+  const rotten = { crc: tools.crc, aborted: segment.aborted.markerOffsets() };
   walk.begin(fd, position, segment.sizeBytes);
   while (walk.next()) {
     if (walk.lastOffset < from) continue;
     if (walk.baseOffset >= end) return true;
     if (!batchIsControl(walk.view, walk.at)) {
-      replayBatch(ledger, walk.view, walk.at, walk.length, nowMs);
+      replayBatch(ledger, walk.memory, walk.at, walk.length, nowMs);
       continue;
     }
     const bytes = Math.min(walk.length, PAGE_BYTES);
     if (tools.disk.read(fd, walk.position, tools.scratch, 0, bytes) !== bytes) return false;
-    const decided = replayBatch(ledger, tools.scratch.view, 0, bytes, nowMs);
+    const decided = replayBatch(ledger, tools.scratch, 0, walk.length, nowMs, rotten);
     if (decided !== null) ended?.push(decided);
   }
   return !walk.isDamaged;

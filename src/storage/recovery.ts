@@ -48,6 +48,8 @@ export interface RecoveryReport {
   readonly segmentsRemoved: number;
 }
 
+const NOTHING: ReadonlySet<number> = new Set();
+
 /** Throws Fault when the folder cannot be put in order. */
 export function recoverPartition(tools: StorageTools, args: RecoveryArgs): RecoveryReport {
   return new Recovery(tools, args).run();
@@ -168,6 +170,7 @@ class Recovery {
     scan.begin(tools.files.pin(segment.log), from, size, segment.baseOffset, vouched, this.gapsBelow);
     this.endOffset = Math.max(this.endOffset, segment.baseOffset);
     let isBegun = false;
+    const rotten = { crc: tools.crc, aborted: isReplayed ? segment.aborted.markerOffsets() : NOTHING };
     while (scan.next()) {
       if (!isBegun) this.resetBehind(segment, from, scan.baseOffset, isReplayed);
       isBegun = true;
@@ -184,7 +187,7 @@ class Recovery {
       const epoch = batchLeaderEpoch(view, scan.at);
       if (epoch > this.epochs.latest) this.epochs.begin(epoch, scan.baseOffset);
       if (scan.baseOffset < this.replayFrom) continue;
-      const ended = replayBatch(this.ledger, view, scan.at, scan.length, this.args.nowMs);
+      const ended = replayBatch(this.ledger, scan.memory, scan.at, scan.length, this.args.nowMs, rotten);
       if (ended?.isAborted)
         segment.aborted.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
     }

@@ -3,7 +3,7 @@
  * loaded at the first task, since most runs of a broker never need one and start-up should not pay for it.
  */
 import type { Piscina } from 'piscina';
-import { Fault } from '../base/fault.ts';
+import { Fault, isFault } from '../base/fault.ts';
 import type { LogLevel } from '../base/logger.ts';
 import type { GroupCleaned, MapBuilt } from '../storage/compaction.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
@@ -47,15 +47,31 @@ export class BackgroundPool {
 
   async recover(args: RecoveryArgs): Promise<RecoveryReport> {
     const { usesNative, logLevel } = this.parts;
-    const pool = await this.load();
-    return pool.run({ args, usesNative, logLevel } satisfies RecoverTask, { name: 'recover' });
+    const task: RecoverTask = { args, usesNative, logLevel };
+    try {
+      return resultOf(await this.runTwice<TaskOutcome<RecoveryReport>>('recover', task));
+    } catch (cause) {
+      if (isFault(cause)) throw cause;
+      // A partition that stays closed because of it would be half a broker.
+      throw new Fault('PB_THREAD', `the thread that put ${args.partitionName} in order died twice: ${String(cause)}`, {
+        cause,
+      });
+    }
   }
 
   async recode(batch: Uint8Array, codec: number, level: number): Promise<Uint8Array | null> {
-    const pool = await this.load();
-    return pool.run({ batch, codec, level, usesNative: this.parts.usesNative } satisfies RecodeTask, {
-      name: 'recode',
-    });
+    const task: RecodeTask = { batch, codec, level, usesNative: this.parts.usesNative };
+    return this.runTwice<Uint8Array | null>('recode', task);
+  }
+
+  /** A thread that dies under its task (of memory, most likely) takes the task along; another one is given it once more. */
+  private async runTwice<T>(name: string, task: RecoverTask | RecodeTask): Promise<T> {
+    try {
+      return await (await this.load()).run(task, { name });
+    } catch (error) {
+      this.parts.warn(`a background thread died (${String(error)}); what it did is done again`);
+      return (await this.load()).run(task, { name });
+    }
   }
 
   /** How a compaction's work is done, within the budget of the moment. */
@@ -73,7 +89,7 @@ export class BackgroundPool {
   /** Reads a segment from end to end; a thread that starves gives up, and it is done another time. */
   async scrub(segment: SegmentToCheck, budget: CleanerBudget): Promise<ScrubOutcome> {
     const { usesNative, logLevel } = this.parts;
-    this.yieldingPool ??= this.create('cleaning', CLEANING_THREADS_MAX, []);
+    this.yieldingPool ??= this.createYielding();
     const task: ScrubTask = { segment, budget, isPressing: false, usesNative, logLevel };
     return resultOf<ScrubOutcome>(await (await this.yieldingPool).run(task, { name: 'scrubSegment' }));
   }
@@ -94,25 +110,40 @@ export class BackgroundPool {
   }
 
   private load(): Promise<Piscina> {
-    this.pool ??= this.create('background', this.parts.threadsMax, []);
+    this.pool ??= this.create('background', this.parts.threadsMax, [], () => {
+      this.pool = null;
+    });
     return this.pool;
+  }
+
+  private createYielding(): Promise<Piscina> {
+    return this.create('cleaning', CLEANING_THREADS_MAX, [], () => {
+      this.yieldingPool = null;
+    });
   }
 
   /** A thread that found no processor time to spare gave up: then one that does not give way, for a while. */
   private async clean<Task, T>(name: string, taskOf: (isPressing: boolean) => Task): Promise<T> {
     if (performance.now() >= this.pressingUntilMs) {
       // Threads of their own: they give way for good, and what clients wait for must not stand behind them.
-      this.yieldingPool ??= this.create('cleaning', CLEANING_THREADS_MAX, []);
+      this.yieldingPool ??= this.createYielding();
       const outcome: TaskOutcome<T> = await (await this.yieldingPool).run(taskOf(false), { name });
       if (outcome.kind === 'done' || outcome.code !== 'PB_STARVED') return resultOf(outcome);
       this.pressingUntilMs = performance.now() + PRESSING_MS;
       this.parts.warn('compaction found no processor time to spare; it takes its share now, for a minute at least');
     }
-    this.pressingPool ??= this.create('cleaning', CLEANING_THREADS_MAX, [PRESSING]);
+    this.pressingPool ??= this.create('cleaning', CLEANING_THREADS_MAX, [PRESSING], () => {
+      this.pressingPool = null;
+    });
     return resultOf<T>(await (await this.pressingPool).run(taskOf(true), { name }));
   }
 
-  private async create(entry: 'background' | 'cleaning', maxThreads: number, argv: string[]): Promise<Piscina> {
+  private async create(
+    entry: 'background' | 'cleaning',
+    maxThreads: number,
+    argv: string[],
+    forget: () => void,
+  ): Promise<Piscina> {
     const { Piscina } = await import('piscina');
     const file = `./${entry}.main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
     const pool = new Piscina({
@@ -122,8 +153,13 @@ export class BackgroundPool {
       idleTimeout: IDLE_MS,
       argv,
     });
-    // A thread that dies between two tasks: whoever needs the pool next gets another. Those with a task are told by it.
-    pool.on('error', (error: unknown) => this.parts.warn(`a background thread died: ${String(error)}`));
+    // A thread that died between two tasks, or before its first. Nobody would make another for tasks that wait, so the pool
+    // ends: whoever has a task in it is told, and whoever needs a pool gets a new one.
+    pool.on('error', (error: unknown) => {
+      this.parts.warn(`a background thread died: ${String(error)}`);
+      forget();
+      pool.destroy().catch((failure: unknown) => this.parts.warn(`its pool did not end: ${String(failure)}`));
+    });
     return pool;
   }
 }

@@ -2,6 +2,7 @@
  * Tasks of the background pool, by name: what takes long and can be told in plain values. Loaded by piscina in threads of
  * its own, which exist only while there is work.
  */
+import { isFault } from '../base/fault.ts';
 import { createLogger } from '../base/logger.ts';
 import { INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
 import { recompressBatch } from '../protocol/recompress.ts';
@@ -9,14 +10,15 @@ import { type RecoveryReport, recoverPartition } from '../storage/recovery.ts';
 import { StorageTools } from '../storage/storage-tools.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
 import { memoryOf, type Native } from '../zerocopy/native.ts';
-import type { RecodeTask, RecoverTask } from './background-tasks.ts';
+import type { RecodeTask, RecoverTask, TaskOutcome } from './background-tasks.ts';
 import { createDisk } from './create-disk.ts';
 import { nativeIf } from './thread-native.ts';
 
 const FILES_OPEN_MAX = 64;
 let tools: StorageTools | null = null;
 
-export function recover(task: RecoverTask): RecoveryReport {
+/** Whatever goes wrong is an outcome: an error that comes out of a task is the death of its thread. */
+export function recover(task: RecoverTask): TaskOutcome<RecoveryReport> {
   const native = nativeIf(task.usesNative);
   tools ??= new StorageTools({
     disk: createDisk(native),
@@ -24,7 +26,12 @@ export function recover(task: RecoverTask): RecoveryReport {
     logger: createLogger({ level: task.logLevel, thread: 'recovery' }),
     filesOpenMax: FILES_OPEN_MAX,
   });
-  return recoverPartition(tools, task.args);
+  try {
+    return { kind: 'done', result: recoverPartition(tools, task.args) };
+  } catch (error) {
+    const code = isFault(error) ? error.code : 'PB_DATA_DAMAGED';
+    return { kind: 'fault', code, message: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 /** Null when the batch cannot be decompressed. */

@@ -3,6 +3,7 @@
  * stop it has their folders put in order first, several side by side in the background pool. The controller uses it
  * through its own port, which this class fits; it knows topics only as names.
  */
+import { isFault } from '../base/fault.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import type { TopicValues } from '../config/topic-settings.ts';
 import { partitionFolderName } from '../storage/file-names.ts';
@@ -234,6 +235,7 @@ export class WorkerHost {
       this.bytesScanned += report.bytesScanned;
       return { ...opening, recoveryPoint: report.recoveryPoint };
     } catch (error) {
+      if (isFault(error) && error.code === 'PB_THREAD') throw error;
       return `${name} could not be recovered: ${error instanceof Error ? error.message : String(error)}`;
     }
   }

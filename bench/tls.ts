@@ -57,6 +57,7 @@ interface Row {
   readonly what: 'produce' | 'fetch';
   readonly megabytesPerSecond: number;
   readonly cpuSecondsPerGigabyte: number;
+  readonly chosen: string;
 }
 
 async function startOurs(keystore: string): Promise<Side> {
@@ -188,10 +189,11 @@ class Bench {
       what,
       megabytesPerSecond: bytes / 1e6 / result.seconds,
       cpuSecondsPerGigabyte: cpuSeconds / (bytes / 1e9),
+      chosen: result.chosen,
     };
     const speed = `${row.megabytesPerSecond.toFixed(0)} MB/s`.padStart(10);
     process.stdout.write(
-      `${side.name.padEnd(20)} ${what.padEnd(8)} ${speed}  ${row.cpuSecondsPerGigabyte.toFixed(2)} CPU-s/GB\n`,
+      `${side.name.padEnd(20)} ${what.padEnd(8)} ${speed}  ${row.cpuSecondsPerGigabyte.toFixed(2)} CPU-s/GB  ${row.chosen}\n`,
     );
     return row;
   }
@@ -221,7 +223,9 @@ function medianOf(rows: readonly Row[], side: string, what: Row['what']): number
 function conclude(rows: readonly Row[], sides: readonly Side[]): boolean {
   const [ours, theirs] = sides;
   if (ours === undefined || theirs === undefined) return true;
-  let isGood = true;
+  const suites = new Set(rows.map(({ chosen }) => chosen));
+  let isGood = suites.size === 1;
+  if (!isGood) process.stdout.write(`not the same cryptography on both sides: ${[...suites].join(' and ')}\n`);
   for (const what of ['produce', 'fetch'] as const) {
     const ratio = medianOf(rows, ours.name, what) / medianOf(rows, theirs.name, what);
     process.stdout.write(

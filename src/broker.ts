@@ -203,9 +203,9 @@ export class Broker {
       await plane.start();
       // Before the fronts' first turn, so that no client meets a broker without topics.
       keepFrontsTold(fronts, opened.controller);
+      tls?.start((listener, terms) => fronts.renewTls(listener, terms), opened.controller.config);
       opened.controller.observeSettings((_catalog, settings) => tls?.useConfig(settings));
       fronts.openDoors();
-      tls?.start((listener, terms) => fronts.renewTls(listener, terms));
       const upkeep = {
         checkpoints: this.startCheckpoints(opened.host, workers),
         cleaner: this.startCleaner(opened.controller, workers, background),
@@ -342,6 +342,7 @@ export class Broker {
       nowMs: () => systemClock.nowMs(),
       randomBytes: (count) => randomBytes(count),
       slotsMax: sizes.slotsMax,
+      settingsCheck: (next, changed) => this.tls?.problemOf(next, changed) ?? null,
     });
     const report = await controller.start({ found, wasUnclean: !isClean && found.length > 0, clusterId: null });
     for (const problem of report.problems) this.logger.error(problem);

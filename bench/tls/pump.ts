@@ -26,6 +26,8 @@ export interface PumpResult {
   readonly answers: number;
   readonly answerBytes: number;
   readonly seconds: number;
+  /** What the broker chose: version and suite. */
+  readonly chosen: string;
 }
 
 const PREFIX_BYTES = 4;
@@ -62,6 +64,10 @@ class Pipe {
   async begin(): Promise<void> {
     await once(this.socket, 'secureConnect');
     for (let index = 0; index < this.plan.inFlight; index++) this.send();
+  }
+
+  get chosen(): string {
+    return `${this.socket.getProtocol()} ${this.socket.getCipher().name}`;
   }
 
   /** What comes from here on is expected to end. */
@@ -129,10 +135,12 @@ export async function pump(plan: PumpPlan, onMeasuring: () => void): Promise<Pum
   await wait(plan.seconds);
   const after = sums(pipes);
   const seconds = (performance.now() - beganMs) / 1000;
+  const chosen = [...new Set(pipes.map((pipe) => pipe.chosen))].join(', ');
   const failure = pipes.find((pipe) => pipe.failure !== null)?.failure ?? null;
   for (const pipe of pipes) pipe.stop();
   if (failure !== null) throw failure;
-  return { answers: after.answers - before.answers, answerBytes: after.answerBytes - before.answerBytes, seconds };
+  const [answers, answerBytes] = [after.answers - before.answers, after.answerBytes - before.answerBytes];
+  return { answers, answerBytes, seconds, chosen };
 }
 
 /** The answer of the API in that version, of the first request that went out; its correlation id is the frame's. */

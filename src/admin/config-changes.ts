@@ -60,7 +60,13 @@ function planAll(controller: Controller, catalog: Catalog, changes: readonly Con
   return changes.map((change, index) => {
     const refusal = malformed[index] ?? refusalOfOperation(unknown[0]);
     if (refusal !== null) return refused(refusal);
-    const target = configTargetOf(catalog, controller.config, change.resourceType, change.resourceName);
+    const target = configTargetOf(
+      catalog,
+      controller.config,
+      change.resourceType,
+      change.resourceName,
+      controller.settingsCheck,
+    );
     return 'errorCode' in target ? refused(target) : planOne(target, change);
   });
 }
@@ -122,7 +128,8 @@ function planOne(target: ConfigTarget, change: ConfigChange): Planned {
   const texts: ConfigTexts = Object.fromEntries(next);
   const refusal = target.refusalOf(texts, changed);
   if (refusal !== null) return refused(refusal);
-  return { refusal: null, record: isSame(target.texts, texts) ? null : target.recordOf(texts) };
+  const isNothing = isSame(target.texts, texts) && !target.isDoneAgain(changed);
+  return { refusal: null, record: isNothing ? null : target.recordOf(texts) };
 }
 
 function edited(

@@ -6,11 +6,14 @@
 import { must } from '../base/assert.ts';
 import type { Catalog } from '../cluster/catalog.ts';
 import type { CatalogRecord } from '../cluster/catalog-records.ts';
-import type { BrokerConfig } from '../config/broker-config.ts';
+import type { SettingsCheck } from '../cluster/settings-observers.ts';
+import { type BrokerConfig, settingNamed } from '../config/broker-config.ts';
 import { brokerSettings } from '../config/broker-settings.ts';
 import { problemOfGroup } from '../config/group-config.ts';
 import { groupSettings } from '../config/group-settings.ts';
+import { listenersOf } from '../config/listeners.ts';
 import { problemTogether } from '../config/load.ts';
+import { scopedKeyOf } from '../config/scoped-settings.ts';
 import { type AnySetting, formatValue, readValue, type SettingTable } from '../config/settings.ts';
 import { problemOfOverrides, topicValue } from '../config/topic-config.ts';
 import { isTopicKey, topicSettings } from '../config/topic-settings.ts';
@@ -35,6 +38,8 @@ export interface ConfigTarget {
   /** What is wrong with the target's name, with the new texts, or with there being no such thing; in this order. `changed`: the keys set. */
   refusalOf(next: ConfigTexts, changed: readonly string[]): Refusal | null;
   recordOf(next: ConfigTexts): CatalogRecord;
+  /** Setting a key to what it is already does something all the same: files are read again. */
+  isDoneAgain(changed: readonly string[]): boolean;
 }
 
 /** Groups with settings of their own; they are held in memory, and any name will do for one. */
@@ -47,12 +52,13 @@ export function configTargetOf(
   config: BrokerConfig,
   resourceType: number,
   name: string,
+  check: SettingsCheck,
 ): ConfigTarget | Refusal {
   switch (resourceType) {
     case RESOURCE_TOPIC:
       return topicTarget(catalog, config, name);
     case RESOURCE_BROKER:
-      return name === '' ? clusterTarget(catalog, config) : brokerTarget(catalog, config, name);
+      return name === '' ? clusterTarget(catalog, config) : brokerTarget(catalog, config, name, check);
     case RESOURCE_GROUP:
       return groupTarget(catalog, config, name);
     case RESOURCE_BROKER_LOGGER:
@@ -82,6 +88,7 @@ function topicTarget(catalog: Catalog, config: BrokerConfig, name: string): Conf
       refusalIf(errorCode.INVALID_CONFIG, problemOfOverrides(next, config)) ??
       refusalIf(errorCode.UNKNOWN_TOPIC_OR_PARTITION, topic === undefined ? `there is no topic '${name}'` : null),
     recordOf: (configs) => ({ kind: 'topic-configs', id: must(topic, 'a topic that is changed').id, configs }),
+    isDoneAgain: () => false,
   };
 }
 
@@ -91,7 +98,12 @@ function refusalOfTopicName(name: string): Refusal | null {
   return refusalIf(errorCode.INVALID_TOPIC_EXCEPTION, problemOfTopicName(name));
 }
 
-function brokerTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget | Refusal {
+function brokerTarget(
+  catalog: Catalog,
+  config: BrokerConfig,
+  name: string,
+  check: SettingsCheck,
+): ConfigTarget | Refusal {
   const nodeId = config.values['node.id'];
   if (!/^-?\d+$/.test(name))
     return refuse(errorCode.INVALID_REQUEST, `a broker is named by its number, not by '${name}'`);
@@ -101,12 +113,16 @@ function brokerTarget(catalog: Catalog, config: BrokerConfig, name: string): Con
   const { brokerConfigs: broker, clusterConfigs: cluster } = catalog;
   return {
     texts: broker,
-    settingOf: (key) => settingIn(brokerSettings, key),
-    fallbackText: (key) => config.withDynamic({ cluster }).entry(key).text ?? '',
-    refusalOf: (next, changed) =>
-      refusalOfBroker(next, changed) ??
-      refusalIf(errorCode.INVALID_REQUEST, problemTogether(config.withDynamic({ broker: next, cluster }))),
+    settingOf: settingNamed,
+    fallbackText: (key) => (scopedKeyOf(key) === null ? (config.withDynamic({ cluster }).entry(key).text ?? '') : ''),
+    refusalOf: (next, changed) => {
+      const refusal = refusalOfBroker(next, changed) ?? refusalOfScopes(config, changed);
+      if (refusal !== null) return refusal;
+      const together = config.withDynamic({ broker: next, cluster });
+      return refusalIf(errorCode.INVALID_REQUEST, problemTogether(together) ?? check(together, changed));
+    },
     recordOf: (configs) => ({ kind: 'broker-configs', configs }),
+    isDoneAgain: (changed) => changed.some((key) => scopedKeyOf(key) !== null),
   };
 }
 
@@ -117,9 +133,11 @@ function clusterTarget(catalog: Catalog, config: BrokerConfig): ConfigTarget {
     settingOf: (key) => settingIn(brokerSettings, key),
     fallbackText: (key) => config.withDynamic({}).entry(key).text ?? '',
     refusalOf: (next, changed) =>
+      refusalOfAll(changed) ??
       refusalOfBroker(next, changed) ??
       refusalIf(errorCode.INVALID_REQUEST, problemTogether(config.withDynamic({ broker, cluster: next }))),
     recordOf: (configs) => ({ kind: 'cluster-configs', configs }),
+    isDoneAgain: () => false,
   };
 }
 
@@ -136,6 +154,7 @@ function groupTarget(catalog: Catalog, config: BrokerConfig, name: string): Conf
       return refuse(errorCode.POLICY_VIOLATION, message);
     },
     recordOf: (configs) => ({ kind: 'group-configs', group: name, configs }),
+    isDoneAgain: () => false,
   };
 }
 
@@ -150,7 +169,7 @@ function refusalOfGroupName(name: string): Refusal | null {
 /** Of the broker's settings only live ones can change, and only under their own names. */
 function refusalOfBroker(next: ConfigTexts, changed: readonly string[]): Refusal | null {
   for (const key of changed) {
-    const setting = settingIn(brokerSettings, key);
+    const setting = settingNamed(key);
     if (setting === null) {
       return refuse(
         errorCode.INVALID_REQUEST,
@@ -161,9 +180,32 @@ function refusalOfBroker(next: ConfigTexts, changed: readonly string[]): Refusal
       const message = `${key} takes effect only when the broker starts; set it there`;
       return refuse(errorCode.INVALID_REQUEST, message);
     }
+    if (setting.change === 'live-by-listener' && scopedKeyOf(key) === null) {
+      const message = `while the broker runs ${key} can be set for one listener only: as listener.name.NAME.${key}`;
+      return refuse(errorCode.INVALID_REQUEST, message);
+    }
     const text = next[key];
     const read = text === undefined ? null : readValue(key, setting, text);
     if (read !== null && !read.isGood) return refuse(errorCode.INVALID_REQUEST, read.problem);
+  }
+  return null;
+}
+
+/** A listener has certificates on one broker. */
+function refusalOfAll(changed: readonly string[]): Refusal | null {
+  const key = changed.find((one) => scopedKeyOf(one) !== null);
+  if (key === undefined) return null;
+  return refuse(errorCode.INVALID_REQUEST, `${key} cannot be set for all brokers together; name one by its number`);
+}
+
+/** Who misspells a listener should hear of it. */
+function refusalOfScopes(config: BrokerConfig, changed: readonly string[]): Refusal | null {
+  const names = listenersOf(config.values).map((listener) => listener.name.toLowerCase());
+  for (const key of changed) {
+    const scoped = scopedKeyOf(key);
+    if (scoped === null || names.includes(scoped.listener)) continue;
+    const message = `${key} is for a listener that is not there; there are ${names.join(', ')}`;
+    return refuse(errorCode.INVALID_REQUEST, message);
   }
   return null;
 }

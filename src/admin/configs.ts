@@ -2,8 +2,9 @@
  * What DescribeConfigs and CreateTopics tell about settings: value, type, where it comes from, and what else was given
  * for it. Values are always texts; those of sensitive settings stay here.
  */
+import { must } from '../base/assert.ts';
 import type { Catalog, CatalogTopic } from '../cluster/catalog.ts';
-import type { BrokerConfig, SettingSource } from '../config/broker-config.ts';
+import { type BrokerConfig, type SettingSource, settingNamed } from '../config/broker-config.ts';
 import { brokerSettings } from '../config/broker-settings.ts';
 import { groupValues, layersOfGroup } from '../config/group-config.ts';
 import { groupSettings, isGroupKey } from '../config/group-settings.ts';
@@ -173,6 +174,12 @@ function describeBrokerConfigs(config: BrokerConfig): DescribedConfig[] {
     const synonyms = layers.map((layer) => ({ name: layer.key, value: layer.text, source: sourceCode(layer.source) }));
     const value = formatValueOf(setting, config.entry(key).value);
     described.push(describedConfig(key, setting, value, synonyms, setting.change === 'restart'));
+  }
+  for (const [name, layers] of config.scopedLayers()) {
+    const setting = must(settingNamed(name), 'what was given is known');
+    const synonyms = layers.map((layer) => ({ name, value: layer.text, source: sourceCode(layer.source) }));
+    const value = formatValueOf(setting, layers[0]?.value ?? null);
+    described.push(describedConfig(name, setting, value, synonyms, setting.change === 'restart'));
   }
   return described.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

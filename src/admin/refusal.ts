@@ -1,6 +1,6 @@
 /** Why something a client asked for was not done: an error code of the protocol and a sentence for people. */
 import { Bug } from '../base/assert.ts';
-import { type Fault, isFault } from '../base/fault.ts';
+import { type Fault, type FaultCode, isFault } from '../base/fault.ts';
 import { errorCode } from '../protocol/errors.ts';
 
 export interface Refusal {
@@ -16,7 +16,20 @@ export function refuse(code: number, message: string): Refusal {
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Bug) throw error;
   if (!isFault(error)) throw error;
-  return refuse(codeOfFault(error), error.message);
+  return refuse(codeOfFault(error), ofStorage[error.code] ?? error.message);
+}
+
+/** Paths on the broker's machine are for its log, not for clients: of its disk they are told this. */
+const ofStorage: { readonly [code in FaultCode]?: string } = {
+  PB_DISK_FULL: 'the disk of the broker is full; free some space there, or lower the retention of topics',
+  PB_DISK_ERROR: 'the disk of the broker failed; its log says how',
+  PB_DATA_UNWRITABLE: 'the broker cannot write to its data folder; its log says why',
+  PB_DATA_DAMAGED: 'data of the broker cannot be read; its log says which',
+  PB_DATA_UNSAFE: 'something in the data folder of the broker is not as it should be; its log says what',
+};
+
+export function isOfStorage({ code }: Fault): boolean {
+  return ofStorage[code] !== undefined;
 }
 
 function codeOfFault(fault: Fault): number {

@@ -3,6 +3,8 @@
  * does not exist, the others are answered OPERATION_NOT_ATTEMPTED. From version 4 on a request has many transactions and
  * is meant for brokers, which only want to know whether partitions are part of one (`verifyOnly`); clients send it too.
  */
+
+import { isInternalTopic } from '../cluster/catalog.ts';
 import {
   CLUSTER_NAME,
   OPERATION_CLUSTER_ACTION,
@@ -51,7 +53,9 @@ export const addPartitionsToTxnHandler = defineHandler({
     const results = [];
     for (const wish of wishesOf(request, apiVersion)) {
       const names = apiVersion < MANY_SINCE ? wish.topics.map(({ name }) => name) : [];
-      const denied = permit.denied(OPERATION_WRITE, RESOURCE_TOPIC, names);
+      const denied = new Set(permit.denied(OPERATION_WRITE, RESOURCE_TOPIC, names));
+      // Offsets join a transaction by a request of their own; nobody's producer writes to the broker's topics.
+      for (const name of names) if (isInternalTopic(name)) denied.add(name);
       const verdict = await verdictOf(wish, services, apiVersion, denied);
       results.push({ transactionalId: wish.transactionalId, topicResults: answerOf(wish, verdict, apiVersion) });
     }

@@ -97,6 +97,7 @@ export class ControlPlane {
       features: parts.features ?? featuresOf(registry.ranges),
       dataFolder: parts.dataFolder,
       answerErrors: parts.wantsMetrics ? new AnswerErrors() : null,
+      complain: (message) => log.error(message),
       mutationQuotas: new MutationQuotas(controller, () => alarms.nowMs()),
       listeners: new Map(parts.listeners.map((listener) => [listener.name, listener])),
     };

@@ -8,7 +8,7 @@ import type { FeatureRange } from '../admin/features.ts';
 import type { InternalTopics } from '../admin/internal-topics.ts';
 import type { DataFolder } from '../admin/log-dirs.ts';
 import type { MutationQuotas } from '../admin/mutation-quotas.ts';
-import { type Refusal, refusalOf, refuse } from '../admin/refusal.ts';
+import { isOfStorage, type Refusal, refusalOf, refuse } from '../admin/refusal.ts';
 import { isFault } from '../base/fault.ts';
 import type { Controller } from '../cluster/controller.ts';
 import type { Address } from '../config/addresses.ts';
@@ -63,6 +63,8 @@ export interface ControlServices {
   readonly access: AccessDesk;
   /** Null: nobody wants metrics. */
   readonly answerErrors: AnswerErrors | null;
+  /** What clients are not told the whole of goes into the log. */
+  readonly complain: (message: string) => void;
   /** By name. */
   readonly listeners: ReadonlyMap<string, Pick<Listener, 'name' | 'protocol' | 'advertised'>>;
 }
@@ -153,6 +155,7 @@ async function respond<Request, Response>(
     return await definition.handle(request, context);
   } catch (error) {
     if (!isFault(error)) throw error;
+    if (isOfStorage(error)) context.services.complain(`${definition.api.name}: ${error.message}`);
     return definition.refuse(request, refusalOf(error), context);
   }
 }

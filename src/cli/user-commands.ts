@@ -33,7 +33,7 @@ export const userAdd = defineCommand({
     'password-file': {
       kind: 'text',
       placeholder: 'FILE',
-      doc: 'First line is the password; without it the password is the first line of standard input.',
+      doc: 'First line is the password; without it the password is typed, unseen, or the first line of standard input.',
     },
     password: {
       kind: 'text',
@@ -116,9 +116,18 @@ async function passwordFrom(path: string | null, terminal: Terminal): Promise<st
 }
 
 async function firstLine(terminal: Terminal): Promise<string> {
-  if (terminal.inputIsPerson) terminal.warn('Password (it will be seen on the screen):');
+  if (terminal.inputIsPerson) return await typedTwice(terminal);
   for await (const line of linesOf(terminal.input())) return line.toString('utf8');
   return '';
+}
+
+/** Nobody sees what is typed, so it is typed twice. */
+async function typedTwice(terminal: Terminal): Promise<string> {
+  const password = await terminal.secret('Password: ');
+  const again = password === null || password === '' ? password : await terminal.secret('The same again: ');
+  if (password === null || again === null) throw new Fault('PB_BAD_SETTING', 'no password was given; nothing changed');
+  if (again === password) return password;
+  throw new Fault('PB_BAD_SETTING', 'the two passwords differ, so nothing changed; type the same one twice');
 }
 
 function fileText(path: string): string {

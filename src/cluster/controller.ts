@@ -22,7 +22,7 @@ import { type Place, Placement } from './placement.ts';
 import { PRODUCER_ID_BLOCK, ProducerIds } from './producer-ids.ts';
 import { RouteBook, type RouteListener } from './route-book.ts';
 import { SerialSection } from './serial-section.ts';
-import { type SettingsObserver, SettingsObservers } from './settings-observers.ts';
+import { type SettingsCheck, type SettingsObserver, SettingsObservers } from './settings-observers.ts';
 import { type StartOptions, startRecords } from './start-records.ts';
 import { newTopicId } from './topic-id.ts';
 
@@ -35,6 +35,8 @@ export interface ControllerParts {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Slots of the board; left out, as many as there can be. */
   readonly slotsMax?: number;
+  /** Left out: everything that the tables of settings allow is good. */
+  readonly settingsCheck?: SettingsCheck;
 }
 
 export interface StartReport {
@@ -89,6 +91,10 @@ export class Controller {
   /** The broker's settings with those a client has set. */
   get config(): BrokerConfig {
     return this.currentConfig;
+  }
+
+  get settingsCheck(): SettingsCheck {
+    return this.parts.settingsCheck ?? (() => null);
   }
 
   /** Whether a topic's settings let compaction leave gaps in its logs. */

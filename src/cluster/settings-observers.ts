@@ -4,6 +4,9 @@ import type { Catalog } from './catalog.ts';
 
 export type SettingsObserver = (catalog: Catalog, config: BrokerConfig) => void;
 
+/** What is wrong with new settings of the broker that only others can tell; `changed`: the keys set. Null: nothing. */
+export type SettingsCheck = (next: BrokerConfig, changed: readonly string[]) => string | null;
+
 export class SettingsObservers {
   private readonly observers = new Set<SettingsObserver>();
 

@@ -5,7 +5,7 @@
 import { Bug, must } from '../base/assert.ts';
 import { type BrokerValues, brokerKeyOf, brokerSettings, ownBrokerSettings } from './broker-settings.ts';
 import { scopedKeyOf, scopesOf, scopeText } from './scoped-settings.ts';
-import { formatValue, hasValuesOf, parseValue, readValue, type SettingValue } from './settings.ts';
+import { type AnySetting, formatValue, hasValuesOf, parseValue, readValue, type SettingValue } from './settings.ts';
 
 /**
  * Strongest first. Dynamic values were set by a client while the broker ran, for this broker or for all brokers of the
@@ -89,6 +89,21 @@ export class BrokerConfig {
     return layers;
   }
 
+  /** Everything that was given for one listener or mechanism: name → what was given, strongest first. */
+  scopedLayers(): ReadonlyMap<string, readonly SettingEntry[]> {
+    const layers = new Map<string, SettingEntry[]>();
+    for (const source of settingSources) {
+      for (const { name, text } of this.inputs.filter((input) => input.source === source)) {
+        const scoped = brokerKeyOf(name) === null ? scopedKeyOf(name) : null;
+        if (scoped === null) continue;
+        const setting = must(brokerSettings[scoped.key], 'a scope is one of a known setting');
+        const entry = { key: name, value: parseValue(name, setting, text, ''), text: text.trim(), source };
+        layers.set(name, [...(layers.get(name) ?? []).filter((layer) => layer.source !== source), entry]);
+      }
+    }
+    return layers;
+  }
+
   /** The same settings under other dynamic values (which were checked when they were set). */
   withDynamic(texts: Partial<DynamicTexts>): BrokerConfig {
     const kept = this.inputs.filter((input) => input.source !== 'dynamic' && input.source !== 'dynamic-cluster');
@@ -107,8 +122,14 @@ function dynamicInputs(texts: DynamicTexts['broker'], source: SettingSource): Se
 }
 
 function isGoodSetting(name: string, text: string): boolean {
-  const setting = brokerSettings[name];
-  return setting !== undefined && readValue(name, setting, text).isGood;
+  const setting = settingNamed(name);
+  return setting !== null && readValue(name, setting, text).isGood;
+}
+
+/** That of a key, or of a key for one listener or mechanism; null: there is none. */
+export function settingNamed(name: string): AnySetting | null {
+  const key = Object.hasOwn(brokerSettings, name) ? name : (scopedKeyOf(name)?.key ?? name);
+  return Object.hasOwn(brokerSettings, key) ? (brokerSettings[key] ?? null) : null;
 }
 
 function entryOf(key: string, input: SettingInput): SettingEntry {

@@ -10,6 +10,7 @@ import { firstUsersOf } from './first-users.ts';
 import { isSasl, listenersOf } from './listeners.ts';
 import { loginTermsOf } from './logins.ts';
 import { parseProperties } from './properties-file.ts';
+import { saslMechanismNames } from './sasl-settings.ts';
 import { brokerTwins, isTopicKey, type TopicKey } from './topic-settings.ts';
 
 export interface SettingsGiven {
@@ -85,13 +86,43 @@ function environmentNames(): Map<string, string> {
 }
 
 export function environmentName(name: string): string {
-  return (
-    ENVIRONMENT_PREFIX +
-    name
-      .replace(/^perfbroker\./, '')
-      .replaceAll(/[.-]/g, '_')
-      .toUpperCase()
-  );
+  return ENVIRONMENT_PREFIX + variableOf(name.replace(/^perfbroker\./, ''));
+}
+
+const LISTENER_VARIABLE = `${ENVIRONMENT_PREFIX}LISTENER_NAME_`;
+
+/**
+ * PERFBROKER_LISTENER_NAME_OUTSIDE_SSL_KEYSTORE_LOCATION is listener.name.outside.ssl.keystore.location. Read from its end: the
+ * longest key, then a mechanism, then the listener, whose name may have underscores and nothing else that a variable cannot have.
+ */
+function scopedNameOf(variable: string): string | null {
+  const isOfListener = variable.startsWith(LISTENER_VARIABLE);
+  const rest = variable.slice(isOfListener ? LISTENER_VARIABLE.length : ENVIRONMENT_PREFIX.length);
+  const keys = Object.keys(brokerSettings).filter((key) => rest.endsWith(`_${variableOf(key)}`));
+  for (const key of keys.sort((one, other) => other.length - one.length)) {
+    const before = rest.slice(0, rest.length - variableOf(key).length - 1);
+    for (const name of scopedNames(before, key, isOfListener)) if (isSettingName(name)) return name;
+  }
+  return null;
+}
+
+/** What the words before a key may mean, the narrower first. */
+function scopedNames(before: string, key: string, isOfListener: boolean): readonly string[] {
+  const names: string[] = [];
+  for (const mechanism of saslMechanismNames) {
+    const word = variableOf(mechanism);
+    const narrow = `${mechanism.toLowerCase()}.${key}`;
+    if (!isOfListener && before === word) names.push(narrow);
+    if (isOfListener && before.endsWith(`_${word}`)) {
+      names.push(`listener.name.${before.slice(0, -word.length - 1).toLowerCase()}.${narrow}`);
+    }
+  }
+  if (isOfListener && before !== '') names.push(`listener.name.${before.toLowerCase()}.${key}`);
+  return names;
+}
+
+function variableOf(name: string): string {
+  return name.replaceAll(/[.-]/g, '_').toUpperCase();
 }
 
 /** An unknown variable is only worth a notice: environments carry names that others chose. */
@@ -100,8 +131,8 @@ function readEnvironment(environment: SettingsGiven['environment'], notices: str
   const inputs: SettingInput[] = [];
   for (const [variable, text] of Object.entries(environment)) {
     if (!variable.startsWith(ENVIRONMENT_PREFIX) || text === undefined) continue;
-    const name = names.get(variable);
-    if (name !== undefined) {
+    const name = names.get(variable) ?? scopedNameOf(variable);
+    if (name !== null) {
       inputs.push(inputOf(name, text, 'environment', variable));
       continue;
     }

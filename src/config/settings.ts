@@ -9,8 +9,8 @@ import { Fault } from '../base/fault.ts';
 export type SettingType = 'boolean' | 'string' | 'short' | 'int' | 'long' | 'double' | 'list' | 'password';
 export type SettingValue = boolean | number | string | readonly string[] | null;
 export type SettingScope = 'broker' | 'topic' | 'both' | 'group';
-/** When a new value takes effect: at the next start, or while the broker runs. */
-export type SettingChange = 'restart' | 'live';
+/** When a new value takes effect: at the next start, or while the broker runs; there, of one listener only (`scoped-settings`). */
+export type SettingChange = 'restart' | 'live' | 'live-by-listener';
 
 /** "No limit": what the largest 64-bit number means in Kafka's settings. Compares as one expects, and can be cloned. */
 export const FOREVER = Number.POSITIVE_INFINITY;

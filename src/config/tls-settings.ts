@@ -1,27 +1,35 @@
 /** Settings about TLS, under Kafka's own keys. Each may be given for one listener alone: see `scoped-settings`. */
 import { int, list, password, type SettingTable, string } from './settings.ts';
 
+/** Certificates change while the broker runs, those of one listener at a time, as in Kafka. */
+const live = { change: 'live-by-listener' } as const;
 const storeTypes = ['JKS', 'PKCS12', 'PEM'];
 
 export const tlsBrokerSettings = {
   'ssl.keystore.type': string('JKS', 'Kind of the file with certificate and key; JKS itself has to be converted.', {
     choices: storeTypes,
+    ...live,
   }),
-  'ssl.keystore.location': string(null, 'File with the certificate, its chain and the private key: PEM or PKCS12.'),
-  'ssl.keystore.password': password(null, 'Password of a PKCS12 file.'),
-  'ssl.key.password': password(null, 'Password of the private key.'),
-  'ssl.keystore.key': password(null, 'The private key as PEM, in place of a file.'),
-  'ssl.keystore.certificate.chain': password(null, 'Certificate and chain as PEM, in place of a file.'),
-  'ssl.truststore.type': string(
-    'JKS',
-    'Kind of the file with trusted certificates; PEM is taken, others have to be converted.',
-    {
-      choices: storeTypes,
-    },
+  'ssl.keystore.location': string(
+    null,
+    'File with the certificate, its chain and the private key: PEM or PKCS12.',
+    live,
   ),
-  'ssl.truststore.location': string(null, 'File with the certificates of those who vouch for clients, as PEM.'),
-  'ssl.truststore.password': password(null, 'Password of that file; PEM has none.'),
-  'ssl.truststore.certificates': password(null, 'The same as PEM, in place of a file.'),
+  'ssl.keystore.password': password(null, 'Password of a PKCS12 file.', live),
+  'ssl.key.password': password(null, 'Password of the private key.', live),
+  'ssl.keystore.key': password(null, 'The private key as PEM, in place of a file.', live),
+  'ssl.keystore.certificate.chain': password(null, 'Certificate and chain as PEM, in place of a file.', live),
+  'ssl.truststore.type': string('JKS', 'Kind of the file with trusted certificates; JKS itself has to be converted.', {
+    choices: storeTypes,
+    ...live,
+  }),
+  'ssl.truststore.location': string(
+    null,
+    'File with the certificates of those who vouch for clients: PEM or PKCS12.',
+    live,
+  ),
+  'ssl.truststore.password': password(null, 'Password of a PKCS12 file.', live),
+  'ssl.truststore.certificates': password(null, 'The same as PEM, in place of a file.', live),
   'ssl.client.auth': string('none', 'Whether clients are asked for a certificate, and whether they must have one.', {
     choices: ['none', 'requested', 'required'],
   }),

@@ -216,6 +216,7 @@ export class Front implements FrontFace, MuteListener {
     if (this.tallies !== null) this.tallies.beginTurn();
     // Main's word goes first: a request that came by another front's answer may not meet older routes than that one had.
     if (this.replies.take(this)) this.didWork = true;
+    this.receiver.beginTurn();
     this.takeCompletions();
     if (nowMs >= this.door.nextLookMs) this.letIn();
     if (this.handOver !== null) this.takeHandedOver(this.handOver);

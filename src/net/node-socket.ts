@@ -2,7 +2,9 @@
  * One socket of the plain-Node transport: turns the events of a `net.Socket` into completions of the transport's port.
  * Created by `node-transport`; knows nothing of frames.
  *
- * Receiving: bytes that Node read wait here as chunks until a receive is armed. Node reads on while no more than
+ * Receiving: what Node reads goes into the memory of the armed receive at once, and the receive completes when the transport is
+ * asked for completions: TLS comes in pieces of 16 KiB, of which one look at the socket brings many, and a turn for each would
+ * cost more than the piece. What there is no receive for waits here as chunks. Node reads on while no more than
  * 64 KiB wait, so a socket that nobody reads holds two reads of it (128 KiB) and the peer feels it. Sending: one write at a time,
  * straight from the memory of the operation, which stays untouched until the completion.
  */
@@ -28,6 +30,8 @@ export interface NodeSocketOwner {
   /** A buffer for a piece of a region, or null: `resumeRegion` is called when there is one. */
   takeBuffer(socket: NodeSocket): Buffer | null;
   giveBuffer(buffer: Buffer): void;
+  /** `completeReceive` is to be called before completions are handed out. */
+  noteFilled(socket: NodeSocket): void;
   /** DONE_CLOSE was pushed. */
   forget(socket: NodeSocket): void;
 }
@@ -50,6 +54,8 @@ export class NodeSocket {
   private memory: Memory | null = null;
   private at = 0;
   private length = 0;
+  /** Bytes that the armed receive has got so far. */
+  private filled = 0;
 
   /** Bytes of the write under way; 0 when there is none. */
   private sendingBytes = 0;
@@ -85,6 +91,7 @@ export class NodeSocket {
     this.memory = memory;
     this.at = at;
     this.length = length;
+    this.filled = 0;
     this.receiving = 'bytes';
     this.serveReceive();
   }
@@ -96,7 +103,13 @@ export class NodeSocket {
   }
 
   cancelReceive(): void {
-    if (this.receiving !== 'none') this.finishReceive(-ECANCELED);
+    if (this.filled > 0) this.completeReceive();
+    else if (this.receiving !== 'none') this.finishReceive(-ECANCELED);
+  }
+
+  /** What has come for the armed receive is all it gets. */
+  completeReceive(): void {
+    if (this.receiving === 'bytes' && this.filled > 0) this.finishReceive(this.filled);
   }
 
   send(memory: Memory, at: number, length: number): void {
@@ -217,7 +230,10 @@ export class NodeSocket {
 
   private serveReceive(): void {
     if (this.chunks.length > 0) {
-      this.finishReceive(this.receiving === 'readable' ? 1 : this.copyChunks());
+      if (this.receiving === 'readable') this.finishReceive(1);
+      else this.copyChunks();
+    } else if (this.filled > 0) {
+      // Its end comes with the next receive.
     } else if (this.failure < 0) {
       this.finishReceive(this.failure);
     } else if (this.hasEnded || this.isGone) {
@@ -227,10 +243,11 @@ export class NodeSocket {
     }
   }
 
-  private copyChunks(): number {
+  private copyChunks(): void {
     const { memory } = this;
     assert(memory !== null, 'an armed receive has memory');
-    let filled = 0;
+    const before = this.filled;
+    let filled = before;
     while (filled < this.length) {
       const chunk = this.chunks[0];
       if (chunk === undefined) break;
@@ -240,15 +257,17 @@ export class NodeSocket {
       if (count === chunk.length) this.chunks.shift();
       else this.chunks[0] = chunk.subarray(count);
     }
-    this.waitingBytes -= filled;
+    this.waitingBytes -= filled - before;
+    this.filled = filled;
+    if (before === 0) this.owner.noteFilled(this);
     if (this.waitingBytes <= WAITING_BYTES_MAX && this.socket.isPaused()) this.socket.resume();
-    return filled;
   }
 
   private finishReceive(result: number): void {
     const kind = this.receiving === 'readable' ? DONE_READABLE : DONE_RECEIVE;
     this.receiving = 'none';
     this.memory = null;
+    this.filled = 0;
     this.complete(kind, result);
   }
 

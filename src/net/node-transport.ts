@@ -68,6 +68,8 @@ export class NodeTransport implements Transport, NodeSocketOwner {
   private readonly sockets: (NodeSocket | null)[] = [];
   private readonly freeSockets: number[] = [];
   private readonly held = new Fifo<Arrival>(HELD_CONNECTIONS_MAX);
+  /** Their receives have got something and complete with the next look. */
+  private readonly filling: NodeSocket[] = [];
   private readonly buffers: Buffer[] = [];
   private readonly waitingForBuffer = new Fifo<NodeSocket>(SOCKETS_MAX);
   private buffersMade = 0;
@@ -85,7 +87,7 @@ export class NodeTransport implements Transport, NodeSocketOwner {
 
   set onActivity(callback: (() => void) | null) {
     this.activity = callback;
-    if (this.queue.count > 0) this.announce();
+    if (this.queue.count > 0 || this.filling.length > 0) this.announce();
   }
 
   /** Binds the port of one more listener. Throws Fault PB_PORT_TAKEN or PB_BAD_ADDRESS. */
@@ -173,6 +175,8 @@ export class NodeTransport implements Transport, NodeSocketOwner {
   }
 
   poll(_waitMs: number): number {
+    for (let index = 0; index < this.filling.length; index++) this.filling[index]!.completeReceive();
+    this.filling.length = 0;
     this.queue.drainInto(this.completions);
     if (this.queue.count > 0) this.announce();
     return this.completions.count;
@@ -182,6 +186,7 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     this.isDestroyed = true;
     this.activity = null;
     this.queue.clear();
+    this.filling.length = 0;
     for (const { server, porch } of this.doors) {
       server.close();
       porch?.destroy();
@@ -197,8 +202,13 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     this.isActivityDue = true;
     setImmediate(() => {
       this.isActivityDue = false;
-      if (this.queue.count > 0) this.activity?.();
+      if (this.queue.count > 0 || this.filling.length > 0) this.activity?.();
     });
+  }
+
+  noteFilled(socket: NodeSocket): void {
+    this.filling.push(socket);
+    this.announce();
   }
 
   takeBuffer(socket: NodeSocket): Buffer | null {

@@ -28,10 +28,15 @@ export function isTrusted(connection: Connection, limits: FrontLimits): boolean 
   return connection.frameBytes <= Math.max(connection.frameBytesSeenMax * TRUST_FACTOR, limits.receiveBytesMin);
 }
 
-/** The block that the bytes not yet cut, and what follows them, should lie in. */
-export function nextBlockBytes(connection: Connection, limits: FrontLimits): number {
+/**
+ * The block that the bytes not yet cut, and what follows them, should lie in. While others wait for memory (`isShort`) nobody
+ * gets more than a frame's worth: how wide a connection has become depends on its socket's buffer, which the kernel gives
+ * most to whom we read most, and turns in the queue are fair only where all get the same in them.
+ */
+export function nextBlockBytes(connection: Connection, limits: FrontLimits, isShort: boolean): number {
   const latest = connection.frameBytesLatest <= limits.receiveBytesMax ? connection.frameBytesLatest : 0;
-  const wanted = Math.max(connection.blockBytesWanted, limits.receiveBytesMin, powerOfTwoAbove(latest));
+  const wide = isShort ? 0 : connection.blockBytesWanted;
+  const wanted = Math.max(wide, limits.receiveBytesMin, powerOfTwoAbove(latest));
   const least = leastBlockBytes(connection, limits);
   return connection.frameBytes > 0 && !isTrusted(connection, limits) ? least : Math.max(wanted, least);
 }

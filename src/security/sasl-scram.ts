@@ -39,6 +39,13 @@ const OTHER_AUTHORIZATION = refusedSaying(
   'Authentication failed: Client requested an authorization id that is different from username',
 );
 
+/** A reason that people can do something about: the client is told what everybody is told. */
+const OTHER_NONCE: SaslStep = {
+  kind: 'refused',
+  message: null,
+  reason: 'its nonce is another than the one it was sent, as that of librdkafka before 2.6.1; a newer one is needed',
+};
+
 export class SaslScram implements SaslMechanism {
   readonly name: string;
   private readonly parts: ScramParts;
@@ -93,7 +100,8 @@ class ScramConversation implements SaslConversation {
 
   private takeFinal(message: string, begun: Begun): SaslStep {
     const final = parseClientFinal(message);
-    if (final === null || !isSame(final.nonce, begun.nonce)) return this.end(REFUSED);
+    if (final === null) return this.end(REFUSED);
+    if (!isSame(final.nonce, begun.nonce)) return this.end(OTHER_NONCE);
     if (!final.channelBinding.equals(Buffer.from(begun.first.header, 'utf8'))) return this.end(REFUSED);
     const { mechanism } = this.parts;
     const authMessage = authMessageOf(begun.first.bare, begun.serverFirst, final.withoutProof);

@@ -9,6 +9,8 @@ import { isFault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import { isTls, type Listener } from '../config/listeners.ts';
+import { scopedKeyOf } from '../config/scoped-settings.ts';
+import { tlsBrokerSettings } from '../config/tls-settings.ts';
 import type { TlsTerms } from '../net/tls-terms.ts';
 import { filesOf, readTlsTerms } from './tls-material.ts';
 
@@ -58,9 +60,26 @@ export class TlsKeeper {
     return sentences;
   }
 
-  start(renew: Renew): void {
+  /** A sentence when one of the listeners could not work with these settings; `changed`: the keys that were set. */
+  problemOf(next: BrokerConfig, changed: readonly string[]): string | null {
+    for (const listener of this.listeners) {
+      const isMeant = changed.some((key) => scopedKeyOf(key)?.listener === listener.name.toLowerCase());
+      if (!isMeant && !isOtherwise(this.config, next, listener)) continue;
+      try {
+        readTlsTerms(next, listener);
+      } catch (error) {
+        if (!isFault(error)) throw error;
+        return error.message;
+      }
+    }
+    return null;
+  }
+
+  /** `config` may hold more than the broker started with: what clients have set since. */
+  start(renew: Renew, config: BrokerConfig): void {
     if (this.listeners.length === 0) return;
     this.renew = renew;
+    this.useConfig(config);
     const everyMs = this.parts.config.values['perfbroker.tls.reload.interval.ms'];
     this.timer = setInterval(() => this.look(), everyMs);
     this.timer.unref();
@@ -122,6 +141,13 @@ export class TlsKeeper {
     if (days < 0) return `listener ${name}: its certificate expired on ${until}; renew it`;
     return `listener ${name}: its certificate expires in ${days} days, on ${until}; renew it in time`;
   }
+}
+
+/** Something about TLS differs for the listener. */
+function isOtherwise(one: BrokerConfig, other: BrokerConfig, { name }: Listener): boolean {
+  const text = (config: BrokerConfig) =>
+    JSON.stringify(Object.keys(tlsBrokerSettings).map((key) => config.valueFor(name, '', key)));
+  return text(one) !== text(other);
 }
 
 /** Changes when a file is written, replaced, or comes and goes. */

@@ -11,6 +11,7 @@ import type { ClientAuth, TlsTerms, TlsVersion } from '../net/tls-terms.ts';
 import { principalMapping } from './certificate-naming.ts';
 import { cipherListOf } from './cipher-names.ts';
 import { blocksOf, CERTIFICATE, isPrivateKey } from './pem.ts';
+import { readPkcs12Trust } from './pkcs12-trust.ts';
 
 const PRIVATE_KEY_REMEDY = 'put the private key (PRIVATE KEY or ENCRYPTED PRIVATE KEY) beside the certificate';
 
@@ -153,19 +154,31 @@ class ListenerTls {
       throw this.bad(`ssl.client.auth is ${clientAuth}, but nobody is trusted; ${remedy}`);
     }
     const where = location === null ? 'ssl.truststore.certificates' : `ssl.truststore.location ${location}`;
-    const text = location === null ? (inline ?? '') : this.trustFile(location);
+    return location === null ? this.pemTrust(where, inline ?? '') : this.trustFile(where, location);
+  }
+
+  private trustFile(where: string, location: string): readonly string[] {
+    const bytes = this.file('ssl.truststore.location', location);
+    const command = `keytool -list -rfc -keystore ${location} > ${location}.pem`;
+    switch (kindOf(bytes)) {
+      case 'PEM':
+        return this.pemTrust(where, bytes.toString('utf8'));
+      case 'PKCS12': {
+        const read = readPkcs12Trust(bytes, this.text('ssl.truststore.password'));
+        if (read.isGood) return read.certificates;
+        throw this.bad(`${where} ${read.problem}; correct that, or convert it to PEM: ${command}`);
+      }
+      case 'JKS':
+        throw this.bad(`${where} is a JKS file; convert it: ${command}`);
+      case 'other':
+        throw this.bad(`${where} is neither PEM nor PKCS12; give it one of them`);
+    }
+  }
+
+  private pemTrust(where: string, text: string): readonly string[] {
     const certificates = blocksOf(text).filter(({ label }) => label === CERTIFICATE);
     if (certificates.length === 0) throw this.bad(`${where} has no certificate; put at least one there as PEM`);
     return certificates.map((certificate) => certificate.text);
-  }
-
-  private trustFile(location: string): string {
-    const bytes = this.file('ssl.truststore.location', location);
-    const kind = kindOf(bytes);
-    if (kind === 'PEM') return bytes.toString('utf8');
-    const command = `keytool -list -rfc -keystore ${location} > ${location}.pem`;
-    const what = kind === 'other' ? 'no PEM file' : `a ${kind} file; of trusted certificates only PEM is taken`;
-    throw this.bad(`ssl.truststore.location ${location} is ${what}; convert it: ${command}`);
   }
 
   versions(): { readonly minVersion: TlsVersion; readonly maxVersion: TlsVersion } {

@@ -52,6 +52,15 @@ interface Closing {
   readonly waiting: Set<OwnedPartition>;
 }
 
+/** An opening that takes several turns. */
+interface Opening {
+  readonly command: Extract<WorkerCommand, { kind: 'open' }>;
+  readonly outcomes: PartitionOutcome[];
+}
+
+/** A folder and its files take about a third of a millisecond. */
+export const OPENED_PER_TURN_MAX = 8;
+const MAIL_PER_TURN_MAX = 64;
 /** How long a stop may spend on flushing to the device; what is left is vouched for by the running boot only. */
 const STOP_FLUSH_MS = 1200;
 
@@ -61,19 +70,55 @@ export class PartitionKeeper {
   private readonly parts: PartitionKeeperParts;
   private readonly closings: Closing[] = [];
   private stopId = -1;
+  /** In the order in which they came; what follows an opening waits for its end. */
+  private readonly commands: WorkerCommand[] = [];
+  private opening: Opening | null = null;
 
   constructor(parts: PartitionKeeperParts) {
     this.parts = parts;
   }
 
+  /** A part of it a turn: neither a front in the same thread nor anybody's job waits for a topic with thousands of partitions. */
   takeMail(nowMs: number): boolean {
-    let count = 0;
-    for (let message = this.parts.mailbox.take(); message !== null; message = this.parts.mailbox.take()) {
-      this.handle(readCommand(message), nowMs);
-      count += 1;
+    let didWork = this.openSome(nowMs);
+    for (let count = 0; count < MAIL_PER_TURN_MAX; count++) {
+      const message = this.parts.mailbox.take();
+      if (message === null) break;
+      didWork = true;
+      const command = readCommand(message);
+      // Batches wait for it, and it has nothing to do with what is opened.
+      if (command.kind === 'recoded') this.handle(command, nowMs);
+      else this.commands.push(command);
+    }
+    for (let count = 0; count < MAIL_PER_TURN_MAX && this.opening === null; count++) {
+      const command = this.commands.shift();
+      if (command === undefined) break;
+      didWork = true;
+      this.handle(command, nowMs);
     }
     if (this.stopId >= 0) this.tryStop();
-    return count > 0;
+    return didWork;
+  }
+
+  /** There is more to do of what was asked. */
+  get isBusy(): boolean {
+    return this.opening !== null || this.commands.length > 0;
+  }
+
+  /** Returns whether there was anything to open. */
+  private openSome(nowMs: number): boolean {
+    const { opening } = this;
+    if (opening === null) return false;
+    const { partitions, id } = opening.command;
+    const end = Math.min(partitions.length, opening.outcomes.length + OPENED_PER_TURN_MAX);
+    for (let index = opening.outcomes.length; index < end; index++) {
+      opening.outcomes.push(this.open(must(partitions[index], 'there is one more'), nowMs));
+    }
+    if (end === partitions.length) {
+      this.opening = null;
+      this.parts.reply({ kind: 'outcome', id, outcomes: opening.outcomes });
+    }
+    return true;
   }
 
   /** The flush of a log that is being closed came back. */
@@ -89,11 +134,8 @@ export class PartitionKeeper {
   private handle(command: WorkerCommand, nowMs: number): void {
     switch (command.kind) {
       case 'open':
-        this.parts.reply({
-          kind: 'outcome',
-          id: command.id,
-          outcomes: command.partitions.map((opening) => this.open(opening, nowMs)),
-        });
+        this.opening = { command, outcomes: [] };
+        this.openSome(nowMs);
         break;
       case 'close':
         this.close(command);

@@ -231,6 +231,14 @@ describe('behaviour 38: settings of brokers', () => {
 
   test('are refused by name when they need a restart, and the wrong broker is refused', async () => {
     const { client } = await startRig();
+    for (const key of [
+      'ssl.keystore.location',
+      'listener.name.ssl.ssl.keystore.location',
+      'listener.name.plaintext.port',
+    ])
+      expect([key, await alter(client, BROKER, '1', [[key, SET, '2']])]).toEqual([key, 42]);
+    const ofListener = 'listener.name.plaintext.ssl.client.auth';
+    expect(await alter(client, BROKER, '1', [[ofListener, SET, 'required']])).toBe(42);
     for (const key of ['node.id', 'num.partitions', 'auto.create.topics.enable', 'log.retention.hours', 'listeners']) {
       expect([key, await alter(client, BROKER, '1', [[key, SET, '2']])]).toEqual([key, 42]);
       expect([key, await alter(client, BROKER, '', [[key, SET, '2']])]).toEqual([key, 42]);

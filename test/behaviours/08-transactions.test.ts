@@ -23,6 +23,7 @@ import {
 import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { restart, startRig } from './behaviour-rig.ts';
 
+const TOPIC_AUTHORIZATION_FAILED = 29;
 const INVALID_REQUEST = 42;
 const INVALID_PRODUCER_EPOCH = 47;
 const INVALID_TXN_STATE = 48;
@@ -128,6 +129,8 @@ describe('behaviour 51: AddPartitionsToTxn', () => {
     ]);
     const states = await client.ask(describeTransactions, 0, { transactionalIds: ['transfer'] });
     expect(states.transactionStates[0]).toMatchObject({ errorCode: 0, transactionState: 'Empty', topics: [] });
+    for (const name of ['__consumer_offsets', '__transaction_state'])
+      expect(await producer.add({ name, id: '' }, [0])).toEqual([TOPIC_AUTHORIZATION_FAILED]);
     expect(await producer.add(topic, [0, 1])).toEqual([0, 0]);
     expect(await new TransactionalProducer(client, 'unheard-of', 1).add(topic, [0])).toEqual([
       INVALID_PRODUCER_ID_MAPPING,

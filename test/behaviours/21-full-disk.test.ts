@@ -1,5 +1,6 @@
 /** What clients see of a disk that fills up: producers are refused with an error they retry on, everything else goes on. */
 import { describe, expect, test } from 'vitest';
+import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
 import { batchOf, createTopic, fetchFrom, offsetOf, produceTo, recordsIn } from '../support/simulated-deeds.ts';
 import { restart, startRig } from './behaviour-rig.ts';
@@ -7,6 +8,7 @@ import { restart, startRig } from './behaviour-rig.ts';
 const RESERVE = 2_000_000;
 const OPTIONS = { sets: [`perfbroker.disk.reserve.bytes=${RESERVE}`, 'log.retention.check.interval.ms=10000'] };
 const KAFKA_STORAGE_ERROR = 56;
+const SAID = 'the disk of the broker failed; its log says how';
 const EARLIEST = -2;
 const LATEST = -1;
 const large = () => batchOf({ valueBytes: 100_000 });
@@ -81,6 +83,16 @@ describe('a full disk', () => {
     await broker.pass(80_000, 1000);
     expect((await offsetOf(client, topic, EARLIEST)).offset).toBe(taken);
     expect((await produceTo(client, topic, large())).errorCode).toBe(0);
+  });
+
+  test('tells a client that wants a topic nothing of where the data lies', async () => {
+    const { world, broker, client } = await startRig(OPTIONS);
+    world.disk.capacityBytes = 0;
+    const wish = { name: 'late', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
+    const answer = await client.ask(createTopics, 7, { topics: [wish], timeoutMs: 1000, validateOnly: false });
+    expect(answer.topics[0]?.errorCode).toBe(KAFKA_STORAGE_ERROR);
+    expect(answer.topics[0]?.errorMessage).toBe(SAID);
+    expect(broker.lines.join('\n')).toMatch(/late-0 does not open: .*late-0/);
   });
 
   test('also when even the reserve is gone nothing stops, and nothing acknowledged is lost', async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeProduceFrames } from '../../bench/load/frames.ts';
+import { writeFetchFrames, writeProduceFrames } from '../../bench/load/frames.ts';
 import { runLoad } from '../../bench/load/generator.ts';
 import { CODEC_GZIP, CODEC_ZSTD } from '../../src/protocol/batch.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
@@ -18,6 +18,12 @@ const PRODUCERS = 4000;
 const PARTITIONS = 16;
 const SECONDS = Number(process.env['PERFBROKER_BOUNDS_SECONDS'] ?? 4);
 const BOMBS = 8;
+const MIXED_PARTITIONS = 64;
+const MIXED_CONNECTIONS = 200;
+/** What is written fills the group's memory with pages of the cache several times over. */
+const MIXED_SECONDS = SECONDS * 4;
+const MIXED_WRITES_PER_SECOND = 1200;
+const MIXED_READS_PER_SECOND = 200;
 
 const probe = MemoryCgroup.create(LIMIT_BYTES);
 probe?.remove();
@@ -57,6 +63,42 @@ describe.runIf(probe !== null)('in a memory cgroup of 512 MiB', () => {
       expect(broker.linesWith('closed 127.0.0.1')).toEqual([]);
       expect(result.errors + result.unanswered).toBe(0);
       expect(result.requests).toBeGreaterThan(PRODUCERS);
+      expect(cgroup.killedCount).toBe(0);
+      await broker.serveNeighbour(10);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('writing and reading at once, over two hundred connections and 64 partitions, goes on and on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'perfbroker-bounds-'));
+    try {
+      const topic = 'mixed';
+      await broker.admin.createTopic({ name: topic, partitions: MIXED_PARTITIONS, replicationFactor: 1 });
+      const [written, read] = [join(folder, 'produce'), join(folder, 'fetch')];
+      const shape = { topic, partitions: MIXED_PARTITIONS, batchBytes: 65_536, recordBytes: 1000, codec: 0, acks: -1 };
+      writeProduceFrames(written, shape);
+      const partitionBytesMax = 65_536;
+      writeFetchFrames(read, { topic, partitions: MIXED_PARTITIONS, partitionBytesMax, offsets: [0] });
+      const place = { host: '127.0.0.1', port: broker.port, inFlight: 2 } as const;
+      const write = { ...place, framesFile: written, mode: 'produce', connections: MIXED_CONNECTIONS / 2 } as const;
+      // Every partition has something to read.
+      await runLoad({ ...write, requestsPerSecond: 0, warmSeconds: 0, seconds: 1, bytesMax: 50_000_000 });
+      const times = { warmSeconds: 1, seconds: MIXED_SECONDS };
+      const results = await Promise.all([
+        runLoad({ ...write, ...times, requestsPerSecond: MIXED_WRITES_PER_SECOND }),
+        runLoad({
+          ...{ ...place, ...times, framesFile: read, mode: 'fetch', connections: MIXED_CONNECTIONS / 2 },
+          ...{ requestsPerSecond: MIXED_READS_PER_SECOND, topicBytes: topic.length },
+        }),
+      ]).catch((error: unknown) => {
+        throw new Error(broker.process.output, { cause: error });
+      });
+      for (const { errors, unanswered, requests } of results) {
+        expect(errors + unanswered).toBe(0);
+        expect(requests).toBeGreaterThan(MIXED_CONNECTIONS);
+      }
+      expect(broker.linesWith('closed 127.0.0.1')).toEqual([]);
       expect(cgroup.killedCount).toBe(0);
       await broker.serveNeighbour(10);
     } finally {

@@ -11,6 +11,8 @@ export interface Ran {
 
 export interface RunOptions {
   readonly input?: string;
+  /** What a person types where it is not seen. */
+  readonly typed?: readonly (string | null)[];
   readonly isForPerson?: boolean;
   readonly environment?: { readonly [name: string]: string };
   /** Called with what would be Ctrl-C, as soon as the command listens for it. */
@@ -21,6 +23,7 @@ export interface RunOptions {
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   let output = '';
   const warnings: string[] = [];
+  const typed = [...(options.typed ?? [])];
   const terminal: Terminal = {
     write(text) {
       const piece = typeof text === 'string' ? text : Buffer.from(text).toString();
@@ -32,7 +35,8 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     isForPerson: options.isForPerson ?? false,
     columns: 100,
     input: () => inputOf(options.input ?? ''),
-    inputIsPerson: false,
+    inputIsPerson: options.typed !== undefined,
+    secret: () => Promise.resolve(typed.shift() ?? null),
     onInterrupt(listener) {
       options.onReady?.(listener);
       return () => {};

@@ -32,6 +32,29 @@ describe('loading the settings', () => {
     expect(config.values['perfbroker.workers']).toBe(3);
   });
 
+  it('reads settings of one listener or mechanism from the environment', () => {
+    const config = loadBrokerConfig({
+      environment: {
+        PERFBROKER_LISTENER_NAME_SASL_SSL_SSL_KEYSTORE_LOCATION: 'a.pem',
+        PERFBROKER_LISTENER_NAME_SSL_SSL_CLIENT_AUTH: 'required',
+        PERFBROKER_LISTENER_NAME_SASL_SSL_SCRAM_SHA_512_CONNECTIONS_MAX_REAUTH_MS: '5',
+        PERFBROKER_LISTENER_NAME_SASL_SSL_PLAIN_SASL_JAAS_CONFIG: 'secret;',
+        PERFBROKER_PLAIN_SASL_JAAS_CONFIG: 'other;',
+        PERFBROKER_LISTENER_NAME_SSL_NUM_PARTITIONS: '7',
+        PERFBROKER_LISTENER_NAME_: '',
+      },
+    });
+    expect(config.valueFor('SASL_SSL', '', 'ssl.keystore.location')).toBe('a.pem');
+    expect(config.valueFor('SSL', '', 'ssl.client.auth')).toBe('required');
+    expect(config.valueFor('SASL_SSL', '', 'ssl.client.auth')).toBe('none');
+    expect(config.valueFor('SASL_SSL', 'SCRAM-SHA-512', 'connections.max.reauth.ms')).toBe(5);
+    expect(config.valueFor('SASL_SSL', 'PLAIN', 'sasl.jaas.config')).toBe('secret;');
+    expect(config.valueFor('OTHER', 'PLAIN', 'sasl.jaas.config')).toBe('other;');
+    expect(config.values['num.partitions']).toBe(1);
+    expect(config.notices).toHaveLength(2);
+    expect(config.notices.join('\n')).not.toContain('secret');
+  });
+
   it('names the key, the value, the bound and where the bad value came from', () => {
     expect(() => loadBrokerConfig({ file: file('a=b\nnum.partitions=0') })).toThrow(
       "num.partitions is '0' but must be a whole number, between 1 and 10000 (partitions); give it such a value (from server.properties line 2)",

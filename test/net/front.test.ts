@@ -302,6 +302,31 @@ describe('receive memory', () => {
     expect(clients.map((client) => client.isClosedByBroker)).toEqual([false, false, false, false]);
   });
 
+  // What lies in a socket depends on its buffer, and those buffers grow that are read most.
+  test('who has much in his socket is read no faster than others who have enough', () => {
+    const rig = rigOf({ slabBytes: 1 << 27, laneSlots: 1024 });
+    rig.addTopic('news', 1);
+    const clients = Array.from({ length: 16 }, (_, index) =>
+      rig.connect({ receiveBytesMax: index % 2 === 0 ? 600_000 : Number.POSITIVE_INFINITY }),
+    );
+    const writeEach = (frames: number) => {
+      for (const client of clients) for (let id = 0; id < frames; id++) client.write(produceOf(id, 500_000));
+    };
+    // By then the broker knows what they send.
+    for (let round = 0; round < 6; round++) {
+      writeEach(1);
+      rig.settle();
+    }
+    writeEach(14);
+    // Receives that were armed while nobody sent go by no share.
+    for (let turn = 0; turn < 5; turn++) rig.step();
+    for (const client of clients) client.take();
+    for (let turn = 0; turn < 3; turn++) rig.step();
+    const answered = clients.map((client) => framesOf(client.take()).length);
+    expect(Math.min(...answered)).toBeGreaterThan(1);
+    expect(Math.max(...answered) - Math.min(...answered)).toBeLessThanOrEqual(1);
+  });
+
   test('what a front stood still itself is nobody’s stall', () => {
     const rig = rigOf({ slabBytes: 1 << 18 });
     rig.addTopic('news', 1);

@@ -12,6 +12,7 @@ import { Connection } from '../../src/client/connection.ts';
 import type { Dial } from '../../src/client/dial.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { describeConfigs } from '../../src/protocol/schemas/32-describe-configs.ts';
+import { incrementalAlterConfigs } from '../../src/protocol/schemas/44-incremental-alter-configs.ts';
 import { Authority, encryptedKey, hasOpenssl } from '../support/certificates.ts';
 import { Spawned, temporaryFolder } from './spawned.ts';
 
@@ -124,6 +125,94 @@ describe.runIf(hasOpenssl)('TLS beside plain listeners (openssl)', () => {
     const ended = await broker.stop('SIGTERM');
     expect(ended.code).toBe(0);
     expect(ended.stdout).toContain('its certificate expires in');
+  });
+
+  it('changes the certificate of a listener when a client sets it, and keeps that over a kill', {
+    timeout: 60_000,
+  }, async () => {
+    const folder = temporaryFolder();
+    const authority = new Authority(folder);
+    const certificate = (name: string) => authority.issue(name, `/CN=${name}`);
+    const file = join(folder, 'changing.pem');
+    const tls = settings({
+      listeners: `SSL://${HOST}:0`,
+      'ssl.keystore.location': certificate('first').file,
+      'perfbroker.tls.reload.interval.ms': '3600000',
+    });
+    const start = () => new Spawned(['--data', join(folder, 'data'), ...tls]);
+    let broker = start();
+    let port = await portOf(broker, 'SSL');
+    const [SET, DELETE] = [0, 1];
+    const alter = async (key: string, value: string | null, resourceName = '1') => {
+      const connection = await Connection.open({ host: HOST, port, dial: dialWith({ ca: authority.pem }) });
+      const configs = [{ name: key, configOperation: value === null ? DELETE : SET, value }];
+      const resources = [{ resourceType: 4, resourceName, configs }];
+      const answer = await connection.request(incrementalAlterConfigs, { resources, validateOnly: false });
+      connection.close();
+      return answer.responses[0];
+    };
+    const ofListener = 'listener.name.ssl.ssl.keystore.location';
+    copyFileSync(certificate('second').file, file);
+    expect(await alter(ofListener, file)).toMatchObject({ errorCode: 0 });
+    await until(async () => (await nameAt(port)) === 'second');
+    // The same name again: what is in the file now.
+    copyFileSync(certificate('third').file, file);
+    expect(await alter(ofListener, file)).toMatchObject({ errorCode: 0 });
+    await until(async () => (await nameAt(port)) === 'third');
+    const refusals = [
+      [ofListener, join(folder, 'missing.pem'), '1', 'there is no such file'],
+      [ofListener, certificate('bare').certificateFile, '1', 'comes without a private key'],
+      ['ssl.keystore.location', file, '1', 'for one listener only'],
+      [ofListener, file, '', 'cannot be set for all brokers'],
+      ['listener.name.outside.ssl.keystore.location', file, '1', 'a listener that is not there; there are ssl'],
+      ['listener.name.ssl.ssl.client.auth', 'required', '1', 'only when the broker starts'],
+      ['listener.name.ssl.sasl.jaas.config', 'secret', '1', 'only when the broker starts'],
+    ] as const;
+    for (const [key, value, broker, said] of refusals) {
+      const answer = await alter(key, value, broker);
+      expect([answer?.errorCode, answer?.errorMessage]).toEqual([42, expect.stringContaining(said)]);
+    }
+    expect(await nameAt(port)).toBe('third');
+    broker.kill('SIGKILL');
+    await broker.ended;
+    broker = start();
+    port = await portOf(broker, 'SSL');
+    expect(await nameAt(port)).toBe('third');
+    expect(await alter(ofListener, null)).toMatchObject({ errorCode: 0 });
+    await until(async () => (await nameAt(port)) === 'first');
+    expect((await broker.stop('SIGTERM')).code).toBe(0);
+  });
+
+  it('spreads connections over several fronts for TLS, and each of them serves', { timeout: 60_000 }, async () => {
+    const folder = temporaryFolder();
+    const authority = new Authority(folder);
+    const tls = settings({
+      listeners: `PLAINTEXT://${HOST}:0,SSL://${HOST}:0`,
+      'ssl.keystore.location': authority.issue('server', '/CN=localhost').file,
+      'perfbroker.tls.fronts': '2',
+    });
+    const broker = new Spawned(['--data', join(folder, 'data'), '--http-port', '0', '--workers', '1', ...tls]);
+    const port = await portOf(broker, 'SSL');
+    expect(broker.output).toMatch(/threads +1 front, 2 fronts for TLS, 1 worker\n/);
+    const page = `${/http:\/\/127\.0\.0\.1:\d+/.exec(broker.output)?.[0]}/metrics`;
+    const openAt = async (front: number) => {
+      const text = await (await fetch(page)).text();
+      return Number(new RegExp(`perfbroker_connections\\{front="${front}"\\} (\\d+)`).exec(text)?.[1]);
+    };
+    const open: Connection[] = [];
+    // The kernel chooses; that it chooses one of the two all the time is out of the question.
+    for (let round = 0; round < 4; round++) {
+      const dial = dialWith({ ca: authority.pem });
+      const opening = Array.from({ length: 16 }, () => Connection.open({ host: HOST, port, dial }));
+      open.push(...(await Promise.all(opening)));
+    }
+    const ask = (connection: Connection) => connection.request(metadata, { topics: [] });
+    for (const { brokers } of await Promise.all(open.map(ask))) expect(brokers).toHaveLength(1);
+    expect((await openAt(1)) + (await openAt(2))).toBe(open.length);
+    expect([(await openAt(1)) > 0, (await openAt(2)) > 0]).toEqual([true, true]);
+    for (const connection of open) connection.close();
+    const ended = await broker.stop('SIGTERM');
+    expect([ended.code, ended.stderr]).toEqual([0, '']);
   });
 
   it('tells nobody its passwords and keys', { timeout: 60_000 }, async () => {

@@ -54,6 +54,14 @@ export class Authority {
   }
 }
 
+/** Certificates alone in a PKCS12 file; `options` are openssl's. */
+export function pkcs12Trust(certificateFile: string, password: string, options: readonly string[] = []): string {
+  const file = `${certificateFile}.trust.p12`;
+  const out = ['-out', file, '-passout', `pass:${password}`];
+  openssl(['pkcs12', '-export', '-nokeys', '-in', certificateFile, ...out, ...options]);
+  return file;
+}
+
 /** The same key, encrypted. */
 export function encryptedKey(keyFile: string, password: string): string {
   const file = `${keyFile}.encrypted`;

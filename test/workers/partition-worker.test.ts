@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { must } from '../../src/base/assert.ts';
+import { OPENED_PER_TURN_MAX } from '../../src/workers/partition-keeper.ts';
 import {
   APPENDED_TIME_NUMBER,
   FOUND_EPOCH_END_OFFSET_NUMBER,
@@ -516,6 +517,30 @@ describe('a cold read', () => {
       expect([read?.error, read?.words[READ_DONE_LENGTH]]).toEqual([NOT_LEADER_OR_FOLLOWER, 0]);
       expect(rig.parts.leases.count).toBe(0);
     }
+  });
+});
+
+describe('many partitions opened at once', () => {
+  test('are opened a few a turn, jobs are done in between, and what main asked behind it waits', () => {
+    const rig = makeRig();
+    rig.open(0);
+    const count = OPENED_PER_TURN_MAX * 3 + 1;
+    const partitions = Array.from({ length: count }, (_, index) => rig.opening(1 + index));
+    const opened = rig.command((id) => ({ kind: 'open', id, partitions }));
+    const closed = rig.closePartition(count);
+    for (let turn = 1; turn <= 3; turn++) {
+      rig.append(0, batchOf(), turn);
+      rig.publish();
+      rig.turn();
+      expect(rig.take().map(({ exchange, error }) => [exchange, error])).toEqual([[turn, 0]]);
+      expect(rig.parts.table.all()).toHaveLength(1 + turn * OPENED_PER_TURN_MAX);
+      expect([rig.hasReplied(opened), rig.hasReplied(closed), rig.worker.isIdle]).toEqual([false, false, false]);
+    }
+    rig.settle();
+    const reply = rig.replies.find((one) => 'id' in one && one.id === opened);
+    expect(reply?.kind === 'outcome' && reply.outcomes.filter(({ problem }) => problem === null)).toHaveLength(count);
+    expect([rig.hasReplied(closed), rig.worker.isIdle]).toEqual([true, true]);
+    expect(rig.parts.table.all()).toHaveLength(count);
   });
 });
 

@@ -165,9 +165,9 @@ export class WorkerRig {
     return id;
   }
 
-  open(slot: number, more: Partial<PartitionOpening> = {}): OwnedPartition {
+  opening(slot: number, more: Partial<PartitionOpening> = {}): PartitionOpening {
     const name = more.partitionName ?? `orders-${slot}`;
-    const opening: PartitionOpening = {
+    return {
       slot,
       topic: 'orders',
       partition: slot,
@@ -184,6 +184,10 @@ export class WorkerRig {
       mayHaveGaps: false,
       ...more,
     };
+  }
+
+  open(slot: number, more: Partial<PartitionOpening> = {}): OwnedPartition {
+    const opening = this.opening(slot, more);
     this.command((id) => ({ kind: 'open', id, partitions: [opening] }));
     this.turn();
     return must(this.parts.table.at(slot), 'the partition opened');

@@ -35,15 +35,21 @@ def on_delivery(error, message):
 
 
 for number in range(count):
-    producer.produce(topic, str(number).encode(), on_delivery=on_delivery)
+    try:
+        producer.produce(topic, str(number).encode(), on_delivery=on_delivery)
+    except KafkaException as problem:  # the topic was refused already
+        errors.append(problem.args[0].name())
+        break
     producer.poll(0)
     time.sleep(seconds / count)
 deadline = time.time() + 20
 while len(delivered) < count and time.time() < deadline:
     producer.poll(0.1)
-    if "_AUTHENTICATION" in errors:
+    if "_AUTHENTICATION" in errors or "TOPIC_AUTHORIZATION_FAILED" in errors:
         producer.purge()
         producer.flush(1)
+        # What it did not send itself any more says nothing about the broker.
+        errors = [name for name in errors if name not in ("_PURGE_QUEUE", "_PURGE_INFLIGHT")]
         report(sent=len(delivered), read=0)
 
 consumer = Consumer({**settings, "group.id": f"of-{topic}", "auto.offset.reset": "earliest"})

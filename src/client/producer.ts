@@ -120,7 +120,11 @@ export class Producer {
   }
 
   #identify(): Promise<{ producerId: number; producerEpoch: number }> {
-    this.#identity ??= this.#askIdentity();
+    this.#identity ??= this.#askIdentity().catch((error: unknown) => {
+      // Whoever tries again is not to be given the failure of the first time.
+      this.#identity = null;
+      throw error;
+    });
     return this.#identity;
   }
 

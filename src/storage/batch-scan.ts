@@ -26,6 +26,8 @@ export class BatchScan {
   at = 0;
   position = 0;
   length = 0;
+  /** Its checksum was not looked at. */
+  isVouched = false;
   baseOffset = -1;
   lastOffset = -1;
   isDamaged = false;
@@ -89,8 +91,8 @@ export class BatchScan {
     const delta = batchLastOffsetDelta(view, at);
     if (!Number.isSafeInteger(baseOffset) || baseOffset <= this.lastOffset || delta < 0) return this.stopDamaged();
     if (this.isMoved(baseOffset, baseOffset + delta, position + length)) return this.stopDamaged();
-    const isVouched = baseOffset + delta < this.vouchedOffset;
-    if (!isVouched && !batchCrcHolds(this.memory, at, length, this.crc)) return this.stopDamaged();
+    this.isVouched = baseOffset + delta < this.vouchedOffset;
+    if (!this.isVouched && !batchCrcHolds(this.memory, at, length, this.crc)) return this.stopDamaged();
     this.at = at;
     this.length = length;
     this.baseOffset = baseOffset;

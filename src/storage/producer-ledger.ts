@@ -61,6 +61,15 @@ export class ProducerLedger {
     return this.entries.get(producerId) ?? null;
   }
 
+  /** The producer with an open transaction whose id that is, or becomes when one bit of it is turned back; null: none. */
+  openLike(id: bigint): ProducerEntry | null {
+    for (const { producerId } of this.open) {
+      const differing = BigInt.asUintN(64, id ^ BigInt(producerId));
+      if ((differing & (differing - 1n)) === 0n) return this.find(producerId);
+    }
+    return null;
+  }
+
   /**
    * A data batch that is about to be appended. `isInternal`: written by a coordinator, which keeps no sequences.
    * `verifiedGuard`: what the transaction coordinator was asked under, -1 when it was not. `bumpsEpoch`: the producer gets a

@@ -3,6 +3,7 @@
  * behind it. Used when a log is opened, cut, or heals after a full disk; recovery replays while it scans.
  */
 import {
+  BATCH_PRODUCER_ID,
   batchBaseOffset,
   batchBaseSequence,
   batchCrcHolds,
@@ -12,6 +13,7 @@ import {
   batchMaxTimestamp,
   batchProducerEpoch,
   batchProducerId,
+  NO_SEQUENCE,
 } from '../protocol/batch.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { ControlMarker, MARKER_ABORT, MARKER_COMMIT, MARKER_OTHER } from './control-marker.ts';
@@ -21,12 +23,12 @@ import { loadSnapshot, snapshotPath } from './producer-snapshot.ts';
 import type { Segment } from './segment.ts';
 import { type Crc, PAGE_BYTES, type StorageTools } from './storage-tools.ts';
 
-const NO_COORDINATOR_EPOCH = -1;
 const marker = new ControlMarker();
 
-/** What else tells how a transaction ended whose marker has rotted: the abort was written down when it was appended. */
-export interface RottenMarkers {
+/** For batches that a checkpoint vouches for, and whose bytes nobody has compared with their checksum yet. */
+export interface RottenBatches {
   readonly crc: Crc;
+  /** Where markers of aborted transactions lie: written down when they were appended. */
   readonly aborted: ReadonlySet<number>;
 }
 
@@ -37,9 +39,11 @@ export function replayBatch(
   at: number,
   length: number,
   nowMs: number,
-  rotten: RottenMarkers | null = null,
+  rotten: RottenBatches | null = null,
 ): DecidedTransaction | null {
   const { view } = memory;
+  if (rotten !== null && at + length <= view.byteLength && !batchCrcHolds(memory, at, length, rotten.crc))
+    return replayRotten(ledger, view, at, length, nowMs, rotten.aborted);
   const id = batchProducerId(view, at);
   if (id < 0 || !Number.isSafeInteger(id)) return null;
   const epoch = batchProducerEpoch(view, at);
@@ -47,25 +51,51 @@ export function replayBatch(
   const timestamp = batchMaxTimestamp(view, at);
   if (batchIsControl(view, at)) {
     marker.read(view, at, Math.min(at + length, view.byteLength));
-    // Batches that a checkpoint vouches for are not scanned: one bit would make an abort of a commit.
-    if (rotten !== null && at + length <= view.byteLength && !batchCrcHolds(memory, at, length, rotten.crc)) {
-      const kind = rotten.aborted.has(lastOffset) ? MARKER_ABORT : MARKER_COMMIT;
-      return ledger.recordMarker(id, epoch, kind, NO_COORDINATOR_EPOCH, lastOffset, timestamp, nowMs);
-    }
     if (marker.kind === MARKER_OTHER) return null;
     return ledger.recordMarker(id, epoch, marker.kind, marker.coordinatorEpoch, lastOffset, timestamp, nowMs);
   }
-  const baseSequence = batchBaseSequence(view, at);
+  recordData(ledger, view, at, id, nowMs);
+  return null;
+}
+
+function recordData(ledger: ProducerLedger, view: DataView, at: number, id: number, nowMs: number): void {
   ledger.record(
     id,
-    epoch,
-    baseSequence,
+    batchProducerEpoch(view, at),
+    batchBaseSequence(view, at),
     batchBaseOffset(view, at),
-    lastOffset,
-    timestamp,
+    batchLastOffset(view, at),
+    batchMaxTimestamp(view, at),
     batchIsTransactional(view, at),
     nowMs,
   );
+}
+
+/**
+ * One bit of it is wrong, nobody knows which. A marker ends the open transaction that it can be of, as an abort where that
+ * was written down, else as a commit: left open, it would hide all that follows from readers of committed records. A batch of
+ * a producer that was never heard of is not believed, or it would open a transaction that nobody ends.
+ */
+function replayRotten(
+  ledger: ProducerLedger,
+  view: DataView,
+  at: number,
+  length: number,
+  nowMs: number,
+  aborted: ReadonlySet<number>,
+): DecidedTransaction | null {
+  marker.read(view, at, at + length);
+  const isNumbered = batchBaseSequence(view, at) !== NO_SEQUENCE;
+  if (batchIsControl(view, at) || (marker.kind !== MARKER_OTHER && !isNumbered)) {
+    const entry = ledger.openLike(view.getBigInt64(at + BATCH_PRODUCER_ID));
+    if (entry === null) return null;
+    const lastOffset = batchLastOffset(view, at);
+    const epoch = Math.min(Math.max(entry.epoch, batchProducerEpoch(view, at)), entry.epoch + 1);
+    const kind = aborted.has(lastOffset) ? MARKER_ABORT : MARKER_COMMIT;
+    return ledger.recordMarker(entry.id, epoch, kind, entry.coordinatorEpoch, lastOffset, nowMs, nowMs);
+  }
+  const id = batchProducerId(view, at);
+  if (ledger.find(id) !== null) recordData(ledger, view, at, id, nowMs);
   return null;
 }
 

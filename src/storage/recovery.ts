@@ -187,7 +187,14 @@ class Recovery {
       const epoch = batchLeaderEpoch(view, scan.at);
       if (epoch > this.epochs.latest) this.epochs.begin(epoch, scan.baseOffset);
       if (scan.baseOffset < this.replayFrom) continue;
-      const ended = replayBatch(this.ledger, scan.memory, scan.at, scan.length, this.args.nowMs, rotten);
+      const ended = replayBatch(
+        this.ledger,
+        scan.memory,
+        scan.at,
+        scan.length,
+        this.args.nowMs,
+        scan.isVouched ? rotten : null,
+      );
       if (ended?.isAborted)
         segment.aborted.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
     }

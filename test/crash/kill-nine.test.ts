@@ -50,6 +50,7 @@ it(
         });
       }
       process.stdout.write(`crash test: ${programme.counts()}\n`);
+      for (const actor of programme.actors) expect(actor.doneCount, actor.name).toBeGreaterThan(0);
       await programme.end();
       done += count;
     }

@@ -7,7 +7,7 @@
 import { describe, expect, it } from 'vitest';
 import { isFault } from '../../src/base/fault.ts';
 import { scanFile } from '../../src/cluster/metadata-frames.ts';
-import { BATCH_HEADER_BYTES, batchBytes, batchIsControl } from '../../src/protocol/batch.ts';
+import { BATCH_HEADER_BYTES, batchBytes, batchIsTransactional } from '../../src/protocol/batch.ts';
 import { memoryOver } from '../../src/protocol/records.ts';
 import { TIME_ENTRY_BYTES } from '../../src/storage/time-index.ts';
 import { Prng } from '../support/prng.ts';
@@ -27,6 +27,7 @@ const THOROUGH_FLIPS = 100_000;
 const isThorough = flipCount >= THOROUGH_FLIPS;
 /** Base offset, length and leader epoch. */
 const PLACE_BYTES = 16;
+const MARKER_RECORD_BYTES = 17;
 
 interface Trial {
   readonly isClean: boolean;
@@ -72,6 +73,9 @@ function complaintsOf(folder: SmallFolder, path: string, at: number, isClean: bo
     if (isClean || hit < 0) found.push(`the log was cut to ${verdict.end}`);
     else if (verdict.end < hit) found.push(`the log was cut to ${verdict.end}, before the damaged batch at ${hit}`);
   }
+  // Where the log was cut a marker may be lost: see the limits in docs/durability.md.
+  if (verdict.end === folder.end && verdict.stable < folder.stable)
+    found.push(`readers of committed records get no further than ${verdict.stable}`);
   const isAffected = verdict.lostBatches > 0 || verdict.end < folder.end;
   if (isAffected && verdict.warnings.length === 0 && verdict.troubles === 0) found.push('nobody was told');
   return found;
@@ -141,18 +145,19 @@ describe('damage', () => {
     FLIPS_MS_MAX + 300_000,
   );
 
-  // Once recovery, which does not scan what a checkpoint vouches for, made an abort of a commit.
-  it('a marker that rots ends its transaction as it did when it was written', () => {
+  // Once recovery, which does not scan what a checkpoint vouches for, made an abort of a commit, or waited for another marker.
+  it('a batch of a transaction that rots neither turns the transaction nor leaves it open', () => {
     const trial = { isClean: false, folder: makeSmallFolder({ isClean: false, batches: 34 }) };
     const failed: string[] = [];
     let count = 0;
-    for (const [path, bytes] of trial.folder.files) {
-      if (!path.endsWith('.log')) continue;
+    const paths = [...trial.folder.files.keys()].filter((path) => path.endsWith('.log')).sort();
+    for (const path of paths.slice(-2)) {
+      const bytes = trial.folder.files.get(path) ?? new Uint8Array(0);
       const { view } = memoryOver(bytes.slice());
       for (let at = 0; at < bytes.length; at += batchBytes(view, at)) {
-        if (!batchIsControl(view, at)) continue;
-        for (let bit = (at + BATCH_HEADER_BYTES) * 8; bit < (at + batchBytes(view, at)) * 8; bit++, count++)
-          flip(trial, path, bit, failed);
+        if (!batchIsTransactional(view, at)) continue;
+        const until = at + Math.min(batchBytes(view, at), BATCH_HEADER_BYTES + MARKER_RECORD_BYTES);
+        for (let bit = (at + PLACE_BYTES) * 8; bit < until * 8; bit++, count++) flip(trial, path, bit, failed);
       }
     }
     expect(failed).toEqual([]);

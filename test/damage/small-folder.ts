@@ -27,6 +27,7 @@ export interface SmallFolder {
   /** What a consumer of everything is to get: offset → what it says. */
   readonly truth: ReadonlyMap<number, string>;
   readonly end: number;
+  readonly stable: number;
   /** First offset of every batch, and behind the last one the end. */
   readonly batchStarts: readonly number[];
   readonly aborted: readonly AbortedFact[];
@@ -63,7 +64,7 @@ export function makeSmallFolder({ isClean, batches = 24 }: FolderWish): SmallFol
     }
   }
   note();
-  const { end } = log.watermarks;
+  const { end, stable } = log.watermarks;
   const row = { topic: 'orders', partition: 0, logStart: 0, high: end, end, cleanedOffset: 0 };
   if (isClean) {
     log.close(true);
@@ -82,7 +83,7 @@ export function makeSmallFolder({ isClean, batches = 24 }: FolderWish): SmallFol
     if (!path.endsWith('.log')) continue;
     for (const { offset, text } of recordsOf(bytes)) truth.set(offset, text);
   }
-  return { files, truth, end, batchStarts, aborted: abortedIn(files) };
+  return { files, truth, end, stable, batchStarts, aborted: abortedIn(files) };
 }
 
 /** What the catalog knows: a record a frame, as a broker writes them down. */

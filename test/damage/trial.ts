@@ -20,6 +20,8 @@ export interface Verdict {
   readonly firstLost: number;
   /** Where the log ends now. */
   readonly end: number;
+  /** Up to where readers of committed records get. */
+  readonly stable: number;
   readonly warnings: readonly string[];
   readonly troubles: number;
   /** A sentence, when it was refused to open. */
@@ -38,6 +40,7 @@ export function tryFolder(folder: SmallFolder, files: ReadonlyMap<string, Uint8A
     lostBatches: 0,
     firstLost: -1,
     end: -1,
+    stable: -1,
     warnings,
     troubles: 0,
     refusal: null,
@@ -51,7 +54,7 @@ export function tryFolder(folder: SmallFolder, files: ReadonlyMap<string, Uint8A
     const vouchers = directory.vouchersOf('orders', 0);
     warnings.push(...directory.notices);
     const log = open(tools, { folder: FOLDER, settings: SETTINGS, isClean, ...vouchers, leaderEpoch: isClean ? 2 : 3 });
-    const { end } = log.watermarks;
+    const { end, stable } = log.watermarks;
     const { got, troubles } = consumeAll(tools, log);
     const wrong: string[] = [];
     for (const [offset, text] of got) {
@@ -66,7 +69,17 @@ export function tryFolder(folder: SmallFolder, files: ReadonlyMap<string, Uint8A
     append(log, batch({ key: new TextEncoder().encode('new'), timestamps: [NOW_MS] }));
     const again = consumeAll(tools, log).got.get(end);
     if (again === undefined || !again.startsWith('new ')) wrong.push(`what is written at ${end} reads as ${again}`);
-    return { ...verdict, wrong, lostBatches, firstLost, end, troubles: troubles.length, abortedWrong, timesWrong };
+    return {
+      ...verdict,
+      wrong,
+      lostBatches,
+      firstLost,
+      end,
+      stable,
+      troubles: troubles.length,
+      abortedWrong,
+      timesWrong,
+    };
   } catch (error) {
     if (!isFault(error)) throw error;
     return { ...verdict, refusal: error.message };

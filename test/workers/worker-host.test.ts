@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { must } from '../../src/base/assert.ts';
+import { Fault } from '../../src/base/fault.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 import { topicValues } from '../../src/config/topic-config.ts';
 import { LogDirectory } from '../../src/storage/log-directory.ts';
@@ -38,13 +39,14 @@ function makeHost(options: { readonly isClean?: boolean; readonly workers?: numb
     recover: (args) => {
       recovered.push(args);
       if (args.partitionName === 'broken-0') return Promise.reject(new Error('it is beyond repair'));
+      if (args.partitionName === 'deadly-0') return Promise.reject(new Fault('PB_THREAD', 'it killed its thread'));
       const { partitionName } = args;
       const nothing = { bytesScanned: 100, bytesCut: 0, segmentsRemoved: 0 };
       return Promise.resolve({ ...nothing, partitionName, endOffset: 9, recoveryPoint: 5 });
     },
     uniqueHex: () => 'ab'.repeat(16),
   });
-  for (const name of ['orders-0', 'orders-1', 'broken-0']) disk.makeFolder(`data/${name}`);
+  for (const name of ['orders-0', 'orders-1', 'broken-0', 'deadly-0']) disk.makeFolder(`data/${name}`);
   return { disk, host, commands, recovered, problems };
 }
 
@@ -109,13 +111,20 @@ describe('the host of partitions', () => {
     expect(outcomes).toEqual([{ slot: 0, problem: 'broken-0 could not be recovered: it is beyond repair' }]);
   });
 
+  test('does not open the others when a recovery killed its threads: half a broker is none', async () => {
+    const { host, commands } = makeHost({ isClean: false });
+    const deadly = toStart(0, { isNew: false, topic: 'deadly', partition: 0 });
+    await expect(host.openPartitions([deadly, toStart(1)])).rejects.toThrow('it killed its thread');
+    expect(commands).toEqual([]);
+  });
+
   test('removes the folders of deleted topics after their logs are closed', async () => {
     const { disk, host, commands } = makeHost();
     await host.openPartitions([toStart(0), toStart(1)]);
     for (const name of ['orders-0', 'orders-1']) disk.makeFolder(`data/${name}`);
     await host.closePartitions([toStart(0)], { remove: true });
     await host.closePartitions([toStart(1)], { remove: false });
-    expect(disk.list('data')).toEqual(['broken-0', 'orders-1', 'perfbroker.format']);
+    expect(disk.list('data')).toEqual(['broken-0', 'deadly-0', 'orders-1', 'perfbroker.format']);
     expect(commands.slice(2).map(({ command }) => command.kind === 'close' && command.remove)).toEqual([true, false]);
     expect(host.open.size).toBe(0);
   });

@@ -23,6 +23,8 @@ export interface Actor {
   verify(isFull: boolean): Promise<string[]>;
   /** The canary: remembers a promise that nobody made. The next `verify` must complain. */
   lie(): void;
+  /** How much was acknowledged: a programme in which somebody got nothing done shows nothing. */
+  readonly doneCount: number;
   /** For people: what was done. */
   counts(): string;
   close(): Promise<void>;

@@ -70,9 +70,12 @@ export class CompactingActor implements Actor {
     this.#written[0]?.set(0, { key: KEYS, text: 'never written' });
   }
 
+  get doneCount(): number {
+    return this.#written.reduce((sum, of) => sum + of.size, 0);
+  }
+
   counts(): string {
-    const written = this.#written.reduce((sum, of) => sum + of.size, 0);
-    return `compaction kept ${this.#keptCount} of ${written} records`;
+    return `compaction kept ${this.#keptCount} of ${this.doneCount} records`;
   }
 
   close(): Promise<void> {

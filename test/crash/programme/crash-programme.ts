@@ -16,6 +16,7 @@ import { leftoversIn, leftoversThatStay } from './leftovers.ts';
 import { DeletingActor, KeepingActor, RetentionActor } from './log-actors.ts';
 import { OffsetActor } from './offset-actor.ts';
 import { SettingActor } from './setting-actor.ts';
+import { ShareActor } from './share-actor.ts';
 import { TopicActor } from './topic-actor.ts';
 import { TransactionActor } from './transaction-actor.ts';
 
@@ -33,6 +34,7 @@ const BUSY = [
   ['log.flush.offset.checkpoint.interval.ms', '100'],
   ['offsets.topic.num.partitions', '3'],
   ['transaction.state.log.num.partitions', '3'],
+  ['share.coordinator.state.topic.num.partitions', '3'],
   ['authorizer.class.name', 'org.apache.kafka.metadata.authorizer.StandardAuthorizer'],
   ['super.users', 'User:ANONYMOUS'],
 ].flatMap(([name, value]) => ['--set', `${name}=${value}`]);
@@ -68,6 +70,7 @@ export class CrashProgramme {
       new OffsetActor(stage),
       new TopicActor(stage),
       new SettingActor(stage),
+      new ShareActor(stage),
     ];
   }
 

@@ -43,6 +43,10 @@ export class KeepingActor implements Actor {
     this.#log.ledger.sent(0, 1_000_000_000, 1).baseOffset = 0;
   }
 
+  get doneCount(): number {
+    return this.#log.ledger.acknowledgedCount;
+  }
+
   counts(): string {
     return `${this.#log.ledger.acknowledgedCount} batches kept`;
   }
@@ -100,6 +104,10 @@ export class RetentionActor implements Actor {
 
   lie(): void {
     this.#starts[0] = 1_000_000_000;
+  }
+
+  get doneCount(): number {
+    return this.#log.ledger.acknowledgedCount;
   }
 
   counts(): string {
@@ -163,6 +171,10 @@ export class DeletingActor implements Actor {
 
   lie(): void {
     this.#low[1] = 1_000_000_000;
+  }
+
+  get doneCount(): number {
+    return Math.min(this.#deletions, this.#log.ledger.acknowledgedCount);
   }
 
   counts(): string {

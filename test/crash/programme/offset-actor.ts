@@ -53,6 +53,10 @@ export class OffsetActor implements Actor {
     this.#ledger.lie('group-0', 1_000_000_000);
   }
 
+  get doneCount(): number {
+    return this.#ledger.acknowledgedCount;
+  }
+
   counts(): string {
     return `${this.#ledger.acknowledgedCount} commits of offsets`;
   }

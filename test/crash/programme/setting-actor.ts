@@ -86,6 +86,10 @@ export class SettingActor implements Actor {
     for (const { name } of this.#things) this.#ledger.lie(name, '5');
   }
 
+  get doneCount(): number {
+    return this.#ledger.acknowledgedCount;
+  }
+
   counts(): string {
     return `${this.#ledger.acknowledgedCount} changes of settings`;
   }

@@ -59,6 +59,10 @@ export class TopicActor implements Actor {
     this.#ledger.lie('comes-9', { id: 'AAAAAAAAAAAAAAAAAAAAAA', partitions: 1 });
   }
 
+  get doneCount(): number {
+    return this.#ledger.acknowledgedCount;
+  }
+
   counts(): string {
     return `${this.#ledger.acknowledgedCount} changes of topics`;
   }

@@ -67,6 +67,10 @@ export class TransactionActor implements Actor {
     fact.state = 'committed';
   }
 
+  get doneCount(): number {
+    return this.#ledger.countOf('committed');
+  }
+
   counts(): string {
     return `${this.#ledger.countOf('committed')} transactions committed, ${this.#ledger.countOf('aborted')} not`;
   }

@@ -7,7 +7,7 @@
  * "Stable offset then" tells a reader when to stop: transactions with later markers began at it or later.
  */
 import { assert } from '../base/assert.ts';
-import { isFault } from '../base/fault.ts';
+import { Fault, isFault } from '../base/fault.ts';
 import { readInt64, writeInt64 } from '../protocol/batch.ts';
 import type { AbortedTransaction } from './cleaned-transactions.ts';
 import { EntryFile } from './entry-file.ts';
@@ -101,12 +101,11 @@ export class AbortedIndex {
     return this.file.flush();
   }
 
-  /** Adds what overlaps `from` (inclusive) to `upTo` (exclusive). True when later segments cannot have more of it. */
+  /** Adds what overlaps `from` (inclusive) to `upTo` (exclusive). True when later segments cannot have more of it. Throws Fault. */
   collect(from: number, upTo: number, into: AbortedList): boolean {
     for (let index = 0; index < this.file.count; index++) {
-      if (!this.file.seek(index)) return false;
-      const view = this.file.view;
-      const at = this.file.at;
+      this.seek(index);
+      const { view, at } = this.file;
       const firstOffset = readInt64(view, at + FIRST_AT);
       const stableOffset = readInt64(view, at + STABLE_AT);
       const isOverlap = readInt64(view, at + LAST_AT) >= from && firstOffset < upTo;
@@ -116,10 +115,10 @@ export class AbortedIndex {
     return false;
   }
 
-  /** As `collect`, whole entries into an array of so many at most: for compaction, which sees a log's all. */
+  /** As `collect`, whole entries into an array of so many at most: for compaction, which sees a log's all. Throws Fault. */
   list(from: number, upTo: number, into: AbortedTransaction[], countMax: number): boolean {
     for (let index = 0; index < this.file.count && into.length < countMax; index++) {
-      if (!this.file.seek(index)) return false;
+      this.seek(index);
       const { view, at } = this.file;
       const firstOffset = readInt64(view, at + FIRST_AT);
       const lastOffset = readInt64(view, at + LAST_AT);
@@ -131,10 +130,11 @@ export class AbortedIndex {
     return false;
   }
 
-  /** The first offset of all transactions in it; Infinity without any. */
+  /** The first offset of all transactions in it; Infinity without any. Throws Fault. */
   get earliestOffset(): number {
     let earliest = Number.POSITIVE_INFINITY;
-    for (let index = 0; index < this.file.count && this.file.seek(index); index++) {
+    for (let index = 0; index < this.file.count; index++) {
+      this.seek(index);
       earliest = Math.min(earliest, readInt64(this.file.view, this.file.at + FIRST_AT));
     }
     return earliest;
@@ -154,6 +154,11 @@ export class AbortedIndex {
     while (count > 0 && this.file.seek(count - 1) && readInt64(this.file.view, this.file.at + LAST_AT) >= offset)
       count -= 1;
     if (count < this.file.count) this.file.truncateTo(count);
+  }
+
+  /** Without its entry an aborted record would pass for a committed one: no answer is better. */
+  private seek(index: number): void {
+    if (!this.file.seek(index)) throw new Fault('PB_DISK_ERROR', `${this.file.handle.path} cannot be read`);
   }
 }
 

@@ -262,8 +262,12 @@ function abortedIn(tools: StorageTools, plan: CleaningPlan, from: number, upTo: 
   for (const base of bases) {
     if (base < from) continue;
     const segment = new Segment(tools, plan.folder, base, 0, plan.nowMs);
-    const isLast = segment.aborted.list(from, upTo, found, ABORTED_MAX);
-    segment.close(false);
+    let isLast = false;
+    try {
+      isLast = segment.aborted.list(from, upTo, found, ABORTED_MAX);
+    } finally {
+      segment.close(false);
+    }
     if (found.length >= ABORTED_MAX)
       throw new Fault('PB_LIMIT', `${plan.partitionName} has more than ${ABORTED_MAX} aborted transactions together`);
     if (isLast) break;

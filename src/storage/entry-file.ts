@@ -5,11 +5,13 @@
  * An index is a hint: should its file refuse a write, further entries are left out and lookups walk further.
  */
 import { assert } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
 import type { FileHandle } from './file-cache.ts';
 import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
 import { writeWhole } from './whole-write.ts';
 
 const PENDING_BYTES_MAX = 1024;
+const EIO = -5;
 
 export class EntryFile {
   readonly handle: FileHandle;
@@ -73,7 +75,8 @@ export class EntryFile {
     const bytes = this.pendingCount * this.entryBytes;
     const scratch = this.tools.scratch;
     for (let at = 0; at < bytes; at++) scratch.bytes[at] = this.pending.getUint8(at);
-    const fd = this.tools.files.use(this.handle);
+    const fd = this.openOrError();
+    if (fd < 0) return fd;
     const error = writeWhole(this.tools.disk, fd, this.fileCount * this.entryBytes, scratch, 0, bytes);
     // What a failed write left in the file is written over by the next try.
     if (error < 0) return error;
@@ -98,6 +101,16 @@ export class EntryFile {
     this.fileCount = count;
     this.tools.disk.truncate(this.tools.files.use(this.handle), count * this.entryBytes);
     this.tools.forgetPage();
+  }
+
+  /** While a batch is noted nobody can be told that the file cannot be opened: the entries wait, or are left out. */
+  private openOrError(): number {
+    try {
+      return this.tools.files.use(this.handle);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return EIO;
+    }
   }
 
   private loadPage(page: number, perPage: number): boolean {

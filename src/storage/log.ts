@@ -39,6 +39,7 @@ import type { ProducerFacts } from './producer-entry.ts';
 import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
 import { loadLedger } from './producer-replay.ts';
 import { Reader, type ReadResult } from './reader.ts';
+import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import { SegmentRoll } from './segment-roll.ts';
 import type { StorageTools } from './storage-tools.ts';
@@ -492,12 +493,25 @@ export class Log {
   private makeRoom(length: number, lastOffsetDelta: number, recordMs: number, nowMs: number): boolean {
     const segment = this.list.active;
     const bytes = segment.sizeBytes + this.appender.queuedBytes;
+    if (!this.isReady(segment)) return false;
     if (bytes > 0) {
       const lastOffset = this.nextOffset + lastOffsetDelta;
       const isDue = this.segmentRoll.isDue(segment, bytes, length, lastOffset, recordMs, nowMs, this.settings);
       if (isDue && !this.roll(nowMs)) return false;
     }
     return !this.appender.isFull || this.flushWrites() >= 0;
+  }
+
+  /** Asked while a batch can still be refused: once it is written its segment has to know it. */
+  private isReady(segment: Segment): boolean {
+    try {
+      segment.openForAppends();
+      return true;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.tools.logger.warn(`${this.partitionName} refuses a batch: ${error.message}`);
+      return false;
+    }
   }
 
   /** The disk has failed in a way that only a restart can tell the outcome of. */

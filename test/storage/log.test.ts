@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { batchBaseOffset, batchBytes, batchLeaderEpoch, CODEC_LZ4, CODEC_ZSTD } from '../../src/protocol/batch.ts';
 import { AbortedList } from '../../src/storage/aborted-index.ts';
+import { EntryFile } from '../../src/storage/entry-file.ts';
+import { FileHandle } from '../../src/storage/file-cache.ts';
 import {
   APPEND_FLAG_INTERNAL,
   READ_FLAG_COMMITTED,
@@ -310,6 +312,83 @@ describe('failing writes', () => {
     expect(log.heal(NOW_MS)).toBe(0);
     expect(append(log, batch({ ...producer, baseSequence: 1 }))).toBe(0);
     expect(log.appended).toMatchObject({ baseOffset: 1, isDuplicate: false });
+  });
+
+  it('hide a marker whose aborted transaction could not be noted, and keep the stable offset before it', () => {
+    const { disk, tools, log } = fresh();
+    const transactional = { producerId: 7, producerEpoch: 0, isTransactional: true };
+    append(log, batch(), batch({ ...transactional, baseSequence: 0 }));
+    queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+    disk.failNext('open', 'EIO');
+    expect(log.flushWrites()).toBe(-5);
+    expect(baseOffsets(disk.contentOf(`${FOLDER}/00000000000000000000.log`))).toEqual([0, 1, 2]);
+    expect(log.watermarks).toMatchObject({ stable: 1, high: 2, end: 2 });
+    expect(baseOffsets(readBytes(tools, log, 0))).toEqual([0, 1]);
+    expect(baseOffsets(readBytes(tools, log, 0, 1_000_000, READ_FLAG_COMMITTED))).toEqual([0]);
+    expect(log.read(2, 1_000_000, 0)).toMatchObject({ error: 0, length: 0 });
+    log.configure({ ...SMALL, flushRecordsMax: 5 });
+    expect(log.watermarks.stable).toBe(1);
+  });
+});
+
+describe('a file that cannot be opened', () => {
+  /** One file may be open at a time, so that each use of another one opens it. */
+  function crowded() {
+    const disk = new FakeDisk();
+    const { tools } = makeTools(disk, 1);
+    return { disk, tools, log: open(tools) };
+  }
+
+  it('refuses the batch, and takes the same one when it opens', () => {
+    const { disk, tools, log } = crowded();
+    append(log, batch());
+    log.close(true);
+    const again = open(tools);
+    for (const file of ['the batches', 'the offset index', 'the time index']) {
+      disk.failNext('open', 'EMFILE');
+      expect(append(again, batch()), file).toBe(56);
+      expect(again.isPoisoned).toBe(false);
+    }
+    expect(append(again, batch())).toBe(0);
+    expect(baseOffsets(readBytes(tools, again, 0))).toEqual([0, 1]);
+  });
+
+  it('leaves out index entries that have nowhere to go', () => {
+    const { tools } = crowded();
+    const file = new EntryFile(tools, new FileHandle(`${FOLDER}/gone.index`), 8, 0);
+    for (let index = 0; index < 128; index++) expect(file.claim()).toBe(index * 8);
+    expect(file.claim()).toBe(-1);
+    expect(file.flush()).toBe(-5);
+    expect(file.count).toBe(128);
+  });
+
+  it('answers a search by time with a storage error', () => {
+    const { disk, log } = crowded();
+    append(log, batch({ timestamps: [NOW_MS] }));
+    for (const timestamp of [NOW_MS, -3]) {
+      disk.failNext('read', 'EIO');
+      disk.failNext('open', 'EMFILE');
+      expect(log.findByTimestamp(timestamp, 0).error, String(timestamp)).toBe(56);
+      disk.forgive();
+      expect(log.findByTimestamp(timestamp, 0)).toMatchObject({ error: 0, offset: 0 });
+    }
+  });
+
+  it('shows no aborted record as a committed one', () => {
+    const { disk, tools, log } = crowded();
+    append(log, batch({ producerId: 7, producerEpoch: 0, isTransactional: true, baseSequence: 0 }));
+    queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+    log.flushWrites();
+    log.close(true);
+    const again = open(tools);
+    const list = new AbortedList(8);
+    for (const operation of ['open', 'read'] as const) {
+      disk.failNext(operation, 'EIO');
+      expect(() => again.collectAborted(0, 2, list), operation).toThrow();
+      disk.forgive();
+    }
+    again.collectAborted(0, 2, list);
+    expect(list.count).toBe(1);
   });
 });
 

@@ -117,6 +117,8 @@ export class Log {
   private mayHaveGaps: boolean;
   private poison = 0;
   private hasFailedFlush = false;
+  /** The next start is to know of the failed flush, and there was no room to write it down. */
+  private owesNote = false;
   /** Of a poisoned log the stable offset stays where it was. */
   private stableMax = Number.POSITIVE_INFINITY;
   private isOpen = true;
@@ -263,6 +265,7 @@ export class Log {
   /** Puts a log that met a full disk back to work. 0, or a negative errno when it stays poisoned. */
   heal(nowMs: number): number {
     if (this.poison === 0) return 0;
+    if (this.owesNote) this.owesNote = !noteFailedFlush(this.tools, this.folder);
     // After a failed flush the kernel may have dropped pages it calls clean: only recovery can tell what is left.
     if (this.poison !== -ENOSPC && this.poison !== -EDQUOT) return this.poison;
     const segment = this.list.active;
@@ -398,7 +401,7 @@ export class Log {
     if (error < 0) {
       this.hasFailedFlush = true;
       this.fail(error);
-      noteFailedFlush(this.tools, this.folder);
+      this.owesNote = !noteFailedFlush(this.tools, this.folder);
       return;
     }
     this.policy.noteSynced(this.sync.offset >= this.watermarks.end, this.sync.begunMs);
@@ -466,6 +469,7 @@ export class Log {
     assert(this.isOpen && !this.sync.isUnderWay, 'a log is closed once, and after its flush');
     // Of a log that failed only recovery knows what is left.
     const error = !isClean ? 0 : this.poison !== 0 ? this.poison : this.closeCleanly();
+    if (this.owesNote) noteFailedFlush(this.tools, this.folder);
     this.appender.drop();
     this.isOpen = false;
     this.list.closeAll();

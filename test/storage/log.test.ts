@@ -429,6 +429,30 @@ describe('flushing', () => {
   });
 });
 
+describe('a flush that failed on a full disk', () => {
+  const note = `${FOLDER}/flush-failed`;
+
+  it('is noted for the next start though there is no room', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    log.beginSync(NOW_MS);
+    disk.capacityBytes = disk.usedBytesTotal;
+    log.endSync(-5);
+    expect(disk.stat(note)).not.toBeNull();
+  });
+
+  it('is noted later where the disk refuses that too', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    log.beginSync(NOW_MS);
+    disk.failNext('open', 'ENOSPC');
+    log.endSync(-5);
+    expect(disk.stat(note)).toBeNull();
+    expect(log.heal(NOW_MS)).toBe(-5);
+    expect(disk.stat(note)).not.toBeNull();
+  });
+});
+
 describe('shrinking', () => {
   it('cuts a log back to an offset and goes on from there', () => {
     const { disk, tools, log } = fresh();

@@ -24,6 +24,7 @@ import {
   NO_TRANSACTIONS,
   type TransactionsState,
 } from './cleaned-transactions.ts';
+import { boundCompaction } from './compaction-bound.ts';
 import { ControlMarker, MARKER_ABORT, MARKER_OTHER } from './control-marker.ts';
 import { OffsetMap } from './offset-map.ts';
 import { RELATIVE_OFFSET_MAX, Segment } from './segment.ts';
@@ -93,6 +94,7 @@ const GROUP_SEGMENTS_MAX = 16;
 /** Throws Fault when the log cannot be read. */
 export function buildMap(tools: StorageTools, plan: CleaningPlan, wishes: MapWishes, help: CleaningHelp): MapBuilt {
   const end = plan.segments.at(-1)?.upperOffset ?? plan.firstDirtyOffset;
+  boundCompaction(tools.disk, plan.folder, end);
   const { bytesMax, loadFactor, secret } = wishes;
   const map = OffsetMap.create(bytesMax, end - plan.firstDirtyOffset, loadFactor, secret, wishes.memory ?? null);
   const dirty = plan.segments.filter((segment) => segment.upperOffset > plan.firstDirtyOffset);

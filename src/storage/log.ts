@@ -26,6 +26,7 @@ import { AbortedCheck } from './aborted-check.ts';
 import type { AbortedList } from './aborted-index.ts';
 import { Appender } from './appender.ts';
 import { type Appended, BatchIntake } from './batch-intake.ts';
+import { cutBound } from './compaction-bound.ts';
 import type { EpochEnd, EpochHistory } from './epoch-history.ts';
 import { noteFailedFlush } from './failed-flush.ts';
 import { FlushPolicy } from './flush-policy.ts';
@@ -430,6 +431,7 @@ export class Log {
     if (this.epochs.truncateFrom(end)) this.epochs.save();
     const isLoaded = loadLedger(this.tools, this.folder, this.list.items, end, this.ledger, nowMs);
     assert(isLoaded, 'what was kept can be read');
+    cutBound(this.tools.disk, this.folder, end);
     this.sync.cutTo(end);
     this.cleaning.cutTo(end);
     this.nextOffset = end;

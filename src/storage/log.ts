@@ -49,7 +49,6 @@ import { Watermarks } from './watermarks.ts';
 
 const NONE = 0;
 const OFFSET_OUT_OF_RANGE = 1;
-const KAFKA_STORAGE_ERROR = 56;
 const EIO = 5;
 const ENOSPC = 28;
 const EDQUOT = 122;
@@ -224,13 +223,17 @@ export class Log {
     assert(this.isOpen, 'an open log is appended to');
     this.clearAppended();
     this.nowMs = nowMs;
-    if (this.poison !== 0) return KAFKA_STORAGE_ERROR;
+    if (this.poison !== 0) return this.intake.refuse(memory.view, at, length);
     const check = this.tools.check;
     const error = this.intake.admit(memory, at, length, flags, nowMs, this.settings, this.appended);
     if (error !== NONE || this.appended.isDuplicate) return error;
-    if (this.tools.room.isLow && (flags & APPEND_FLAG_INTERNAL) === 0) return this.refuseFullDisk();
+    if (this.tools.room.isLow && (flags & APPEND_FLAG_INTERNAL) === 0) {
+      this.appended.reason = REASON_DISK_FULL;
+      return this.intake.refuse(memory.view, at, length);
+    }
     const maxTimestamp = this.intake.stampTimes(memory, at, length, nowMs, this.settings, this.appended);
-    if (!this.makeRoom(length, check.lastOffsetDelta, maxTimestamp, nowMs)) return KAFKA_STORAGE_ERROR;
+    if (!this.makeRoom(length, check.lastOffsetDelta, maxTimestamp, nowMs))
+      return this.intake.refuse(memory.view, at, length);
     const baseOffset = this.nextOffset;
     const lastOffset = baseOffset + check.lastOffsetDelta;
     assert(Number.isSafeInteger(lastOffset), 'offsets stay exact');
@@ -537,11 +540,6 @@ export class Log {
     }
   }
 
-  private refuseFullDisk(): number {
-    this.appended.reason = REASON_DISK_FULL;
-    return KAFKA_STORAGE_ERROR;
-  }
-
   private writeAborted(): number {
     for (const ended of this.endedTransactions) {
       if (!ended.isAborted) continue;
@@ -573,6 +571,7 @@ export class Log {
     // The ledger may take transactions for ended whose markers were not written, or whose readers would not be told of them.
     this.stableMax = this.watermarks.stable;
     this.nextOffset = this.watermarks.end;
+    this.ledger.noteUnwritten(this.nextOffset);
     this.endedTransactions.length = 0;
     this.appender.drop();
     this.tools.logger.warn(

@@ -345,6 +345,7 @@ export class FakeDisk implements Disk {
     this.countChange();
     const source = this.folderOf(from);
     const target = this.folderOf(to);
+    this.usedBytes -= bytesOf(target.entries.get(nameOf(to)));
     if (source === target) {
       source.change([
         { name: nameOf(from), node: null },
@@ -354,23 +355,22 @@ export class FakeDisk implements Disk {
       target.change([{ name: nameOf(to), node }]);
       source.change([{ name: nameOf(from), node: null }]);
     }
-    this.recount();
   }
 
   remove(path: string): void {
     this.throwFailureOf('remove', path);
-    if (this.nodeAt(path)?.kind !== 'file') throw fileFault('removed', path, 'ENOENT');
+    const node = this.nodeAt(path);
+    if (node?.kind !== 'file') throw fileFault('removed', path, 'ENOENT');
     this.countChange();
+    this.usedBytes -= node.sizeBytes;
     this.folderOf(path).change([{ name: nameOf(path), node: null }]);
-    this.recount();
   }
 
   removeFolder(path: string): void {
     this.throwFailureOf('remove', path);
-    this.folderAt(path);
+    this.usedBytes -= bytesOf(this.folderAt(path));
     this.countChange();
     this.folderOf(path).change([{ name: nameOf(path), node: null }]);
-    this.recount();
   }
 
   syncFolder(path: string): void {
@@ -518,6 +518,14 @@ export class FakeDisk implements Disk {
   private folderOf(path: string): FakeFolder {
     return this.folderAt(parentOf(path));
   }
+}
+
+function bytesOf(node: FakeNode | undefined): number {
+  if (node === undefined) return 0;
+  if (node.kind === 'file') return node.sizeBytes;
+  let bytes = 0;
+  for (const file of node.files()) bytes += file.sizeBytes;
+  return bytes;
 }
 
 function namesOf(path: string): string[] {

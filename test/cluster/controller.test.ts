@@ -253,6 +253,22 @@ describe('adoption', () => {
     expect(second.controller.catalog.leaving.size).toBe(0);
   });
 
+  it('does not bring it back either where a power cut took the file that says whose the folder is', async () => {
+    const first = makeRig();
+    await first.controller.start(plainStart);
+    await create(first.controller, 'a');
+    const id = idOf(first.controller, 'a');
+    first.store.records.push({ kind: 'topic-gone', id });
+    for (let start = 0; start < 2; start++) {
+      const rig = makeRig({ store: first.store });
+      const found = [folder('a', 0, id), folder('a', 1, null), folder('b', 0, null)];
+      const report = await rig.controller.start({ ...plainStart, found: start === 0 ? found : found.slice(1) });
+      expect(report.adoptedTopics).toEqual(start === 0 ? ['b'] : []);
+      expect(report.leftovers.every(({ isDeleted }) => isDeleted)).toBe(true);
+      expect([...rig.controller.catalog.leaving]).toEqual([[id, 'a']]);
+    }
+  });
+
   it('leaves folders alone that belong to another topic of the same name', async () => {
     const first = makeRig();
     await first.controller.start(plainStart);

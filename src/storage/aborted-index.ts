@@ -78,13 +78,16 @@ export class AbortedIndex {
     assert(firstOffset <= lastOffset, 'a transaction ends after it begins');
     const at = this.exists || this.file.count < WAITING_MAX ? this.file.claim() : -1;
     if (at < 0) return -EIO;
-    const view = this.file.view;
-    view.setInt16(at, 0);
-    writeInt64(view, at + PRODUCER_AT, producerId);
-    writeInt64(view, at + FIRST_AT, firstOffset);
-    writeInt64(view, at + LAST_AT, lastOffset);
-    writeInt64(view, at + STABLE_AT, stableOffset);
+    fill(this.file.view, at, producerId, firstOffset, lastOffset, stableOffset);
     return this.flush();
+  }
+
+  /** These in the place of what the file has. Throws Fault. */
+  replace(transactions: readonly AbortedTransaction[]): void {
+    const entries = this.tools.disk.allocate(Math.max(1, transactions.length * ABORTED_ENTRY_BYTES));
+    for (const [index, { producerId, firstOffset, lastOffset, stableOffset }] of transactions.entries())
+      fill(entries.view, index * ABORTED_ENTRY_BYTES, producerId, firstOffset, lastOffset, stableOffset);
+    this.file.replace(entries, transactions.length);
   }
 
   flush(): number {
@@ -160,6 +163,14 @@ export class AbortedIndex {
   private seek(index: number): void {
     if (!this.file.seek(index)) throw new Fault('PB_DISK_ERROR', `${this.file.handle.path} cannot be read`);
   }
+}
+
+function fill(view: DataView, at: number, id: number, first: number, last: number, stable: number): void {
+  view.setInt16(at, 0);
+  writeInt64(view, at + PRODUCER_AT, id);
+  writeInt64(view, at + FIRST_AT, first);
+  writeInt64(view, at + LAST_AT, last);
+  writeInt64(view, at + STABLE_AT, stable);
 }
 
 const EIO = 5;

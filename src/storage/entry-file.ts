@@ -5,7 +5,8 @@
  * An index is a hint: should its file refuse a write, further entries are left out and lookups walk further.
  */
 import { assert } from '../base/assert.ts';
-import { isFault } from '../base/fault.ts';
+import { Fault, isFault } from '../base/fault.ts';
+import type { Memory } from '../zerocopy/memory.ts';
 import type { FileHandle } from './file-cache.ts';
 import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
 import { writeWhole } from './whole-write.ts';
@@ -84,6 +85,22 @@ export class EntryFile {
     this.pendingCount = 0;
     this.tools.forgetPage();
     return 0;
+  }
+
+  /**
+   * So many entries in the place of all there were. The old ones go last: a process that is killed in between leaves entries
+   * that do not fit, not a file that has none. Throws Fault.
+   */
+  replace(entries: Memory, count: number): void {
+    const { tools, handle, entryBytes } = this;
+    const bytes = count * entryBytes;
+    const fd = tools.files.use(handle);
+    tools.forgetPage();
+    const error = bytes === 0 ? 0 : writeWhole(tools.disk, fd, 0, entries, 0, bytes);
+    if (error < 0) throw new Fault('PB_DISK_ERROR', `${handle.path} could not be written: error ${-error}`);
+    tools.disk.truncate(fd, bytes);
+    this.fileCount = count;
+    this.pendingCount = 0;
   }
 
   /** Gives the waiting room back; for logs that have nothing to do. */

@@ -1,6 +1,6 @@
 /**
  * A course of seeds, shared out over the files beside it that end in a number, so that they run side by side. With every
- * change there are 2,000 of them, without the kinds of faults that still find something now and then: every change of the broker
+ * change there are 400 of them, without the kinds of faults that still find something now and then: every change of the broker
  * is another course of all seeds. PERFBROKER_SIMULATION_SEEDS says another count, with everything (`npm run nightly:simulation`:
  * 100,000), PERFBROKER_SIMULATION_FIRST where they begin; PERFBROKER_SIMULATION_SEED runs one and tells all it does.
  */
@@ -9,7 +9,7 @@ import { simulate } from './simulation.ts';
 import { Violation } from './violation.ts';
 
 const SHARES = 4;
-const SEEDS = 2000;
+const SEEDS = 400;
 const FAILURES_MAX = 10;
 const WANTED = ['batches acknowledged', 'records verified', 'ends by kill', 'transactions verified'];
 const ONE_SEED = process.env['PERFBROKER_SIMULATION_SEED'];

@@ -9,7 +9,7 @@ import {
   READ_FLAG_FIRST_BATCH_WHOLE,
   READ_FLAG_ZSTD_REFUSED,
 } from '../../src/zerocopy/layout.ts';
-import { FakeDisk } from '../support/fake-disk.ts';
+import { FakeCrash, FakeDisk } from '../support/fake-disk.ts';
 import {
   append,
   batch,
@@ -214,6 +214,37 @@ describe('transactions', () => {
     expect(again.watermarks.stable).toBe(5);
   });
 
+  it('are never left without their file by a kill while it is made anew', () => {
+    const disk = new FakeDisk();
+    const first = open(makeTools(disk).tools);
+    append(first, batch({ ...transactional, baseSequence: 0 }));
+    queue(first, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+    first.flushWrites();
+    first.close(true);
+    const path = `${FOLDER}/00000000000000000000.txnindex`;
+    const whole = disk.contentOf(path);
+    // Another producer: nothing in the log says so.
+    disk.corrupt(path, 9, Uint8Array.of(8));
+    for (let change = 1; change < 4; change++) {
+      const log = open(makeTools(disk).tools);
+      disk.crashAt(change);
+      const list = new AbortedList(8);
+      try {
+        log.collectAborted(0, 2, list);
+      } catch (error) {
+        expect(error).toBeInstanceOf(FakeCrash);
+      }
+      disk.crash('kill');
+      const again = open(makeTools(disk).tools);
+      again.collectAborted(0, 2, list);
+      expect(list.count, `killed at change ${change}`).toBe(1);
+      expect([...list.producerIds.subarray(0, 1)]).toEqual([7]);
+      expect(disk.contentOf(path)).toEqual(whole);
+      again.close(true);
+      disk.corrupt(path, 9, Uint8Array.of(8));
+    }
+  });
+
   it('refuse a plain batch of a producer that has one open, and an old coordinator', () => {
     const { log } = fresh();
     append(log, batch({ ...transactional, baseSequence: 0 }));
@@ -383,7 +414,8 @@ describe('a file that cannot be opened', () => {
     const again = open(tools);
     const list = new AbortedList(8);
     for (const operation of ['open', 'read'] as const) {
-      disk.failNext(operation, 'EIO');
+      // The first look is whether the file can be right, the second for what it says.
+      for (let look = 0; look < 2; look++) disk.failNext(operation, 'EIO');
       expect(() => again.collectAborted(0, 2, list), operation).toThrow();
       disk.forgive();
     }

@@ -63,7 +63,7 @@ export function planAdoption(
 
 function leftoverOf(catalog: Catalog, folder: FoundFolder): LeftoverFolder | null {
   const name = `${folder.topic}-${folder.partition}`;
-  if (folder.topicId !== null && catalog.leaving.has(folder.topicId)) {
+  if (isOfDeleted(catalog, folder)) {
     return { folder, isDeleted: true, reason: `the folder ${name} belongs to a deleted topic, and goes` };
   }
   if (folder.partition >= PARTITIONS_MAX) {
@@ -88,6 +88,12 @@ function leftoverOf(catalog: Catalog, folder: FoundFolder): LeftoverFolder | nul
     isDeleted: false,
     reason: `the folder ${name} is beyond the ${topic.leaderEpochs.length} partitions of its topic; move it away`,
   };
+}
+
+/** A power cut may have taken the file that says whose the folder is; then its name has to do. */
+export function isOfDeleted({ leaving, topicsByName }: Catalog, { topic, topicId }: FoundFolder): boolean {
+  if (topicId !== null) return leaving.has(topicId);
+  return !topicsByName.has(topic) && [...leaving.values()].includes(topic);
 }
 
 /** The topic takes the id of its lowest-numbered folder that has one; folders that disagree are left over. */

@@ -21,7 +21,7 @@ export type CatalogRecord =
       readonly leaderEpochs: readonly number[];
     }
   /** Its folders may still be there: the id stays in the catalog's `leaving` until they are gone. */
-  | { readonly kind: 'topic-gone'; readonly id: string }
+  | { readonly kind: 'topic-gone'; readonly id: string; readonly name?: string }
   | { readonly kind: 'topic-removed'; readonly id: string }
   | { readonly kind: 'partitions'; readonly id: string; readonly leaderEpochs: readonly number[] }
   /** After an unclean stop: every partition goes on under the next leader epoch. */
@@ -112,7 +112,11 @@ function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecor
         return damaged;
       return good({ kind, name, id, configs, leaderEpochs });
     }
-    case 'topic-gone':
+    case 'topic-gone': {
+      const name = fields.get('name');
+      if (typeof id !== 'string') return damaged;
+      return good(typeof name === 'string' ? { kind, id, name } : { kind, id });
+    }
     case 'topic-removed':
       return typeof id === 'string' ? good({ kind, id }) : damaged;
     case 'partitions':

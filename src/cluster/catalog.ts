@@ -53,8 +53,8 @@ export class Catalog {
   readonly brokerEpoch: number;
   readonly topicsByName: ReadonlyMap<string, CatalogTopic>;
   readonly topicsById: ReadonlyMap<string, CatalogTopic>;
-  /** Ids of deleted topics whose folders may still be on disk: such folders must not be adopted. */
-  readonly leaving: ReadonlySet<string>;
+  /** Deleted topics whose folders may still be on disk, id to name: such folders must not be adopted. */
+  readonly leaving: ReadonlyMap<string, string>;
   readonly brokerConfigs: { readonly [key: string]: string };
   readonly clusterConfigs: { readonly [key: string]: string };
   /** By group id: only groups that have settings of their own. */
@@ -95,7 +95,7 @@ export class Catalog {
       brokerEpoch: this.brokerEpoch,
       topicsByName: new Map(this.topicsByName),
       topicsById: new Map(this.topicsById),
-      leaving: new Set(this.leaving),
+      leaving: new Map(this.leaving),
       brokerConfigs: this.brokerConfigs,
       clusterConfigs: this.clusterConfigs,
       groupConfigs: new Map(this.groupConfigs),
@@ -130,7 +130,7 @@ export class Catalog {
     if (this.pretenceKey !== '') records.push({ kind: 'pretence-key', key: this.pretenceKey });
     for (const credential of this.scramCredentials.values()) records.push({ kind: 'scram', ...credential });
     for (const topic of this.topicsByName.values()) records.push({ kind: 'topic', ...topic });
-    for (const id of this.leaving) records.push({ kind: 'topic-gone', id });
+    for (const [id, name] of this.leaving) records.push({ kind: 'topic-gone', id, name });
     return records;
   }
 }
@@ -140,7 +140,7 @@ interface Draft {
   brokerEpoch: number;
   readonly topicsByName: Map<string, CatalogTopic>;
   readonly topicsById: Map<string, CatalogTopic>;
-  readonly leaving: Set<string>;
+  readonly leaving: Map<string, string>;
   brokerConfigs: { readonly [key: string]: string };
   clusterConfigs: { readonly [key: string]: string };
   readonly groupConfigs: Map<string, { readonly [key: string]: string }>;
@@ -157,7 +157,7 @@ function emptyDraft(): Draft {
     brokerEpoch: 0,
     topicsByName: new Map(),
     topicsById: new Map(),
-    leaving: new Set(),
+    leaving: new Map(),
     brokerConfigs: {},
     clusterConfigs: {},
     groupConfigs: new Map(),
@@ -181,8 +181,8 @@ function applyRecord(draft: Draft, record: CatalogRecord): void {
       addTopic(draft, record);
       return;
     case 'topic-gone':
+      draft.leaving.set(record.id, record.name ?? draft.topicsById.get(record.id)?.name ?? '');
       removeTopic(draft, record.id);
-      draft.leaving.add(record.id);
       return;
     case 'topic-removed':
       draft.leaving.delete(record.id);

@@ -1,5 +1,5 @@
 /** What a start adds to the catalog that it found: pure, called by the controller. */
-import type { FoundFolder } from './adoption.ts';
+import { type FoundFolder, isOfDeleted } from './adoption.ts';
 import type { Catalog } from './catalog.ts';
 import type { CatalogRecord } from './catalog-records.ts';
 import { ADOPTED_PRODUCER_IDS_FROM } from './producer-ids.ts';
@@ -30,9 +30,10 @@ export function startRecords(
     records.push({ kind: 'producer-ids', next: ADOPTED_PRODUCER_IDS_FROM });
   }
   if (options.wasUnclean) records.push({ kind: 'leader-epochs-bumped' });
-  const foundIds = new Set(options.found.map((folder) => folder.topicId));
-  for (const id of catalog.leaving) {
-    if (!foundIds.has(id)) records.push({ kind: 'topic-removed', id });
+  const left = options.found.filter((folder) => isOfDeleted(catalog, folder));
+  for (const [id, name] of catalog.leaving) {
+    const isThere = left.some(({ topicId, topic }) => (topicId === null ? topic === name : topicId === id));
+    if (!isThere) records.push({ kind: 'topic-removed', id });
   }
   records.push({ kind: 'boot', brokerEpoch: catalog.brokerEpoch + 1 });
   return records;

@@ -45,10 +45,15 @@ export class AbortedCheck {
     this.chain = new FoundChain(tools);
   }
 
-  /** Of the segment at a place in the list. */
+  /** Of the segment at a place in the list. Throws Fault; then it is looked at again. */
   look(index: number, gapsBelow: number): void {
+    const { found } = this.list.items[index]!;
+    this.compare(index, gapsBelow);
+    found.isAbortedChecked = true;
+  }
+
+  private compare(index: number, gapsBelow: number): void {
     const segment = this.list.items[index]!;
-    segment.found.isAbortedChecked = true;
     const { aborted } = segment;
     // Only grows, since a transaction that is open holds it back; later markers end transactions that begin at it or later.
     let stableMax = 0;
@@ -131,9 +136,6 @@ export class AbortedCheck {
     tools.logger.warn(
       `${segment.aborted.file.handle.path} is damaged at byte ${entry * ABORTED_ENTRY_BYTES}; it is made anew from the batches`,
     );
-    segment.aborted.file.truncateTo(0);
-    for (const { producerId, firstOffset, lastOffset, stableOffset, isAborted } of found) {
-      if (isAborted) segment.aborted.append(producerId, firstOffset, lastOffset, stableOffset);
-    }
+    segment.aborted.replace(found.filter(({ isAborted }) => isAborted));
   }
 }

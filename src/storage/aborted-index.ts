@@ -7,7 +7,7 @@
  * "Stable offset then" tells a reader when to stop: transactions with later markers began at it or later.
  */
 import { assert } from '../base/assert.ts';
-import { isFault } from '../base/fault.ts';
+import { Fault, isFault } from '../base/fault.ts';
 import { readInt64, writeInt64 } from '../protocol/batch.ts';
 import type { AbortedTransaction } from './cleaned-transactions.ts';
 import { EntryFile } from './entry-file.ts';
@@ -78,13 +78,16 @@ export class AbortedIndex {
     assert(firstOffset <= lastOffset, 'a transaction ends after it begins');
     const at = this.exists || this.file.count < WAITING_MAX ? this.file.claim() : -1;
     if (at < 0) return -EIO;
-    const view = this.file.view;
-    view.setInt16(at, 0);
-    writeInt64(view, at + PRODUCER_AT, producerId);
-    writeInt64(view, at + FIRST_AT, firstOffset);
-    writeInt64(view, at + LAST_AT, lastOffset);
-    writeInt64(view, at + STABLE_AT, stableOffset);
+    fill(this.file.view, at, producerId, firstOffset, lastOffset, stableOffset);
     return this.flush();
+  }
+
+  /** These in the place of what the file has. Throws Fault. */
+  replace(transactions: readonly AbortedTransaction[]): void {
+    const entries = this.tools.disk.allocate(Math.max(1, transactions.length * ABORTED_ENTRY_BYTES));
+    for (const [index, { producerId, firstOffset, lastOffset, stableOffset }] of transactions.entries())
+      fill(entries.view, index * ABORTED_ENTRY_BYTES, producerId, firstOffset, lastOffset, stableOffset);
+    this.file.replace(entries, transactions.length);
   }
 
   flush(): number {
@@ -101,12 +104,11 @@ export class AbortedIndex {
     return this.file.flush();
   }
 
-  /** Adds what overlaps `from` (inclusive) to `upTo` (exclusive). True when later segments cannot have more of it. */
+  /** Adds what overlaps `from` (inclusive) to `upTo` (exclusive). True when later segments cannot have more of it. Throws Fault. */
   collect(from: number, upTo: number, into: AbortedList): boolean {
     for (let index = 0; index < this.file.count; index++) {
-      if (!this.file.seek(index)) return false;
-      const view = this.file.view;
-      const at = this.file.at;
+      this.seek(index);
+      const { view, at } = this.file;
       const firstOffset = readInt64(view, at + FIRST_AT);
       const stableOffset = readInt64(view, at + STABLE_AT);
       const isOverlap = readInt64(view, at + LAST_AT) >= from && firstOffset < upTo;
@@ -116,10 +118,10 @@ export class AbortedIndex {
     return false;
   }
 
-  /** As `collect`, whole entries into an array of so many at most: for compaction, which sees a log's all. */
+  /** As `collect`, whole entries into an array of so many at most: for compaction, which sees a log's all. Throws Fault. */
   list(from: number, upTo: number, into: AbortedTransaction[], countMax: number): boolean {
     for (let index = 0; index < this.file.count && into.length < countMax; index++) {
-      if (!this.file.seek(index)) return false;
+      this.seek(index);
       const { view, at } = this.file;
       const firstOffset = readInt64(view, at + FIRST_AT);
       const lastOffset = readInt64(view, at + LAST_AT);
@@ -131,10 +133,11 @@ export class AbortedIndex {
     return false;
   }
 
-  /** The first offset of all transactions in it; Infinity without any. */
+  /** The first offset of all transactions in it; Infinity without any. Throws Fault. */
   get earliestOffset(): number {
     let earliest = Number.POSITIVE_INFINITY;
-    for (let index = 0; index < this.file.count && this.file.seek(index); index++) {
+    for (let index = 0; index < this.file.count; index++) {
+      this.seek(index);
       earliest = Math.min(earliest, readInt64(this.file.view, this.file.at + FIRST_AT));
     }
     return earliest;
@@ -155,6 +158,19 @@ export class AbortedIndex {
       count -= 1;
     if (count < this.file.count) this.file.truncateTo(count);
   }
+
+  /** Without its entry an aborted record would pass for a committed one: no answer is better. */
+  private seek(index: number): void {
+    if (!this.file.seek(index)) throw new Fault('PB_DISK_ERROR', `${this.file.handle.path} cannot be read`);
+  }
+}
+
+function fill(view: DataView, at: number, id: number, first: number, last: number, stable: number): void {
+  view.setInt16(at, 0);
+  writeInt64(view, at + PRODUCER_AT, id);
+  writeInt64(view, at + FIRST_AT, first);
+  writeInt64(view, at + LAST_AT, last);
+  writeInt64(view, at + STABLE_AT, stable);
 }
 
 const EIO = 5;

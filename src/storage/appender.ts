@@ -6,6 +6,7 @@
  * good batch; the log above decides what a failure means.
  */
 import { assert } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { PendingWrites } from './pending-writes.ts';
 import { PIECES_MAX } from './pending-writes.ts';
@@ -47,10 +48,10 @@ export class Appender {
     if (pending === null) return 0;
     const bytes = pending.bytes;
     assert(segment.sizeBytes + bytes <= SEGMENT_BYTES_MAX, 'a segment stays addressable by its index');
-    const fd = this.tools.files.use(segment.log);
-    const error = this.writeAll(fd, segment.sizeBytes, pending);
+    const fd = this.openOrError(segment);
+    const error = fd < 0 ? fd : this.writeAll(fd, segment.sizeBytes, pending);
     if (error < 0) {
-      this.cutBack(fd, segment);
+      if (fd >= 0) this.cutBack(fd, segment);
       this.drop();
       return error;
     }
@@ -72,6 +73,16 @@ export class Appender {
     if (this.pending === null) return;
     this.tools.giveWrites(this.pending);
     this.pending = null;
+  }
+
+  /** Files that were not used of late are closed, and the process may have no descriptor left. */
+  private openOrError(segment: Segment): number {
+    try {
+      return this.tools.files.use(segment.log);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return EIO;
+    }
   }
 
   private writeAll(fd: number, from: number, pending: PendingWrites): number {

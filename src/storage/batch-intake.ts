@@ -3,7 +3,13 @@
  * is asked about, its timestamps are stamped. The log calls `admit`, then `stampTimes`, and after it has given the offsets
  * `record`; in between, the shared `check` of the tools holds the batch's header fields. Knows no segment and no file.
  */
-import { stampTimestamp } from '../protocol/batch.ts';
+import {
+  BATCH_HEADER_BYTES,
+  batchBaseSequence,
+  batchProducerEpoch,
+  batchProducerId,
+  stampTimestamp,
+} from '../protocol/batch.ts';
 import {
   APPEND_FLAG_BUMPS_EPOCH,
   APPEND_FLAG_INTERNAL,
@@ -21,6 +27,7 @@ import type { StorageTools } from './storage-tools.ts';
 
 const NONE = 0;
 const RECORD_LIST_TOO_LARGE = 18;
+const KAFKA_STORAGE_ERROR = 56;
 const NOT_VERIFIED = -1;
 
 /** What became of the last `append`; good when it returned 0, but for `recordIndex` and `reason`, which tell a refusal. */
@@ -63,6 +70,13 @@ export class BatchIntake {
     const error = this.checkBatch(memory, at, length, flags, nowMs, settings, appended);
     if (error !== NONE || this.tools.check.producerId < 0) return error;
     return this.checkProducer(memory, at, length, flags, appended);
+  }
+
+  /** For a while, so that its producer sends it again: what came behind it must not come in before. */
+  refuse(view: DataView, at: number, length: number): number {
+    const id = length < BATCH_HEADER_BYTES ? -1 : batchProducerId(view, at);
+    if (id >= 0) this.ledger.noteRefused(id, batchProducerEpoch(view, at), batchBaseSequence(view, at));
+    return KAFKA_STORAGE_ERROR;
   }
 
   /** The batch just admitted got its offsets. Returns the transaction it ended, null for none. */

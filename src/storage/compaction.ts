@@ -24,6 +24,7 @@ import {
   NO_TRANSACTIONS,
   type TransactionsState,
 } from './cleaned-transactions.ts';
+import { boundCompaction } from './compaction-bound.ts';
 import { ControlMarker, MARKER_ABORT, MARKER_OTHER } from './control-marker.ts';
 import { OffsetMap } from './offset-map.ts';
 import { RELATIVE_OFFSET_MAX, Segment } from './segment.ts';
@@ -93,6 +94,7 @@ const GROUP_SEGMENTS_MAX = 16;
 /** Throws Fault when the log cannot be read. */
 export function buildMap(tools: StorageTools, plan: CleaningPlan, wishes: MapWishes, help: CleaningHelp): MapBuilt {
   const end = plan.segments.at(-1)?.upperOffset ?? plan.firstDirtyOffset;
+  boundCompaction(tools.disk, plan.folder, end);
   const { bytesMax, loadFactor, secret } = wishes;
   const map = OffsetMap.create(bytesMax, end - plan.firstDirtyOffset, loadFactor, secret, wishes.memory ?? null);
   const dirty = plan.segments.filter((segment) => segment.upperOffset > plan.firstDirtyOffset);
@@ -262,8 +264,12 @@ function abortedIn(tools: StorageTools, plan: CleaningPlan, from: number, upTo: 
   for (const base of bases) {
     if (base < from) continue;
     const segment = new Segment(tools, plan.folder, base, 0, plan.nowMs);
-    const isLast = segment.aborted.list(from, upTo, found, ABORTED_MAX);
-    segment.close(false);
+    let isLast = false;
+    try {
+      isLast = segment.aborted.list(from, upTo, found, ABORTED_MAX);
+    } finally {
+      segment.close(false);
+    }
     if (found.length >= ABORTED_MAX)
       throw new Fault('PB_LIMIT', `${plan.partitionName} has more than ${ABORTED_MAX} aborted transactions together`);
     if (isLast) break;

@@ -5,11 +5,14 @@
  * An index is a hint: should its file refuse a write, further entries are left out and lookups walk further.
  */
 import { assert } from '../base/assert.ts';
+import { Fault, isFault } from '../base/fault.ts';
+import type { Memory } from '../zerocopy/memory.ts';
 import type { FileHandle } from './file-cache.ts';
 import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
 import { writeWhole } from './whole-write.ts';
 
 const PENDING_BYTES_MAX = 1024;
+const EIO = -5;
 
 export class EntryFile {
   readonly handle: FileHandle;
@@ -73,7 +76,8 @@ export class EntryFile {
     const bytes = this.pendingCount * this.entryBytes;
     const scratch = this.tools.scratch;
     for (let at = 0; at < bytes; at++) scratch.bytes[at] = this.pending.getUint8(at);
-    const fd = this.tools.files.use(this.handle);
+    const fd = this.openOrError();
+    if (fd < 0) return fd;
     const error = writeWhole(this.tools.disk, fd, this.fileCount * this.entryBytes, scratch, 0, bytes);
     // What a failed write left in the file is written over by the next try.
     if (error < 0) return error;
@@ -81,6 +85,22 @@ export class EntryFile {
     this.pendingCount = 0;
     this.tools.forgetPage();
     return 0;
+  }
+
+  /**
+   * So many entries in the place of all there were. The old ones go last: a process that is killed in between leaves entries
+   * that do not fit, not a file that has none. Throws Fault.
+   */
+  replace(entries: Memory, count: number): void {
+    const { tools, handle, entryBytes } = this;
+    const bytes = count * entryBytes;
+    const fd = tools.files.use(handle);
+    tools.forgetPage();
+    const error = bytes === 0 ? 0 : writeWhole(tools.disk, fd, 0, entries, 0, bytes);
+    if (error < 0) throw new Fault('PB_DISK_ERROR', `${handle.path} could not be written: error ${-error}`);
+    tools.disk.truncate(fd, bytes);
+    this.fileCount = count;
+    this.pendingCount = 0;
   }
 
   /** Gives the waiting room back; for logs that have nothing to do. */
@@ -98,6 +118,16 @@ export class EntryFile {
     this.fileCount = count;
     this.tools.disk.truncate(this.tools.files.use(this.handle), count * this.entryBytes);
     this.tools.forgetPage();
+  }
+
+  /** While a batch is noted nobody can be told that the file cannot be opened: the entries wait, or are left out. */
+  private openOrError(): number {
+    try {
+      return this.tools.files.use(this.handle);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return EIO;
+    }
   }
 
   private loadPage(page: number, perPage: number): boolean {

@@ -9,19 +9,21 @@
 import { Fault, isFault } from '../base/fault.ts';
 import type { FileHandle } from './file-cache.ts';
 import { FAILED_FLUSH_FILE } from './file-names.ts';
-import { writeSmallFile } from './small-file.ts';
 import type { StorageTools } from './storage-tools.ts';
 import { writeWhole } from './whole-write.ts';
 
 const PIECE_BYTES = 1 << 20;
-const NOTE = new TextEncoder().encode('a flush of this log failed; the next start writes its newest segments again\n');
 
-export function noteFailedFlush(tools: StorageTools, folder: string): void {
+/** Its being there says it all: an empty file finds a place on a full disk as well. False: not even that, to be tried again. */
+export function noteFailedFlush({ disk, logger }: StorageTools, folder: string): boolean {
+  const path = `${folder}/${FAILED_FLUSH_FILE}`;
   try {
-    writeSmallFile(tools, `${folder}/${FAILED_FLUSH_FILE}`, NOTE);
+    disk.close(disk.open(path, 'create'));
+    return true;
   } catch (error) {
     if (!isFault(error)) throw error;
-    tools.logger.warn(`${folder}: that a flush failed could not be noted: ${error.message}`);
+    logger.warn(`${folder}: that a flush failed could not be noted: ${error.message}`);
+    return false;
   }
 }
 

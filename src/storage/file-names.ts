@@ -32,6 +32,8 @@ export const LEFTOVER_SUFFIXES: readonly string[] = [DELETED_ENDING, CLEANED_END
 export const EPOCHS_FILE = 'leader-epoch-checkpoint';
 /** See `failed-flush`. */
 export const FAILED_FLUSH_FILE = 'flush-failed';
+/** See `compaction-bound`. */
+export const COMPACTION_BOUND_FILE = 'compaction-bound';
 export const PARTITION_METADATA_FILE = 'partition.metadata';
 
 const OFFSET_DIGITS = 20;

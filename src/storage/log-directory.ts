@@ -72,6 +72,8 @@ export class LogDirectory {
   private logStarts = new Map<string, number>();
   private cleanedOffsets = new Map<string, number>();
   private isCleanedDoubtful = false;
+  /** Another broker wrote it, which does not write down in the logs how far they are compacted. */
+  private isBroughtOver = false;
   /** What was found damaged when it was opened. */
   readonly notices: string[] = [];
   private writtenOffsets = new Map<string, number>();
@@ -134,7 +136,7 @@ export class LogDirectory {
       logStartOffset: this.logStarts.get(name) ?? 0,
       writtenOffset: this.writtenOffsets.get(name) ?? -1,
       cleanedOffset: this.cleanedOffsets.get(name) ?? 0,
-      mayHaveGaps: this.isCleanedDoubtful,
+      mayHaveGaps: this.isCleanedDoubtful || this.isBroughtOver,
     };
   }
 
@@ -222,6 +224,7 @@ export class LogDirectory {
     const path = this.path(FORMAT_FILE);
     const content = this.disk.readFile(path);
     if (content === null) {
+      this.isBroughtOver = this.disk.list(this.root).some((name) => parsePartitionFolder(name) !== null);
       this.disk.replaceFile(path, encoder.encode(`${FORMAT_VERSION}\n`));
       // The first start: the folder's own name must outlive the power as well.
       this.disk.syncFolder(dirname(this.root));

@@ -4,6 +4,7 @@
  * that the stop was not clean, or finding out, it lets `recovery` put the folder in order first.
  */
 import { Fault } from '../base/fault.ts';
+import { boundUnknownGaps } from './compaction-bound.ts';
 import { collectEpochs, EpochHistory } from './epoch-history.ts';
 import { EPOCHS_FILE, PARTITION_METADATA_FILE } from './file-names.ts';
 import { promisesDevice } from './flush-policy.ts';
@@ -45,7 +46,7 @@ export interface OpenLogParts {
 
 /** Throws Fault when the folder cannot be opened. */
 export function openLog(parts: OpenLogParts): Log {
-  const { tools, folder, nowMs } = parts;
+  const { tools, folder, settings, nowMs } = parts;
   if (tools.disk.stat(folder) === null) tools.disk.makeFolder(folder);
   claimFolder(parts);
   let recoveryPoint = parts.recoveryPoint;
@@ -71,6 +72,7 @@ export function openLog(parts: OpenLogParts): Log {
     list.restartAt(start, nowMs);
     end = start;
   }
+  if (settings.isCompacted && parts.mayHaveGaps === true) boundUnknownGaps(tools.disk, folder, end);
   const ledger = new ProducerLedger();
   if (!loadLedger(tools, folder, list.items, end, ledger, nowMs)) {
     throw new Fault('PB_DATA_DAMAGED', `${folder} has batches that cannot be read; restore it, or delete the topic`);
@@ -80,7 +82,7 @@ export function openLog(parts: OpenLogParts): Log {
   const log = new Log({
     tools,
     partitionName: parts.partitionName,
-    settings: parts.settings,
+    settings,
     list,
     ledger,
     epochs,
@@ -118,7 +120,7 @@ function recover(parts: OpenLogParts, recoveryPoint: number, writtenOffset: numb
     recoveryPoint,
     writtenOffset,
     indexIntervalBytes: parts.settings.indexIntervalBytes,
-    isCompacted: mayHaveGaps(parts),
+    mayHaveGaps: parts.mayHaveGaps === true,
     cleanedOffset: parts.cleanedOffset,
     isSynced: promisesDevice(parts.settings),
     nowMs: parts.nowMs,

@@ -26,6 +26,7 @@ import { AbortedCheck } from './aborted-check.ts';
 import type { AbortedList } from './aborted-index.ts';
 import { Appender } from './appender.ts';
 import { type Appended, BatchIntake } from './batch-intake.ts';
+import { cutBound } from './compaction-bound.ts';
 import type { EpochEnd, EpochHistory } from './epoch-history.ts';
 import { noteFailedFlush } from './failed-flush.ts';
 import { FlushPolicy } from './flush-policy.ts';
@@ -39,6 +40,7 @@ import type { ProducerFacts } from './producer-entry.ts';
 import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
 import { loadLedger } from './producer-replay.ts';
 import { Reader, type ReadResult } from './reader.ts';
+import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import { SegmentRoll } from './segment-roll.ts';
 import type { StorageTools } from './storage-tools.ts';
@@ -47,7 +49,6 @@ import { Watermarks } from './watermarks.ts';
 
 const NONE = 0;
 const OFFSET_OUT_OF_RANGE = 1;
-const KAFKA_STORAGE_ERROR = 56;
 const EIO = 5;
 const ENOSPC = 28;
 const EDQUOT = 122;
@@ -116,6 +117,8 @@ export class Log {
   private mayHaveGaps: boolean;
   private poison = 0;
   private hasFailedFlush = false;
+  /** The next start is to know of the failed flush, and there was no room to write it down. */
+  private owesNote = false;
   /** Of a poisoned log the stable offset stays where it was. */
   private stableMax = Number.POSITIVE_INFINITY;
   private isOpen = true;
@@ -220,13 +223,17 @@ export class Log {
     assert(this.isOpen, 'an open log is appended to');
     this.clearAppended();
     this.nowMs = nowMs;
-    if (this.poison !== 0) return KAFKA_STORAGE_ERROR;
+    if (this.poison !== 0) return this.intake.refuse(memory.view, at, length);
     const check = this.tools.check;
     const error = this.intake.admit(memory, at, length, flags, nowMs, this.settings, this.appended);
     if (error !== NONE || this.appended.isDuplicate) return error;
-    if (this.tools.room.isLow && (flags & APPEND_FLAG_INTERNAL) === 0) return this.refuseFullDisk();
+    if (this.tools.room.isLow && (flags & APPEND_FLAG_INTERNAL) === 0) {
+      this.appended.reason = REASON_DISK_FULL;
+      return this.intake.refuse(memory.view, at, length);
+    }
     const maxTimestamp = this.intake.stampTimes(memory, at, length, nowMs, this.settings, this.appended);
-    if (!this.makeRoom(length, check.lastOffsetDelta, maxTimestamp, nowMs)) return KAFKA_STORAGE_ERROR;
+    if (!this.makeRoom(length, check.lastOffsetDelta, maxTimestamp, nowMs))
+      return this.intake.refuse(memory.view, at, length);
     const baseOffset = this.nextOffset;
     const lastOffset = baseOffset + check.lastOffsetDelta;
     assert(Number.isSafeInteger(lastOffset), 'offsets stay exact');
@@ -262,6 +269,7 @@ export class Log {
   /** Puts a log that met a full disk back to work. 0, or a negative errno when it stays poisoned. */
   heal(nowMs: number): number {
     if (this.poison === 0) return 0;
+    if (this.owesNote) this.owesNote = !noteFailedFlush(this.tools, this.folder);
     // After a failed flush the kernel may have dropped pages it calls clean: only recovery can tell what is left.
     if (this.poison !== -ENOSPC && this.poison !== -EDQUOT) return this.poison;
     const segment = this.list.active;
@@ -397,7 +405,7 @@ export class Log {
     if (error < 0) {
       this.hasFailedFlush = true;
       this.fail(error);
-      noteFailedFlush(this.tools, this.folder);
+      this.owesNote = !noteFailedFlush(this.tools, this.folder);
       return;
     }
     this.policy.noteSynced(this.sync.offset >= this.watermarks.end, this.sync.begunMs);
@@ -426,6 +434,7 @@ export class Log {
     if (this.epochs.truncateFrom(end)) this.epochs.save();
     const isLoaded = loadLedger(this.tools, this.folder, this.list.items, end, this.ledger, nowMs);
     assert(isLoaded, 'what was kept can be read');
+    cutBound(this.tools.disk, this.folder, end);
     this.sync.cutTo(end);
     this.cleaning.cutTo(end);
     this.nextOffset = end;
@@ -465,6 +474,7 @@ export class Log {
     assert(this.isOpen && !this.sync.isUnderWay, 'a log is closed once, and after its flush');
     // Of a log that failed only recovery knows what is left.
     const error = !isClean ? 0 : this.poison !== 0 ? this.poison : this.closeCleanly();
+    if (this.owesNote) noteFailedFlush(this.tools, this.folder);
     this.appender.drop();
     this.isOpen = false;
     this.list.closeAll();
@@ -492,12 +502,25 @@ export class Log {
   private makeRoom(length: number, lastOffsetDelta: number, recordMs: number, nowMs: number): boolean {
     const segment = this.list.active;
     const bytes = segment.sizeBytes + this.appender.queuedBytes;
+    if (!this.isReady(segment)) return false;
     if (bytes > 0) {
       const lastOffset = this.nextOffset + lastOffsetDelta;
       const isDue = this.segmentRoll.isDue(segment, bytes, length, lastOffset, recordMs, nowMs, this.settings);
       if (isDue && !this.roll(nowMs)) return false;
     }
     return !this.appender.isFull || this.flushWrites() >= 0;
+  }
+
+  /** Asked while a batch can still be refused: once it is written its segment has to know it. */
+  private isReady(segment: Segment): boolean {
+    try {
+      segment.openForAppends();
+      return true;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.tools.logger.warn(`${this.partitionName} refuses a batch: ${error.message}`);
+      return false;
+    }
   }
 
   /** The disk has failed in a way that only a restart can tell the outcome of. */
@@ -515,11 +538,6 @@ export class Log {
       this.fail(-EIO);
       return false;
     }
-  }
-
-  private refuseFullDisk(): number {
-    this.appended.reason = REASON_DISK_FULL;
-    return KAFKA_STORAGE_ERROR;
   }
 
   private writeAborted(): number {
@@ -553,6 +571,7 @@ export class Log {
     // The ledger may take transactions for ended whose markers were not written, or whose readers would not be told of them.
     this.stableMax = this.watermarks.stable;
     this.nextOffset = this.watermarks.end;
+    this.ledger.noteUnwritten(this.nextOffset);
     this.endedTransactions.length = 0;
     this.appender.drop();
     this.tools.logger.warn(

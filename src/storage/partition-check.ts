@@ -7,8 +7,16 @@ import { readInt64 } from '../protocol/batch.ts';
 import { ABORTED_ENTRY_BYTES } from './aborted-index.ts';
 import type { ChainWalk } from './chain-walk.ts';
 import { type EpochRow, parseEpochs } from './checkpoint.ts';
+import { boundOf } from './compaction-bound.ts';
 import type { Disk } from './disk.ts';
-import { EPOCHS_FILE, LOG_SUFFIX, offsetOfName, PARTITION_METADATA_FILE, SNAPSHOT_SUFFIX } from './file-names.ts';
+import {
+  COMPACTION_BOUND_FILE,
+  EPOCHS_FILE,
+  LOG_SUFFIX,
+  offsetOfName,
+  PARTITION_METADATA_FILE,
+  SNAPSHOT_SUFFIX,
+} from './file-names.ts';
 import { fileFinding, type TellFinding } from './finding.ts';
 import type { PartitionVouchers } from './log-directory.ts';
 import { readTopicId } from './partition-metadata.ts';
@@ -73,6 +81,7 @@ class PartitionCheck {
 
   run(): PartitionChecked {
     this.checkTopicId();
+    this.checkBound();
     this.readEpochs();
     const first = this.bases[0] ?? 0;
     const isKnown = first === 0 || this.loadSnapshot(first);
@@ -150,6 +159,14 @@ class PartitionCheck {
     let problem = this.tools.disk.stat(file) === null ? 'it is missing' : 'it holds no topic id';
     if (found !== null) problem = `it holds the topic id ${found}, the catalog says ${topicId}`;
     this.tools.tell(fileFinding(file, problem, 'a start writes the id that the catalog knows'));
+  }
+
+  private checkBound(): void {
+    const file = `${this.partition.folder}/${COMPACTION_BOUND_FILE}`;
+    const content = this.tools.disk.readFile(file);
+    if (content === null || boundOf(content) !== null) return;
+    const outcome = 'a start after a power cut takes every gap for one that compaction left';
+    this.tools.tell(fileFinding(file, 'it cannot be read', outcome));
   }
 
   private readEpochs(): void {

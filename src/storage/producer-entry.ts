@@ -89,6 +89,15 @@ export class ProducerEntry {
     };
   }
 
+  /** The sequence with which the first of the remembered batches at an offset or behind it begins; -1 for none. */
+  sequenceFrom(offset: number): number {
+    for (let index = 0; index < this.batchCount; index++) {
+      const { lastSequence, delta, lastOffset } = this.remembered(index);
+      if (lastOffset >= offset && lastSequence !== NONE) return sequenceBefore(lastSequence, delta);
+    }
+    return NONE;
+  }
+
   /** Index of the remembered batch with exactly these sequences, -1 when there is none. */
   find(baseSequence: number, lastSequence: number): number {
     for (let back = 0; back < this.batchCount; back++) {

@@ -11,6 +11,7 @@ import { assert } from '../base/assert.ts';
 import { APPEND_GUARD_MASK, APPEND_UNVERIFIED } from '../zerocopy/layout.ts';
 import { MARKER_ABORT } from './control-marker.ts';
 import { ProducerEntry, sequenceAfter } from './producer-entry.ts';
+import { RefusedProducers } from './refused-producers.ts';
 import { UnverifiedProducers } from './unverified-producers.ts';
 
 const NONE = 0;
@@ -44,6 +45,7 @@ export class ProducerLedger {
   duplicateTimestamp = -1;
   private readonly entries = new Map<number, ProducerEntry>();
   private readonly unverified = new UnverifiedProducers();
+  private readonly refused = new RefusedProducers();
   /** By first offset, which is the order they begin in. */
   private readonly open: OpenTransaction[] = [];
   /** By marker offset. Holds the stable offset back until the high watermark has passed the marker. */
@@ -102,6 +104,7 @@ export class ProducerLedger {
     }
     // Nothing is known of an id that is new, expired, or whose records were all deleted: any sequence is a first one.
     if (entry === undefined || entry.epoch < 0) {
+      if (!isInternal && !this.refused.mayBegin(id, epoch, baseSequence)) return OUT_OF_ORDER_SEQUENCE_NUMBER;
       return begins && !this.unverified.mayBegin(id, baseSequence, false) ? OUT_OF_ORDER_SEQUENCE_NUMBER : NONE;
     }
     if (!isInternal && epoch === entry.epoch && baseSequence !== NO_SEQUENCE) {
@@ -124,6 +127,19 @@ export class ProducerLedger {
     return NONE;
   }
 
+  /** A batch is refused, but not for good: it comes again, and what the producer sent behind it may come before. */
+  noteRefused(id: number, epoch: number, baseSequence: number): void {
+    if (baseSequence !== NO_SEQUENCE && !this.entries.has(id)) this.refused.note(id, epoch, baseSequence);
+  }
+
+  /** What was recorded from an offset on was not written. */
+  noteUnwritten(offset: number): void {
+    for (const entry of this.entries.values()) {
+      const sequence = entry.lastOffset < offset ? NO_SEQUENCE : entry.sequenceFrom(offset);
+      if (sequence !== NO_SEQUENCE) this.refused.note(entry.id, entry.epoch, sequence);
+    }
+  }
+
   checkMarker(id: number, epoch: number, coordinatorEpoch: number): number {
     const entry = this.entries.get(id);
     if (entry === undefined) return NONE;
@@ -142,6 +158,7 @@ export class ProducerLedger {
     nowMs: number,
   ): void {
     const entry = this.enter(id, nowMs);
+    this.refused.begun(id);
     const delta = lastOffset - baseOffset;
     entry.setEpoch(epoch);
     entry.push(

@@ -13,6 +13,7 @@
 import { Fault } from '../base/fault.ts';
 import { batchLeaderEpoch, batchMaxTimestamp } from '../protocol/batch.ts';
 import { BatchScan } from './batch-scan.ts';
+import { cutBound, readBound } from './compaction-bound.ts';
 import { collectEpochs, EpochHistory } from './epoch-history.ts';
 import { forgetFailedFlush, hasFailedFlush, rewriteFile } from './failed-flush.ts';
 import type { FileHandle } from './file-cache.ts';
@@ -30,7 +31,8 @@ export interface RecoveryArgs {
   /** -1 when nobody vouches for written bytes. */
   readonly writtenOffset: number;
   readonly indexIntervalBytes: number;
-  readonly isCompacted: boolean;
+  /** Nobody knows up to where it was compacted. */
+  readonly mayHaveGaps: boolean;
   /** Up to there it was compacted at some time, whatever its settings say now. */
   readonly cleanedOffset: number;
   /** Flush what was found, for logs whose acknowledgements promise the device. */
@@ -62,6 +64,9 @@ class Recovery {
   private readonly segments: Segment[];
   private readonly ledger = new ProducerLedger();
   private readonly vouched: number;
+  private readonly flushed: number;
+  /** Up to there compaction may have left gaps between batches. */
+  private readonly gapsBelow: number;
   /** What lies before it is in the ledger already. */
   private replayFrom = 0;
   private epochs: EpochHistory;
@@ -78,7 +83,10 @@ class Recovery {
     this.scan = new BatchScan(tools.disk, tools.crc);
     this.isDistrusted = hasFailedFlush(tools, args.folder);
     this.segments = listSegments(tools, args.folder, args.nowMs);
-    this.vouched = Math.max(0, args.recoveryPoint, args.writtenOffset, this.snapshotVoucher());
+    const bound = readBound(tools.disk, args.folder);
+    this.gapsBelow = args.mayHaveGaps ? Number.POSITIVE_INFINITY : Math.max(bound.gapsBelow, args.cleanedOffset);
+    this.flushed = Math.max(0, args.recoveryPoint, bound.flushed);
+    this.vouched = Math.max(this.flushed, args.writtenOffset, this.snapshotVoucher());
     this.endOffset = this.segments[0]?.baseOffset ?? 0;
     const known = EpochHistory.read(tools, args.folder);
     this.epochs = known ?? new EpochHistory(tools, args.folder, []);
@@ -114,9 +122,7 @@ class Recovery {
       );
     }
     const recoveryPoint =
-      this.args.isSynced || this.isDistrusted
-        ? this.endOffset
-        : Math.min(Math.max(0, this.args.recoveryPoint), this.endOffset);
+      this.args.isSynced || this.isDistrusted ? this.endOffset : Math.min(this.flushed, this.endOffset);
     return {
       partitionName: this.args.partitionName,
       endOffset: this.endOffset,
@@ -129,10 +135,6 @@ class Recovery {
 
   private mayHaveGap(upper: number): boolean {
     return upper <= this.gapsBelow;
-  }
-
-  private get gapsBelow(): number {
-    return this.args.isCompacted ? Number.POSITIVE_INFINITY : this.args.cleanedOffset;
   }
 
   /** A snapshot is written after the batches it knows of: under the same boot it vouches for them. */
@@ -250,6 +252,7 @@ class Recovery {
     const { tools, args } = this;
     this.epochs.truncateFrom(this.endOffset + 1);
     this.epochs.save();
+    cutBound(tools.disk, args.folder, this.endOffset);
     for (const offset of snapshotOffsets(tools, args.folder)) {
       if (offset > this.endOffset) tools.disk.remove(snapshotPath(args.folder, offset));
     }
@@ -274,7 +277,7 @@ class Recovery {
   private writeAgain({ log, offsets, times, aborted }: Segment): void {
     const index = this.segments.findIndex((segment) => segment.log === log);
     const upper = this.segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY;
-    if (upper <= this.args.recoveryPoint) return;
+    if (upper <= this.flushed) return;
     const handles = [log, offsets.file.handle, times.file.handle];
     if (aborted.hasFile) handles.push(aborted.file.handle);
     for (const handle of handles) {

@@ -156,6 +156,15 @@ export class Segment {
     return this.timeIndex;
   }
 
+  /** Opens what an append writes to and looks at, as far as it is not open. Throws Fault. */
+  openForAppends(): void {
+    this.tools.files.use(this.log);
+    if (this.offsetIndex !== null && this.timeIndex !== null && this.firstTimestampNow !== UNKNOWN) return;
+    void this.offsets;
+    void this.times;
+    if (this.sizeBytes > 0) void this.firstTimestamp;
+  }
+
   get aborted(): AbortedIndex {
     if (this.abortedIndex === null) {
       const handle = new FileHandle(this.path(ABORTED_SUFFIX));

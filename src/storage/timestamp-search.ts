@@ -36,6 +36,26 @@ export class TimestampSearch {
   /** First record in [start, limit) whose timestamp is at least the given one. */
   findFirst(timestamp: number, start: number, limit: number, into: FoundOffset): void {
     settle(into, NONE, NOT_FOUND, NOT_FOUND, NOT_FOUND);
+    try {
+      this.searchFirst(timestamp, start, limit, into);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      settle(into, KAFKA_STORAGE_ERROR, NOT_FOUND, NOT_FOUND, NOT_FOUND);
+    }
+  }
+
+  /** The first record that has the largest timestamp of all below the limit. */
+  findLargest(start: number, limit: number, into: FoundOffset): void {
+    settle(into, NONE, NOT_FOUND, NOT_FOUND, NOT_FOUND);
+    try {
+      this.searchLargest(start, limit, into);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      settle(into, KAFKA_STORAGE_ERROR, NOT_FOUND, NOT_FOUND, NOT_FOUND);
+    }
+  }
+
+  private searchFirst(timestamp: number, start: number, limit: number, into: FoundOffset): void {
     const items = this.list.items;
     for (let index = this.list.indexOf(start); index < items.length; index++) {
       const segment = items[index]!;
@@ -55,9 +75,7 @@ export class TimestampSearch {
     return isSure || segment.hasTimeAt(offset, times.floorTimestamp) ? offset : segment.baseOffset;
   }
 
-  /** The first record that has the largest timestamp of all below the limit. */
-  findLargest(start: number, limit: number, into: FoundOffset): void {
-    settle(into, NONE, NOT_FOUND, NOT_FOUND, NOT_FOUND);
+  private searchLargest(start: number, limit: number, into: FoundOffset): void {
     const items = this.list.items;
     let best: Segment | null = null;
     for (let index = this.list.indexOf(start); index < items.length; index++) {

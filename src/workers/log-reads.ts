@@ -355,8 +355,7 @@ export class LogReads {
     numbers[numberAt + READ_DONE_LOG_START_NUMBER] = marks === null ? -1 : marks.start;
   }
 
-  /** Reads a range whose aborted transactions fit into the list; without READ_FLAG_COMMITTED just a read. */
-  /** Null: a file of the log cannot be opened, as where the process has no descriptor left. */
+  /** Null: a file of the log cannot be opened or read, as where the process has no descriptor left. */
   private tryRead(partition: OwnedPartition, offset: number, bytesMax: number, flags: number): ReadResult | null {
     try {
       return this.readCommitted(partition, offset, bytesMax, flags);
@@ -366,17 +365,29 @@ export class LogReads {
     }
   }
 
+  /** Reads a range whose aborted transactions fit into the list; without READ_FLAG_COMMITTED just a read. Throws Fault. */
   private readCommitted(partition: OwnedPartition, offset: number, bytesMax: number, flags: number): ReadResult {
     let result = partition.log.read(offset, bytesMax, flags);
     if ((flags & READ_FLAG_COMMITTED) === 0 || result.length === 0) return result;
-    partition.log.collectAborted(offset, result.endOffset, this.aborted);
+    this.collectAborted(partition, offset, result);
     for (let halving = 0; this.aborted.isCut && halving < HALVINGS_MAX; halving++) {
       const half = result.length >> 1;
       partition.log.releaseLease(result.lease);
       result = partition.log.read(offset, half, flags | READ_FLAG_FIRST_BATCH_WHOLE);
-      partition.log.collectAborted(offset, result.endOffset, this.aborted);
+      this.collectAborted(partition, offset, result);
     }
     return result;
+  }
+
+  private collectAborted({ log }: OwnedPartition, offset: number, { endOffset, lease, length }: ReadResult): void {
+    this.aborted.clear();
+    if (length === 0) return;
+    try {
+      log.collectAborted(offset, endOffset, this.aborted);
+    } catch (error) {
+      log.releaseLease(lease);
+      throw error;
+    }
   }
 
   private tellAborted(lane: number, exchange: number, entry: number, partition: OwnedPartition): void {

@@ -227,7 +227,7 @@ export class WorkerHost {
         recoveryPoint: opening.recoveryPoint,
         writtenOffset: vouchers.writtenOffset,
         indexIntervalBytes: settings.indexIntervalBytes,
-        isCompacted: settings.isCompacted || vouchers.mayHaveGaps,
+        mayHaveGaps: vouchers.mayHaveGaps,
         cleanedOffset: vouchers.cleanedOffset,
         isSynced: promisesDevice(settings),
         nowMs: Date.now(),

@@ -253,6 +253,20 @@ describe('adoption', () => {
     expect(second.controller.catalog.leaving.size).toBe(0);
   });
 
+  it('does not bring it back either where a power cut took the file that says whose the folder is', async () => {
+    const first = makeRig();
+    await first.controller.start(plainStart);
+    await create(first.controller, 'a');
+    const id = idOf(first.controller, 'a');
+    first.store.records.push({ kind: 'topic-gone', id });
+    const second = makeRig({ store: first.store });
+    const found = [folder('a', 0, id), folder('a', 1, null), folder('b', 0, null)];
+    const report = await second.controller.start({ ...plainStart, found });
+    expect(report.adoptedTopics).toEqual(['b']);
+    expect(report.leftovers).toMatchObject([{ isDeleted: true }, { isDeleted: true }]);
+    expect(second.controller.catalog.leaving.size).toBe(0);
+  });
+
   it('leaves folders alone that belong to another topic of the same name', async () => {
     const first = makeRig();
     await first.controller.start(plainStart);

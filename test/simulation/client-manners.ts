@@ -1,9 +1,23 @@
 /** How clients of a simulation connect: some read slowly, some in small pieces. */
+import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
 import type { FakeClientOptions } from '../support/fake-client.ts';
 import type { Prng } from '../support/prng.ts';
+import type { SimulatedLink } from './simulated-link.ts';
+import type { Simulation } from './simulation.ts';
 
 /** Come again: the partition or the coordinator is not ready for this. */
 export const COME_AGAIN: ReadonlySet<number> = new Set([3, 5, 6, 7, 9, 14, 15, 16, 19, 51, 56, -1]);
+
+/** As clients do: whoever is told that the coordinator is not there looks for it again, which may make its topic. */
+export async function untilFound(
+  simulation: Simulation,
+  link: SimulatedLink,
+  keyType: 0 | 1,
+  key: string,
+): Promise<void> {
+  await simulation.pause(40);
+  await link.ask(findCoordinator, 4, { keyType, coordinatorKeys: [key] });
+}
 
 export function manners(random: Prng): FakeClientOptions {
   const dice = random.nextInt(10);

@@ -3,7 +3,7 @@ import { offsetCommit } from '../../src/protocol/schemas/08-offset-commit.ts';
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
 import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
 import type { Prng } from '../support/prng.ts';
-import { COME_AGAIN, manners } from './client-manners.ts';
+import { COME_AGAIN, manners, untilFound } from './client-manners.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
 import { demand } from './violation.ts';
@@ -110,7 +110,7 @@ class Desk {
         return;
       }
       demand(COME_AGAIN.has(found.errorCode), `${group}: its offsets are answered with error ${found.errorCode}`);
-      await simulation.pause(40);
+      await untilFound(simulation, link, 0, group);
     }
   }
 

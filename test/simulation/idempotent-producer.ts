@@ -31,9 +31,7 @@ interface Flight {
 }
 
 export async function idempotentProducer(simulation: Simulation, name: string, random: Prng): Promise<void> {
-  const lines = simulation.topics.partitions
-    .filter(({ isCompacted }) => !isCompacted || !simulation.isSteady)
-    .map((model) => new Line(simulation, model, name, random));
+  const lines = simulation.topics.partitions.map((model) => new Line(simulation, model, name, random));
   let identity: Identity | null = null;
   while (simulation.isRunning || lines.some((line) => line.isWaiting)) {
     const link = await simulation.connect(manners(random));

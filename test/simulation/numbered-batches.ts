@@ -82,7 +82,18 @@ function foundBatch(batch: Uint8Array, where: string): FoundBatch {
   };
 }
 
+/** Numbers come back in every reading of every log, so they are made once. */
+const values: Uint8Array[] = [];
+
 function bytesOf(number: number): Uint8Array {
+  const made = values[number];
+  if (made !== undefined) return made;
+  const value = makeBytes(number);
+  values[number] = value;
+  return value;
+}
+
+function makeBytes(number: number): Uint8Array {
   const value = new Uint8Array(8 + ((number * 7919) % 120));
   new DataView(value.buffer).setUint32(0, number);
   let state = (number ^ MARK) >>> 0;

@@ -250,14 +250,9 @@ export class PartitionModel {
     for (const { records } of batches) {
       for (const { offset, number } of records) if (number !== MARKER) found.set(keyOf(number), offset);
     }
-    for (const [offset, { number, knownMs, life }] of this.entries) {
+    for (const [offset, { number }] of this.entries) {
       if (number === MARKER || offset >= endOffset) continue;
       const latest = found.get(keyOf(number)) ?? -1;
-      // Of a log with gaps a start cannot tell the one that a power cut made from those that compaction leaves.
-      if (latest < offset && this.history.mayBeLost(this.folder, knownMs, life, this.promised)) {
-        this.entries.delete(offset);
-        continue;
-      }
       demand(
         latest >= offset,
         () => `${this.folder}: ${keyOf(number)} was set at ${offset}, what is left is of ${latest}`,

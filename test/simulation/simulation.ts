@@ -46,6 +46,8 @@ export interface SimulationOutcome {
 }
 
 const STEADY = { 'file error': 0, 'read error': 0, 'full disk': 0, 'sync error': 0, power: 0 } as const;
+/** Of every part that holds bytes: a start costs what its memory costs. */
+const MEMORY_BYTES = 1 << 18;
 const TURNS_MAX = 12;
 const MICROTASKS = 12;
 /** A flush takes turns of several roles, and everybody may be late. */
@@ -300,8 +302,10 @@ export class Simulation {
           fronts: profile.fronts,
           workers: profile.workers,
           sets: profile.sets,
-          slabBytes: 1 << 20,
-          outboxBytes: 1 << 20,
+          slabBytes: MEMORY_BYTES,
+          outboxBytes: MEMORY_BYTES,
+          mainSlabBytes: MEMORY_BYTES,
+          boardSlots: 256,
           shortSend: profile.shortSend,
           delay: profile.delay,
           disk: this.disk,

@@ -8,7 +8,7 @@ import { initProducerId } from '../../src/protocol/schemas/22-init-producer-id.t
 import { addPartitionsToTxn } from '../../src/protocol/schemas/24-add-partitions-to-txn.ts';
 import { endTxn } from '../../src/protocol/schemas/26-end-txn.ts';
 import type { Prng } from '../support/prng.ts';
-import { anyOf, COME_AGAIN, manners } from './client-manners.ts';
+import { anyOf, COME_AGAIN, manners, untilFound } from './client-manners.ts';
 import { numberedBatch } from './numbered-batches.ts';
 import type { PartitionModel, ProducerTrack, TransactionFate } from './partition-model.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
@@ -90,7 +90,7 @@ class Transactor {
         return;
       }
       demand(COME_AGAIN.has(answer.errorCode), `${this.name}: InitProducerId is answered with ${answer.errorCode}`);
-      await simulation.pause(40);
+      await untilFound(simulation, link, 1, this.name);
     }
   }
 
@@ -180,7 +180,7 @@ class Transactor {
       // Nothing was written, or somebody else has ended it; `begin` makes sure that it is over.
       if (GIVE_UP.has(answer.errorCode)) return;
       demand(COME_AGAIN.has(answer.errorCode), `${name}: EndTxn is answered with error ${answer.errorCode}`);
-      await simulation.pause(30);
+      await untilFound(simulation, link, 1, name);
     }
   }
 

@@ -10,6 +10,7 @@ import {
   CODEC_ZSTD,
 } from '../../src/protocol/batch.ts';
 import { memoryOver } from '../../src/protocol/records.ts';
+import { boundCompaction } from '../../src/storage/compaction-bound.ts';
 import { DEFAULT_LOG_SETTINGS, type LogSettings } from '../../src/storage/log-settings.ts';
 import { APPEND_FLAG_INTERNAL, READ_FLAG_FIRST_BATCH_WHOLE } from '../../src/zerocopy/layout.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
@@ -428,8 +429,9 @@ describe('what happens to a log while it is compacted', () => {
 
   it('a damaged batch ends it with a sentence, and a full disk too; nothing is left behind', () => {
     const rig = twoSegments();
-    rig.disk.failNext('write', 'ENOSPC');
     flush(rig.tools, rig.log);
+    boundCompaction(rig.disk, FOLDER, rig.log.watermarks.end);
+    rig.disk.failNext('write', 'ENOSPC');
     expect(() => run(rig)).toThrow('error 28');
     rig.log.cleaning.end(-1);
     rig.disk.corrupt(`${FOLDER}/00000000000000000000.log`, 66, new Uint8Array([99]));

@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { batchBaseOffset, batchBytes, batchLeaderEpoch, CODEC_LZ4, CODEC_ZSTD } from '../../src/protocol/batch.ts';
 import { AbortedList } from '../../src/storage/aborted-index.ts';
+import { EntryFile } from '../../src/storage/entry-file.ts';
+import { FileHandle } from '../../src/storage/file-cache.ts';
 import {
   APPEND_FLAG_INTERNAL,
   READ_FLAG_COMMITTED,
   READ_FLAG_FIRST_BATCH_WHOLE,
   READ_FLAG_ZSTD_REFUSED,
 } from '../../src/zerocopy/layout.ts';
-import { FakeDisk } from '../support/fake-disk.ts';
+import { FakeCrash, FakeDisk } from '../support/fake-disk.ts';
 import {
   append,
   batch,
@@ -212,6 +214,37 @@ describe('transactions', () => {
     expect(again.watermarks.stable).toBe(5);
   });
 
+  it('are never left without their file by a kill while it is made anew', () => {
+    const disk = new FakeDisk();
+    const first = open(makeTools(disk).tools);
+    append(first, batch({ ...transactional, baseSequence: 0 }));
+    queue(first, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+    first.flushWrites();
+    first.close(true);
+    const path = `${FOLDER}/00000000000000000000.txnindex`;
+    const whole = disk.contentOf(path);
+    // Another producer: nothing in the log says so.
+    disk.corrupt(path, 9, Uint8Array.of(8));
+    for (let change = 1; change < 4; change++) {
+      const log = open(makeTools(disk).tools);
+      disk.crashAt(change);
+      const list = new AbortedList(8);
+      try {
+        log.collectAborted(0, 2, list);
+      } catch (error) {
+        expect(error).toBeInstanceOf(FakeCrash);
+      }
+      disk.crash('kill');
+      const again = open(makeTools(disk).tools);
+      again.collectAborted(0, 2, list);
+      expect(list.count, `killed at change ${change}`).toBe(1);
+      expect([...list.producerIds.subarray(0, 1)]).toEqual([7]);
+      expect(disk.contentOf(path)).toEqual(whole);
+      again.close(true);
+      disk.corrupt(path, 9, Uint8Array.of(8));
+    }
+  });
+
   it('refuse a plain batch of a producer that has one open, and an old coordinator', () => {
     const { log } = fresh();
     append(log, batch({ ...transactional, baseSequence: 0 }));
@@ -311,6 +344,84 @@ describe('failing writes', () => {
     expect(append(log, batch({ ...producer, baseSequence: 1 }))).toBe(0);
     expect(log.appended).toMatchObject({ baseOffset: 1, isDuplicate: false });
   });
+
+  it('hide a marker whose aborted transaction could not be noted, and keep the stable offset before it', () => {
+    const { disk, tools, log } = fresh();
+    const transactional = { producerId: 7, producerEpoch: 0, isTransactional: true };
+    append(log, batch(), batch({ ...transactional, baseSequence: 0 }));
+    queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+    disk.failNext('open', 'EIO');
+    expect(log.flushWrites()).toBe(-5);
+    expect(baseOffsets(disk.contentOf(`${FOLDER}/00000000000000000000.log`))).toEqual([0, 1, 2]);
+    expect(log.watermarks).toMatchObject({ stable: 1, high: 2, end: 2 });
+    expect(baseOffsets(readBytes(tools, log, 0))).toEqual([0, 1]);
+    expect(baseOffsets(readBytes(tools, log, 0, 1_000_000, READ_FLAG_COMMITTED))).toEqual([0]);
+    expect(log.read(2, 1_000_000, 0)).toMatchObject({ error: 0, length: 0 });
+    log.configure({ ...SMALL, flushRecordsMax: 5 });
+    expect(log.watermarks.stable).toBe(1);
+  });
+});
+
+describe('a file that cannot be opened', () => {
+  /** One file may be open at a time, so that each use of another one opens it. */
+  function crowded() {
+    const disk = new FakeDisk();
+    const { tools } = makeTools(disk, 1);
+    return { disk, tools, log: open(tools) };
+  }
+
+  it('refuses the batch, and takes the same one when it opens', () => {
+    const { disk, tools, log } = crowded();
+    append(log, batch());
+    log.close(true);
+    const again = open(tools);
+    for (const file of ['the batches', 'the offset index', 'the time index']) {
+      disk.failNext('open', 'EMFILE');
+      expect(append(again, batch()), file).toBe(56);
+      expect(again.isPoisoned).toBe(false);
+    }
+    expect(append(again, batch())).toBe(0);
+    expect(baseOffsets(readBytes(tools, again, 0))).toEqual([0, 1]);
+  });
+
+  it('leaves out index entries that have nowhere to go', () => {
+    const { tools } = crowded();
+    const file = new EntryFile(tools, new FileHandle(`${FOLDER}/gone.index`), 8, 0);
+    for (let index = 0; index < 128; index++) expect(file.claim()).toBe(index * 8);
+    expect(file.claim()).toBe(-1);
+    expect(file.flush()).toBe(-5);
+    expect(file.count).toBe(128);
+  });
+
+  it('answers a search by time with a storage error', () => {
+    const { disk, log } = crowded();
+    append(log, batch({ timestamps: [NOW_MS] }));
+    for (const timestamp of [NOW_MS, -3]) {
+      disk.failNext('read', 'EIO');
+      disk.failNext('open', 'EMFILE');
+      expect(log.findByTimestamp(timestamp, 0).error, String(timestamp)).toBe(56);
+      disk.forgive();
+      expect(log.findByTimestamp(timestamp, 0)).toMatchObject({ error: 0, offset: 0 });
+    }
+  });
+
+  it('shows no aborted record as a committed one', () => {
+    const { disk, tools, log } = crowded();
+    append(log, batch({ producerId: 7, producerEpoch: 0, isTransactional: true, baseSequence: 0 }));
+    queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+    log.flushWrites();
+    log.close(true);
+    const again = open(tools);
+    const list = new AbortedList(8);
+    for (const operation of ['open', 'read'] as const) {
+      // The first look is whether the file can be right, the second for what it says.
+      for (let look = 0; look < 2; look++) disk.failNext(operation, 'EIO');
+      expect(() => again.collectAborted(0, 2, list), operation).toThrow();
+      disk.forgive();
+    }
+    again.collectAborted(0, 2, list);
+    expect(list.count).toBe(1);
+  });
 });
 
 describe('flushing', () => {
@@ -347,6 +458,30 @@ describe('flushing', () => {
     expect(log.watermarks.high).toBe(0);
     expect(queue(log, batch())).toBe(56);
     expect(log.heal(NOW_MS)).toBe(-5);
+  });
+});
+
+describe('a flush that failed on a full disk', () => {
+  const note = `${FOLDER}/flush-failed`;
+
+  it('is noted for the next start though there is no room', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    log.beginSync(NOW_MS);
+    disk.capacityBytes = disk.usedBytesTotal;
+    log.endSync(-5);
+    expect(disk.stat(note)).not.toBeNull();
+  });
+
+  it('is noted later where the disk refuses that too', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    log.beginSync(NOW_MS);
+    disk.failNext('open', 'ENOSPC');
+    log.endSync(-5);
+    expect(disk.stat(note)).toBeNull();
+    expect(log.heal(NOW_MS)).toBe(-5);
+    expect(disk.stat(note)).not.toBeNull();
   });
 });
 

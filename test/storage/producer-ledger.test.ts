@@ -43,6 +43,36 @@ describe('sequences of a producer', () => {
     expect(queue(log, batch({ ...producer, producerEpoch: 4, baseSequence: 78 }))).toBe(47);
   });
 
+  it('wait for a first batch that a full disk refused or did not take, also when the log is well again', () => {
+    const disk = new FakeDisk();
+    const log = open(makeTools(disk).tools);
+    const sent = (baseSequence: number) => batch({ ...producer, baseSequence });
+    disk.failNext('write', 'ENOSPC');
+    expect(append(log, sent(0), sent(1))).toBe(-28);
+    expect(queue(log, sent(2))).toBe(56);
+    expect(log.heal(NOW_MS)).toBe(0);
+    expect(queue(log, sent(3))).toBe(45);
+    expect(queue(log, sent(1))).toBe(45);
+    for (let sequence = 0; sequence < 4; sequence++) expect(append(log, sent(sequence)), `${sequence}`).toBe(0);
+    // Another epoch, or another producer, is none that waits.
+    expect(append(log, batch({ producerId: 4, producerEpoch: 0, baseSequence: 7 }))).toBe(0);
+    log.breakDown();
+  });
+
+  it('wait for a first batch that could not be taken while a file did not open', () => {
+    const disk = new FakeDisk();
+    const { tools } = makeTools(disk, 1);
+    const before = open(tools);
+    append(before, batch());
+    before.close(true);
+    const log = open(tools);
+    disk.failNext('open', 'EMFILE');
+    expect(queue(log, batch({ ...producer, baseSequence: 0 }))).toBe(56);
+    expect(queue(log, batch({ ...producer, baseSequence: 1 }))).toBe(45);
+    expect(queue(log, batch({ ...producer, baseSequence: 0 }))).toBe(0);
+    expect(queue(log, batch({ ...producer, baseSequence: 1 }))).toBe(0);
+  });
+
   it('wrap around at 2^31', () => {
     const ledger = new ProducerLedger();
     ledger.record(1, 0, SEQUENCE_MAX - 1, 0, 3, NOW_MS, false, NOW_MS);

@@ -11,7 +11,7 @@ const ARGS = {
   recoveryPoint: 0,
   writtenOffset: -1,
   indexIntervalBytes: 200,
-  isCompacted: false,
+  mayHaveGaps: false,
   cleanedOffset: 0,
   isSynced: false,
   nowMs: NOW_MS,

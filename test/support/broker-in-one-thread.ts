@@ -55,7 +55,7 @@ import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
 import { BELL_BYTES } from '../../src/zerocopy/layout.ts';
 import { Slab } from '../../src/zerocopy/slab.ts';
 import { StageBoard, WORKER_STAGES } from '../../src/zerocopy/stage-board.ts';
-import { DeferredWork, recodedBytes, runMicrotasks } from './deferred-work.ts';
+import { DeferredWork, recodedBytes, removeFiles, runMicrotasks } from './deferred-work.ts';
 import type { FakeClientOptions } from './fake-client.ts';
 import { FakeCrash } from './fake-disk.ts';
 import { FakeTransport } from './fake-transport.ts';
@@ -79,6 +79,9 @@ export interface BrokerOptions {
   readonly shortSend?: number;
   /** Partitions the broker takes at most. */
   readonly slotsMax?: number;
+  /** Rows of the board, and the memory of main: less for brokers that are started by the thousand. */
+  readonly boardSlots?: number;
+  readonly mainSlabBytes?: number;
   /** Counts for the HTTP side, see `view`. */
   readonly wantsMetrics?: boolean;
   /** The disk as the broker meets it; the world's own unless a test puts something between. */
@@ -99,7 +102,7 @@ const STEPS_MAX = 100_000;
 export class BrokerInOneThread {
   readonly world: SimulatedWorld;
   readonly fronts: FrontInOneThread[] = [];
-  readonly board = Board.create(BOARD_SLOTS);
+  readonly board: Board;
   readonly workers: AssembledWorker[] = [];
   readonly directory: LogDirectory;
   readonly lines: string[] = [];
@@ -126,7 +129,7 @@ export class BrokerInOneThread {
   readonly partitions: PartitionPort;
   readonly alarms: Alarms;
   readonly plane: ControlPlane;
-  private readonly mainSlab = new Slab(plainMemory(MAIN_SLAB_BYTES));
+  private readonly mainSlab: Slab;
   private readonly mainLanes: LaneEnd[] = [];
   private readonly posts: WorkerPost[] = [];
   private readonly channels: MessageChannel[] = [];
@@ -155,6 +158,8 @@ export class BrokerInOneThread {
   private constructor(world: SimulatedWorld, options: BrokerOptions) {
     this.world = world;
     this.logger = this.remember();
+    this.board = Board.create(options.boardSlots ?? BOARD_SLOTS);
+    this.mainSlab = new Slab(plainMemory(options.mainSlabBytes ?? MAIN_SLAB_BYTES));
     const workers = options.workers ?? 2;
     const disk = options.disk ?? world.disk;
     this.disk = disk;
@@ -194,7 +199,7 @@ export class BrokerInOneThread {
       workers,
       nowMs: () => world.clock.nowMs(),
       randomBytes: (count) => world.randomBytes(count),
-      slotsMax: options.slotsMax ?? BOARD_SLOTS,
+      slotsMax: options.slotsMax ?? options.boardSlots ?? BOARD_SLOTS,
     });
     this.alarms = new Alarms(() => world.clock.nowMs());
     this.partitions = new PartitionPort({
@@ -429,9 +434,7 @@ export class BrokerInOneThread {
     this.channels.push(channel);
     const post = new WorkerPost(index, new MailSender(channel.port1, counter, bell()));
     post.onRecode = (request) => this.recoding.push({ post, request });
-    post.onRemoveFiles = (paths) => {
-      for (const path of paths) if (this.disk.stat(path) !== null) this.disk.remove(path);
-    };
+    post.onRemoveFiles = (paths) => removeFiles(this.disk, this.logger, paths);
     this.posts.push(post);
     const main = createLaneMemory(MAIN_SLOTS);
     this.mainLanes.push(frontEnd(main, bell()));

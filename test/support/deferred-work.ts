@@ -3,8 +3,11 @@
  * background pool. At once, or, where a simulation decides when, one piece at a time: replies in their order, the pieces of
  * the pool in any.
  */
+import { isFault } from '../../src/base/fault.ts';
+import type { Logger } from '../../src/base/logger.ts';
 import { INFLATED_BYTES_MAX } from '../../src/protocol/batch-check.ts';
 import { recompressBatch } from '../../src/protocol/recompress.ts';
+import type { Disk } from '../../src/storage/disk.ts';
 import type { RecodeRequest } from '../../src/workers/worker-post.ts';
 import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
 import type { Prng } from './prng.ts';
@@ -67,6 +70,18 @@ export function recodedBytes({ batch, codec, level }: RecodeRequest): Uint8Array
   return recompressBatch(batch, null, wishes, (memory, at, length) =>
     crc32cInTypeScript({ ...memory, address: 0 }, at, length),
   );
+}
+
+/** As main removes files that no log has any more. */
+export function removeFiles(disk: Disk, logger: Logger, paths: readonly string[]): void {
+  for (const path of paths) {
+    try {
+      if (disk.stat(path) !== null) disk.remove(path);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      logger.warn(`${path} could not be removed and is left for the next start: ${error.message}`);
+    }
+  }
 }
 
 /** Promises that are ready run, and those behind them. No timer, no event of the outside world. */

@@ -68,7 +68,7 @@ export class FakeDisk implements Disk {
   };
   /** The process has died: whatever of it still runs finds no disk, until `crash` makes it usable again. */
   isDown = false;
-  /** Paths of flushes that failed. */
+  /** Paths of flushes that failed; those of folders end in a slash. */
   readonly failedSyncs: string[] = [];
   readonly counts = { write: 0, read: 0, sync: 0, syncSystem: 0, warm: 0, open: 0, close: 0, syncFolder: 0 };
   /** What was asked to be written back, in order. */
@@ -81,7 +81,7 @@ export class FakeDisk implements Disk {
   private readonly nowMs: () => number;
   private readonly root = new FakeFolder();
   private readonly openFiles = new Map<number, OpenFile>();
-  private readonly openFolders = new Map<number, FakeFolder>();
+  private readonly openFolders = new Map<number, { readonly folder: FakeFolder; readonly path: string }>();
   private readonly nextFailures = new Map<FakeOperation, FakeErrno[]>();
   private nextFd = 1000;
   private changesUntilCrash = Number.POSITIVE_INFINITY;
@@ -210,15 +210,15 @@ export class FakeDisk implements Disk {
 
   sync(fd: number): number {
     this.counts.sync += 1;
-    const folder = this.openFolders.get(fd);
-    const node = folder ?? this.opened(fd).file;
+    const opened = this.openFolders.get(fd);
+    const node = opened?.folder ?? this.opened(fd).file;
     this.countChange();
     const failure = this.failureOf('sync', this.faults.syncError);
     if (failure === null) {
       node.sync();
       return 0;
     }
-    this.failedSyncs.push(folder === undefined ? this.opened(fd).path : '');
+    this.failedSyncs.push(opened === undefined ? this.opened(fd).path : `${opened.path}/`);
     if (this.faults.forgetsFailedSyncs && node.kind === 'file') node.forgetUnsynced();
     return failure;
   }
@@ -278,7 +278,7 @@ export class FakeDisk implements Disk {
     const fd = this.nextFd;
     this.nextFd += 1;
     if (node.kind !== 'file') {
-      this.openFolders.set(fd, node);
+      this.openFolders.set(fd, { folder: node, path });
       return fd;
     }
     this.openFiles.set(fd, { file: node, path, isWritable: mode !== 'read' });
@@ -345,6 +345,7 @@ export class FakeDisk implements Disk {
     this.countChange();
     const source = this.folderOf(from);
     const target = this.folderOf(to);
+    this.usedBytes -= bytesOf(target.entries.get(nameOf(to)));
     if (source === target) {
       source.change([
         { name: nameOf(from), node: null },
@@ -354,23 +355,22 @@ export class FakeDisk implements Disk {
       target.change([{ name: nameOf(to), node }]);
       source.change([{ name: nameOf(from), node: null }]);
     }
-    this.recount();
   }
 
   remove(path: string): void {
     this.throwFailureOf('remove', path);
-    if (this.nodeAt(path)?.kind !== 'file') throw fileFault('removed', path, 'ENOENT');
+    const node = this.nodeAt(path);
+    if (node?.kind !== 'file') throw fileFault('removed', path, 'ENOENT');
     this.countChange();
+    this.usedBytes -= node.sizeBytes;
     this.folderOf(path).change([{ name: nameOf(path), node: null }]);
-    this.recount();
   }
 
   removeFolder(path: string): void {
     this.throwFailureOf('remove', path);
-    this.folderAt(path);
+    this.usedBytes -= bytesOf(this.folderAt(path));
     this.countChange();
     this.folderOf(path).change([{ name: nameOf(path), node: null }]);
-    this.recount();
   }
 
   syncFolder(path: string): void {
@@ -518,6 +518,14 @@ export class FakeDisk implements Disk {
   private folderOf(path: string): FakeFolder {
     return this.folderAt(parentOf(path));
   }
+}
+
+function bytesOf(node: FakeNode | undefined): number {
+  if (node === undefined) return 0;
+  if (node.kind === 'file') return node.sizeBytes;
+  let bytes = 0;
+  for (const file of node.files()) bytes += file.sizeBytes;
+  return bytes;
 }
 
 function namesOf(path: string): string[] {

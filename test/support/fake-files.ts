@@ -47,7 +47,7 @@ class Content {
 
   private hold(sizeBytes: number): void {
     if (sizeBytes <= this.space.length) return;
-    const wider = new Uint8Array(Math.max(sizeBytes, this.space.length * 2, PAGE_BYTES));
+    const wider = new Uint8Array(Math.max(sizeBytes, this.space.length * 2, SECTOR_BYTES));
     wider.set(this.bytes);
     this.space = wider;
   }

@@ -213,10 +213,10 @@ export class WorkerRig {
     words[wordAt + APPEND_FLAGS] = flags;
   }
 
-  read(slot: number, offset: number, exchange: number, lane = 0, bytesMax = 1 << 20, epoch = -1): void {
+  read(slot: number, offset: number, exchange: number, lane = 0, bytesMax = 1 << 20, epoch = -1, flags = 0): void {
     const { words, numbers, wordAt } = this.claim(lane, JOB_READ, slot, exchange);
     words[wordAt + READ_BYTES_MAX] = bytesMax;
-    words[wordAt + READ_FLAGS] = READ_FLAG_FIRST_BATCH_WHOLE;
+    words[wordAt + READ_FLAGS] = READ_FLAG_FIRST_BATCH_WHOLE | flags;
     words[wordAt + JOB_LEADER_EPOCH] = epoch;
     numbers[wordAt / 2 + READ_OFFSET_NUMBER] = offset;
   }

@@ -128,6 +128,11 @@ export class KernelTransport implements Transport, SocketMover {
     return socket;
   }
 
+  /** Of the last packet; negative where nobody knows. On loopback it is where the client ran when it sent. */
+  packetProcessorOf(socket: number): number {
+    return this.kernel.packetProcessorOf(socket);
+  }
+
   peerOf(socket: number): string {
     assert((this.states[socket]! & IS_OPEN) !== 0, 'only an open socket has a peer');
     const { host, port } = addressOf(this.kernel.nameOf('peer', socket), UNKNOWN);

@@ -178,6 +178,11 @@ export class Kernel {
     return -1;
   }
 
+  /** Which processor took in the last packet of a socket; negative where nobody knows. */
+  packetProcessorOf(socket: number): number {
+    return this.native.kernelPacketProcessor(this.handle, socket);
+  }
+
   // ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   prepareReceive(socket: number, address: number, length: number): void {

@@ -45,6 +45,15 @@ describe.each(pathsHere())('the transport over %s', (path) => {
       expect(received.bytes().toString()).toBe('hello');
     });
 
+    it('tells which processor took in the last packet', async () => {
+      const { client, socket } = await rig.connect();
+      client.write('hello');
+      rig.transport.receive(socket, rig.memory(64), 0, 64);
+      await rig.next(DONE_RECEIVE);
+      expect(rig.transport.packetProcessorOf(socket)).toBeGreaterThanOrEqual(0);
+      expect(rig.transport.packetProcessorOf(socket + 1)).toBeLessThan(0);
+    });
+
     it('takes no more than fits and keeps the rest for the next receive', async () => {
       const { client, socket } = await rig.connect();
       const memory = rig.memory(64);

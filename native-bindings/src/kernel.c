@@ -114,18 +114,23 @@ static napi_value kernel_open(napi_env env, napi_callback_info info) {
 }
 
 /*
- * kernelTurn(kernel, count, waitMs): submits the first `count` entries of the table, waits at most `waitMs` while
- * nothing completed and the bell did not ring, and fills the other table. Returns how many completed, or -errno.
+ * kernelTurn(kernel, count, waitMs, keepsSends): submits the first `count` entries of the table, waits at most `waitMs` while
+ * nothing completed and the bell did not ring, and fills the other table. Returns how many completed, or -errno. Where
+ * keepsSends is not 0, sends (not such with more behind them) that leave whole at once do not end the wait: they are told
+ * with what does.
  */
 static napi_value kernel_turn(napi_env env, napi_callback_info info) {
   pb_arguments a;
-  pb_take(&a, env, info, 3);
+  pb_take(&a, env, info, 4);
   if (a.is_bad) return pb_small(env, -EINVAL);
   pb_kernel *k = kernel_of(env, pb_int(&a, 0));
   int32_t count = pb_int(&a, 1);
   double wait_ms = pb_double(&a, 2);
+  bool keeps_sends = pb_int(&a, 3) != 0;
   if (a.is_bad || k == NULL || count < 0 || count > k->submissions_max || !(wait_ms >= 0)) return pb_small(env, -EINVAL);
-  k->done = 0;
+  k->done = k->kept = 0;
+  k->keeps_sends = keeps_sends;
+  k->turn++;
   int result = k->path->turn(k, count, wait_ms > 60000 ? 60000 : wait_ms);
   return pb_small(env, result < 0 ? result : k->done);
 }

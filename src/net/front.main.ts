@@ -23,7 +23,7 @@ import { Slab } from '../zerocopy/slab.ts';
 import { ThreadPlace } from '../zerocopy/thread-place.ts';
 import { ControlLane } from './control-lane.ts';
 import { createTransport } from './create-transport.ts';
-import { Front } from './front.ts';
+import { Front, RETRY_MS } from './front.ts';
 import { FrontTallies } from './front-tallies.ts';
 import {
   FRONT_CLOSED,
@@ -112,7 +112,16 @@ async function build(data: FrontThreadData, port: MessagePort): Promise<Parts> {
     tallies: talliesOf(data),
     lodger,
   });
-  return { front, transport, gates, bells, port, orders: new Int32Array(data.orders), lodger, seat: seatOf(data, transport, native) };
+  return {
+    front,
+    transport,
+    gates,
+    bells,
+    port,
+    orders: new Int32Array(data.orders),
+    lodger,
+    seat: seatOf(data, transport, native),
+  };
 }
 
 /**
@@ -163,7 +172,8 @@ function loopInKernel(parts: Parts, index: number): void {
     const maySleep = front.isIdle && Atomics.load(orders, FRONT_ORDER) === ORDER_RUN;
     const waitMs = maySleep ? sleepMs(front, nowMs) : 0;
     if (waitMs === 0) bell.cancelSleep();
-    transport.poll(waitMs);
+    // Where something waits for room the wait is short; then what has left makes some.
+    transport.poll(waitMs, waitMs > RETRY_MS && front.mayKeepSends);
     bell.cancelSleep();
     hasSlept = waitMs > 0;
   }

@@ -186,8 +186,8 @@ export class KernelTransport implements Transport, SocketMover {
 
   // ── turns ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  poll(waitMs: number): number {
-    const count = this.kernel.turn(waitMs);
+  poll(waitMs: number, keepsSends = false): number {
+    const count = this.kernel.turn(waitMs, keepsSends);
     const rows = this.kernel.completions;
     const { kinds, sockets, results } = this.completions;
     for (let index = 0, row = 0; index < count; index++, row += COMPLETION_WORDS) {

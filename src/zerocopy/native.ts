@@ -59,7 +59,7 @@ export interface Native {
     socketsMax: number,
     eventFd: number,
   ): number;
-  kernelTurn(kernel: number, count: number, waitMs: number): number;
+  kernelTurn(kernel: number, count: number, waitMs: number, keepsSends: number): number;
   kernelEventFd(kernel: number): number;
   kernelFeatures(kernel: number): number;
   /** The host is text that ends with a zero byte. */

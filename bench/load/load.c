@@ -9,12 +9,17 @@
  */
 #include "run.h"
 #include <sys/prctl.h>
+#include <sys/timerfd.h>
 
 #define DRAIN_NS 30000000000
 #define PROGRESS_NS 1000000000
 
 static void open_connections(struct run *run, const char *host, int port) {
   run->epoll = epoll_create1(EPOLL_CLOEXEC);
+  /* Edge-triggered: nobody has to read it. */
+  run->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+  struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
+  if (run->timer < 0 || epoll_ctl(run->epoll, EPOLL_CTL_ADD, run->timer, &event) < 0) die("timerfd");
   run->connections = calloc(run->connection_count, sizeof *run->connections);
   for (uint32_t i = 0; i < run->connection_count; i++) {
     struct connection *connection = &run->connections[i];
@@ -65,8 +70,8 @@ static void receive(struct run *run, struct connection *connection) {
   while (done-- > 0) settle(run, connection, nowNs);
 }
 
-/* Nanoseconds until something is due: the next request of an open loop, a change of phase, a progress line. */
-static int64_t sleep_ns(const struct run *run, int64_t nowNs, int64_t progressNs) {
+/* When something is due: the next request of an open loop, a change of phase, a progress line. */
+static int64_t next_due_ns(const struct run *run, int64_t progressNs) {
   int64_t untilNs = progressNs;
   if (run->phase == MEASURING && run->measureNs + (int64_t)(run->seconds * 1e9) < untilNs)
     untilNs = run->measureNs + (int64_t)(run->seconds * 1e9);
@@ -77,7 +82,22 @@ static int64_t sleep_ns(const struct run *run, int64_t nowNs, int64_t progressNs
       int64_t dueNs = due_ns(run, connection, connection->begun);
       if (dueNs < untilNs) untilNs = dueNs;
     }
-  return untilNs > nowNs ? untilNs - nowNs : 0;
+  return untilNs;
+}
+
+/*
+ * Sleeps until a socket has something or `untilNs`. The timer is set once for every moment that is due, and an answer that
+ * comes before it leaves it as it is: with a timeout of its own every sleep would set one and cancel it, each of which a
+ * virtual machine pays for with an exit.
+ */
+static int rest(struct run *run, struct epoll_event *events, int count, int64_t untilNs, int64_t nowNs) {
+  if (untilNs <= nowNs) return epoll_wait(run->epoll, events, count, 0);
+  if (untilNs != run->timerNs) {
+    struct itimerspec at = {.it_value = {.tv_sec = untilNs / 1000000000, .tv_nsec = untilNs % 1000000000}};
+    if (timerfd_settime(run->timer, TFD_TIMER_ABSTIME, &at, NULL) < 0) die("timerfd_settime");
+    run->timerNs = untilNs;
+  }
+  return epoll_wait(run->epoll, events, count, -1);
 }
 
 static uint64_t in_flight(const struct run *run) {
@@ -97,12 +117,12 @@ static void work(struct run *run) {
       if (!run->connections[i].is_blocked) pump(run, &run->connections[i], nowNs);
     if (nowNs >= progressNs && run->phase != DRAINING) print_progress(run, nowNs);
     if (nowNs >= progressNs) progressNs = nowNs + PROGRESS_NS;
-    int64_t restNs = run->is_answered || run->rate > 0 ? sleep_ns(run, nowNs, progressNs) : 0;
-    struct timespec rest = {.tv_sec = restNs / 1000000000, .tv_nsec = restNs % 1000000000};
-    int count = epoll_pwait2(run->epoll, events, 256, &rest, NULL);
+    int64_t untilNs = run->is_answered || run->rate > 0 ? next_due_ns(run, progressNs) : 0;
+    int count = rest(run, events, 256, untilNs, nowNs);
     nowNs = clock_ns();
     for (int i = 0; i < count; i++) {
       struct connection *connection = events[i].data.ptr;
+      if (connection == NULL) continue;
       if (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) receive(run, connection);
       if (events[i].events & EPOLLOUT) pump(run, connection, nowNs);
     }

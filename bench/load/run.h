@@ -28,6 +28,8 @@ struct run {
   struct tally tally;
   struct histogram *histogram;
   int epoll;
+  int timer;
+  int64_t timerNs; /* what it is set to */
 };
 
 /* utime + stime of a process with all its threads, in seconds. */

@@ -62,11 +62,6 @@ static void end_receive(pb_kernel *k, int32_t socket, pb_socket *s, int32_t resu
   pb_push(k, op, socket, result);
 }
 
-static void end_send(pb_kernel *k, int32_t socket, pb_socket *s, int32_t result) {
-  s->sending = 0;
-  pb_push(k, PB_KERNEL_SEND, socket, result);
-}
-
 static void try_receive(pb_kernel *k, int32_t socket, pb_socket *s) {
   if (!(s->flags & PB_IS_READABLE)) return;
   bool only_looks = s->receiving == PB_KERNEL_READABLE;
@@ -104,7 +99,7 @@ static void try_send(pb_kernel *k, int32_t socket, pb_socket *s) {
   if (result == -EAGAIN)
     s->flags &= (uint8_t)~PB_IS_WRITABLE;
   else
-    end_send(k, socket, s, result);
+    pb_end_send(k, socket, s, result);
 }
 
 static int watch_listener(epoll_state *state, pb_listener *l, int32_t index, bool is_accepting) {
@@ -186,6 +181,7 @@ static void submit(pb_kernel *k, const pb_submission *e) {
       s->sending = (uint8_t)e->op;
       s->send_address = (void *)(uintptr_t)e->address;
       s->send_length = e->length;
+      s->send_turn = k->turn;
       s->send_file = e->file;
       s->send_position = (off_t)e->position;
       try_send(k, e->socket, s);
@@ -195,7 +191,7 @@ static void submit(pb_kernel *k, const pb_submission *e) {
       break;
     case PB_KERNEL_CLOSE:
       if (s->receiving) end_receive(k, e->socket, s, -ECANCELED);
-      if (s->sending) end_send(k, e->socket, s, -ECANCELED);
+      if (s->sending) pb_end_send(k, e->socket, s, -ECANCELED);
       pb_release(k, e->socket);
       pb_push(k, PB_KERNEL_CLOSE, e->socket, 0);
       break;
@@ -221,12 +217,12 @@ static void take_event(pb_kernel *k, const struct epoll_event *event) {
 static int epoll_path_turn(pb_kernel *k, int32_t count, double wait_ms) {
   epoll_state *state = k->state;
   for (int32_t i = 0; i < count; i++) submit(k, &k->submissions[i]);
-  if (k->done > 0 && state->has_looked) {
+  if (k->done > k->kept && state->has_looked) {
     state->has_looked = false;
     return 0;
   }
   state->has_looked = true;
-  int wait = k->done > 0 ? 0 : (int)(wait_ms + 0.999);
+  int wait = k->done > k->kept ? 0 : (int)(wait_ms + 0.999);
   int events = epoll_wait(state->fd, state->events, EVENTS_MAX, wait);
   if (events < 0) return errno == EINTR ? 0 : -errno;
   for (int i = 0; i < events; i++) take_event(k, &state->events[i]);

@@ -114,18 +114,23 @@ static napi_value kernel_open(napi_env env, napi_callback_info info) {
 }
 
 /*
- * kernelTurn(kernel, count, waitMs): submits the first `count` entries of the table, waits at most `waitMs` while
- * nothing completed and the bell did not ring, and fills the other table. Returns how many completed, or -errno.
+ * kernelTurn(kernel, count, waitMs, keepsSends): submits the first `count` entries of the table, waits at most `waitMs` while
+ * nothing completed and the bell did not ring, and fills the other table. Returns how many completed, or -errno. Where
+ * keepsSends is not 0, sends (not such with more behind them) that leave whole at once do not end the wait: they are told
+ * with what does.
  */
 static napi_value kernel_turn(napi_env env, napi_callback_info info) {
   pb_arguments a;
-  pb_take(&a, env, info, 3);
+  pb_take(&a, env, info, 4);
   if (a.is_bad) return pb_small(env, -EINVAL);
   pb_kernel *k = kernel_of(env, pb_int(&a, 0));
   int32_t count = pb_int(&a, 1);
   double wait_ms = pb_double(&a, 2);
+  bool keeps_sends = pb_int(&a, 3) != 0;
   if (a.is_bad || k == NULL || count < 0 || count > k->submissions_max || !(wait_ms >= 0)) return pb_small(env, -EINVAL);
-  k->done = 0;
+  k->done = k->kept = 0;
+  k->keeps_sends = keeps_sends;
+  k->turn++;
   int result = k->path->turn(k, count, wait_ms > 60000 ? 60000 : wait_ms);
   return pb_small(env, result < 0 ? result : k->done);
 }
@@ -196,6 +201,21 @@ static napi_value kernel_name(napi_env env, napi_callback_info info) {
   return pb_small(env, fd < 0 ? -EBADF : pb_name(fd, which == 0, text, room));
 }
 
+/* kernelPacketProcessor(kernel, socket): the processor that took in the last packet of a socket, or -errno. */
+static napi_value kernel_packet_processor(napi_env env, napi_callback_info info) {
+  pb_arguments a;
+  pb_take(&a, env, info, 2);
+  if (a.is_bad) return pb_small(env, -EINVAL);
+  pb_kernel *k = kernel_of(env, pb_int(&a, 0));
+  int32_t socket = pb_int(&a, 1);
+  pb_socket *s = a.is_bad || k == NULL ? NULL : pb_socket_of(k, socket);
+  if (s == NULL) return pb_small(env, -EBADF);
+  int processor = -1;
+  socklen_t length = sizeof processor;
+  if (getsockopt(s->fd, SOL_SOCKET, SO_INCOMING_CPU, &processor, &length) < 0) return pb_small(env, -errno);
+  return pb_small(env, processor < 0 ? -ENODATA : processor);
+}
+
 /*
  * kernelGiveAway(kernel, socket): the socket leaves this kernel; nothing of it may be under way. Returns its descriptor,
  * which is the caller's now, or -errno.
@@ -258,5 +278,6 @@ const pb_export pb_kernel_exports[] = {
     {"kernelProbe", kernel_probe},       {"kernelOpen", kernel_open},     {"kernelTurn", kernel_turn},
     {"kernelEventFd", kernel_event_fd},  {"kernelFeatures", kernel_features}, {"kernelListen", kernel_listen},
     {"kernelName", kernel_name},         {"kernelGiveAway", kernel_give_away}, {"kernelTakeIn", kernel_take_in},
+    {"kernelPacketProcessor", kernel_packet_processor},
     {"kernelClose", kernel_close},       {NULL, NULL},
 };

@@ -47,6 +47,7 @@ typedef struct {
   off_t send_position;
   int32_t send_file;
   int32_t next_free;
+  uint32_t send_turn; /* in which the send under way was submitted */
 } pb_socket;
 
 typedef struct {
@@ -84,6 +85,9 @@ struct pb_kernel {
   pb_completion *completions;
   int32_t completions_max;
   int32_t done; /* completions of this turn */
+  int32_t kept; /* of them, sends that left whole in the turn that submitted them, where those do not end its wait */
+  bool keeps_sends;
+  uint32_t turn;
 
   pb_socket *sockets;
   int32_t sockets_max;
@@ -101,6 +105,13 @@ static inline void pb_push(pb_kernel *k, int32_t op, int32_t socket, int32_t res
   c->op = op;
   c->socket = socket;
   c->result = result;
+}
+
+/* The send under way on a socket ends. */
+static inline void pb_end_send(pb_kernel *k, int32_t socket, pb_socket *s, int32_t result) {
+  if (k->keeps_sends && s->send_turn == k->turn && s->sending == PB_KERNEL_SEND && result == s->send_length) k->kept++;
+  s->sending = 0;
+  pb_push(k, PB_KERNEL_SEND, socket, result);
 }
 
 /* sockets.c */

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SETUP_CLAMP (1u << 4)
@@ -70,6 +71,7 @@ typedef struct {
   unsigned tail; /* filled up to here; the kernel sees it at enter */
   int64_t under_way; /* entries whose last completion has not come */
   uint64_t bell_count; /* where the kernel puts what it reads from the bell */
+  int32_t taken; /* completions of the kernel in this turn */
   bool is_closing;
 } ring_state;
 
@@ -282,11 +284,6 @@ static void end_receive(pb_kernel *k, int32_t socket, pb_socket *s, int32_t resu
   pb_push(k, op, socket, result);
 }
 
-static void end_send(pb_kernel *k, int32_t socket, pb_socket *s, int32_t result) {
-  s->sending = 0;
-  pb_push(k, PB_KERNEL_SEND, socket, result);
-}
-
 static void arm_receive(pb_kernel *k, int32_t socket, pb_socket *s) {
   ring_state *r = k->state;
   bool waits_only = s->receiving == PB_KERNEL_READABLE;
@@ -309,7 +306,7 @@ static void arm_receive(pb_kernel *k, int32_t socket, pb_socket *s) {
 static void arm_send(pb_kernel *k, int32_t socket, pb_socket *s) {
   struct io_uring_sqe *e = entry(k->state, IORING_OP_SEND, s->fd, tag(OF_SEND, socket));
   if (e == NULL) {
-    end_send(k, socket, s, -ENOBUFS);
+    pb_end_send(k, socket, s, -ENOBUFS);
     return;
   }
   e->addr = (uint64_t)(uintptr_t)s->send_address;
@@ -328,7 +325,7 @@ static void send_file(pb_kernel *k, int32_t socket, pb_socket *s) {
     }
     result = -ENOBUFS;
   }
-  end_send(k, socket, s, result);
+  pb_end_send(k, socket, s, result);
 }
 
 static void cancel_receive(pb_kernel *k, int32_t socket, pb_socket *s) {
@@ -383,6 +380,7 @@ static void submit(pb_kernel *k, const pb_submission *e) {
       s->sending = (uint8_t)e->op;
       s->send_address = (void *)(uintptr_t)e->address;
       s->send_length = e->length;
+      s->send_turn = k->turn;
       s->send_file = e->file;
       s->send_position = (off_t)e->position;
       if (e->op == PB_KERNEL_SEND_FILE)
@@ -445,13 +443,14 @@ static void take_send(pb_kernel *k, int32_t socket, pb_socket *s, int32_t result
   if ((result == -EINTR || result == -EAGAIN) && !(s->flags & PB_IS_CLOSING))
     arm_send(k, socket, s);
   else
-    end_send(k, socket, s, result);
+    pb_end_send(k, socket, s, result);
 }
 
 static void take(pb_kernel *k, const struct io_uring_cqe *c) {
   uint32_t what = (uint32_t)(c->user_data >> 32);
   int32_t index = (int32_t)c->user_data;
   ring_state *r = k->state;
+  r->taken++;
   if (!(c->flags & CQE_MORE)) r->under_way--;
   if (what == OF_ACCEPT) {
     take_accept(k, index, c->res, c->flags);
@@ -468,7 +467,7 @@ static void take(pb_kernel *k, const struct io_uring_cqe *c) {
   }
   if (what == OF_SEND) take_send(k, index, s, c->res);
   if (what == OF_WRITABLE && c->res >= 0 && !(s->flags & PB_IS_CLOSING)) send_file(k, index, s);
-  else if (what == OF_WRITABLE) end_send(k, index, s, c->res < 0 ? c->res : -ECANCELED);
+  else if (what == OF_WRITABLE) pb_end_send(k, index, s, c->res < 0 ? c->res : -ECANCELED);
   finish_closing(k, index, s);
 }
 
@@ -484,17 +483,31 @@ static void reap(pb_kernel *k) {
   }
 }
 
+static double clock_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* A send mostly completes as it is submitted, which ends a wait in the same call; where such a one is kept, that goes on. */
 static int uring_turn(pb_kernel *k, int32_t count, double wait_ms) {
   ring_state *r = k->state;
   for (int32_t i = 0; i < count; i++) submit(k, &k->submissions[i]);
-  bool waits = wait_ms > 0 && k->done == 0 && !has_completions(r);
-  unsigned flags = __atomic_load_n(r->sq_flags, __ATOMIC_RELAXED);
-  if (waits || pending(r) > 0 || (flags & (SQ_TASKRUN | SQ_CQ_OVERFLOW))) {
-    int result = enter(r, waits ? wait_ms : 0);
-    if (result < 0) return result;
+  r->taken = 0;
+  double until_ms = k->keeps_sends ? clock_ms() + wait_ms : 0;
+  for (;;) {
+    bool waits = wait_ms > 0 && k->done == k->kept && !has_completions(r);
+    unsigned flags = __atomic_load_n(r->sq_flags, __ATOMIC_RELAXED);
+    if (waits || pending(r) > 0 || (flags & (SQ_TASKRUN | SQ_CQ_OVERFLOW))) {
+      int result = enter(r, waits ? wait_ms : 0);
+      if (result < 0) return result;
+    }
+    int32_t before = r->taken;
+    reap(k);
+    if (!waits || r->taken == before || r->taken != k->kept || k->done != k->kept) return 0;
+    wait_ms = until_ms - clock_ms();
+    if (wait_ms <= 0) return 0;
   }
-  reap(k);
-  return 0;
 }
 
 /* The kernel lets go of memory, sockets and ports only when the last operation on them has ended, so wait for that. */

@@ -393,6 +393,10 @@ export const ownBrokerSettings = {
       unit: 'bytes',
     },
   ),
+  'perfbroker.follow.packets': boolean(
+    false,
+    'At light loads a front keeps to the processor where its packets come in; needs --io uring or epoll.',
+  ),
   'log.flush.offset.checkpoint.interval.ms': int(60_000, 'How often recovery points are written down.', {
     min: 0,
     unit: 'ms',

@@ -84,6 +84,13 @@ function writeFronts(view: BrokerView, text: MetricText): void {
   );
   family('receive_memory_bytes', 'gauge', 'Memory that requests hold.', (front) => front.receiveBytes);
   family('response_memory_bytes', 'gauge', 'Memory that responses hold.', (front) => front.responseBytes);
+  family('front_seat', 'gauge', 'The processor its thread keeps to; -1: none.', (front) => front.seat);
+  family(
+    'front_seat_moves_total',
+    'counter',
+    'How often it took one, or another one, to follow its packets.',
+    (front) => front.seatMoves,
+  );
 }
 
 /** Only APIs that were asked for. */

@@ -8,6 +8,7 @@ import { Ring } from '../zerocopy/ring.ts';
 import { ConnectionLedger } from './connection-ledger.ts';
 import { HAND_OVER_SLOTS } from './hand-over.ts';
 import { rateCells } from './rate-window.ts';
+import { SeatClaims } from './seat-claims.ts';
 import { SharedRates } from './shared-rates.ts';
 import { SECRET_WORDS, SharedRows } from './shared-rows.ts';
 
@@ -22,6 +23,8 @@ export interface FrontCommons {
   readonly rateCells: SharedArrayBuffer;
   readonly ratesMax: number;
   readonly windowCount: number;
+  /** The processors that fronts sit on, see `seat-claims`. */
+  readonly seats: SharedArrayBuffer;
   /** By front of those that sleep in the kernel, which come first. */
   readonly handOver: readonly SharedArrayBuffer[];
 }
@@ -63,6 +66,7 @@ export function createFrontCommons({
     rateCells: new SharedArrayBuffer(ratesMax * rowBytes),
     ratesMax,
     windowCount,
+    seats: new SharedArrayBuffer(SeatClaims.bytesFor(fronts)),
     handOver: Array.from({ length: plainFronts }, () => new SharedArrayBuffer(Ring.bytesFor(HAND_OVER_SLOTS))),
   };
 }

@@ -45,6 +45,8 @@ const GAUGE_DELAYED = GAUGES + 6;
 const GAUGE_REFUSED_ADDRESS = GAUGES + 7;
 const GAUGE_REFUSED_RATE = GAUGES + 8;
 const GAUGE_IDLE_CLOSED = GAUGES + 9;
+const GAUGE_SEAT = GAUGES + 10;
+const GAUGE_SEAT_MOVES = GAUGES + 11;
 const NUMBERS = GAUGES + 16;
 const UNREAD = 0;
 
@@ -72,6 +74,10 @@ export interface FrontFigures {
   readonly exchanges: number;
   readonly receiveBytes: number;
   readonly responseBytes: number;
+  /** The processor its thread keeps to; -1: none. */
+  readonly seat: number;
+  /** How often it took one. */
+  readonly seatMoves: number;
 }
 
 export interface FrontTallyMemory {
@@ -200,6 +206,12 @@ export class FrontTallies {
     this.numbers[GAUGE_RESPONSE_BYTES] = responseBytes;
   }
 
+  seated(processor: number, moves: number): void {
+    // Memory begins with zeros, which is no seat.
+    this.numbers[GAUGE_SEAT] = processor + 1;
+    this.numbers[GAUGE_SEAT_MOVES] = moves;
+  }
+
   private answeredMs(): number {
     if (this.answerMs === UNREAD) this.answerMs = this.clock();
     return this.answerMs;
@@ -234,6 +246,8 @@ export class FrontTallies {
       exchanges: numbers[GAUGE_EXCHANGES]!,
       receiveBytes: numbers[GAUGE_RECEIVE_BYTES]!,
       responseBytes: numbers[GAUGE_RESPONSE_BYTES]!,
+      seat: numbers[GAUGE_SEAT]! - 1,
+      seatMoves: numbers[GAUGE_SEAT_MOVES]!,
     };
   }
 }

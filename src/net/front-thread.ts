@@ -49,6 +49,8 @@ export interface FrontThreadData {
   /** Of each connection; 0 leaves it to the kernel. */
   readonly sendBufferBytes: number;
   readonly limits: FrontLimits;
+  /** `perfbroker.follow.packets` */
+  readonly followsPackets: boolean;
   readonly controlVersions: ControlVersions;
   readonly flexibleSince: Int16Array;
   readonly throttleSince: Int16Array;

@@ -18,11 +18,12 @@ import { nativeIf } from '../workers/thread-native.ts';
 import { Board } from '../zerocopy/board.ts';
 import { ByteRing } from '../zerocopy/byte-ring.ts';
 import { BELL_ASLEEP_KERNEL, BELL_ASLEEP_LOOP } from '../zerocopy/layout.ts';
-import { memoryOf } from '../zerocopy/native.ts';
+import { memoryOf, type Native } from '../zerocopy/native.ts';
 import { Slab } from '../zerocopy/slab.ts';
+import { ThreadPlace } from '../zerocopy/thread-place.ts';
 import { ControlLane } from './control-lane.ts';
 import { createTransport } from './create-transport.ts';
-import { Front } from './front.ts';
+import { Front, RETRY_MS } from './front.ts';
 import { FrontTallies } from './front-tallies.ts';
 import {
   FRONT_CLOSED,
@@ -41,6 +42,8 @@ import { MessagePost } from './message-post.ts';
 import type { PortSharing } from './node-listening.ts';
 import type { TlsGate } from './node-tls-gate.ts';
 import { NodeTransport } from './node-transport.ts';
+import { SeatClaims } from './seat-claims.ts';
+import { ThreadSeat } from './thread-seat.ts';
 import type { Transport } from './transport.ts';
 
 /** Requests under way may finish so long after the end was asked for. */
@@ -60,6 +63,8 @@ interface Parts {
   readonly port: MessagePort;
   readonly orders: Int32Array;
   readonly lodger: PartitionRole | null;
+  /** Null: the thread runs where the scheduler puts it. */
+  readonly seat: ThreadSeat | null;
 }
 
 async function build(data: FrontThreadData, port: MessagePort): Promise<Parts> {
@@ -107,7 +112,28 @@ async function build(data: FrontThreadData, port: MessagePort): Promise<Parts> {
     tallies: talliesOf(data),
     lodger,
   });
-  return { front, transport, gates, bells, port, orders: new Int32Array(data.orders), lodger };
+  return {
+    front,
+    transport,
+    gates,
+    bells,
+    port,
+    orders: new Int32Array(data.orders),
+    lodger,
+    seat: seatOf(data, transport, native),
+  };
+}
+
+/**
+ * Where a worker lives in the front's thread, that is: elsewhere the worker has to be woken for every request, on a
+ * processor of its own.
+ */
+function seatOf(data: FrontThreadData, transport: Transport, native: Native | null): ThreadSeat | null {
+  if (!data.followsPackets || data.lodger === null || native === null) return null;
+  if (!(transport instanceof KernelTransport)) return null;
+  const place = ThreadPlace.open(native);
+  if (place === null) return null;
+  return new ThreadSeat(place, transport, new SeatClaims(data.commons.seats, data.index), systemClock.nowMs());
 }
 
 /** By the listener's name. What TLS needs is loaded only where there is some. */
@@ -137,19 +163,31 @@ function talliesOf({ shared, index }: FrontThreadData): FrontTallies | null {
 function loopInKernel(parts: Parts, index: number): void {
   const { front, transport, orders } = parts;
   const bell = parts.bells.front(index);
+  let hasSlept = false;
   while (Atomics.load(orders, FRONT_ORDER) === ORDER_RUN) {
     const nowMs = systemClock.nowMs();
+    if (hasSlept && parts.seat !== null) followPackets(parts.seat, parts, nowMs);
     front.work(nowMs);
     bell.prepareSleep(BELL_ASLEEP_KERNEL);
     const maySleep = front.isIdle && Atomics.load(orders, FRONT_ORDER) === ORDER_RUN;
     const waitMs = maySleep ? sleepMs(front, nowMs) : 0;
     if (waitMs === 0) bell.cancelSleep();
-    transport.poll(waitMs);
+    // Where something waits for room the wait is short; then what has left makes some.
+    transport.poll(waitMs, waitMs > RETRY_MS && front.mayKeepSends);
     bell.cancelSleep();
+    hasSlept = waitMs > 0;
   }
+  parts.seat?.end();
   lastTurns(parts);
   parts.port.postMessage(FRONT_CLOSED);
   parts.lodger?.runAlone(() => true);
+}
+
+/** Before the turn, which takes the completions away. */
+function followPackets(seat: ThreadSeat, { front, transport }: Parts, nowMs: number): void {
+  const { moves, processor } = seat;
+  seat.woken(nowMs, transport.completions);
+  if (seat.moves !== moves || seat.processor !== processor) front.tallies?.seated(seat.processor, seat.moves);
 }
 
 /** On plain Node sockets: a turn per wake-up, so that the event loop can bring bytes. */

@@ -120,7 +120,7 @@ export interface Lodger {
 
 const SCAN_PERIOD_MS = 250;
 /** Something waits for room that nobody announces: look again so soon. */
-const RETRY_MS = 1;
+export const RETRY_MS = 1;
 const PARTS_MAX = 1 << 20;
 const WATCHES_MAX = 1 << 20;
 
@@ -213,6 +213,7 @@ export class Front implements FrontFace, MuteListener {
     this.nowMs = nowMs;
     this.connections.nowMs = nowMs;
     this.didWork = false;
+    this.outbox.awaitsSent = false;
     if (this.tallies !== null) this.tallies.beginTurn();
     // Main's word goes first: a request that came by another front's answer may not meet older routes than that one had.
     if (this.replies.take(this)) this.didWork = true;
@@ -242,6 +243,11 @@ export class Front implements FrontFace, MuteListener {
     if (this.handOver !== null && !this.handOver.isEmpty) return false;
     if (this.lodger !== null && !this.lodger.isIdle) return false;
     return this.replies.isStuck || this.control.lane.incoming.isEmpty;
+  }
+
+  /** Nobody waits for what this turn sends to have left. */
+  get mayKeepSends(): boolean {
+    return !this.outbox.awaitsSent;
   }
 
   /** Requests are being worked on, or responses on their way out; parked fetches do not count. */

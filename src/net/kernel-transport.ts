@@ -128,6 +128,11 @@ export class KernelTransport implements Transport, SocketMover {
     return socket;
   }
 
+  /** Of the last packet; negative where nobody knows. On loopback it is where the client ran when it sent. */
+  packetProcessorOf(socket: number): number {
+    return this.kernel.packetProcessorOf(socket);
+  }
+
   peerOf(socket: number): string {
     assert((this.states[socket]! & IS_OPEN) !== 0, 'only an open socket has a peer');
     const { host, port } = addressOf(this.kernel.nameOf('peer', socket), UNKNOWN);
@@ -181,8 +186,8 @@ export class KernelTransport implements Transport, SocketMover {
 
   // ── turns ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  poll(waitMs: number): number {
-    const count = this.kernel.turn(waitMs);
+  poll(waitMs: number, keepsSends = false): number {
+    const count = this.kernel.turn(waitMs, keepsSends);
     const rows = this.kernel.completions;
     const { kinds, sockets, results } = this.completions;
     for (let index = 0, row = 0; index < count; index++, row += COMPLETION_WORDS) {

@@ -22,6 +22,8 @@ export class Outbox {
   readonly parts: PartPool;
   /** Bytes that ever joined a connection's stream: differences tell how long a response is. */
   bytesQueued = 0;
+  /** Something is to be done when a send of this turn has left: the next part, a held request, a closing. */
+  awaitsSent = false;
   private readonly transport: Transport;
   private readonly lanes: WorkerLanes;
 
@@ -118,11 +120,13 @@ export class Outbox {
   /** Hands the oldest part to the transport unless a send is under way. */
   flush(connection: Connection, nowMs: number): void {
     const part = connection.partHead;
-    if (part === NONE || connection.isSending) return;
-    connection.isSending = true;
-    connection.sendSinceMs = nowMs;
+    if (part === NONE) return;
     const parts = this.parts;
     const hasMore = parts.nextOf(part) !== NONE;
+    if (hasMore || connection.isHeld || connection.state !== CONNECTION_OPEN) this.awaitsSent = true;
+    if (connection.isSending) return;
+    connection.isSending = true;
+    connection.sendSinceMs = nowMs;
     if (parts.isRegion(part)) {
       this.transport.sendRegion(
         connection.socket,

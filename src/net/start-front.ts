@@ -198,6 +198,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
     backlog: parts.config.values['socket.listen.backlog.size'],
     sendBufferBytes: Math.max(0, parts.config.values['socket.send.buffer.bytes']),
     limits: limitsOf(parts.config.values, sizes),
+    followsPackets: parts.config.values['perfbroker.follow.packets'],
     controlVersions: controlVersions(desk.ranges),
     flexibleSince: desk.flexibleSince,
     throttleSince: desk.throttleSince,

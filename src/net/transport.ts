@@ -72,8 +72,11 @@ export interface Transport {
   localOf(socket: number): ListenAddress;
   /** The principal that the peer's certificate gives it; null: it has shown none. */
   principalOf(socket: number): string | null;
-  /** Submits what was prepared, waits at most `waitMs` (0 not at all) while nothing completed and no bell rang. */
-  poll(waitMs: number): number;
+  /**
+   * Submits what was prepared, waits at most `waitMs` (0 not at all) while nothing completed and no bell rang. With
+   * `keepsSends` a body may go on waiting when a send with nothing behind it left whole at once, and tell of it later.
+   */
+  poll(waitMs: number, keepsSends?: boolean): number;
   /** Ends everything at once. */
   destroy(): void;
 }

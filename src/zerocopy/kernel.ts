@@ -178,6 +178,11 @@ export class Kernel {
     return -1;
   }
 
+  /** Which processor took in the last packet of a socket; negative where nobody knows. */
+  packetProcessorOf(socket: number): number {
+    return this.native.kernelPacketProcessor(this.handle, socket);
+  }
+
   // ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   prepareReceive(socket: number, address: number, length: number): void {
@@ -216,13 +221,14 @@ export class Kernel {
 
   /**
    * Submits, waits at most `waitMs` while there is nothing to tell, and returns how many rows of `completions` are good.
+   * With `keepsSends`, a send with nothing behind it that leaves whole at once is told with whatever ends the wait.
    * A thread that waits here cannot be terminated before its wait ends; ring its bell to stop it at once.
    */
-  turn(waitMs: number): number {
+  turn(waitMs: number, keepsSends = false): number {
     assert(waitMs >= 0, 'a wait has a length');
     const count = this.count;
     this.count = 0;
-    const completed = this.native.kernelTurn(this.handle, count, waitMs);
+    const completed = this.native.kernelTurn(this.handle, count, waitMs, keepsSends ? 1 : 0);
     if (completed < 0) {
       throw new Fault('PB_IO_PATH', `the kernel refused a turn of --io ${this.path}: ${reasonOf(completed)}`);
     }

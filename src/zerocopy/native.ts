@@ -42,6 +42,11 @@ export interface Native {
 
   /** This thread runs only where no other wants to, for good. */
   yieldThread(): number;
+  /** On how many processors this thread may run. */
+  threadProcessors(): number;
+  /** This thread runs on that processor only, until it is unbound. */
+  threadBind(processor: number): number;
+  threadUnbind(): number;
 
   // The kernel of a front; `kernel.ts` is their only caller.
   kernelProbe(path: number): number;
@@ -54,7 +59,7 @@ export interface Native {
     socketsMax: number,
     eventFd: number,
   ): number;
-  kernelTurn(kernel: number, count: number, waitMs: number): number;
+  kernelTurn(kernel: number, count: number, waitMs: number, keepsSends: number): number;
   kernelEventFd(kernel: number): number;
   kernelFeatures(kernel: number): number;
   /** The host is text that ends with a zero byte. */
@@ -65,6 +70,8 @@ export interface Native {
   kernelGiveAway(kernel: number, socket: number): number;
   /** A socket for a descriptor that another kernel gave away. */
   kernelTakeIn(kernel: number, fd: number): number;
+  /** The processor that took in the last packet of a socket. */
+  kernelPacketProcessor(kernel: number, socket: number): number;
   kernelClose(kernel: number): number;
 }
 
@@ -94,6 +101,9 @@ const FUNCTIONS = [
   'chill',
   'lz4Pack',
   'yieldThread',
+  'threadProcessors',
+  'threadBind',
+  'threadUnbind',
   'kernelProbe',
   'kernelOpen',
   'kernelTurn',
@@ -103,6 +113,7 @@ const FUNCTIONS = [
   'kernelName',
   'kernelGiveAway',
   'kernelTakeIn',
+  'kernelPacketProcessor',
   'kernelClose',
 ] as const satisfies readonly (keyof Native)[];
 

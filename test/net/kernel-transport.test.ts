@@ -45,6 +45,36 @@ describe.each(pathsHere())('the transport over %s', (path) => {
       expect(received.bytes().toString()).toBe('hello');
     });
 
+    it('tells which processor took in the last packet', async () => {
+      const { client, socket } = await rig.connect();
+      client.write('hello');
+      rig.transport.receive(socket, rig.memory(64), 0, 64);
+      await rig.next(DONE_RECEIVE);
+      expect(rig.transport.packetProcessorOf(socket)).toBeGreaterThanOrEqual(0);
+      expect(rig.transport.packetProcessorOf(socket + 1)).toBeLessThan(0);
+    });
+
+    it('goes on waiting when a send has left whole, if it is told so, and tells of it with what ends the wait', async () => {
+      const { client, socket } = await rig.connect();
+      const received = new Received(client);
+      const memory = rig.memory(64);
+      client.on('data', () => client.write('again'));
+      rig.transport.receive(socket, memory, 0, 20);
+      await rig.turnsUntil(() => true);
+      rig.transport.send(socket, memory, 32, 5, false);
+      const { completions } = rig.transport;
+      expect(rig.transport.poll(30, true)).toBe(1);
+      expect([completions.kinds[0], completions.results[0]]).toEqual([DONE_SEND, 5]);
+      completions.count = 0;
+      // Nobody but us could have read what was sent while this thread was in the kernel.
+      expect((await rig.next(DONE_RECEIVE)).result).toBe(5);
+      rig.transport.send(socket, memory, 32, 5, true);
+      const begunMs = performance.now();
+      expect(rig.transport.poll(5000, true)).toBe(1);
+      expect(performance.now() - begunMs).toBeLessThan(4000);
+      expect(received.byteCount).toBe(5);
+    });
+
     it('takes no more than fits and keeps the rest for the next receive', async () => {
       const { client, socket } = await rig.connect();
       const memory = rig.memory(64);

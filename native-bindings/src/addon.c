@@ -4,6 +4,25 @@
  */
 #include "addon.h"
 #include "crc32c.h"
+#include <features.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#define MAPPED_BYTES_MIN (256 << 10)
+#define TRIMMED_BYTES_MIN (1 << 20)
+
+/*
+ * Once a large piece has been freed, glibc takes pieces of that size (up to 32 MiB) from the heap, where small ones that live on
+ * keep it from ever shrinking: a broker under a mixed load grew by 20 MB every ten minutes. With fixed thresholds large
+ * pieces go back when they are freed.
+ */
+static void bound_heap(void) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
+  mallopt(M_TRIM_THRESHOLD, TRIMMED_BYTES_MIN);
+#endif
+}
 
 void *pb_view(pb_arguments *a, int index, size_t *length) {
   napi_typedarray_type type;
@@ -43,6 +62,7 @@ static bool add_exports(napi_env env, napi_value exports, const pb_export *table
 static void clean_up(void *env) { pb_kernel_forget((napi_env)env); }
 
 NAPI_MODULE_INIT() {
+  bound_heap();
   pb_crc32c_prepare();
   bool is_whole = add_exports(env, exports, own_exports) && add_exports(env, exports, pb_crc32c_exports) &&
                   add_exports(env, exports, pb_bell_exports) && add_exports(env, exports, pb_files_exports) &&

@@ -106,17 +106,10 @@ function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecor
       const brokerEpoch = fields.get('brokerEpoch');
       return typeof brokerEpoch === 'number' ? good({ kind, brokerEpoch }) : damaged;
     }
-    case 'topic': {
-      const name = fields.get('name');
-      if (typeof name !== 'string' || typeof id !== 'string' || configs === null || leaderEpochs === null)
-        return damaged;
-      return good({ kind, name, id, configs, leaderEpochs });
-    }
-    case 'topic-gone': {
-      const name = fields.get('name');
-      if (typeof id !== 'string') return damaged;
-      return good(typeof name === 'string' ? { kind, id, name } : { kind, id });
-    }
+    case 'topic':
+      return readTopic(fields);
+    case 'topic-gone':
+      return readGone(fields);
     case 'topic-removed':
       return typeof id === 'string' ? good({ kind, id }) : damaged;
     case 'partitions':
@@ -156,6 +149,21 @@ function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecor
     default:
       return { state: 'unknown', kind };
   }
+}
+
+function readTopic(fields: ReadonlyMap<string, unknown>): ReadRecord {
+  const [name, id] = [fields.get('name'), fields.get('id')];
+  const configs = textsOf(fields.get('configs'));
+  const leaderEpochs = numbersOf(fields.get('leaderEpochs'));
+  if (typeof name !== 'string' || typeof id !== 'string' || configs === null || leaderEpochs === null) return damaged;
+  return good({ kind: 'topic', name, id, configs, leaderEpochs });
+}
+
+function readGone(fields: ReadonlyMap<string, unknown>): ReadRecord {
+  const kind = 'topic-gone';
+  const [id, name] = [fields.get('id'), fields.get('name')];
+  if (typeof id !== 'string') return damaged;
+  return good(typeof name === 'string' ? { kind, id, name } : { kind, id });
 }
 
 function readScram(kind: 'scram' | 'scram-gone', fields: ReadonlyMap<string, unknown>): ReadRecord {

@@ -93,6 +93,12 @@ function readRecord(item: unknown): ReadRecord {
   return typeof kind === 'string' ? readKind(kind, fields) : damaged;
 }
 
+/** Before the names of deleted topics were kept, there was none. */
+function readLeaving(kind: 'topic-gone' | 'topic-removed', id: unknown, name: unknown): ReadRecord {
+  if (typeof id !== 'string') return damaged;
+  return good(kind === 'topic-gone' && typeof name === 'string' ? { kind, id, name } : { kind, id });
+}
+
 function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecord {
   const id = fields.get('id');
   const configs = textsOf(fields.get('configs'));
@@ -112,13 +118,9 @@ function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecor
         return damaged;
       return good({ kind, name, id, configs, leaderEpochs });
     }
-    case 'topic-gone': {
-      const name = fields.get('name');
-      if (typeof id !== 'string') return damaged;
-      return good(typeof name === 'string' ? { kind, id, name } : { kind, id });
-    }
+    case 'topic-gone':
     case 'topic-removed':
-      return typeof id === 'string' ? good({ kind, id }) : damaged;
+      return readLeaving(kind, id, fields.get('name'));
     case 'partitions':
       return typeof id === 'string' && leaderEpochs !== null ? good({ kind, id, leaderEpochs }) : damaged;
     case 'leader-epochs-bumped':

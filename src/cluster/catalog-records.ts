@@ -93,6 +93,12 @@ function readRecord(item: unknown): ReadRecord {
   return typeof kind === 'string' ? readKind(kind, fields) : damaged;
 }
 
+/** Before the names of deleted topics were kept, there was none. */
+function readLeaving(kind: 'topic-gone' | 'topic-removed', id: unknown, name: unknown): ReadRecord {
+  if (typeof id !== 'string') return damaged;
+  return good(kind === 'topic-gone' && typeof name === 'string' ? { kind, id, name } : { kind, id });
+}
+
 function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecord {
   const id = fields.get('id');
   const configs = textsOf(fields.get('configs'));
@@ -109,9 +115,8 @@ function readKind(kind: string, fields: ReadonlyMap<string, unknown>): ReadRecor
     case 'topic':
       return readTopic(fields);
     case 'topic-gone':
-      return readGone(fields);
     case 'topic-removed':
-      return typeof id === 'string' ? good({ kind, id }) : damaged;
+      return readLeaving(kind, id, fields.get('name'));
     case 'partitions':
       return typeof id === 'string' && leaderEpochs !== null ? good({ kind, id, leaderEpochs }) : damaged;
     case 'leader-epochs-bumped':
@@ -157,13 +162,6 @@ function readTopic(fields: ReadonlyMap<string, unknown>): ReadRecord {
   const leaderEpochs = numbersOf(fields.get('leaderEpochs'));
   if (typeof name !== 'string' || typeof id !== 'string' || configs === null || leaderEpochs === null) return damaged;
   return good({ kind: 'topic', name, id, configs, leaderEpochs });
-}
-
-function readGone(fields: ReadonlyMap<string, unknown>): ReadRecord {
-  const kind = 'topic-gone';
-  const [id, name] = [fields.get('id'), fields.get('name')];
-  if (typeof id !== 'string') return damaged;
-  return good(typeof name === 'string' ? { kind, id, name } : { kind, id });
 }
 
 function readScram(kind: 'scram' | 'scram-gone', fields: ReadonlyMap<string, unknown>): ReadRecord {

@@ -73,10 +73,7 @@ export function openLog(parts: OpenLogParts): Log {
     end = start;
   }
   if (settings.isCompacted && parts.mayHaveGaps === true) boundUnknownGaps(tools.disk, folder, end);
-  const ledger = new ProducerLedger();
-  if (!loadLedger(tools, folder, list.items, end, ledger, nowMs)) {
-    throw new Fault('PB_DATA_DAMAGED', `${folder} has batches that cannot be read; restore it, or delete the topic`);
-  }
+  const ledger = ledgerUpTo(end, parts, list);
   const epochs = EpochHistory.read(tools, folder) ?? epochsOfBatches(parts, list.items);
   epochs.truncateFrom(end + 1);
   const log = new Log({
@@ -95,6 +92,12 @@ export function openLog(parts: OpenLogParts): Log {
   log.beginEpoch(Math.max(parts.leaderEpoch, epochs.latest, 0));
   log.syncNames();
   return log;
+}
+
+function ledgerUpTo(end: number, { tools, folder, nowMs }: OpenLogParts, list: SegmentList): ProducerLedger {
+  const ledger = new ProducerLedger();
+  if (loadLedger(tools, folder, list.items, end, ledger, nowMs)) return ledger;
+  throw new Fault('PB_DATA_DAMAGED', `${folder} has batches that cannot be read; restore it, or delete the topic`);
 }
 
 /** The file is lost, which costs a walk over the batches' headers. */

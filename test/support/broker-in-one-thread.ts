@@ -77,9 +77,8 @@ export interface BrokerOptions {
   readonly laneSlots?: number;
   readonly aideSlots?: number;
   readonly shortSend?: number;
-  /** Partitions the broker takes at most. */
   readonly slotsMax?: number;
-  /** Rows of the board, and the memory of main: less for brokers that are started by the thousand. */
+  /** Rows of the board: fewer for brokers that are started by the thousand. */
   readonly boardSlots?: number;
   readonly mainSlabBytes?: number;
   /** Counts for the HTTP side, see `view`. */

@@ -48,7 +48,23 @@ static napi_value address_of(napi_env env, napi_callback_info info) {
   return pb_number(env, (double)(uintptr_t)data);
 }
 
-static const pb_export own_exports[] = {{"addressOf", address_of}, {NULL, NULL}};
+/*
+ * copyTo(address, view: Uint8Array): copies the bytes of the view to the address, where there must be room, and returns how many
+ * they were. Any thread. JavaScript copies into shared memory byte by byte where the two are not aligned alike.
+ */
+static napi_value copy_to(napi_env env, napi_callback_info info) {
+  pb_arguments a;
+  pb_take(&a, env, info, 2);
+  if (a.is_bad) return pb_small(env, -EINVAL);
+  void *target = pb_address(&a, 0);
+  size_t length = 0;
+  void *data = pb_view(&a, 1, &length);
+  if (a.is_bad || target == NULL) return pb_small(env, -EINVAL);
+  if (length > 0) memcpy(target, data, length);
+  return pb_number(env, (double)length);
+}
+
+static const pb_export own_exports[] = {{"addressOf", address_of}, {"copyTo", copy_to}, {NULL, NULL}};
 
 static bool add_exports(napi_env env, napi_value exports, const pb_export *table) {
   for (; table->name != NULL; table++) {

@@ -1,29 +1,43 @@
 /**
- * Asks a person for a line that must not be seen: what is typed does not appear on the screen. Node's readline takes the
+ * Asks a person for lines that must not be seen: what is typed does not appear on the screen. Node's readline takes the
  * terminal out of its echoing mode, edits the line (backspace, kill, paste) and puts the terminal back; what it would draw is
- * thrown away.
+ * thrown away. The terminal is silent before the first question stands there, and until the last answer is whole: who types
+ * fast is not seen either.
  */
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 
-/** Null: the person gave up, with Ctrl-C or Ctrl-D. `prompt` gets the question, and nothing of the answer. */
-export function readSecret(
+/**
+ * An answer for each question, as long as they are not empty; null: the person gave up, with Ctrl-C or Ctrl-D. `prompt` gets
+ * the questions, and nothing of the answers.
+ */
+export function readSecrets(
   input: NodeJS.ReadableStream,
   prompt: NodeJS.WritableStream,
-  question: string,
-): Promise<string | null> {
-  prompt.write(question);
+  questions: readonly string[],
+): Promise<readonly string[] | null> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
+  const answers: string[] = [];
   return new Promise((resolve) => {
-    const end = (line: string | null): void => {
+    const end = (result: readonly string[] | null): void => {
       lines.removeAllListeners();
       lines.close();
-      prompt.write('\n');
-      resolve(line);
+      resolve(result);
     };
-    lines.once('line', end);
-    lines.once('SIGINT', () => end(null));
-    lines.once('close', () => end(null));
+    const ask = (): void => void prompt.write(questions[answers.length] ?? '');
+    lines.on('line', (line) => {
+      prompt.write('\n');
+      answers.push(line);
+      if (line === '' || answers.length === questions.length) end(answers);
+      else ask();
+    });
+    const giveUp = (): void => {
+      prompt.write('\n');
+      end(null);
+    };
+    lines.once('SIGINT', giveUp);
+    lines.once('close', giveUp);
+    ask();
   });
 }

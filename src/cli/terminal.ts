@@ -2,7 +2,7 @@
  * The person's end of a console command: where text goes, where lines come from, and the wish to stop. Commands see only
  * this, so tests run them without a process.
  */
-import { readSecret } from './secret-line.ts';
+import { readSecrets } from './secret-line.ts';
 
 export interface Terminal {
   /** Resolves when the reader keeps up; rejects never: a closed pipe ends the command quietly. */
@@ -14,8 +14,8 @@ export interface Terminal {
   /** Raw bytes of standard input. */
   input(): AsyncIterable<Uint8Array>;
   readonly inputIsPerson: boolean;
-  /** A line typed by a person and not shown; null: the person gave up. Only where the input is a person. */
-  secret(question: string): Promise<string | null>;
+  /** Lines typed by a person and not shown, until one is empty; null: the person gave up. Only where the input is a person. */
+  secrets(questions: readonly string[]): Promise<readonly string[] | null>;
   /** Called at Ctrl-C or SIGTERM; without a listener either ends the process. */
   onInterrupt(listener: () => void): () => void;
   readonly environment: { readonly [name: string]: string | undefined };
@@ -37,7 +37,7 @@ export function processTerminal(): Terminal {
     columns: stdout.columns ?? COLUMNS_DEFAULT,
     input: () => stdin,
     inputIsPerson: stdin.isTTY === true,
-    secret: (question) => readSecret(stdin, stderr, question),
+    secrets: (questions) => readSecrets(stdin, stderr, questions),
     onInterrupt(listener) {
       process.on('SIGINT', listener);
       process.on('SIGTERM', listener);

@@ -123,9 +123,9 @@ async function firstLine(terminal: Terminal): Promise<string> {
 
 /** Nobody sees what is typed, so it is typed twice. */
 async function typedTwice(terminal: Terminal): Promise<string> {
-  const password = await terminal.secret('Password: ');
-  const again = password === null || password === '' ? password : await terminal.secret('The same again: ');
-  if (password === null || again === null) throw new Fault('PB_BAD_SETTING', 'no password was given; nothing changed');
+  const typed = await terminal.secrets(['Password: ', 'The same again: ']);
+  if (typed === null) throw new Fault('PB_BAD_SETTING', 'no password was given; nothing changed');
+  const [password = '', again = ''] = typed;
   if (again === password) return password;
   throw new Fault('PB_BAD_SETTING', 'the two passwords differ, so nothing changed; type the same one twice');
 }

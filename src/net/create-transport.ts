@@ -19,7 +19,7 @@ export interface TransportParts {
 
 export function createTransport(parts: TransportParts): Transport {
   const { path, eventFd, socketsMax, sendBufferBytes } = parts;
-  if (path === 'node') return new NodeTransport();
+  if (path === 'node') return new NodeTransport(parts.native);
   const native = must(parts.native, 'the kernel paths need the native part');
   return createKernelTransport(openKernel(native, path, { eventFd, socketsMax }), { sendBufferBytes });
 }

@@ -13,6 +13,7 @@ import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { assert } from '../base/assert.ts';
 import type { Memory } from '../zerocopy/memory.ts';
+import type { Native } from '../zerocopy/native.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import { DONE_CLOSE, DONE_READABLE, DONE_RECEIVE, DONE_SEND, type ListenAddress } from './transport.ts';
 
@@ -25,6 +26,8 @@ const FAREWELL_MS = 1000;
 /** How the transport is told what it shares among its sockets. */
 export interface NodeSocketOwner {
   readonly queue: CompletionQueue;
+  /** Copies into memory that has an address; null: JavaScript does it. */
+  readonly native: Pick<Native, 'copyTo'> | null;
   /** Something was pushed. */
   announce(): void;
   /** A buffer for a piece of a region, or null: `resumeRegion` is called when there is one. */
@@ -252,7 +255,7 @@ export class NodeSocket {
       const chunk = this.chunks[0];
       if (chunk === undefined) break;
       const count = Math.min(chunk.length, this.length - filled);
-      memory.bytes.set(count === chunk.length ? chunk : chunk.subarray(0, count), this.at + filled);
+      this.copy(memory, this.at + filled, count === chunk.length ? chunk : chunk.subarray(0, count));
       filled += count;
       if (count === chunk.length) this.chunks.shift();
       else this.chunks[0] = chunk.subarray(count);
@@ -261,6 +264,14 @@ export class NodeSocket {
     this.filled = filled;
     if (before === 0) this.owner.noteFilled(this);
     if (this.waitingBytes <= WAITING_BYTES_MAX && this.socket.isPaused()) this.socket.resume();
+  }
+
+  /** By JavaScript it took twice the time of the decryption: into shared memory it copies in units of 8 bytes, or of one. */
+  private copy(memory: Memory, at: number, chunk: Buffer): void {
+    const { native } = this.owner;
+    assert(at + chunk.length <= memory.bytes.length, 'a receive has room within its memory');
+    if (native === null || memory.address === 0) memory.bytes.set(chunk, at);
+    else native.copyTo(memory.address + at, chunk);
   }
 
   private finishReceive(result: number): void {

@@ -17,6 +17,7 @@ import { Fault, isFault } from '../base/fault.ts';
 import { Fifo } from '../base/fifo.ts';
 import { FLAGS_REMEDY } from '../zerocopy/kernel.ts';
 import type { Memory } from '../zerocopy/memory.ts';
+import type { Native } from '../zerocopy/native.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import { ALONE, listenAs, listenerFdOf, type PortSharing } from './node-listening.ts';
 import { errnoOf, NodeSocket, type NodeSocketOwner } from './node-socket.ts';
@@ -63,6 +64,7 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     results: new Int32Array(COMPLETIONS_MAX),
   };
   readonly queue = new CompletionQueue();
+  readonly native: Pick<Native, 'copyTo'> | null;
 
   private readonly doors: Door[] = [];
   private readonly sockets: (NodeSocket | null)[] = [];
@@ -79,6 +81,11 @@ export class NodeTransport implements Transport, NodeSocketOwner {
   private isDestroyed = false;
   private activity: (() => void) | null = null;
   private isActivityDue = false;
+
+  /** The native part only copies faster; null: it is not there. */
+  constructor(native: Pick<Native, 'copyTo'> | null = null) {
+    this.native = native;
+  }
 
   /** Called (from the event loop, never from within a call of ours) when completions are waiting. */
   get onActivity(): (() => void) | null {

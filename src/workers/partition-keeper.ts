@@ -61,6 +61,10 @@ interface Opening {
 /** A folder and its files take about a third of a millisecond. */
 export const OPENED_PER_TURN_MAX = 8;
 const MAIL_PER_TURN_MAX = 64;
+function isApart({ kind }: WorkerCommand): boolean {
+  return kind === 'recoded' || kind === 'report' || kind === 'report-changes';
+}
+
 /** How long a stop may spend on flushing to the device; what is left is vouched for by the running boot only. */
 const STOP_FLUSH_MS = 1200;
 
@@ -86,8 +90,8 @@ export class PartitionKeeper {
       if (message === null) break;
       didWork = true;
       const command = readCommand(message);
-      // Batches wait for it, and it has nothing to do with what is opened.
-      if (command.kind === 'recoded') this.handle(command, nowMs);
+      // Batches wait for the first, checkpoints for the others, and none has to do with what is opened.
+      if (isApart(command)) this.handle(command, nowMs);
       else this.commands.push(command);
     }
     for (let count = 0; count < MAIL_PER_TURN_MAX && this.opening === null; count++) {

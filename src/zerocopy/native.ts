@@ -13,6 +13,8 @@ import type { Memory } from './memory.ts';
 
 export interface Native {
   addressOf(view: Uint8Array): number;
+  /** Whole, to where there must be room; returns how many bytes. */
+  copyTo(address: number, view: Uint8Array): number;
 
   crc32c(address: number, length: number): number;
   crc32cWith(path: number, address: number, length: number): number;
@@ -81,6 +83,7 @@ export type NativeLoad =
 
 const FUNCTIONS = [
   'addressOf',
+  'copyTo',
   'crc32c',
   'crc32cWith',
   'crc32cPath',
@@ -182,6 +185,9 @@ function selfTest(native: Native): string | null {
   const bytes = new Uint8Array(shared);
   const address = native.addressOf(bytes);
   if (address === 0 || !Number.isSafeInteger(address)) return 'shared memory has no address';
+  const written = native.copyTo(address + 3, Uint8Array.of(1, 2, 3));
+  if (written !== 3 || bytes[3] !== 1 || bytes[5] !== 3) return 'what is copied to shared memory is not there';
+  bytes.fill(0, 0, 8);
   if (native.addressOf(bytes.subarray(9)) !== address + 9)
     return 'a part of shared memory lies elsewhere than the whole';
   if (native.addressOf(new Uint8Array(shared)) !== address) return 'the same shared memory has two addresses';

@@ -12,7 +12,7 @@ export interface Ran {
 export interface RunOptions {
   readonly input?: string;
   /** What a person types where it is not seen. */
-  readonly typed?: readonly (string | null)[];
+  readonly typed?: readonly string[] | null;
   readonly isForPerson?: boolean;
   readonly environment?: { readonly [name: string]: string };
   /** Called with what would be Ctrl-C, as soon as the command listens for it. */
@@ -23,7 +23,6 @@ export interface RunOptions {
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   let output = '';
   const warnings: string[] = [];
-  const typed = [...(options.typed ?? [])];
   const terminal: Terminal = {
     write(text) {
       const piece = typeof text === 'string' ? text : Buffer.from(text).toString();
@@ -36,7 +35,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     columns: 100,
     input: () => inputOf(options.input ?? ''),
     inputIsPerson: options.typed !== undefined,
-    secret: () => Promise.resolve(typed.shift() ?? null),
+    secrets: () => Promise.resolve(options.typed ?? null),
     onInterrupt(listener) {
       options.onReady?.(listener);
       return () => {};

@@ -18,6 +18,7 @@ class Rig {
   constructor() {
     const owner: NodeSocketOwner = {
       queue: this.queue,
+      native: null,
       announce: () => {},
       takeBuffer: () => null,
       giveBuffer: () => {},

@@ -374,6 +374,7 @@ describe('many partitions opened at once', () => {
     const partitions = Array.from({ length: count }, (_, index) => rig.opening(1 + index));
     const opened = rig.command((id) => ({ kind: 'open', id, partitions }));
     const closed = rig.closePartition(count);
+    const report = rig.command((id) => ({ kind: 'report', id }));
     for (let turn = 1; turn <= 3; turn++) {
       rig.append(0, batchOf(), turn);
       rig.publish();
@@ -381,6 +382,7 @@ describe('many partitions opened at once', () => {
       expect(rig.take().map(({ exchange, error }) => [exchange, error])).toEqual([[turn, 0]]);
       expect(rig.parts.table.all()).toHaveLength(1 + turn * OPENED_PER_TURN_MAX);
       expect([rig.hasReplied(opened), rig.hasReplied(closed), rig.worker.isIdle]).toEqual([false, false, false]);
+      expect(rig.hasReplied(report)).toBe(true);
     }
     rig.settle();
     const reply = rig.replies.find((one) => 'id' in one && one.id === opened);

@@ -133,7 +133,7 @@ export class TopicActor implements Actor {
     const deadlineMs = Date.now() + FOLDERS_WAIT_MS;
     for (;;) {
       const all = await this.#hands.patient.topics.list({ includeInternal: true });
-      const wanted = new Map(
+      const wanted = new Map<string, string>(
         all.flatMap(({ name, topicId, partitions }) =>
           partitions.map(({ partition }) => [`${name}-${partition}`, topicId] as const),
         ),

@@ -22,6 +22,8 @@ import { TransactionActor } from './transaction-actor.ts';
 
 const LOAD_MS_MIN = 10;
 const LOAD_MS_MAX = 300;
+/** Where every answer waits for a flush. */
+const LOAD_MS_MAX_ON_DISK = 1500;
 const STOP_PROBABILITY = 0.1;
 const KILL_STARTING_PROBABILITY = 0.15;
 const STARTING_MS_MAX = 400;
@@ -94,7 +96,8 @@ export class CrashProgramme {
     const { random } = this.#stage;
     const stop = { isStopped: false };
     const working = Promise.all(this.actors.map((actor) => actor.run(stop)));
-    await Promise.race([working, pause(LOAD_MS_MIN + random.nextInt(LOAD_MS_MAX - LOAD_MS_MIN))]);
+    const loadMsMax = this.#ground.disk === null ? LOAD_MS_MAX : LOAD_MS_MAX_ON_DISK;
+    await Promise.race([working, pause(LOAD_MS_MIN + random.nextInt(loadMsMax - LOAD_MS_MIN))]);
     const isStopped = random.nextBoolean(STOP_PROBABILITY);
     if (isStopped) await this.#stopCleanly();
     else await this.#kill();

@@ -2,7 +2,7 @@
  * Topics come, grow and go, several at a time. What was created is there with its id and its partitions, what was deleted is
  * gone, a topic made again under an old name has nothing of the old one.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Consumer } from '../../../src/client/consumer.ts';
 import { Producer } from '../../../src/client/producer.ts';
@@ -48,10 +48,7 @@ export class TopicActor implements Actor {
       if (name.startsWith(PREFIX)) found.set(name, { id, partitions: partitions.length });
     const problems = this.#ledger.checkAll(found);
     for (const [name, state] of found) problems.push(...(await this.#contentProblems(name, state)));
-    const expected = all.flatMap(({ name, topicId, partitions }) =>
-      partitions.map(({ partition }) => ({ folder: `${name}-${partition}`, topicId })),
-    );
-    problems.push(...(await this.#folderProblems(expected)));
+    problems.push(...(await this.#folderProblems()));
     return problems;
   }
 
@@ -128,35 +125,39 @@ export class TopicActor implements Actor {
     return problems;
   }
 
-  /** On disk lies what the metadata names, and nothing else; what is being removed goes within seconds. */
-  async #folderProblems(expected: readonly { readonly folder: string; readonly topicId: string }[]): Promise<string[]> {
-    const wanted = new Map(expected.map(({ folder, topicId }) => [folder, topicId]));
+  /**
+   * On disk lies what the metadata names, and nothing else; what is being removed goes within seconds. Others may just ask for
+   * what makes an internal topic.
+   */
+  async #folderProblems(): Promise<string[]> {
     const deadlineMs = Date.now() + FOLDERS_WAIT_MS;
     for (;;) {
-      const folders = readdirSync(this.#stage.dataFolder, { withFileTypes: true }).filter((entry) =>
-        entry.isDirectory(),
+      const all = await this.#hands.patient.topics.list({ includeInternal: true });
+      const wanted = new Map<string, string>(
+        all.flatMap(({ name, topicId, partitions }) =>
+          partitions.map(({ partition }) => [`${name}-${partition}`, topicId] as const),
+        ),
       );
-      const names = new Set(folders.map(({ name }) => name));
+      const entries = readdirSync(this.#stage.dataFolder, { withFileTypes: true });
+      const names = new Set(entries.filter((entry) => entry.isDirectory()).map(({ name }) => name));
       const extra = [...names].filter((name) => PARTITION_FOLDER.test(name) && !wanted.has(name));
       const deleted = [...names].filter((name) => name.endsWith('-delete'));
-      const missing = [...wanted.keys()].filter((name) => !names.has(name));
       const problems = [
         ...[...extra, ...deleted].map((name) => `${name} is left over on disk`),
-        ...missing.map((name) => `${name} is not on disk`),
+        ...[...wanted].flatMap(([name, topicId]) => this.#idProblem(name, topicId)),
       ];
-      if (problems.length === 0) return this.#idProblems(wanted);
-      if (Date.now() > deadlineMs) return problems;
+      if (problems.length === 0 || Date.now() > deadlineMs) return problems;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
-  #idProblems(wanted: ReadonlyMap<string, string>): string[] {
-    return [...wanted].flatMap(([folder, topicId]) => {
-      const text = readFileSync(join(this.#stage.dataFolder, folder, 'partition.metadata'), 'utf8');
-      return text.includes(`topic_id: ${topicId}`)
-        ? []
-        : `${folder} says ${JSON.stringify(text)}, its id is ${topicId}`;
-    });
+  #idProblem(folder: string, topicId: string): string[] {
+    const file = join(this.#stage.dataFolder, folder, 'partition.metadata');
+    if (!existsSync(file)) return [`${folder} is not on disk`];
+    const text = readFileSync(file, 'utf8');
+    return text.includes(`topic_id: ${topicId}`)
+      ? []
+      : [`${folder} says ${JSON.stringify(text)}, its id is ${topicId}`];
   }
 }
 

@@ -9,7 +9,6 @@ import {
   READ_DONE_LEASE,
   READ_DONE_LENGTH,
   RECEIPT_APPEND,
-  RECEIPT_READ,
   RECEIPT_WAKE,
 } from '../../src/zerocopy/layout.ts';
 import { Prng } from '../support/prng.ts';

@@ -306,7 +306,7 @@ const fsync: Cuts = {
 const byDefault: Cuts = {
   what: 'default',
   count: Math.ceil(CUTS * 0.3),
-  // What one cut took may stand in the last block of the file behind its end, and come back with the next: docs/durability.md.
+  // A second cut may bring back what the first one took: see the limits in docs/durability.md.
   perDisk: 1,
   loadMs: (index, random) => (index % LONG_EVERY === 1 ? LONG_MS : random.nextInt(SHORT_MS_MAX)),
   args: [],

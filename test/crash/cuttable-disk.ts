@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH. */
 const SHUTDOWN_SOURCE = `
@@ -111,6 +111,16 @@ export class CuttableDisk {
       }
     }
     this.isMounted = false;
+    this.awaitEnd();
+  }
+
+  /** Another mount namespace may hold on to the file system for a moment: mounted again it would be the one that was shut down. */
+  private awaitEnd(): void {
+    const known = `/sys/fs/ext4/${basename(this.device)}`;
+    for (let attempt = 1; existsSync(known); attempt++) {
+      if (attempt === UNMOUNT_ATTEMPTS) throw new Error(`${this.device} is still in use after it was unmounted`);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
   }
 
   dispose(): void {

@@ -260,12 +260,14 @@ async function endOfEpoch(cluster: ClusterView, partition: number, leaderEpoch: 
 interface Cuts {
   readonly what: string;
   readonly count: number;
+  /** Then on a fresh file system. */
+  readonly perDisk: number;
   readonly loadMs: (index: number, random: Prng) => number;
   readonly args: readonly string[];
   readonly judge: (outcome: Outcome) => void;
 }
 
-async function cutAgainAndAgain({ what, count, loadMs, args, judge }: Cuts): Promise<void> {
+async function cutAgainAndAgain({ what, count, perDisk, loadMs, args, judge }: Cuts): Promise<void> {
   const random = new Prng(SEED);
   let acknowledged = 0;
   let lost = 0;
@@ -282,7 +284,7 @@ async function cutAgainAndAgain({ what, count, loadMs, args, judge }: Cuts): Pro
     acknowledged = Math.max(acknowledged, outcome.acknowledged);
     lost += outcome.lost;
     worstMs = Math.max(worstMs, outcome.oldestLostMs);
-    if (index % CUTS_PER_DISK !== 0 && index !== count) continue;
+    if (index % perDisk !== 0 && index !== count) continue;
     await run.end();
     run = null;
   }
@@ -295,6 +297,7 @@ async function cutAgainAndAgain({ what, count, loadMs, args, judge }: Cuts): Pro
 const fsync: Cuts = {
   what: '--durability fsync',
   count: Math.ceil(CUTS * 0.6),
+  perDisk: CUTS_PER_DISK,
   loadMs: (_index, random) => random.nextInt(SHORT_MS_MAX),
   args: ['--durability', 'fsync'],
   judge: ({ lost }) => expect(lost).toBe(0),
@@ -303,6 +306,8 @@ const fsync: Cuts = {
 const byDefault: Cuts = {
   what: 'default',
   count: Math.ceil(CUTS * 0.3),
+  // A second cut may bring back what the first one took: see the limits in docs/durability.md.
+  perDisk: 1,
   loadMs: (index, random) => (index % LONG_EVERY === 1 ? LONG_MS : random.nextInt(SHORT_MS_MAX)),
   args: [],
   judge: ({ oldestLostMs }) => expect(oldestLostMs).toBeLessThan(WINDOW_MS + SLACK_MS),

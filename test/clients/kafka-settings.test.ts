@@ -126,16 +126,6 @@ const brokerDifferences = [
   'ssl.cipher.suites needs a restart',
   'ssl.client.auth needs a restart',
   'ssl.enabled.protocols needs a restart',
-  'ssl.key.password needs a restart',
-  'ssl.keystore.certificate.chain needs a restart',
-  'ssl.keystore.key needs a restart',
-  'ssl.keystore.location needs a restart',
-  'ssl.keystore.password needs a restart',
-  'ssl.keystore.type needs a restart',
-  'ssl.truststore.certificates needs a restart',
-  'ssl.truststore.location needs a restart',
-  'ssl.truststore.password needs a restart',
-  'ssl.truststore.type needs a restart',
 ];
 
 function pick(name: string, row: Row | undefined) {

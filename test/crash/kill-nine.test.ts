@@ -17,6 +17,8 @@ const FULL_CHECK_EVERY = 10;
 /** Then on a fresh folder: what was deleted and compacted leaves traces that make later starts slow to check. */
 const CYCLES_PER_FOLDER = 100;
 
+const CANARY_CYCLES_MAX = 30;
+
 let programme: CrashProgramme | null = null;
 
 afterEach(async () => {
@@ -61,11 +63,15 @@ it(
 it('is noticed by every checker: each promise that nobody made is missed', async () => {
   programme = await CrashProgramme.begin(SEED);
   await explained('the canary', async (running) => {
-    await running.cycle();
-    expect(await running.verify(true)).toEqual([]);
+    // On a busy machine one load may be too short for somebody to get anything done, and then there is nothing to lie about.
+    for (let cycle = 0; cycle === 0 || running.actors.some(({ doneCount }) => doneCount === 0); cycle++) {
+      if (cycle === CANARY_CYCLES_MAX) throw new Error('somebody gets nothing done');
+      await running.cycle();
+      expect(await running.verify(true)).toEqual([]);
+    }
     for (const actor of running.actors) {
       actor.lie();
       expect(await actor.verify(true), actor.name).not.toEqual([]);
     }
   });
-}, 120_000);
+}, 300_000);

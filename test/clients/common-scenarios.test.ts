@@ -10,7 +10,8 @@ import { BrokerProcess, projectRoot } from './broker-process.ts';
 import { clientsCache, describeInstalled, runProgram } from './foreign-client.ts';
 import { javaClassPath, KafkaProcess } from './kafka-process.ts';
 
-const CASE_MS_MAX = 180_000;
+/** A program that hangs is ended after 180 s, and the error names it and the broker. */
+const CASE_MS_MAX = 200_000;
 const python = join(clientsCache, 'python', 'bin', 'python');
 const program = (name: string) => join(projectRoot, 'test', 'clients', 'python', name);
 const goProgram = (name: string) => join(clientsCache, 'go', name);

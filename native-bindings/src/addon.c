@@ -14,8 +14,7 @@
 
 /*
  * Once a large piece has been freed, glibc takes pieces of that size (up to 32 MiB) from the heap, where small ones that live on
- * keep it from ever shrinking: a broker under a mixed load grew by 20 MB every ten minutes. With fixed thresholds large
- * pieces go back when they are freed.
+ * keep it from ever shrinking. With fixed thresholds large pieces go back when they are freed.
  */
 static void bound_heap(void) {
 #ifdef __GLIBC__

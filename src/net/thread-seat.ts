@@ -1,7 +1,7 @@
 /**
  * Lets a front's thread sit where its packets come in, while there is little to do. A client and a broker on one processor
  * hand over without interrupting each other's processor, which on a virtual machine costs more than the work of a small
- * request (`docs/performance.md`). The scheduler does not do it by itself: it wakes a thread where it finds a processor idle.
+ * request (`docs/performance.md`). The scheduler cannot be relied on for it: it wakes a thread where it finds a processor idle.
  *
  *            two windows: packets come in runs at one processor, which has time for us,
  *            we have little to do, no other front sits there

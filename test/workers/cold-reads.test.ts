@@ -1,19 +1,7 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { READ_DONE_LEASE, READ_DONE_LENGTH, RECEIPT_READ } from '../../src/zerocopy/layout.ts';
 import { batchOf } from '../support/simulated-deeds.ts';
-import { type RigOptions, WorkerRig } from './worker-rig.ts';
-
-const rigs: WorkerRig[] = [];
-
-function makeRig(options: RigOptions = {}): WorkerRig {
-  const rig = new WorkerRig(options);
-  rigs.push(rig);
-  return rig;
-}
-
-afterEach(() => {
-  for (const rig of rigs.splice(0)) rig.close();
-});
+import { makeRig } from './worker-rig.ts';
 
 const KAFKA_STORAGE_ERROR = 56;
 const NOT_LEADER_OR_FOLLOWER = 6;

@@ -1,23 +1,16 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { READ_DONE_FD, READ_DONE_LEASE, READ_DONE_LENGTH } from '../../src/zerocopy/layout.ts';
 import { FAKE_START_MS } from '../support/fake-clock.ts';
 import { plainMemory } from '../support/plain-memory.ts';
 import { batchOf } from '../support/simulated-deeds.ts';
-import { type RigOptions, WorkerRig } from './worker-rig.ts';
+import { makeRig, type RigOptions, type WorkerRig } from './worker-rig.ts';
 
-const rigs: WorkerRig[] = [];
 const HOUR_MS = 3_600_000;
 const KAFKA_STORAGE_ERROR = 56;
 
-function makeRig(options: RigOptions = {}): WorkerRig {
-  const rig = new WorkerRig({ retentionCheckMs: 10_000, ...options });
-  rigs.push(rig);
-  return rig;
+function makeKeptRig(options: RigOptions = {}): WorkerRig {
+  return makeRig({ retentionCheckMs: 10_000, ...options });
 }
-
-afterEach(() => {
-  for (const rig of rigs.splice(0)) rig.close();
-});
 
 /** One record, one segment each. */
 function fill(rig: WorkerRig, slot: number, count: number, timestamp = FAKE_START_MS): void {
@@ -43,7 +36,7 @@ function removedPaths(rig: WorkerRig): string[] {
 
 describe('the tick of a worker', () => {
   test('lets expired segments go and tells the board where the log begins', () => {
-    const rig = makeRig({ settings: { retentionMsMax: HOUR_MS, fileDeleteDelayMs: 5000 } });
+    const rig = makeKeptRig({ settings: { retentionMsMax: HOUR_MS, fileDeleteDelayMs: 5000 } });
     rig.open(0);
     fill(rig, 0, 5);
     rig.nowMs += HOUR_MS + 1;
@@ -55,7 +48,7 @@ describe('the tick of a worker', () => {
   });
 
   test('goes on at the next tick where there is more than one tick may do', () => {
-    const rig = makeRig({ settings: { retentionMsMax: HOUR_MS, fileDeleteDelayMs: 0 } });
+    const rig = makeKeptRig({ settings: { retentionMsMax: HOUR_MS, fileDeleteDelayMs: 0 } });
     const { log } = rig.open(0);
     fill(rig, 0, 100);
     const counts = [log.segmentCount];
@@ -83,7 +76,7 @@ describe('the tick of a worker', () => {
   });
 
   test('leaves a file to the reader that has it until the lease is back', () => {
-    const rig = makeRig({ settings: { retentionMsMax: HOUR_MS, fileDeleteDelayMs: 0 } });
+    const rig = makeKeptRig({ settings: { retentionMsMax: HOUR_MS, fileDeleteDelayMs: 0 } });
     rig.open(0);
     fill(rig, 0, 2);
     rig.read(0, 0, 77);
@@ -106,7 +99,7 @@ describe('the tick of a worker', () => {
   });
 
   test('does not heal a log before the batches that its full disk refused in the same turn are answered', () => {
-    const rig = makeRig();
+    const rig = makeKeptRig();
     rig.open(0);
     rig.nowMs += 2000;
     rig.disk.failNext('write', 'ENOSPC');
@@ -122,7 +115,7 @@ describe('the tick of a worker', () => {
   });
 
   test('leaves idle logs alone but for one look a minute, a bounded number of them in each tick', () => {
-    const rig = makeRig();
+    const rig = makeKeptRig();
     const logs = Array.from({ length: 300 }, (_, slot) => rig.open(slot).log);
     pass(rig, 60_000);
     const looks = logs.map((log) => vi.spyOn(log, 'expireProducers'));
@@ -141,7 +134,7 @@ describe('the tick of a worker', () => {
   });
 
   test('has every log checked for retention, though others close meanwhile', () => {
-    const rig = makeRig({ settings: { retentionMsMax: HOUR_MS } });
+    const rig = makeKeptRig({ settings: { retentionMsMax: HOUR_MS } });
     const all = Array.from({ length: 300 }, (_, slot) => rig.open(slot).log);
     rig.nowMs += 10_000;
     pass(rig, 30_000);
@@ -156,7 +149,7 @@ describe('the tick of a worker', () => {
   });
 
   test('heals a log that met a full disk within a second, whichever of many it is', () => {
-    const rig = makeRig();
+    const rig = makeKeptRig();
     const partitions = Array.from({ length: 300 }, (_, slot) => rig.open(slot));
     pass(rig, 10_000);
     for (const slot of [0, 150, 299]) {
@@ -174,7 +167,7 @@ describe('the tick of a worker', () => {
 
 describe('the report for checkpoints', () => {
   test('tells only of logs that moved since the last, and of all where that one may be lost', () => {
-    const rig = makeRig();
+    const rig = makeKeptRig();
     for (const slot of [0, 1, 2]) rig.open(slot);
     const told = (isWhole: boolean): string[] => {
       const id = rig.command((its) => ({ kind: 'report-changes', id: its, isWhole }));

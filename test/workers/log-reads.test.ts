@@ -1,21 +1,9 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { APPEND_FLAG_INTERNAL, READ_FLAG_COMMITTED, RECEIPT_ABORTED, RECEIPT_READ } from '../../src/zerocopy/layout.ts';
 import { batch, marker } from '../storage/storage-kit.ts';
-import { WorkerRig } from './worker-rig.ts';
+import { makeRig } from './worker-rig.ts';
 
 const KAFKA_STORAGE_ERROR = 56;
-const rigs: WorkerRig[] = [];
-
-function makeRig(): WorkerRig {
-  const rig = new WorkerRig();
-  rigs.push(rig);
-  return rig;
-}
-
-afterEach(() => {
-  for (const rig of rigs.splice(0)) rig.close();
-});
-
 describe('a file that cannot be opened', () => {
   test('is a storage error of that read, which then holds no lease', () => {
     const rig = makeRig();

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import { OPENED_PER_TURN_MAX } from '../../src/workers/partition-keeper.ts';
 import {
@@ -13,19 +13,7 @@ import {
 } from '../../src/zerocopy/layout.ts';
 import { Prng } from '../support/prng.ts';
 import { batchOf } from '../support/simulated-deeds.ts';
-import { type RigOptions, WorkerRig } from './worker-rig.ts';
-
-const rigs: WorkerRig[] = [];
-
-function makeRig(options: RigOptions = {}): WorkerRig {
-  const rig = new WorkerRig(options);
-  rigs.push(rig);
-  return rig;
-}
-
-afterEach(() => {
-  for (const rig of rigs.splice(0)) rig.close();
-});
+import { makeRig, type RigOptions } from './worker-rig.ts';
 
 const KAFKA_STORAGE_ERROR = 56;
 const NOT_LEADER_OR_FOLLOWER = 6;

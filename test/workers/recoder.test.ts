@@ -1,5 +1,5 @@
 /** Re-encoding inside a worker: what stays in the turn, what goes to the background, and that order survives both. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import { INFLATED_BYTES_MAX } from '../../src/protocol/batch-check.ts';
 import { recompressBatch } from '../../src/protocol/recompress.ts';
@@ -9,23 +9,15 @@ import { RECEIPT_APPEND } from '../../src/zerocopy/layout.ts';
 import { loadNative } from '../../src/zerocopy/native.ts';
 import { Prng } from '../support/prng.ts';
 import { batchesIn, batchOf, recordsIn } from '../support/simulated-deeds.ts';
-import { type RigOptions, WorkerRig } from './worker-rig.ts';
+import { makeRig, type RigOptions, type WorkerRig } from './worker-rig.ts';
 
 type RecodeReply = Extract<WorkerReply, { kind: 'recode' }>;
 
 const LOG_FILE = '00000000000000000000.log';
 const GZIP_LARGE = 40_000;
-const rigs: WorkerRig[] = [];
-
-function makeRig(compressionType = 'gzip', options: RigOptions = {}): WorkerRig {
-  const rig = new WorkerRig({ settings: { compressionType }, laneSlots: 512, ...options });
-  rigs.push(rig);
-  return rig;
+function makeRecodingRig(compressionType = 'gzip', options: RigOptions = {}): WorkerRig {
+  return makeRig({ settings: { compressionType }, laneSlots: 512, ...options });
 }
-
-afterEach(() => {
-  for (const rig of rigs.splice(0)) rig.close();
-});
 
 function takeTasks(rig: WorkerRig): RecodeReply[] {
   const tasks = rig.replies.filter((reply) => reply.kind === 'recode');
@@ -51,7 +43,7 @@ function stored(rig: WorkerRig, name = 'orders-0'): (number | undefined)[] {
 
 describe('a topic with a codec of its own', () => {
   test('has small batches re-encoded within the turn, and passes on what has the codec already', () => {
-    const rig = makeRig();
+    const rig = makeRecodingRig();
     rig.open(0);
     const same = batchOf({ codec: 1, fill: 2, count: 3 });
     rig.append(0, batchOf({ fill: 1 }), 1);
@@ -69,7 +61,7 @@ describe('a topic with a codec of its own', () => {
   });
 
   test('sends large ones to the background, and later ones of the partition wait behind them; other partitions do not', () => {
-    const rig = makeRig();
+    const rig = makeRecodingRig();
     rig.open(0);
     rig.open(1);
     rig.append(0, batchOf({ fill: 1, valueBytes: GZIP_LARGE }), 1);
@@ -95,7 +87,7 @@ describe('a topic with a codec of its own', () => {
 
   test('keeps every partition in order however the background finishes (20 seeds)', () => {
     for (let seed = 1; seed <= 20; seed++) {
-      const rig = makeRig();
+      const rig = makeRecodingRig();
       const random = new Prng(seed);
       for (let slot = 0; slot < 3; slot++) rig.open(slot);
       const sent: number[][] = [[], [], []];
@@ -125,7 +117,7 @@ describe('a topic with a codec of its own', () => {
   });
 
   test('takes only so many at once; the rest wait in their ring and come through', () => {
-    const rig = makeRig();
+    const rig = makeRecodingRig();
     rig.open(0);
     rig.append(0, batchOf({ valueBytes: GZIP_LARGE }), 0);
     for (let exchange = 1; exchange < 300; exchange++) rig.append(0, batchOf({ fill: exchange }), exchange);
@@ -142,7 +134,7 @@ describe('a topic with a codec of its own', () => {
   });
 
   test('answers a batch the background could not re-encode, and goes on with the next', () => {
-    const rig = makeRig();
+    const rig = makeRecodingRig();
     rig.open(0);
     rig.append(0, batchOf({ valueBytes: GZIP_LARGE }), 1);
     rig.append(0, batchOf({ fill: 2 }), 2);
@@ -160,7 +152,7 @@ describe('a topic with a codec of its own', () => {
   });
 
   test('refuses at once what is no good batch, without sending it anywhere', () => {
-    const rig = makeRig();
+    const rig = makeRecodingRig();
     rig.open(0);
     const bad = batchOf({ valueBytes: GZIP_LARGE });
     bad[100] = 0;
@@ -172,7 +164,7 @@ describe('a topic with a codec of its own', () => {
   });
 
   test('that is closed meanwhile answers what comes back from the background', () => {
-    const rig = makeRig();
+    const rig = makeRecodingRig();
     rig.open(0);
     rig.append(0, batchOf({ valueBytes: GZIP_LARGE }), 1);
     rig.publish();
@@ -190,7 +182,7 @@ describe('a topic with a codec of its own', () => {
 
   // Once what came after the change overtook what was still being re-encoded.
   test('that wants no codec any more keeps the order of what is under way', () => {
-    const rig = makeRig();
+    const rig = makeRecodingRig();
     rig.open(0);
     rig.append(0, batchOf({ fill: 1, valueBytes: GZIP_LARGE }), 1);
     rig.publish();
@@ -211,7 +203,7 @@ describe('a topic with a codec of its own', () => {
   });
 
   test('sends LZ4 to the background where there is no native part: what the package gives is not given back here', () => {
-    const rig = makeRig('lz4', { native: null });
+    const rig = makeRecodingRig('lz4', { native: null });
     rig.open(0);
     rig.append(0, batchOf({ fill: 1 }), 1);
     rig.publish();
@@ -221,7 +213,7 @@ describe('a topic with a codec of its own', () => {
   });
 
   test('writes and answers after a share of a full load of LZ4, and goes on at once', () => {
-    const rig = makeRig('lz4', { native: loadNative().native });
+    const rig = makeRecodingRig('lz4', { native: loadNative().native });
     rig.open(0);
     rig.open(1);
     for (let exchange = 0; exchange < 40; exchange++)
@@ -247,7 +239,7 @@ describe('a topic with a codec of its own', () => {
   });
 
   test('shares what a turn may re-encode among its lanes', () => {
-    const rig = makeRig('lz4', { lanes: 2, native: loadNative().native });
+    const rig = makeRecodingRig('lz4', { lanes: 2, native: loadNative().native });
     rig.open(0);
     rig.open(1);
     for (let exchange = 0; exchange < 30; exchange++) {

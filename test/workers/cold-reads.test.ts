@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { READ_DONE_LEASE, READ_DONE_LENGTH, RECEIPT_READ } from '../../src/zerocopy/layout.ts';
 import { batchOf } from '../support/simulated-deeds.ts';
-import { makeRig } from './worker-rig.ts';
+import { makeRig } from './rig-of-test.ts';
 
 const KAFKA_STORAGE_ERROR = 56;
 const NOT_LEADER_OR_FOLLOWER = 6;

@@ -3,7 +3,8 @@ import { READ_DONE_FD, READ_DONE_LEASE, READ_DONE_LENGTH } from '../../src/zeroc
 import { FAKE_START_MS } from '../support/fake-clock.ts';
 import { plainMemory } from '../support/plain-memory.ts';
 import { batchOf } from '../support/simulated-deeds.ts';
-import { makeRig, type RigOptions, type WorkerRig } from './worker-rig.ts';
+import { makeRig } from './rig-of-test.ts';
+import type { RigOptions, WorkerRig } from './worker-rig.ts';
 
 const HOUR_MS = 3_600_000;
 const KAFKA_STORAGE_ERROR = 56;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { APPEND_FLAG_INTERNAL, READ_FLAG_COMMITTED, RECEIPT_ABORTED, RECEIPT_READ } from '../../src/zerocopy/layout.ts';
 import { batch, marker } from '../storage/storage-kit.ts';
-import { makeRig } from './worker-rig.ts';
+import { makeRig } from './rig-of-test.ts';
 
 const KAFKA_STORAGE_ERROR = 56;
 describe('a file that cannot be opened', () => {

@@ -13,7 +13,8 @@ import {
 } from '../../src/zerocopy/layout.ts';
 import { Prng } from '../support/prng.ts';
 import { batchOf } from '../support/simulated-deeds.ts';
-import { makeRig, type RigOptions } from './worker-rig.ts';
+import { makeRig } from './rig-of-test.ts';
+import type { RigOptions } from './worker-rig.ts';
 
 const KAFKA_STORAGE_ERROR = 56;
 const NOT_LEADER_OR_FOLLOWER = 6;

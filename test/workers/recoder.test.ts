@@ -9,7 +9,8 @@ import { RECEIPT_APPEND } from '../../src/zerocopy/layout.ts';
 import { loadNative } from '../../src/zerocopy/native.ts';
 import { Prng } from '../support/prng.ts';
 import { batchesIn, batchOf, recordsIn } from '../support/simulated-deeds.ts';
-import { makeRig, type RigOptions, type WorkerRig } from './worker-rig.ts';
+import { makeRig } from './rig-of-test.ts';
+import type { RigOptions, WorkerRig } from './worker-rig.ts';
 
 type RecodeReply = Extract<WorkerReply, { kind: 'recode' }>;
 

@@ -3,7 +3,6 @@
  * For what a whole broker hides: turns, rings that run full, several fronts, the moment at which things happen.
  */
 import { MessageChannel } from 'node:worker_threads';
-import { onTestFinished } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { DEFAULT_LOG_SETTINGS, type LogSettings } from '../../src/storage/log-settings.ts';
@@ -78,13 +77,6 @@ export interface TakenReceipt {
 
 const SLAB_BYTES = 1 << 22;
 const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
-
-/** Closed when the test that made it has ended. */
-export function makeRig(options: RigOptions = {}): WorkerRig {
-  const rig = new WorkerRig(options);
-  onTestFinished(() => rig.close());
-  return rig;
-}
 
 export class WorkerRig {
   nowMs = FAKE_START_MS;

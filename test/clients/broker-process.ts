@@ -68,6 +68,7 @@ export class BrokerProcess {
   static async killWhileStarting(options: BrokerOptions, afterMs: number, before: () => void): Promise<void> {
     const broker = await BrokerProcess.#spawned(options);
     await new Promise((resolve) => setTimeout(resolve, afterMs));
+    broker.freeze();
     before();
     await broker.kill();
   }
@@ -119,6 +120,11 @@ export class BrokerProcess {
     await ended;
     clearTimeout(timer);
     return this.#child.exitCode;
+  }
+
+  /** It runs no further, and ends by `kill` only. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
   }
 
   /** kill -9: what a crash of the process looks like to its files. */

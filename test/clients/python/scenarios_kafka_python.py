@@ -11,6 +11,9 @@ import scenario
 BOOTSTRAP, PREFIX = sys.argv[1:3]
 GROUP = f"{PREFIX}-group"
 TOPIC = f"{PREFIX}-records"
+# Longer than a rebalance takes: this client takes itself for joined once JoinGroup is answered, so a poll whose time is up
+# before SyncGroup is answered leaves it without partitions for ever, on either broker.
+POLL_MS = 3000
 admin = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
 
 
@@ -38,7 +41,7 @@ def run_member(member):
     consumer = consumer_of(GROUP, session_timeout_ms=10_000, heartbeat_interval_ms=300)
     consumer.subscribe([TOPIC], listener=Listener(member))
     while not member.is_stopping:
-        found = consumer.poll(timeout_ms=100, max_records=50)
+        found = consumer.poll(timeout_ms=POLL_MS, max_records=50)
         for partition, records in found.items():
             for record in records:
                 member.ledger.took(member.name, partition.partition, int(record.value))

@@ -141,6 +141,8 @@ export class CrashProgramme {
   }
 
   async #kill(): Promise<void> {
+    // Nobody answers without power.
+    this.#broker?.freeze();
     this.#ground.disk?.cut();
     await this.#broker?.kill();
     this.#ground.disk?.powerUp();

@@ -75,6 +75,8 @@ export class Controller {
   private currentConfig: BrokerConfig;
   private isStarted = false;
   private recordsWritten = 0;
+  /** In force, though the store could not take them; they go before whatever is written next. */
+  private owed: CatalogRecord[] = [];
   private readonly observers = new SettingsObservers();
 
   constructor(parts: ControllerParts) {
@@ -175,6 +177,7 @@ export class Controller {
   stop(): Promise<void> {
     return this.section.run(async () => {
       this.isStarted = false;
+      await this.commitOrOwe([]);
       await this.parts.store.close();
     });
   }
@@ -275,11 +278,24 @@ export class Controller {
   }
 
   private async commit(records: readonly CatalogRecord[]): Promise<void> {
-    if (records.length === 0) return;
+    const written = [...this.owed, ...records];
+    if (written.length === 0) return;
     const next = this.current.with(records);
-    await this.parts.store.append(records);
-    this.recordsWritten += records.length;
+    await this.parts.store.append(written);
+    this.owed = [];
+    this.recordsWritten += written.length;
     this.current = next;
+  }
+
+  /** For what holds whether it can be written down now or not. */
+  private async commitOrOwe(records: readonly CatalogRecord[]): Promise<void> {
+    try {
+      await this.commit(records);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.owed.push(...records);
+      this.current = this.current.with(records);
+    }
   }
 
   /** Places go back when the records that need them could not be written. */
@@ -305,22 +321,31 @@ export class Controller {
     return outcomes.flatMap((outcome) => outcome.problem ?? []);
   }
 
-  /** A topic whose partitions cannot be opened is taken back: half a topic helps nobody. */
+  /**
+   * A topic whose partitions cannot be opened is taken back: half a topic helps nobody, and whoever needs it asks again. That
+   * holds on a full disk as well, which has no room to say so.
+   */
   private async openNewTopic(name: string, topic: CatalogTopic, places: readonly Place[]): Promise<TopicOutcome> {
     const fault = await this.open(this.toOpen(topic, places, 0, true));
     this.routes.put(topic, places);
     if (fault === null) return { name, topic, fault: null };
-    await this.removeTopics([topic]);
+    await this.commitOrOwe([{ kind: 'topic-gone', id: topic.id }]);
+    await this.clearAway([topic]);
     return { name, topic: null, fault };
   }
 
   private async removeTopics(topics: readonly CatalogTopic[]): Promise<void> {
     await this.commit(topics.map((topic) => ({ kind: 'topic-gone', id: topic.id })));
+    await this.clearAway(topics);
+  }
+
+  /** The folders of topics that the catalog has no more. */
+  private async clearAway(topics: readonly CatalogTopic[]): Promise<void> {
     const partitions = topics.flatMap((topic) => this.routes.hosted(topic));
     for (const topic of topics) this.routes.remove(topic.id);
     await this.parts.host.closePartitions(partitions, { remove: true });
     this.placement.give(partitions, this.parts.nowMs());
-    await this.commit(topics.map((topic) => ({ kind: 'topic-removed', id: topic.id })));
+    await this.commitOrOwe(topics.map((topic) => ({ kind: 'topic-removed', id: topic.id })));
   }
 
   /** The settings given at the start, under those that clients have set since. */

@@ -68,6 +68,46 @@ describe('the controller', () => {
     expect(controller.catalog.leaving.size).toBe(0);
   });
 
+  // A full disk: the folder cannot be made, nor can it be written down that the topic is none.
+  it('takes it back where that cannot be written down either, and makes it anew once there is room', async () => {
+    const { controller, host, store } = makeRig();
+    await controller.start(plainStart);
+    const { openPartitions } = host;
+    host.openPartitions = (partitions) => {
+      store.isFailing = true;
+      return Promise.resolve(partitions.map(({ slot }) => ({ slot, problem: 'no space is left' })));
+    };
+    const [refused] = await create(controller, 'orders');
+    expect(refused?.fault?.message).toContain('no space is left');
+    expect(controller.catalog.topicsByName.size).toBe(0);
+    expect(host.removed).toEqual(['orders-0']);
+
+    store.isFailing = false;
+    host.openPartitions = openPartitions;
+    const [made] = await create(controller, 'orders');
+    expect(made?.fault).toBeNull();
+    expect(host.open.size).toBe(1);
+    const restarted = makeRig({ store });
+    await restarted.controller.start(plainStart);
+    expect([...restarted.controller.catalog.topicsById.keys()]).toEqual([made?.topic?.id]);
+    expect(restarted.controller.catalog.leaving.size).toBe(0);
+  });
+
+  it('writes down at its stop what it could not before', async () => {
+    const { controller, host, store } = makeRig();
+    await controller.start(plainStart);
+    host.openPartitions = (partitions) => {
+      store.isFailing = true;
+      return Promise.resolve(partitions.map(({ slot }) => ({ slot, problem: 'no space is left' })));
+    };
+    await create(controller, 'orders');
+    store.isFailing = false;
+    await controller.stop();
+    const restarted = makeRig({ store });
+    await restarted.controller.start(plainStart);
+    expect(restarted.controller.catalog.topicsByName.size).toBe(0);
+  });
+
   it('has the same topics with the same ids after a restart, under the next broker epoch', async () => {
     const first = makeRig();
     await first.controller.start(plainStart);

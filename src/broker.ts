@@ -43,6 +43,7 @@ import { LogCleaner } from './workers/log-cleaner.ts';
 import type { LogScrubber } from './workers/log-scrubber.ts';
 import { startScrubber } from './workers/start-scrubber.ts';
 import { type StartedWorkers, startWorkers } from './workers/start-workers.ts';
+import { WholeFlush } from './workers/whole-flush.ts';
 import { WorkerHost } from './workers/worker-host.ts';
 import { createCrc32c } from './zerocopy/crc32c.ts';
 import { loadNative, memoryOf, type Native } from './zerocopy/native.ts';
@@ -321,7 +322,13 @@ export class Broker {
   private async openData(sizes: BrokerSizes, workers: StartedWorkers, background: BackgroundPool): Promise<OpenedData> {
     const { config } = this.parts;
     const isClean = this.directory.takeCleanMark();
-    const found = findPartitions(new NodeDisk(), this.directory.list());
+    const disk = new NodeDisk();
+    const found = findPartitions(disk, this.directory.list());
+    const flush = new WholeFlush({
+      disk,
+      folder: this.dataFolder,
+      flushSystem: (fd) => background.flushSystem(fd),
+    });
     const host = new WorkerHost({
       posts: workers.posts,
       directory: this.directory,
@@ -331,6 +338,7 @@ export class Broker {
         producerExpiryMs: config.values['producer.id.expiration.ms'],
       },
       recover: (args) => background.recover(args),
+      flushAll: () => flush.run(),
       forgetTallies: forgetterOf(workers),
       uniqueHex: () => randomBytes(16).toString('hex'),
     });
@@ -344,7 +352,9 @@ export class Broker {
       slotsMax: sizes.slotsMax,
       settingsCheck: (next, changed) => this.tls?.problemOf(next, changed) ?? null,
     });
-    const report = await controller.start({ found, wasUnclean: !isClean && found.length > 0, clusterId: null });
+    const report = await controller
+      .start({ found, wasUnclean: !isClean && found.length > 0, clusterId: null })
+      .finally(() => flush.close());
     for (const problem of report.problems) this.logger.error(problem);
     return { controller, host, report, isClean };
   }

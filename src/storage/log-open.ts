@@ -126,6 +126,7 @@ function recover(parts: OpenLogParts, recoveryPoint: number, writtenOffset: numb
     mayHaveGaps: parts.mayHaveGaps === true,
     cleanedOffset: parts.cleanedOffset,
     isSynced: promisesDevice(parts.settings),
+    isFlushShared: false,
     nowMs: parts.nowMs,
   }).recoveryPoint;
 }

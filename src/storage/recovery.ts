@@ -37,6 +37,8 @@ export interface RecoveryArgs {
   readonly cleanedOffset: number;
   /** Flush what was found, for logs whose acknowledgements promise the device. */
   readonly isSynced: boolean;
+  /** Whoever asks flushes the whole file system before anybody appends. */
+  readonly isFlushShared: boolean;
   readonly nowMs: number;
 }
 
@@ -50,6 +52,8 @@ export interface RecoveryReport {
   readonly segmentsRemoved: number;
 }
 
+/** Of the common file systems; no smaller than any other's, or a multiple of it. */
+const BLOCK_BYTES = 4096;
 const NOTHING: ReadonlySet<number> = new Set();
 
 /** Throws Fault when the folder cannot be put in order. */
@@ -265,6 +269,7 @@ class Recovery {
     const isSynced = args.isSynced || this.isDistrusted || (this.bytesCut > 0 && args.writtenOffset < 0);
     // Whoever vouches for the batches vouches for these: the next recovery may not replay so far back.
     for (const { aborted } of this.abortedAnew) this.sync(aborted.file.handle);
+    if (args.writtenOffset < 0) this.clearBehindEnd(!isSynced && !args.isFlushShared);
     for (const segment of this.segments) {
       if (this.isDistrusted) this.writeAgain(segment);
       if (isSynced) this.sync(segment.log);
@@ -273,6 +278,24 @@ class Recovery {
     if (this.isDistrusted) forgetFailedFlush(tools, args.folder);
     if (isSynced || this.segmentsRemoved > 0 || this.abortedAnew.length > 0) tools.disk.syncFolder(args.folder);
   }
+
+  /**
+   * A power cut may leave batches behind a file's end, in its last block: their bytes had reached the device, the file's new
+   * size had not. What is appended next lands on them. Were the power cut again, now with the size on the device and not the
+   * bytes, they would come back, whole, at the offsets of others that were acknowledged. So zeros take their place there
+   * before anybody appends.
+   */
+  private clearBehindEnd(isFlushed: boolean): void {
+    const active = this.segments.at(-1);
+    if (active === undefined || active.sizeBytes % BLOCK_BYTES === 0) return;
+    const { disk, files } = this.tools;
+    const fd = files.use(active.log);
+    // A file that shrinks has the rest of its last block cleared, and written with the next flush.
+    disk.truncate(fd, active.sizeBytes + BLOCK_BYTES);
+    disk.truncate(fd, active.sizeBytes);
+    if (isFlushed) this.sync(active.log);
+  }
+
   /** What no successful flush vouches for, after one that failed. */
   private writeAgain({ log, offsets, times, aborted }: Segment): void {
     const index = this.segments.findIndex((segment) => segment.log === log);

@@ -10,6 +10,7 @@ import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
 import type { SegmentToCheck } from '../storage/segment-check.ts';
 import {
   type CleanGroupTask,
+  type FlushSystemTask,
   type MapTask,
   PRESSING,
   type RecodeTask,
@@ -59,13 +60,18 @@ export class BackgroundPool {
     }
   }
 
+  /** 0, or -errno: see the port to the disk. */
+  async flushSystem(fd: number): Promise<number> {
+    return this.runTwice<number>('flushSystem', { fd, usesNative: this.parts.usesNative });
+  }
+
   async recode(batch: Uint8Array, codec: number, level: number): Promise<Uint8Array | null> {
     const task: RecodeTask = { batch, codec, level, usesNative: this.parts.usesNative };
     return this.runTwice<Uint8Array | null>('recode', task);
   }
 
   /** A thread that dies under its task (of memory, most likely) takes the task along; another one is given it once more. */
-  private async runTwice<T>(name: string, task: RecoverTask | RecodeTask): Promise<T> {
+  private async runTwice<T>(name: string, task: RecoverTask | RecodeTask | FlushSystemTask): Promise<T> {
     try {
       return await (await this.load()).run(task, { name });
     } catch (error) {

@@ -12,6 +12,12 @@ export interface RecoverTask {
   readonly logLevel: LogLevel;
 }
 
+export interface FlushSystemTask {
+  /** Of any file on the file system, open in this process. */
+  readonly fd: number;
+  readonly usesNative: boolean;
+}
+
 /** The argument of a thread that compacts without giving way to others. */
 export const PRESSING = 'pressing';
 

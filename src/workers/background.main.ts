@@ -10,7 +10,7 @@ import { type RecoveryReport, recoverPartition } from '../storage/recovery.ts';
 import { StorageTools } from '../storage/storage-tools.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
 import { memoryOf, type Native } from '../zerocopy/native.ts';
-import type { RecodeTask, RecoverTask, TaskOutcome } from './background-tasks.ts';
+import type { FlushSystemTask, RecodeTask, RecoverTask, TaskOutcome } from './background-tasks.ts';
 import { createDisk } from './create-disk.ts';
 import { nativeIf } from './thread-native.ts';
 
@@ -32,6 +32,11 @@ export function recover(task: RecoverTask): TaskOutcome<RecoveryReport> {
     const code = isFault(error) ? error.code : 'PB_DATA_DAMAGED';
     return { kind: 'fault', code, message: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** 0, or -errno. */
+export function flushSystem({ fd, usesNative }: FlushSystemTask): number {
+  return createDisk(nativeIf(usesNative)).syncSystem(fd);
 }
 
 /** Null when the batch cannot be decompressed. */

@@ -12,6 +12,7 @@ import type { LogDirectory, PartitionVouchers } from '../storage/log-directory.t
 import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
 import type { PartitionOpening, PartitionOutcome, PartitionReport, StartMoved, StartWish } from './commands.ts';
+import { ONE_BY_ONE_MAX } from './flush-window.ts';
 import type { LogToScrub } from './log-scrubber.ts';
 import { type BrokerLogSettings, logSettingsOf } from './topic-log-settings.ts';
 import type { WorkerPost } from './worker-post.ts';
@@ -43,6 +44,8 @@ export interface WorkerHostParts {
   readonly isClean: boolean;
   readonly settings: BrokerLogSettings;
   readonly recover: (args: RecoveryArgs) => Promise<RecoveryReport>;
+  /** Flushes everything on the file system. False: it failed, or that cannot be told. */
+  readonly flushAll: () => Promise<boolean>;
   /** A slot gets its first partition, or another one: what was counted in it is of no worth any more. */
   readonly forgetTallies: (slot: number) => void;
   /** 32 hex digits, others each time. */
@@ -80,7 +83,7 @@ export class WorkerHost {
 
   async openPartitions(partitions: readonly PartitionToStart[]): Promise<readonly PartitionOutcome[]> {
     for (const { slot, isNew } of partitions) if (isNew) this.parts.forgetTallies(slot);
-    const openings = await Promise.all(partitions.map((partition) => this.openingOf(partition)));
+    const openings = await this.openingsOf(partitions);
     const byWorker = new Map<number, PartitionOpening[]>();
     const problems: PartitionOutcome[] = [];
     partitions.forEach((partition, index) => {
@@ -194,9 +197,26 @@ export class WorkerHost {
     return (await Promise.all(this.parts.posts.map((post) => post.report(REPORT_WAIT_MS)))).flat();
   }
 
+  /** What many logs need on the device after a power cut is flushed together, or one by one where that does not work. */
+  private async openingsOf(partitions: readonly PartitionToStart[]): Promise<(PartitionOpening | string)[]> {
+    const { directory, flushAll } = this.parts;
+    const openings = (isFlushShared: boolean) =>
+      Promise.all(partitions.map((partition) => this.openingOf(partition, isFlushShared)));
+    const isUnvouched = (one: PartitionToStart) =>
+      this.isToRecover(one) && directory.vouchersOf(one.topic, one.partition).writtenOffset < 0;
+    if (partitions.filter(isUnvouched).length <= ONE_BY_ONE_MAX || !(await flushAll())) return openings(false);
+    const flushedLater = await openings(true);
+    return (await flushAll()) ? flushedLater : openings(false);
+  }
+
+  /** Without a folder there is nothing to recover: the log begins anew, under another epoch. */
+  private isToRecover({ isNew, topic, partition }: PartitionToStart): boolean {
+    return !isNew && !this.parts.isClean && this.parts.directory.has(topic, partition);
+  }
+
   /** A sentence instead, when the folder could not be put in order. */
-  private async openingOf(partition: PartitionToStart): Promise<PartitionOpening | string> {
-    const { directory, isClean } = this.parts;
+  private async openingOf(partition: PartitionToStart, isFlushShared: boolean): Promise<PartitionOpening | string> {
+    const { directory } = this.parts;
     const settings = logSettingsOf(partition.values, this.settings);
     const name = partitionFolderName(partition.topic, partition.partition);
     const folder = directory.pathOf(partition.topic, partition.partition);
@@ -217,9 +237,7 @@ export class WorkerHost {
       cleanedOffset: vouchers.cleanedOffset,
       mayHaveGaps: vouchers.mayHaveGaps,
     };
-    // Without a folder there is nothing to recover: the log begins anew, under another epoch.
-    const isFound = directory.has(partition.topic, partition.partition);
-    if (partition.isNew || isClean || !isFound) return opening;
+    if (!this.isToRecover(partition)) return opening;
     try {
       const report = await this.parts.recover({
         folder,
@@ -230,6 +248,7 @@ export class WorkerHost {
         mayHaveGaps: vouchers.mayHaveGaps,
         cleanedOffset: vouchers.cleanedOffset,
         isSynced: promisesDevice(settings),
+        isFlushShared,
         nowMs: Date.now(),
       });
       this.bytesScanned += report.bytesScanned;

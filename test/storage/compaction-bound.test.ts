@@ -21,6 +21,7 @@ function recover(disk: FakeDisk) {
     mayHaveGaps: false,
     cleanedOffset: 0,
     isSynced: false,
+    isFlushShared: false,
     nowMs: NOW_MS,
   });
   return { report, warnings };

@@ -14,6 +14,7 @@ const ARGS = {
   mayHaveGaps: false,
   cleanedOffset: 0,
   isSynced: false,
+  isFlushShared: false,
   nowMs: NOW_MS,
 };
 const LOG_FILE = `${FOLDER}/00000000000000000000.log`;

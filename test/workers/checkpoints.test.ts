@@ -42,6 +42,7 @@ function makeRig() {
     isClean: true,
     settings: { isSyncedBeforeAck: false, producerExpiryMs: 1000 },
     recover: () => Promise.reject(new Error('nothing is recovered here')),
+    flushAll: () => Promise.reject(new Error('nothing is flushed here')),
     uniqueHex: () => '0'.repeat(32),
   });
   for (const slot of [0, 1]) host.open.set(slot, { slot, worker: 0, topic: 'orders', topicId: '', partition: slot });

@@ -17,6 +17,9 @@ function makeHost(options: { readonly isClean?: boolean; readonly workers?: numb
   const commands: { readonly worker: number; readonly command: WorkerCommand }[] = [];
   const recovered: RecoveryArgs[] = [];
   const problems = new Map<number, string>();
+  /** What the next flushes of everything come to. */
+  const flushes: boolean[] = [];
+  let flushCount = 0;
   const posts = Array.from({ length: options.workers ?? 2 }, (_, worker): WorkerPost => {
     const post: WorkerPost = new WorkerPost(worker, {
       post(message) {
@@ -36,6 +39,10 @@ function makeHost(options: { readonly isClean?: boolean; readonly workers?: numb
     directory,
     isClean: options.isClean ?? true,
     settings: { isSyncedBeforeAck: false, producerExpiryMs: 1000 },
+    flushAll: () => {
+      flushCount += 1;
+      return Promise.resolve(must(flushes.shift(), 'a flush was expected'));
+    },
     recover: (args) => {
       recovered.push(args);
       if (args.partitionName === 'broken-0') return Promise.reject(new Error('it is beyond repair'));
@@ -47,7 +54,7 @@ function makeHost(options: { readonly isClean?: boolean; readonly workers?: numb
     uniqueHex: () => 'ab'.repeat(16),
   });
   for (const name of ['orders-0', 'orders-1', 'broken-0', 'deadly-0']) disk.makeFolder(`data/${name}`);
-  return { disk, host, commands, recovered, problems };
+  return { disk, host, commands, recovered, problems, flushes, flushCount: () => flushCount };
 }
 
 function toStart(slot: number, more: Partial<PartitionToStart> = {}): PartitionToStart {
@@ -103,6 +110,26 @@ describe('the host of partitions', () => {
     ]);
     expect(host.bytesScanned).toBe(100);
     expect([...host.open.keys()]).toEqual([0, 2]);
+  });
+
+  test.each([
+    ['few logs are flushed one by one', 64, [], [false]],
+    ['many are flushed together', 65, [true, true], [true]],
+    ['where that cannot be told from a failure, one by one', 65, [false], [false]],
+    ['when it fails, one by one after all', 65, [true, false], [true, false]],
+  ])('after a power cut %s', async (_how, count, outcomes, shared) => {
+    const { disk, host, recovered, flushes, flushCount } = makeHost({ isClean: false });
+    flushes.push(...outcomes);
+    for (let index = 0; index < count; index++) disk.makeFolder(`data/many-${index}`);
+    const many = Array.from({ length: count }, (_, partition) =>
+      toStart(partition, { topic: 'many', partition, isNew: false }),
+    );
+    await host.openPartitions(many);
+    expect(recovered.map(({ isFlushShared }) => isFlushShared)).toEqual(
+      shared.flatMap((isShared) => Array.from({ length: count }, () => isShared)),
+    );
+    expect(flushCount()).toBe(outcomes.length);
+    expect(host.open.size).toBe(count);
   });
 
   test('tells which partition could not be recovered, and why', async () => {

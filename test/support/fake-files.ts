@@ -3,7 +3,8 @@
  *
  * A file's bytes become durable with `sync` of the file, its name with `sync` of the folder it lies in: the least that
  * POSIX promises, and less than most file systems do. What is not durable when the power goes survives or not at the
- * seed's whim, write by write and in halves; names survive up to some point of their folder's history.
+ * seed's whim, write by write and in halves; names survive up to some point of their folder's history. Within a block the
+ * bytes of a file and its size survive apart: bytes may lie behind the end, and come into sight when the size grows over them.
  */
 import { assert } from '../../src/base/assert.ts';
 import type { Prng } from './prng.ts';
@@ -13,6 +14,10 @@ const SECTOR_BYTES = 512;
 
 /** A change of content that was not synced: bytes at a position, or a new size. */
 type Change = { kind: 'write'; position: number; bytes: Uint8Array } | { kind: 'truncate'; sizeBytes: number };
+
+/** What may become of a change that was not synced. */
+type PartialFate = 'torn' | 'bytes only' | 'size only';
+const FATES: readonly ('kept' | 'lost' | PartialFate)[] = ['kept', 'kept', 'lost', 'torn', 'bytes only', 'size only'];
 
 class Content {
   private space = new Uint8Array(0);
@@ -30,8 +35,31 @@ class Content {
 
   truncate(sizeBytes: number): void {
     this.hold(sizeBytes);
-    if (sizeBytes < this.sizeBytes) this.space.fill(0, sizeBytes, this.sizeBytes);
+    this.space.fill(0, Math.min(sizeBytes, this.sizeBytes));
     this.sizeBytes = sizeBytes;
+  }
+
+  /** Whether a write makes the file larger and stays in its last block. */
+  isGrowthOfBlock(position: number, length: number): boolean {
+    const end = position + length;
+    return end > this.sizeBytes && end <= Math.ceil(this.sizeBytes / PAGE_BYTES) * PAGE_BYTES;
+  }
+
+  /** The bytes of a growth that reach the device without the size. */
+  writeBehindEnd(position: number, bytes: Uint8Array): void {
+    this.hold(position + bytes.length);
+    this.space.set(bytes, position);
+  }
+
+  /** The size of a growth that reaches the device without the bytes: what lies there comes into sight. */
+  grow(sizeBytes: number): void {
+    this.hold(sizeBytes);
+    this.sizeBytes = Math.max(this.sizeBytes, sizeBytes);
+  }
+
+  /** Whoever writes the last block writes zeros behind the end. */
+  clearBehindEnd(): void {
+    this.space.fill(0, this.sizeBytes);
   }
 
   apply(change: Change): void {
@@ -48,7 +76,7 @@ class Content {
   private hold(sizeBytes: number): void {
     if (sizeBytes <= this.space.length) return;
     const wider = new Uint8Array(Math.max(sizeBytes, this.space.length * 2, SECTOR_BYTES));
-    wider.set(this.bytes);
+    wider.set(this.space);
     this.space = wider;
   }
 }
@@ -88,6 +116,7 @@ export class FakeFile {
 
   sync(): void {
     for (const change of this.unsynced) this.durable.apply(change);
+    if (this.unsynced.length > 0) this.durable.clearBehindEnd();
     this.unsynced = [];
   }
 
@@ -113,18 +142,25 @@ export class FakeFile {
 
   losePower(random: Prng): void {
     for (const change of this.unsynced) {
-      const fate = random.nextInt(4);
-      if (fate === 0) continue;
-      if (fate === 1 && change.kind === 'write') {
-        const sectors = random.nextInt(Math.ceil(change.bytes.length / SECTOR_BYTES) + 1);
-        this.durable.apply({ ...change, bytes: change.bytes.slice(0, sectors * SECTOR_BYTES) });
-      } else {
-        this.durable.apply(change);
-      }
+      const fate = FATES[random.nextInt(FATES.length)];
+      if (fate === 'lost') continue;
+      if (change.kind === 'truncate' || fate === 'kept') this.durable.apply(change);
+      else this.keepPart(change.position, change.bytes, fate, random);
     }
     this.unsynced = [];
     this.live = this.durable.copy();
     this.chill();
+  }
+
+  private keepPart(position: number, bytes: Uint8Array, fate: PartialFate | undefined, random: Prng): void {
+    const { durable } = this;
+    const isGrowth = durable.isGrowthOfBlock(position, bytes.length);
+    if (fate === 'torn') {
+      const sectors = random.nextInt(Math.ceil(bytes.length / SECTOR_BYTES) + 1);
+      durable.write(position, bytes.slice(0, sectors * SECTOR_BYTES));
+    } else if (!isGrowth) durable.write(position, bytes);
+    else if (fate === 'bytes only') durable.writeBehindEnd(position, bytes);
+    else durable.grow(position + bytes.length);
   }
 
   chill(): void {

@@ -308,8 +308,7 @@ const fsync: Cuts = {
 const byDefault: Cuts = {
   what: 'default',
   count: Math.ceil(CUTS * 0.3),
-  // A second cut may bring back what the first one took: see the limits in docs/durability.md.
-  perDisk: 1,
+  perDisk: CUTS_PER_DISK,
   loadMs: (index, random) => (index % LONG_EVERY === 1 ? LONG_MS : random.nextInt(SHORT_MS_MAX)),
   args: [],
   judge: ({ oldestLostMs }) => expect(oldestLostMs).toBeLessThan(WINDOW_MS + SLACK_MS),

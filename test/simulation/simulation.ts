@@ -34,8 +34,6 @@ export interface SimulationOptions {
   /** Puts something between the broker and its disk; for tests of the simulation itself. */
   readonly meddle?: (disk: FakeDisk) => Disk;
   readonly profile?: Partial<Profile>;
-  /** Leaves out what still finds something now and then, so that a course of all seeds can be run with every change. */
-  readonly isSteady?: boolean;
   /** Comes between what was fetched and whoever looks at it; for tests of the simulation itself. */
   readonly tamper?: (batches: readonly FoundBatch[], random: Prng) => readonly FoundBatch[];
 }
@@ -45,7 +43,6 @@ export interface SimulationOutcome {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-const STEADY = { 'file error': 0, 'read error': 0, 'full disk': 0, 'sync error': 0, power: 0 } as const;
 /** Of every part that holds bytes: a start costs what its memory costs. */
 const MEMORY_BYTES = 1 << 18;
 const TURNS_MAX = 12;
@@ -71,7 +68,6 @@ export class Simulation {
   readonly seed: number;
   readonly random: Prng;
   readonly profile: Profile;
-  readonly isSteady: boolean;
   readonly world: SimulatedWorld;
   readonly book: RecordBook;
   readonly history: History;
@@ -96,13 +92,7 @@ export class Simulation {
   constructor(seed: number, options: SimulationOptions) {
     this.seed = seed;
     this.random = new Prng(seed);
-    const drawn = drawProfile(this.random);
-    this.isSteady = options.isSteady ?? false;
-    this.profile = {
-      ...drawn,
-      ...(this.isSteady ? { faults: { ...drawn.faults, ...STEADY } } : {}),
-      ...options.profile,
-    };
+    this.profile = { ...drawProfile(this.random), ...options.profile };
     this.world = new SimulatedWorld(this.random.nextWord());
     this.book = new RecordBook(options.say ?? null);
     this.history = new History(this.profile.flushWindowMs + FLUSH_SLACK_MS);

@@ -31,7 +31,7 @@ export function startWorkload(simulation: Simulation): void {
     const prng = own();
     simulation.spawn('committer', () => committer(simulation, 'committer', prng));
   }
-  if (random.nextBoolean() && !simulation.isSteady) {
+  if (random.nextBoolean()) {
     const prng = own();
     simulation.spawn('caretaker', () => caretaker(simulation, prng));
   }

@@ -472,8 +472,7 @@ export class Log {
   /** Closes the files. `isClean`: everything is flushed and written down, so that opening again scans nothing. */
   close(isClean: boolean): number {
     assert(this.isOpen && !this.sync.isUnderWay, 'a log is closed once, and after its flush');
-    // Of a log that failed only recovery knows what is left.
-    const error = !isClean ? 0 : this.poison !== 0 ? this.poison : this.closeCleanly();
+    const error = isClean ? this.closeCleanly() : 0;
     if (this.owesNote) noteFailedFlush(this.tools, this.folder);
     this.appender.drop();
     this.isOpen = false;
@@ -482,11 +481,18 @@ export class Log {
   }
 
   private closeCleanly(): number {
+    // Of a log that failed only recovery knows what is left. What it acknowledged goes to the device all the same.
+    if (this.poison !== 0) return this.hasFailedFlush ? this.poison : Math.min(this.poison, this.syncNow());
     const writeError = this.flushWrites();
     if (writeError < 0) return writeError;
     const sealError = this.list.active.seal();
     if (sealError < 0) return sealError;
     if (!this.snapshots.save(this.watermarks.end)) return -EIO;
+    const syncError = this.syncNow();
+    return syncError < 0 ? syncError : this.list.syncIndexes();
+  }
+
+  private syncNow(): number {
     while (this.sync.offset < this.watermarks.end) {
       const count = this.beginSync(this.nowMs);
       if (count < 0) return count;
@@ -495,7 +501,7 @@ export class Log {
       this.endSync(error);
       if (error < 0) return error;
     }
-    return this.list.syncIndexes();
+    return 0;
   }
 
   /** Begins a new segment, or writes out a full queue, when the batch would not fit. */

@@ -104,7 +104,7 @@ class StaleEnd {
 
 async function write(cluster: ClusterView, body: string): Promise<number> {
   const value = Buffer.from(body.padEnd(BODY_BYTES, '.'));
-  return (await new Producer(cluster).send(TOPIC, 0, [{ key: null, value }])).baseOffset;
+  return (await new Producer(cluster).send(TOPIC, 0, [{ key: null, value, timestamp: Date.now() }])).baseOffset;
 }
 
 async function bodies(cluster: ClusterView): Promise<string[]> {
@@ -112,7 +112,11 @@ async function bodies(cluster: ClusterView): Promise<string[]> {
   const found: string[] = [];
   const end = await consumer.findOffset(TOPIC, 0, LATEST);
   for await (const { value } of consumer.read(TOPIC, 0, 0, end))
-    found.push(Buffer.from(value ?? []).toString().replaceAll('.', ''));
+    found.push(
+      Buffer.from(value ?? [])
+        .toString()
+        .replaceAll('.', ''),
+    );
   return found;
 }
 

@@ -19,6 +19,8 @@ export type Promised = 'device' | 'window';
 
 export class History {
   readonly lives: Life[] = [];
+  /** By partition folder: the process died between a failed flush and the note of it, and nobody can know of it any more. */
+  private readonly unnoted = new Set<string>();
   /** A flush takes turns of several roles as well. */
   private readonly boundMs: number;
 
@@ -61,12 +63,22 @@ export class History {
     if (failed !== undefined && !failed.has(folder)) failed.set(folder, nowMs);
   }
 
+  /** The process dies; `isNoted` tells whether a folder has the note of a failed flush. */
+  dies(isNoted: (folder: string) => boolean): void {
+    for (const folder of this.lives.at(-1)?.failedSyncs.keys() ?? []) if (!isNoted(folder)) this.unnoted.add(folder);
+  }
+
+  isUnnoted(folder: string): boolean {
+    return this.unnoted.has(folder);
+  }
+
   hasPowerCutSince(life: number): boolean {
     return this.lives.slice(Math.max(0, life)).some(({ end }) => end === 'power');
   }
 
   /** Whether power cuts may have taken what was known to be written at `knownMs` in the given life. */
   mayBeLost(folder: string, knownMs: number, life: number, promised: Promised): boolean {
+    if (this.unnoted.has(folder)) return true;
     if (promised === 'device') return false;
     for (const { startedMs, endedMs, end, failedSyncs } of this.lives.slice(life)) {
       const failedMs = failedSyncs.get(folder) ?? Number.POSITIVE_INFINITY;

@@ -180,7 +180,9 @@ class Line {
       this.isToBeSentAgain = true;
       return;
     }
-    const isExcused = model.promised === 'window' && simulation.history.hasPowerCutSince(this.lifeOfLastWord);
+    const { history } = simulation;
+    const mayBeLost = model.promised === 'window' || history.isUnnoted(model.folder);
+    const isExcused = mayBeLost && history.hasPowerCutSince(this.lifeOfLastWord);
     demand(isExcused, `${model.folder}: ${batch.track.name} cannot go on at batch ${batch.order} (error ${code})`);
     this.isLost = true;
   }

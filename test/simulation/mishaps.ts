@@ -1,5 +1,6 @@
 /** What goes wrong in a simulation, and when: drawn from its profile, remembered until it is over. */
 
+import { FAILED_FLUSH_FILE } from '../../src/storage/file-names.ts';
 import { DATA_FOLDER } from '../support/simulated-world.ts';
 import type { LifeEnd } from './history.ts';
 import { FAULT_KINDS, type FaultKind } from './profile.ts';
@@ -63,6 +64,13 @@ export class Mishaps {
       const path = failedSyncs[this.seenSyncFailures] ?? '';
       history.failSync(path.split('/').at(-2) ?? '', trueMs);
     }
+  }
+
+  /** And of which nobody will ever know. */
+  learnOfDeath(): void {
+    const { world, history } = this.simulation;
+    this.learn();
+    history.dies((folder) => world.disk.stat(`${DATA_FOLDER}/${folder}/${FAILED_FLUSH_FILE}`) !== null);
   }
 
   async mayHappen(): Promise<void> {

@@ -30,6 +30,8 @@ export interface SentBatch {
 export interface TransactionFate {
   readonly name: string;
   outcome: 'open' | 'unknown' | 'committed' | 'aborted';
+  readonly begunMs: number;
+  readonly begunLife: number;
   /** When its producer knew of it, and in which life. */
   endedMs: number;
   life: number;
@@ -207,7 +209,7 @@ export class PartitionModel {
       demand(
         isExcused,
         () =>
-          `${this.folder}: record ${number} at ${offset}, known for ${age} ms since life ${life}, is gone; the log ends at ${endOffset}`,
+          `${this.folder}: record ${number} at ${offset}, known for ${age} ms since life ${life} (${this.promised}), is gone; the log ends at ${endOffset}`,
       );
       this.entries.delete(offset);
       this.placeOf.delete(number);

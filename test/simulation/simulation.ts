@@ -192,6 +192,9 @@ export class Simulation {
 
   /** Time passes while everybody has turns enough. */
   async leap(totalMs: number): Promise<void> {
+    // What was promised within a time is not held up for longer than that.
+    this.flusherStallTicks = 0;
+    if (this.broker !== null) this.broker.isAideWorking = true;
     for (let passed = 0; passed < totalMs && this.broker !== null; passed += LEAP_STEP_MS) {
       this.world.clock.advance(LEAP_STEP_MS);
       this.withoutCrash(() => {
@@ -214,6 +217,7 @@ export class Simulation {
     this.broker?.kill();
     this.broker = null;
     disk.crash('kill');
+    this.mishaps.learnOfDeath();
     this.history.end(how, this.trueMs);
     if (how === 'power') this.world.losePower();
     this.mishaps.forget();
@@ -327,6 +331,7 @@ export class Simulation {
     this.broker?.kill();
     this.broker = null;
     disk.crash('kill');
+    this.mishaps.learnOfDeath();
     this.history.end('kill', this.trueMs);
     if (this.mishaps.endOfCrash() !== 'power') return;
     this.history.endsInPower(this.trueMs);

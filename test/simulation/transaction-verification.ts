@@ -50,10 +50,14 @@ function judge(simulation: Simulation, fate: TransactionFate, { visible, stored 
 }
 
 /** A power cut may have taken the decision, a marker, or all that the coordinator knew of the transaction. */
-function isExcused({ history, profile }: Simulation, { outcome, endedMs, life }: TransactionFate): boolean {
+function isExcused(
+  { history, profile }: Simulation,
+  { outcome, begunMs, begunLife, endedMs, life }: TransactionFate,
+): boolean {
   if (profile.promised === 'device') return false;
   if (outcome !== 'committed') return history.hasPowerCutSince(0);
-  return history.mayBeLost(STATE_TOPIC, endedMs, life, profile.promised);
+  const mayBeLost = (atMs: number, since: number) => history.mayBeLost(STATE_TOPIC, atMs, since, profile.promised);
+  return mayBeLost(begunMs, begunLife) || mayBeLost(endedMs, life);
 }
 
 /** Null: a power cut took a marker, and nobody will ever write it again. */

@@ -66,7 +66,9 @@ class Transactor {
     if (this.fate !== null || this.identity === null) await this.begin(link);
     while (simulation.isRunning && !link.isBroken) {
       this.count += 1;
-      this.fate = { name: `${this.name}:${this.count}`, outcome: 'open', endedMs: Number.POSITIVE_INFINITY, life: -1 };
+      const { trueMs: begunMs, history } = this.simulation;
+      const open = { outcome: 'open', begunMs, begunLife: history.life, endedMs: Number.POSITIVE_INFINITY } as const;
+      this.fate = { ...open, name: `${this.name}:${this.count}`, life: -1 };
       let isGood = true;
       for (let left = 1 + random.nextInt(4); left > 0 && isGood; left--) {
         isGood = await this.write(link, anyOf(random, this.topic.partitions));

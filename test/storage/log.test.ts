@@ -333,6 +333,16 @@ describe('failing writes', () => {
     expect(log.heal(NOW_MS)).toBe(-5);
   });
 
+  it('do not keep what was acknowledged before from the device when the log is closed', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    disk.failNext('write', 'ENOSPC');
+    queue(log, batch());
+    expect(log.flushWrites()).toBe(-28);
+    expect(log.close(true)).toBe(-28);
+    expect(disk.durableContentOf(`${FOLDER}/00000000000000000000.log`).length).toBe(batch().length);
+  });
+
   it('heal once a full disk has room again, and know their producers as before', () => {
     const { disk, log } = fresh();
     const producer = { producerId: 9, producerEpoch: 0 };

@@ -506,7 +506,6 @@ export class BrokerInOneThread {
         isSyncedBeforeAck: values['perfbroker.durability'] === 'fsync',
         producerExpiryMs: values['producer.id.expiration.ms'],
       },
-      // No simulation has more logs than are flushed one by one.
       flushAll: () => Promise.reject(new Error('nothing is flushed together here')),
       recover: (args) => this.deferred.inBackground(() => recoverPartition(recovery, { ...args, nowMs: this.nowMs })),
       uniqueHex: () => Buffer.from(this.world.randomBytes(16)).toString('hex'),

@@ -89,7 +89,7 @@ export class OffsetIndex {
     let high = this.file.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.relativeAt(middle) <= relative) low = middle + 1;
+      if (this.isOffsetAtMost(middle, relative)) low = middle + 1;
       else high = middle;
     }
     return low === 0 ? 0 : this.positionAt(low - 1);
@@ -100,10 +100,10 @@ export class OffsetIndex {
     const count = this.file.count;
     let low = 0;
     let high = count;
-    if (this.hint < count && this.positionAt(this.hint) <= position) {
+    if (this.hint < count && this.isPositionAtMost(this.hint, position)) {
       low = this.hint + 1;
       let step = 1;
-      while (low + step < count && this.positionAt(low + step) <= position) {
+      while (low + step < count && this.isPositionAtMost(low + step, position)) {
         low += step + 1;
         step *= 2;
       }
@@ -111,7 +111,7 @@ export class OffsetIndex {
     }
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.positionAt(middle) <= position) low = middle + 1;
+      if (this.isPositionAtMost(middle, position)) low = middle + 1;
       else high = middle;
     }
     if (low === 0) return 0;
@@ -134,11 +134,19 @@ export class OffsetIndex {
   /** Drops the entries of batches at or behind a position; what is left must be read again with `readLast`. */
   truncateFrom(position: number): void {
     let count = this.file.count;
-    while (count > 0 && this.positionAt(count - 1) >= position) count -= 1;
+    while (count > 0 && !this.isPositionAtMost(count - 1, position - 1)) count -= 1;
     this.file.truncateTo(count);
   }
 
-  // An entry that cannot be read counts as the smallest: the search then goes on from an earlier place.
+  // An entry that cannot be read lies behind whatever is looked for: a walk then begins at an earlier place, never at a later one.
+  private isOffsetAtMost(index: number, relative: number): boolean {
+    return this.file.seek(index) && this.file.view.getInt32(this.file.at) <= relative;
+  }
+
+  private isPositionAtMost(index: number, position: number): boolean {
+    return this.file.seek(index) && this.file.view.getInt32(this.file.at + 4) <= position;
+  }
+
   private relativeAt(index: number): number {
     return this.file.seek(index) ? this.file.view.getInt32(this.file.at) : -1;
   }

@@ -2,7 +2,7 @@
  * A checksum for Kafka's small text files, which have none: a rotten bit in one of their numbers would otherwise be believed,
  * and one that says where a log starts could cost the log. It stands in white space at the end of the last row, 32 blanks
  * (0) and tabs (1), highest bit first, which Kafka's readers pass over when they split a row into words. A file without it was written by
- * Kafka and is taken as it is; one with a part of it, or another sum, is damaged.
+ * Kafka and is taken as it is; one with a part of it, or another sum, is damaged, and so is one whose last line has no end.
  *
  *     orders 1 1720␠␉␠␠␉ … ␉⏎
  */
@@ -20,7 +20,8 @@ export function sealed(text: string, rowCount: number): string {
 
 /** The text without its checksum; null when that does not fit. */
 export function openSeal(text: string): string | null {
-  const end = text.endsWith('\n') ? text.length - 1 : text.length;
+  if (!text.endsWith('\n')) return null;
+  const end = text.length - 1;
   let from = end;
   while (from > 0 && (text[from - 1] === ' ' || text[from - 1] === '\t')) from -= 1;
   if (from === end) return text;

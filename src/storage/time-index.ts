@@ -79,7 +79,7 @@ export class TimeIndex {
     while (low < high) {
       const middle = (low + high) >>> 1;
       // An entry with the very timestamp names the batch that has it: the search must begin before that batch ends.
-      if (this.timestampAt(middle) < timestamp) low = middle + 1;
+      if (this.isBefore(middle, timestamp)) low = middle + 1;
       else high = middle;
     }
     this.floorTimestamp = low === 0 ? NO_TIMESTAMP : this.timestampAt(low - 1);
@@ -89,9 +89,18 @@ export class TimeIndex {
   /** Drops entries about offsets from the given one on. */
   truncateFrom(offset: number): void {
     let count = this.file.count;
-    while (count > 0 && this.relativeAt(count - 1) >= offset - this.baseOffset) count -= 1;
+    while (count > 0 && !this.isRelativeBelow(count - 1, offset - this.baseOffset)) count -= 1;
     this.file.truncateTo(count);
     this.readLast();
+  }
+
+  // An entry that cannot be read lies behind whatever is looked for, so that nothing before it is passed over.
+  private isBefore(index: number, timestamp: number): boolean {
+    return this.file.seek(index) && readInt64(this.file.view, this.file.at) < timestamp;
+  }
+
+  private isRelativeBelow(index: number, relative: number): boolean {
+    return this.file.seek(index) && this.file.view.getInt32(this.file.at + 8) < relative;
   }
 
   private timestampAt(index: number): number {

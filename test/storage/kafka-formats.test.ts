@@ -203,5 +203,7 @@ describe('checkpoint files', () => {
       { epoch: 3, startOffset: 77 },
     ]);
     expect(parseEpochs(Buffer.from('0\n2\n0 0\n'))).toBeNull();
+    // A power cut took the end of its last row, and the checksum with it.
+    expect(parseEpochs(Buffer.from('0\n2\n0 0\n3 7'))).toBeNull();
   });
 });

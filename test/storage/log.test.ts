@@ -372,6 +372,51 @@ describe('failing writes', () => {
   });
 });
 
+describe('an index that cannot be read for a moment', () => {
+  /** A hundred batches found on disk, each a millisecond later than the one before. */
+  function found() {
+    const disk = new FakeDisk();
+    const { tools } = makeTools(disk);
+    const settings = { ...SMALL, segmentBytesMax: 1_000_000 };
+    const log = open(tools, { settings });
+    for (let index = 0; index < 100; index++) append(log, batch({ timestamps: [NOW_MS + index] }));
+    log.close(true);
+    return { disk, tools, open: () => open(tools, { settings }) };
+  }
+
+  /** The n-th read of such a file from now on fails. */
+  function failRead(disk: FakeDisk, suffix: string, n: number): void {
+    const read = FakeDisk.prototype.read;
+    let left = n;
+    disk.read = (fd, position, memory, at, length) =>
+      disk.pathOf(fd).endsWith(suffix) && --left === 0 ? -5 : read.call(disk, fd, position, memory, at, length);
+  }
+
+  it.each([1, 2, 3])('leads no reader past a record (read %i fails)', (n) => {
+    const { disk, tools, open: openAgain } = found();
+    for (let offset = 1; offset < 100; offset += 3) {
+      const log = openAgain();
+      tools.forgetPage();
+      failRead(disk, '.index', n);
+      expect(baseOffsets(readBytes(tools, log, offset))[0], `offset ${offset}`).toBe(offset);
+      disk.read = FakeDisk.prototype.read;
+      log.close(true);
+    }
+  });
+
+  it.each([1, 2, 3])('nor a search by time (read %i fails)', (n) => {
+    const { disk, open: openAgain } = found();
+    for (let offset = 1; offset < 100; offset += 3) {
+      const log = openAgain();
+      failRead(disk, '.timeindex', n);
+      const { error, offset: answer } = log.findByTimestamp(NOW_MS + offset, 0);
+      if (error === 0) expect(answer, `offset ${offset}`).toBe(offset);
+      disk.read = FakeDisk.prototype.read;
+      log.close(true);
+    }
+  });
+});
+
 describe('a file that cannot be opened', () => {
   /** One file may be open at a time, so that each use of another one opens it. */
   function crowded() {

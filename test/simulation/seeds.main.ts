@@ -22,7 +22,7 @@ function describe(seed: number, error: unknown): string {
   return `seed ${seed}: ${what}\n  PERFBROKER_SIMULATION_SEED=${seed} npx vitest run test/simulation/course-1.test.ts`;
 }
 
-/** Returns how many failed, or that something was never met. */
+/** Whether every one kept its promises, and all together met what they are meant to meet. */
 async function runSeeds(seeds: readonly number[], isTold: boolean): Promise<boolean> {
   const counts = new Map<string, number>();
   const failures: string[] = [];

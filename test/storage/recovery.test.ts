@@ -74,6 +74,26 @@ describe('recovery', () => {
     expect(recoverPartition(makeTools(disk).tools, ARGS)).toMatchObject({ endOffset: 1, bytesCut: 5000 });
   });
 
+  // What a power cut left there would come back with the next one: `test/crash/stale-end` shows it on a file system.
+  it.each([
+    ['after another boot', { writtenOffset: -1 }, true, true],
+    ['where all is flushed afterwards', { writtenOffset: -1, isFlushShared: true }, true, false],
+    ['not under the same boot', { writtenOffset: 1 }, false, false],
+  ])('clears what lies behind the end of the last file, on the device: %s', (_when, args, isCleared, isFlushed) => {
+    const disk = written(batch());
+    const size = disk.contentOf(LOG_FILE).length;
+    const sizes: number[] = [];
+    const { truncate } = disk;
+    disk.truncate = (fd, sizeBytes) => {
+      if (disk.pathOf(fd) === LOG_FILE) sizes.push(sizeBytes);
+      truncate.call(disk, fd, sizeBytes);
+    };
+    expect(recoverPartition(makeTools(disk).tools, { ...ARGS, ...args }).endOffset).toBe(1);
+    expect(sizes).toEqual(isCleared ? [size + 4096, size] : []);
+    expect(disk.isSynced(LOG_FILE)).toBe(isFlushed);
+    expect(disk.contentOf(LOG_FILE).length).toBe(size);
+  });
+
   it('scans nothing before what was written under this boot', () => {
     const disk = new FakeDisk();
     const log = open(makeTools(disk).tools, { settings: { ...SMALL, segmentBytesMax: 1_000_000 } });

@@ -87,7 +87,7 @@ static void try_receive(pb_kernel *k, int32_t socket, pb_socket *s) {
 static void try_send(pb_kernel *k, int32_t socket, pb_socket *s) {
   if (!(s->flags & PB_IS_WRITABLE)) return;
   int32_t result;
-  if (s->sending == PB_KERNEL_SEND_FILE) {
+  if (pb_sends_file(s)) {
     result = pb_send_file(k, s);
   } else {
     int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (s->sending == PB_KERNEL_SEND_MORE ? MSG_MORE : 0);
@@ -178,6 +178,7 @@ static void submit(pb_kernel *k, const pb_submission *e) {
     case PB_KERNEL_SEND:
     case PB_KERNEL_SEND_MORE:
     case PB_KERNEL_SEND_FILE:
+    case PB_KERNEL_SEND_FILE_MORE:
       s->sending = (uint8_t)e->op;
       s->send_address = (void *)(uintptr_t)e->address;
       s->send_length = e->length;

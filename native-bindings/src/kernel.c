@@ -34,6 +34,7 @@ static void destroy(pb_kernel *k) {
   k->path->close(k);
   for (int32_t i = 0; i < k->untouched; i++)
     if (k->sockets[i].fd >= 0) close(k->sockets[i].fd);
+  pb_close_pipes(k);
   for (int i = 0; i < PB_KERNEL_LISTENERS_MAX; i++)
     if (k->listeners[i].fd >= 0) close(k->listeners[i].fd);
   if (k->owns_event_fd) close(k->event_fd);
@@ -75,13 +76,14 @@ static napi_value kernel_probe(napi_env env, napi_callback_info info) {
 }
 
 /*
- * kernelOpen(path, submissions, submissionsMax, completions, completionsMax, socketsMax, eventFd): a kernel for the
- * calling thread. The two tables are addresses and stay reachable until kernelClose. eventFd is the bell, owned by the
- * caller; -1 makes one that goes with the kernel. Returns its number, or -errno.
+ * kernelOpen(path, submissions, submissionsMax, completions, completionsMax, socketsMax, eventFd, regionBufferBytes): a
+ * kernel for the calling thread. The two tables are addresses and stay reachable until kernelClose. eventFd is the bell, owned by the
+ * caller; -1 makes one that goes with the kernel. regionBufferBytes is the send buffer of a socket from its first large region
+ * on, 0 leaves it as it is. Returns its number, or -errno.
  */
 static napi_value kernel_open(napi_env env, napi_callback_info info) {
   pb_arguments a;
-  pb_take(&a, env, info, 7);
+  pb_take(&a, env, info, 8);
   if (a.is_bad) return pb_small(env, -EINVAL);
   int32_t path = pb_int(&a, 0);
   void *submissions = pb_address(&a, 1);
@@ -90,7 +92,8 @@ static napi_value kernel_open(napi_env env, napi_callback_info info) {
   int32_t completions_max = pb_int(&a, 4);
   int32_t sockets_max = pb_int(&a, 5);
   int32_t event_fd = pb_int(&a, 6);
-  if (a.is_bad || submissions == NULL || completions == NULL || sockets_max < 1 || sockets_max > SOCKETS_MAX ||
+  int32_t region_buffer_bytes = pb_int(&a, 7);
+  if (a.is_bad || region_buffer_bytes < 0 || submissions == NULL || completions == NULL || sockets_max < 1 || sockets_max > SOCKETS_MAX ||
       submissions_max < 1 || completions_max < sockets_max * PB_COMPLETIONS_PER_SOCKET + PB_KERNEL_LISTENERS_MAX)
     return pb_small(env, -EINVAL);
   int problem;
@@ -100,6 +103,7 @@ static napi_value kernel_open(napi_env env, napi_callback_info info) {
   k->submissions_max = submissions_max;
   k->completions = completions;
   k->completions_max = completions_max;
+  k->region_buffer_bytes = region_buffer_bytes;
   int32_t handle = -EMFILE;
   pthread_mutex_lock(&seating);
   for (int32_t i = 0; i < KERNELS_MAX && handle < 0; i++) {

@@ -33,13 +33,14 @@ _Static_assert(sizeof(pb_submission) == PB_SUBMISSION_BYTES, "a submission has t
 _Static_assert(sizeof(pb_completion) == PB_COMPLETION_WORDS * 4, "a completion has the layout of layout.ts");
 
 /* What is known of a socket. READABLE and WRITABLE: no operation has said EAGAIN since the kernel last said so. */
-enum { PB_IS_READABLE = 1, PB_IS_WRITABLE = 2, PB_IS_HUNG_UP = 4, PB_IS_CLOSING = 8 };
+enum { PB_IS_READABLE = 1, PB_IS_WRITABLE = 2, PB_IS_HUNG_UP = 4, PB_IS_CLOSING = 8, PB_SENDS_REGIONS = 16 };
 
 typedef struct {
   int32_t fd; /* -1: free */
   uint8_t receiving; /* 0, PB_KERNEL_RECEIVE or PB_KERNEL_READABLE */
-  uint8_t sending; /* 0, PB_KERNEL_SEND, PB_KERNEL_SEND_MORE or PB_KERNEL_SEND_FILE */
+  uint8_t sending; /* 0, PB_KERNEL_SEND, PB_KERNEL_SEND_MORE, or PB_KERNEL_SEND_FILE with or without _MORE */
   uint8_t flags;
+  uint8_t pipe; /* of the kernel's pipes the one it holds, from 1; 0: none */
   int32_t receive_length;
   int32_t send_length;
   void *receive_address;
@@ -49,6 +50,20 @@ typedef struct {
   int32_t next_free;
   uint32_t send_turn; /* in which the send under way was submitted */
 } pb_socket;
+
+/* Between files and sockets; `bytes` of the file from `position` on are in it. */
+typedef struct {
+  int in, out;
+  int32_t room; /* 0: not open */
+  int32_t bytes;
+  int32_t file;
+  uint32_t turn; /* of the last use */
+  off_t position;
+  pb_socket *socket; /* NULL: it is free, and empty */
+} pb_pipe;
+
+/* Of a mebibyte each, and a user without privileges may have 64 such in all. */
+#define PB_PIPES_MAX 16
 
 typedef struct {
   int32_t fd; /* -1: none */
@@ -87,6 +102,7 @@ struct pb_kernel {
   int32_t done; /* completions of this turn */
   int32_t kept; /* of them, sends that left whole in the turn that submitted them, where those do not end its wait */
   bool keeps_sends;
+  int32_t region_buffer_bytes; /* SO_SNDBUF of sockets that send large regions; 0: as it is */
   uint32_t turn;
 
   pb_socket *sockets;
@@ -94,6 +110,8 @@ struct pb_kernel {
   int32_t first_free; /* -1: none */
   int32_t untouched; /* sockets from here on were never used */
   pb_listener listeners[PB_KERNEL_LISTENERS_MAX];
+  pb_pipe pipes[PB_PIPES_MAX];
+  uint32_t pipes_from_turn; /* none could be had lately; not tried before this turn */
 };
 
 /* A turn never makes more completions than that for one socket: a receive, a send, a closing, an accept. */
@@ -121,9 +139,17 @@ int32_t pb_adopt(pb_kernel *k, int fd);
 void pb_release(pb_kernel *k, int32_t socket);
 int pb_give_away(pb_kernel *k, int32_t socket);
 pb_socket *pb_socket_of(pb_kernel *k, int32_t socket);
-/* A plain sendfile that does not wait: bytes, or -errno (-EAGAIN: the socket is full). */
-int32_t pb_send_file(pb_kernel *k, pb_socket *s);
 /* After accept4 failed: is it worth trying the next connection at once? */
 bool pb_is_passing(int problem);
+
+/* regions.c */
+static inline bool pb_sends_file(const pb_socket *s) {
+  return s->sending == PB_KERNEL_SEND_FILE || s->sending == PB_KERNEL_SEND_FILE_MORE;
+}
+/* Sends what the socket takes now of the region: bytes, or -errno (-EAGAIN: it is full). */
+int32_t pb_send_file(pb_kernel *k, pb_socket *s);
+/* The socket has ended, or moves on. */
+void pb_leave_pipe(pb_kernel *k, pb_socket *s);
+void pb_close_pipes(pb_kernel *k);
 
 #endif

@@ -1,16 +1,14 @@
 /*
- * Sockets: listening, names, the table of them, sendfile. Called by the exports in kernel.c and by both paths, always on
+ * Sockets: listening, names, the table of them. Called by the exports in kernel.c and by both paths, always on
  * the thread of the kernel they work for.
  */
 #include "kernel.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -116,6 +114,7 @@ int32_t pb_adopt(pb_kernel *k, int fd) {
 int pb_give_away(pb_kernel *k, int32_t socket) {
   pb_socket *s = &k->sockets[socket];
   int fd = s->fd;
+  pb_leave_pipe(k, s);
   s->fd = -1;
   s->next_free = k->first_free;
   k->first_free = socket;
@@ -129,24 +128,6 @@ void pb_release(pb_kernel *k, int32_t socket) { close(pb_give_away(k, socket)); 
 pb_socket *pb_socket_of(pb_kernel *k, int32_t socket) {
   if (socket < 0 || socket >= k->untouched || k->sockets[socket].fd < 0) return NULL;
   return &k->sockets[socket];
-}
-
-/*
- * There is no sendfile among the operations of io_uring, so both paths call it themselves. It must not wait, which on a
- * socket without O_NONBLOCK takes two more system calls (about 210 ns together); a splice through a pipe would take
- * two of its own per 64 KiB and a pipe per socket, so that is not done.
- */
-int32_t pb_send_file(pb_kernel *k, pb_socket *s) {
-  off_t position = s->send_position;
-  if (!k->is_nonblocking) fcntl(s->fd, F_SETFL, O_RDWR | O_NONBLOCK);
-  ssize_t sent;
-  do sent = sendfile(s->fd, s->send_file, &position, (size_t)s->send_length);
-  while (sent < 0 && errno == EINTR);
-  int problem = errno;
-  if (!k->is_nonblocking) fcntl(s->fd, F_SETFL, O_RDWR);
-  if (sent < 0) return -problem;
-  /* The file ended before the region did: whoever promised the region was wrong, and going on would go on forever. */
-  return sent == 0 ? -EIO : (int32_t)sent;
 }
 
 bool pb_is_passing(int problem) {

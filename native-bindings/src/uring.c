@@ -377,13 +377,14 @@ static void submit(pb_kernel *k, const pb_submission *e) {
     case PB_KERNEL_SEND:
     case PB_KERNEL_SEND_MORE:
     case PB_KERNEL_SEND_FILE:
+    case PB_KERNEL_SEND_FILE_MORE:
       s->sending = (uint8_t)e->op;
       s->send_address = (void *)(uintptr_t)e->address;
       s->send_length = e->length;
       s->send_turn = k->turn;
       s->send_file = e->file;
       s->send_position = (off_t)e->position;
-      if (e->op == PB_KERNEL_SEND_FILE)
+      if (pb_sends_file(s))
         send_file(k, e->socket, s);
       else
         arm_send(k, e->socket, s);
@@ -394,7 +395,7 @@ static void submit(pb_kernel *k, const pb_submission *e) {
     case PB_KERNEL_CLOSE:
       s->flags |= PB_IS_CLOSING;
       if (s->receiving) cancel_receive(k, e->socket, s);
-      if (s->sending) cancel(k->state, tag(s->sending == PB_KERNEL_SEND_FILE ? OF_WRITABLE : OF_SEND, e->socket));
+      if (s->sending) cancel(k->state, tag(pb_sends_file(s) ? OF_WRITABLE : OF_SEND, e->socket));
       finish_closing(k, e->socket, s);
       break;
     default:
@@ -518,7 +519,7 @@ static void uring_close(pb_kernel *k) {
     pb_socket *s = &k->sockets[i];
     if (s->fd < 0) continue;
     if (s->receiving) cancel_receive(k, i, s);
-    if (s->sending) cancel(r, tag(s->sending == PB_KERNEL_SEND_FILE ? OF_WRITABLE : OF_SEND, i));
+    if (s->sending) cancel(r, tag(pb_sends_file(s) ? OF_WRITABLE : OF_SEND, i));
   }
   for (int32_t i = 0; i < PB_KERNEL_LISTENERS_MAX; i++)
     if (k->listeners[i].is_armed) cancel(r, tag(OF_ACCEPT, i));

@@ -15,11 +15,13 @@ export interface TransportParts {
   readonly eventFd: number;
   readonly socketsMax: number;
   readonly sendBufferBytes: number;
+  readonly regionBufferBytes: number;
 }
 
 export function createTransport(parts: TransportParts): Transport {
-  const { path, eventFd, socketsMax, sendBufferBytes } = parts;
+  const { path, eventFd, socketsMax, sendBufferBytes, regionBufferBytes } = parts;
   if (path === 'node') return new NodeTransport(parts.native);
   const native = must(parts.native, 'the kernel paths need the native part');
-  return createKernelTransport(openKernel(native, path, { eventFd, socketsMax }), { sendBufferBytes });
+  const kernel = openKernel(native, path, { eventFd, socketsMax, regionBufferBytes });
+  return createKernelTransport(kernel, { sendBufferBytes });
 }

@@ -48,6 +48,8 @@ export interface FrontThreadData {
   readonly backlog: number;
   /** Of each connection; 0 leaves it to the kernel. */
   readonly sendBufferBytes: number;
+  /** Of each from its first large region on; 0: the same. */
+  readonly regionBufferBytes: number;
   readonly limits: FrontLimits;
   /** `perfbroker.follow.packets` */
   readonly followsPackets: boolean;

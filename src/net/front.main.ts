@@ -77,6 +77,7 @@ async function build(data: FrontThreadData, port: MessagePort): Promise<Parts> {
     eventFd: shared.frontEvents[data.index] ?? -1,
     socketsMax: data.limits.connectionsPerFrontMax + SPARE_SOCKETS,
     sendBufferBytes: data.sendBufferBytes,
+    regionBufferBytes: data.regionBufferBytes,
   });
   const logger = createLogger({ level: data.logLevel, format: data.logFormat, thread: `front-${data.index}` });
   const gates = await gatesOf(data, logger);

@@ -178,10 +178,9 @@ export class KernelTransport implements Transport, SocketMover {
     this.kernel.prepareSend(socket, memory.address + at, length, hasMore);
   }
 
-  /** sendfile has no way to say that more follows; the kernel sends the last partial packet at once. */
-  sendRegion(socket: number, fd: number, position: number, length: number, _hasMore: boolean): void {
+  sendRegion(socket: number, fd: number, position: number, length: number, hasMore: boolean): void {
     this.beginSend(socket);
-    this.kernel.prepareSendFile(socket, fd, position, length);
+    this.kernel.prepareSendFile(socket, fd, position, length, hasMore);
   }
 
   // ── turns ─────────────────────────────────────────────────────────────────────────────────────────────────────────

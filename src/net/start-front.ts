@@ -78,6 +78,8 @@ const READY_WAIT_MS = 20_000;
 const STOP_WAIT_MS = 5000;
 /** Replies that found the lane full are tried again so soon; nobody announces room in it. */
 const RETRY_MS = 2;
+/** Unless somebody chose a send buffer: what lies in it of a file is the file's page, not a copy. */
+const REGION_BUFFER_BYTES = 256 * 1024;
 
 export class StartedFront {
   readonly port: ControlPort;
@@ -197,6 +199,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
     group: parts.group,
     backlog: parts.config.values['socket.listen.backlog.size'],
     sendBufferBytes: Math.max(0, parts.config.values['socket.send.buffer.bytes']),
+    regionBufferBytes: parts.config.entry('socket.send.buffer.bytes').source === 'default' ? REGION_BUFFER_BYTES : 0,
     limits: limitsOf(parts.config.values, sizes),
     followsPackets: parts.config.values['perfbroker.follow.packets'],
     controlVersions: controlVersions(desk.ranges),

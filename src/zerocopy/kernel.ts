@@ -23,6 +23,7 @@ import {
   KERNEL_RECEIVE,
   KERNEL_SEND,
   KERNEL_SEND_FILE,
+  KERNEL_SEND_FILE_MORE,
   KERNEL_SEND_MORE,
   KERNEL_STOP_ACCEPTING,
   LISTEN_UNRESOLVED,
@@ -44,6 +45,8 @@ export interface KernelOptions {
   readonly socketsMax: number;
   /** The descriptor that ends a wait when it is written to; its owner closes it. -1: the kernel makes its own. */
   readonly eventFd: number;
+  /** The send buffer of a socket from its first large region on; 0: as it is. */
+  readonly regionBufferBytes?: number;
 }
 
 export interface KernelProbe {
@@ -122,6 +125,7 @@ export class Kernel {
       completionsMax,
       socketsMax,
       eventFd,
+      options.regionBufferBytes ?? 0,
     );
     if (this.handle < 0) {
       throw new Fault('PB_IO_PATH', `--io ${path} is not possible here: ${reasonOf(this.handle)}; choose --io auto`);
@@ -207,9 +211,9 @@ export class Kernel {
     this.numbers[row * 4 + SUBMISSION_ADDRESS_NUMBER] = address;
   }
 
-  prepareSendFile(socket: number, fd: number, position: number, length: number): void {
+  prepareSendFile(socket: number, fd: number, position: number, length: number, hasMore: boolean): void {
     assert(fd >= 0 && position >= 0 && length > 0, 'a region has a file and bytes');
-    const row = this.prepare(KERNEL_SEND_FILE, socket);
+    const row = this.prepare(hasMore ? KERNEL_SEND_FILE_MORE : KERNEL_SEND_FILE, socket);
     this.words[row * 8 + SUBMISSION_LENGTH] = length;
     this.words[row * 8 + SUBMISSION_FILE] = fd;
     this.numbers[row * 4 + SUBMISSION_POSITION_NUMBER] = position;

@@ -207,7 +207,7 @@ export const SUBMISSION_OP = 0;
 /** A socket, or a listener for the two operations of accepting. */
 export const SUBMISSION_SOCKET = 1;
 export const SUBMISSION_LENGTH = 2;
-/** KERNEL_SEND_FILE: the descriptor to read from. */
+/** KERNEL_SEND_FILE, with or without MORE: the descriptor to read from. */
 export const SUBMISSION_FILE = 3;
 export const SUBMISSION_ADDRESS_NUMBER = 2;
 export const SUBMISSION_POSITION_NUMBER = 3;
@@ -232,6 +232,8 @@ export const KERNEL_ACCEPT = 8;
 export const KERNEL_STOP_ACCEPTING = 9;
 /** Only as a completion: accepting stopped with an error. */
 export const KERNEL_ACCEPT_FAILED = 10;
+/** As KERNEL_SEND_FILE, and another send follows at once. */
+export const KERNEL_SEND_FILE_MORE = 11;
 
 export const KERNEL_PATH_EPOLL = 0;
 export const KERNEL_PATH_URING = 1;

@@ -60,6 +60,7 @@ export interface Native {
     completionsMax: number,
     socketsMax: number,
     eventFd: number,
+    regionBufferBytes: number,
   ): number;
   kernelTurn(kernel: number, count: number, waitMs: number, keepsSends: number): number;
   kernelEventFd(kernel: number): number;

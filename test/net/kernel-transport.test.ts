@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -192,9 +192,62 @@ describe.each(pathsHere())('the transport over %s', (path) => {
     });
 
     it('that reach behind the end of their file fail instead of going on forever', async () => {
-      const { socket } = await rig.connect();
+      const { client, socket } = await rig.connect();
+      const received = new Received(client);
       rig.transport.sendRegion(socket, fd, content.length, 10, false);
       expect((await rig.next(DONE_SEND, socket)).result).toBe(-constants.errno.EIO);
+      const from = content.length - 300_000;
+      let sent = 0;
+      for (let result = 1; result > 0; sent += Math.max(0, result)) {
+        rig.transport.sendRegion(socket, fd, from + sent, 2 * 1024 * 1024, false);
+        ({ result } = await rig.next(DONE_SEND, socket));
+        if (result <= 0) expect(result).toBe(-constants.errno.EIO);
+      }
+      expect(sent).toBe(300_000);
+      await rig.turnsUntil(() => received.byteCount === sent);
+      expect(received.bytes().equals(content.subarray(from))).toBe(true);
+    });
+
+    it('go to many readers at once, of whom some stop reading and some leave, and take few descriptors for it', async () => {
+      const readers = await Promise.all(
+        Array.from({ length: 40 }, async () => {
+          const { client, socket } = await rig.connect();
+          return { client, socket, received: new Received(client), from: 0, sent: 0 };
+        }),
+      );
+      const descriptors = readdirSync('/proc/self/fd').length;
+      const length = 6 * 1024 * 1024 + 5;
+      // Twenty do not read: what is on its way to them must not stop the others.
+      const stuck = readers.slice(0, 20);
+      for (const { client } of stuck) client.pause();
+      const sendOn = (reader: (typeof readers)[number]) =>
+        rig.transport.sendRegion(reader.socket, fd, reader.from + reader.sent, length - reader.sent, false);
+      for (const [index, reader] of readers.entries()) {
+        reader.from = index * 20_011;
+        sendOn(reader);
+      }
+      const finish = (wanted: typeof readers) =>
+        rig.turnsUntil(() => {
+          for (const { kind, socket, result } of rig.takeSeen()) {
+            const reader = readers.find((one) => one.socket === socket);
+            if (kind !== DONE_SEND || reader === undefined) continue;
+            expect(result).toBeGreaterThan(0);
+            reader.sent += result;
+            if (reader.sent < length) sendOn(reader);
+          }
+          return wanted.every(({ received }) => received.byteCount === length);
+        });
+      await finish(readers.slice(20));
+      expect(stuck.every(({ sent }) => sent < length)).toBe(true);
+      expect(readdirSync('/proc/self/fd').length - descriptors).toBeLessThanOrEqual(32);
+      // What half of those hold falls free with them; the other half go on where they stopped.
+      for (const { socket } of stuck.slice(0, 10)) rig.transport.close(socket);
+      await rig.turnsUntil(() => rig.takeSeen().filter(({ kind }) => kind === DONE_CLOSE).length > 0);
+      for (const { client } of stuck.slice(10)) client.resume();
+      await finish(stuck.slice(10));
+      for (const { received, from } of readers.slice(10)) {
+        expect(received.bytes().equals(content.subarray(from, from + length))).toBe(true);
+      }
     });
 
     it('that wait for room end with their socket', async () => {

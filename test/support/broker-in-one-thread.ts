@@ -384,6 +384,7 @@ export class BrokerInOneThread {
   /** The whole broker stops in order. */
   async stop(): Promise<void> {
     this.checkpoints.stop();
+    await this.driven(this.cleaner.stop());
     await this.settle();
     for (const { transport } of this.fronts) transport.destroy();
     await this.driven(this.plane.stop());
@@ -473,8 +474,7 @@ export class BrokerInOneThread {
   }
 
   private createCleaner(): LogCleaner {
-    const { disk } = this;
-    const parts = { disk, crc: crc32cInTypeScript, logger: this.logger, filesOpenMax: FILES_OPEN_MAX };
+    const parts = { disk: this.disk, crc: crc32cInTypeScript, logger: this.logger, filesOpenMax: FILES_OPEN_MAX };
     const tools = new StorageTools(parts);
     const help: CleaningHelp = { pace: () => {}, memoryOf: (bytes) => ({ ...batchMemoryOver(bytes), address: 0 }) };
     return new LogCleaner({

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { PRODUCERS_MAX, ProducerLedger } from '../../src/storage/producer-ledger.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
@@ -105,6 +107,21 @@ describe('a ledger', () => {
     expect(ledger.find(PRODUCERS_MAX + 9)).not.toBeNull();
   });
 
+  it('takes little memory for each of many producers, all the more when they sent one batch and went', () => {
+    const ledger = new ProducerLedger();
+    const count = 20_000;
+    const round = (batch: number) => {
+      for (let id = 0; id < count; id++)
+        ledger.record(id, 0, batch, batch * count + id, batch * count + id, NOW_MS, false, NOW_MS);
+      return heapBytes() - before;
+    };
+    const before = heapBytes();
+    expect(round(0) / count).toBeLessThan(400);
+    for (let batch = 1; batch < 4; batch++) round(batch);
+    expect(round(4) / count).toBeLessThan(600);
+    expect(ledger.count).toBe(count);
+  });
+
   it('holds the stable offset at the first undecided transaction, and at decided ones not yet visible', () => {
     const ledger = new ProducerLedger();
     ledger.record(1, 0, 0, 10, 11, 1, true, 1);
@@ -123,3 +140,12 @@ describe('a ledger', () => {
     expect(ledger.recordMarker(2, 0, 1, 0, 15, 1, 1)).toBeNull();
   });
 });
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+
+function heapBytes(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}

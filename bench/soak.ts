@@ -27,7 +27,14 @@ const DESCRIPTORS_PER_TEN_MINUTES_MAX = 2;
 const HOST = '127.0.0.1';
 const CAPACITY_SECONDS = 5;
 /** What would take hours otherwise takes seconds. */
-const SETS = ['log.cleaner.backoff.ms=2000', 'log.retention.check.interval.ms=5000', 'offsets.topic.num.partitions=10'];
+const SETS = [
+  'log.cleaner.backoff.ms=2000',
+  'log.retention.check.interval.ms=5000',
+  'offsets.retention.check.interval.ms=60000',
+  'offsets.topic.num.partitions=10',
+  // Ten new producers a second are remembered for a day otherwise.
+  'producer.id.expiration.ms=60000',
+];
 /** Where chance alone would give so steep a line so often, it is not held against the broker: short runs are noisy. */
 const ERRORS_OF_SLOPE = 2;
 const MINUTE_MS = 60_000;

@@ -30,6 +30,13 @@ export interface BackgroundPoolParts {
 }
 
 const IDLE_MS = 5000;
+/**
+ * Longer than `log.cleaner.backoff.ms`: where there is something to compact at every look, the thread stays. Otherwise one would
+ * be made for each, of 12 MB.
+ */
+const CLEANING_IDLE_MS = 20_000;
+/** Most of what they work on lies in buffers outside of their heap. */
+const YOUNG_MEBIBYTES = 6;
 /** As many as are used: the setting log.cleaner.threads says how many tasks there are at once. */
 const CLEANING_THREADS_MAX = 64;
 /** Compaction that starved does not try to give way again for so long. */
@@ -156,7 +163,8 @@ export class BackgroundPool {
       filename: new URL(file, import.meta.url).href,
       minThreads: 0,
       maxThreads,
-      idleTimeout: IDLE_MS,
+      idleTimeout: entry === 'cleaning' ? CLEANING_IDLE_MS : IDLE_MS,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEBIBYTES },
       argv,
     });
     // A thread that died between two tasks, or before its first. Nobody would make another for tasks that wait, so the pool

@@ -4,6 +4,7 @@
  */
 import { isFault } from '../base/fault.ts';
 import { createLogger } from '../base/logger.ts';
+import { nurseryWasMade } from '../base/nursery.ts';
 import { INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
 import { recompressBatch } from '../protocol/recompress.ts';
 import { type RecoveryReport, recoverPartition } from '../storage/recovery.ts';
@@ -16,6 +17,8 @@ import { nativeIf } from './thread-native.ts';
 
 const FILES_OPEN_MAX = 64;
 let tools: StorageTools | null = null;
+
+nurseryWasMade();
 
 /** Whatever goes wrong is an outcome: an error that comes out of a task is the death of its thread. */
 export function recover(task: RecoverTask): TaskOutcome<RecoveryReport> {

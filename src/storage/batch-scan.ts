@@ -12,10 +12,10 @@ import {
   batchMagic,
   MAGIC,
 } from '../protocol/batch.ts';
+import type { Crc32c } from '../zerocopy/crc32c.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { isOneBitApart } from './chain-walk.ts';
 import type { Disk } from './disk.ts';
-import type { Crc } from './storage-tools.ts';
 
 export const SCAN_BYTES = 1_048_576;
 const UNKNOWN = -1;
@@ -34,7 +34,7 @@ export class BatchScan {
   bytesRead = 0;
 
   private readonly disk: Disk;
-  private readonly crc: Crc;
+  private readonly crc: Crc32c;
   private fd = -1;
   private end = 0;
   private readonly ahead: Memory;
@@ -44,11 +44,17 @@ export class BatchScan {
   private bufferPosition = 0;
   private bufferBytes = 0;
 
-  constructor(disk: Disk, crc: Crc) {
+  constructor(disk: Disk, crc: Crc32c) {
     this.disk = disk;
     this.crc = crc;
     this.memory = disk.allocate(SCAN_BYTES);
     this.ahead = disk.allocate(BATCH_HEADER_BYTES);
+  }
+
+  /** For another user: nothing was read, and a buffer that a large batch was given goes. */
+  renew(): void {
+    this.bytesRead = 0;
+    if (this.memory.bytes.length > SCAN_BYTES) this.memory = this.disk.allocate(SCAN_BYTES);
   }
 
   /** `floorOffset`: no batch begins before it. `gapsBelow`: up to there compaction may have left gaps. */

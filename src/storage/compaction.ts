@@ -16,7 +16,7 @@ import { RecordCursor } from '../protocol/records.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import { SEGMENT_BYTES_MAX } from './appender.ts';
 import { BATCH_CHANGED, BATCH_GONE, BatchCleaner, type LastRecords } from './batch-cleaner.ts';
-import { BatchScan } from './batch-scan.ts';
+import type { BatchScan } from './batch-scan.ts';
 import { CleanedSegment } from './cleaned-segment.ts';
 import {
   type AbortedTransaction,
@@ -101,7 +101,7 @@ export function buildMap(tools: StorageTools, plan: CleaningPlan, wishes: MapWis
   const transactions = new CleanedTransactions(NO_TRANSACTIONS);
   const first = dirty[0];
   if (first !== undefined) transactions.expect(abortedIn(tools, plan, first.baseOffset, end));
-  const scan = new BatchScan(tools.disk, tools.crc);
+  const scan = tools.takeScan();
   const filling = new MapFilling(map, transactions, plan.firstDirtyOffset);
   for (const source of dirty) {
     if (!forEachBatch(tools, scan, plan, source, help, (memory, at, length) => filling.take(memory, at, length))) break;
@@ -184,7 +184,7 @@ export function cleanGroup(tools: StorageTools, task: GroupTask, help: CleaningH
     deleteRetentionMs: plan.deleteRetentionMs,
     crc: (memory, at, length) => tools.crc(help.memoryOf(memory.bytes), at, length),
   });
-  const scan = new BatchScan(tools.disk, tools.crc);
+  const scan = tools.takeScan();
   const cleaned = new CleanedSegment(
     tools,
     plan.folder,

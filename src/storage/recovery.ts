@@ -12,7 +12,7 @@
  */
 import { Fault } from '../base/fault.ts';
 import { batchLeaderEpoch, batchMaxTimestamp } from '../protocol/batch.ts';
-import { BatchScan } from './batch-scan.ts';
+import type { BatchScan } from './batch-scan.ts';
 import { cutBound, readBound } from './compaction-bound.ts';
 import { collectEpochs, EpochHistory } from './epoch-history.ts';
 import { forgetFailedFlush, hasFailedFlush, rewriteFile } from './failed-flush.ts';
@@ -84,7 +84,7 @@ class Recovery {
   constructor(tools: StorageTools, args: RecoveryArgs) {
     this.tools = tools;
     this.args = args;
-    this.scan = new BatchScan(tools.disk, tools.crc);
+    this.scan = tools.takeScan();
     this.isDistrusted = hasFailedFlush(tools, args.folder);
     this.segments = listSegments(tools, args.folder, args.nowMs);
     const bound = readBound(tools.disk, args.folder);

@@ -7,6 +7,7 @@
 import { assert } from '../base/assert.ts';
 import { BatchCheck, type BatchRules, createBatchRules } from '../protocol/batch-check.ts';
 import type { Memory } from '../zerocopy/memory.ts';
+import { BatchScan } from './batch-scan.ts';
 import { BatchWalk } from './batch-walk.ts';
 import { ChainWalk } from './chain-walk.ts';
 import type { Disk } from './disk.ts';
@@ -53,6 +54,7 @@ export class StorageTools {
   /** For small reads and writes of any kind, a call at a time. */
   readonly scratch: Memory;
   private chainWalkNow: ChainWalk | null = null;
+  private scanNow: BatchScan | null = null;
   private readonly spareWrites: PendingWrites[] = [];
 
   constructor(parts: StorageToolsParts) {
@@ -72,6 +74,16 @@ export class StorageTools {
   get chainWalk(): ChainWalk {
     this.chainWalkNow ??= new ChainWalk(this.disk, this.crc);
     return this.chainWalkNow;
+  }
+
+  /**
+   * For recovery and compaction, one after the other, which read segments from end to end. Its megabyte is too much to be made for
+   * each of thousands of them.
+   */
+  takeScan(): BatchScan {
+    this.scanNow ??= new BatchScan(this.disk, this.crc);
+    this.scanNow.renew();
+    return this.scanNow;
   }
 
   forgetPage(): void {

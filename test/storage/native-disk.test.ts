@@ -35,6 +35,12 @@ describe.each(bodies)('the %s disk', (_name, createDisk) => {
     return 'no fault';
   }
 
+  it('gives memory that counts for the collector', () => {
+    const before = process.memoryUsage().external;
+    const memories = Array.from({ length: 8 }, () => disk.allocate(1_048_576));
+    expect(process.memoryUsage().external - before).toBeGreaterThanOrEqual(memories.length * 1_048_576);
+  });
+
   it('writes and reads at positions', () => {
     const fd = disk.open(join(folder, 'a'), 'create');
     const memory = disk.allocate(32);

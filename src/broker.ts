@@ -341,6 +341,7 @@ export class Broker {
       flushAll: () => flush.run(),
       forgetTallies: forgetterOf(workers),
       uniqueHex: () => randomBytes(16).toString('hex'),
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
     });
     const controller = new Controller({
       store: new FileStore(this.dataFolder),

@@ -60,6 +60,12 @@ export interface TopicOutcome {
   readonly fault: Fault | null;
 }
 
+interface MadeTopic {
+  readonly name: string;
+  readonly topic: CatalogTopic;
+  readonly places: readonly Place[];
+}
+
 export interface PartitionsPlan {
   readonly topicId: string;
   readonly addCount: number;
@@ -153,7 +159,7 @@ export class Controller {
       const adoption = planAdoption(this.current, options.found, this.parts.randomBytes);
       // Their names must be free before somebody makes such a topic again, and their ids are forgotten when they are gone.
       const deleted = new Set(adoption.leftovers.flatMap(({ folder, isDeleted }) => (isDeleted ? folder : [])));
-      this.parts.host.removeFolders([...deleted]);
+      await this.parts.host.removeFolders([...deleted]);
       const found = options.found.filter((folder) => !deleted.has(folder));
       const starting = startRecords(this.current, { ...options, found }, adoption.records, this.parts.randomBytes);
       this.current = this.current.with(starting);
@@ -182,7 +188,7 @@ export class Controller {
     });
   }
 
-  /** One record write for all the topics that the plan names; topics stand or fall one by one. */
+  /** One record write, and one opening, for all the topics that the plan names; topics stand or fall one by one. */
   createTopics(plan: (catalog: Catalog) => readonly TopicPlan[]): Promise<TopicOutcome[]> {
     return this.change(async () => {
       const records: CatalogRecord[] = [];
@@ -203,10 +209,8 @@ export class Controller {
         records,
         placed.flatMap((entry) => entry.places),
       );
-      for (const { name, id, places } of placed) {
-        outcomes.push(await this.openNewTopic(name, this.topicOf(id), places));
-      }
-      return outcomes;
+      const made = placed.map(({ name, id, places }) => ({ name, topic: this.topicOf(id), places }));
+      return [...outcomes, ...(await this.openNewTopics(made))];
     });
   }
 
@@ -231,9 +235,9 @@ export class Controller {
       await this.commitPlaced([{ kind: 'partitions', id: topicId, leaderEpochs }], added);
       const topic = this.topicOf(topicId);
       const opening = this.toOpen(topic, added, before.length, true);
-      const problem = await this.open(opening);
+      const faultOf = await this.faultsOf(opening);
       this.routes.put(topic, [...before, ...added]);
-      return problem;
+      return faultOf(added);
     });
   }
 
@@ -325,13 +329,20 @@ export class Controller {
    * A topic whose partitions cannot be opened is taken back: half a topic helps nobody, and whoever needs it asks again. That
    * holds on a full disk as well, which has no room to say so.
    */
-  private async openNewTopic(name: string, topic: CatalogTopic, places: readonly Place[]): Promise<TopicOutcome> {
-    const fault = await this.open(this.toOpen(topic, places, 0, true));
-    this.routes.put(topic, places);
-    if (fault === null) return { name, topic, fault: null };
-    await this.commitOrOwe([{ kind: 'topic-gone', id: topic.id }]);
-    await this.clearAway([topic]);
-    return { name, topic: null, fault };
+  private async openNewTopics(made: readonly MadeTopic[]): Promise<TopicOutcome[]> {
+    const faultOf = await this.faultsOf(made.flatMap(({ topic, places }) => this.toOpen(topic, places, 0, true)));
+    const failed: CatalogTopic[] = [];
+    const outcomes = made.map(({ name, topic, places }): TopicOutcome => {
+      const fault = faultOf(places);
+      this.routes.put(topic, places);
+      if (fault === null) return { name, topic, fault: null };
+      failed.push(topic);
+      return { name, topic: null, fault };
+    });
+    if (failed.length === 0) return outcomes;
+    await this.commitOrOwe(failed.map(({ id }) => ({ kind: 'topic-gone', id })));
+    await this.clearAway(failed);
+    return outcomes;
   }
 
   private async removeTopics(topics: readonly CatalogTopic[]): Promise<void> {
@@ -373,15 +384,20 @@ export class Controller {
     if (partitions.length > 0) await this.parts.host.configurePartitions(partitions);
   }
 
-  private async open(opening: readonly PartitionToOpen[]): Promise<Fault | null> {
+  /** Opens them all; the answer says what kept the first of some places from opening, null when nothing did. */
+  private async faultsOf(opening: readonly PartitionToOpen[]): Promise<(places: readonly Place[]) => Fault | null> {
+    const problems = new Map<number, string>();
     try {
-      const outcomes = await this.parts.host.openPartitions(opening);
-      const problem = outcomes.find((outcome) => outcome.problem !== null)?.problem ?? null;
-      return problem === null ? null : new Fault('PB_DISK_ERROR', problem);
+      const outcomes = opening.length === 0 ? [] : await this.parts.host.openPartitions(opening);
+      for (const { slot, problem } of outcomes) if (problem !== null) problems.set(slot, problem);
     } catch (error) {
-      if (isFault(error)) return error;
+      if (isFault(error)) return () => error;
       throw error;
     }
+    return (places) => {
+      const problem = places.map(({ slot }) => problems.get(slot)).find((one) => one !== undefined);
+      return problem === undefined ? null : new Fault('PB_DISK_ERROR', problem);
+    };
   }
 
   private toOpen(topic: CatalogTopic, places: readonly Place[], first: number, isNew: boolean): PartitionToOpen[] {

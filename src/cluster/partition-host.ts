@@ -43,7 +43,7 @@ export interface PartitionHost {
    */
   closePartitions(partitions: readonly HostedPartition[], options: { readonly remove: boolean }): Promise<void>;
   /** What a deletion left on disk that was broken off; no partition of it is open. */
-  removeFolders(folders: readonly { readonly topic: string; readonly partition: number }[]): void;
+  removeFolders(folders: readonly { readonly topic: string; readonly partition: number }[]): Promise<void>;
   /** What the partition's log knows of its producers; null: it is not open. */
   describeProducers(place: Place): Promise<readonly ProducerFacts[] | null>;
   configurePartitions(partitions: readonly (HostedPartition & { readonly values: TopicValues })[]): Promise<void>;

@@ -54,6 +54,8 @@ export interface Disk {
   /** Flushes a folder's entries, so that files made or renamed in it survive a power cut. */
   syncFolder(path: string): void;
   readFile(path: string): Uint8Array | null;
+  /** A small file that is not there yet; not flushed. */
+  makeFile(path: string, content: Uint8Array): void;
   /** Writes a whole small file beside `path`, flushes it, renames it over `path`, flushes the folder. */
   replaceFile(path: string, content: Uint8Array): void;
   /**

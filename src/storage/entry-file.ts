@@ -87,6 +87,12 @@ export class EntryFile {
     return 0;
   }
 
+  /** The same, with a file in any case. */
+  complete(): number {
+    const error = this.flush();
+    return error < 0 || !this.handle.isToCome ? error : Math.min(0, this.openOrError());
+  }
+
   /**
    * So many entries in the place of all there were. The old ones go last: a process that is killed in between leaves entries
    * that do not fit, not a file that has none. Throws Fault.

@@ -18,6 +18,8 @@ export class FileHandle {
   readonly isFolder: boolean;
   fd = CLOSED;
   pinCount = 0;
+  /** It is made, empty, when it is used for the first time. */
+  isToCome = false;
   /** Nobody will use it again: it closes with its last pin. */
   isRetired = false;
   older: FileHandle | null = null;
@@ -91,9 +93,11 @@ export class FileCache {
 
   private open(handle: FileHandle, isNew: boolean): number {
     const mode = handle.isFolder ? 'read' : 'read-write';
-    handle.fd = this.disk.open(handle.path, isNew ? 'create' : mode);
+    handle.fd = this.disk.open(handle.path, isNew || handle.isToCome ? 'create' : mode);
     this.openCountNow += 1;
     this.linkNewest(handle);
+    if (handle.isToCome) this.disk.truncate(handle.fd, 0);
+    handle.isToCome = false;
     this.closeSurplus();
     return handle.fd;
   }

@@ -24,6 +24,7 @@ import {
 } from './checkpoint.ts';
 import type { Disk } from './disk.ts';
 import { deletedFolderName, isDeletedFolder, parsePartitionFolder, partitionFolderName } from './file-names.ts';
+import { beginPartition, type NewPartition } from './new-partition.ts';
 
 export const FORMAT_FILE = 'perfbroker.format';
 export const CLEAN_STOP_FILE = '.kafka_cleanshutdown';
@@ -187,7 +188,7 @@ export class LogDirectory {
     return this.disk.stat(this.pathOf(topic, partition)) !== null;
   }
 
-  /** Partition folders made since then stay where they are when the power is lost. */
+  /** Partition folders made, or put aside, until then stay so when the power is lost. */
   syncNames(): void {
     this.disk.syncFolder(this.root);
   }
@@ -197,14 +198,30 @@ export class LogDirectory {
     return this.path(partitionFolderName(topic, partition));
   }
 
-  /** Its log must be closed. `uniqueHex`: 32 hex digits that no earlier deletion used. */
-  remove(topic: string, partition: number, uniqueHex: string): void {
+  /** False: there is something of that name already, and a log that opens in it has to look. Throws Fault. */
+  begin(partition: NewPartition): boolean {
+    const path = this.pathOf(partition.topic, partition.partition);
+    if (this.disk.stat(path) !== null) return false;
+    beginPartition(this.disk, path, partition);
+    return true;
+  }
+
+  /**
+   * Its log must be closed. The folder gets a name under which it is removed, now by whoever asks or by the next start, once
+   * `syncNames` has made that certain; null when there is none. `uniqueHex`: 32 hex digits that no earlier deletion used.
+   */
+  putAside(topic: string, partition: number, uniqueHex: string): string | null {
     const from = this.pathOf(topic, partition);
-    if (this.disk.stat(from) === null) return;
+    if (this.disk.stat(from) === null) return null;
     const to = this.path(deletedFolderName(topic, partition, uniqueHex));
     this.disk.rename(from, to);
-    this.disk.syncFolder(this.root);
-    this.removeFolder(to);
+    return to;
+  }
+
+  /** What was put aside. */
+  removeFolder(path: string): void {
+    for (const name of this.disk.list(path)) this.disk.remove(`${path}/${name}`);
+    this.disk.removeFolder(path);
   }
 
   private save(
@@ -244,11 +261,6 @@ export class LogDirectory {
         `data folder ${this.root} was written by a newer perfbroker (format ${version}, this one knows ${FORMAT_VERSION}); use that version or another --data; if none ever ran here, ${path} is damaged: write ${FORMAT_VERSION} into it`,
       );
     }
-  }
-
-  private removeFolder(path: string): void {
-    for (const name of this.disk.list(path)) this.disk.remove(`${path}/${name}`);
-    this.disk.removeFolder(path);
   }
 
   private path(name: string): string {

@@ -21,6 +21,12 @@ import { SegmentList } from './segment-list.ts';
 import { writeSmallFile } from './small-file.ts';
 import type { StorageTools } from './storage-tools.ts';
 
+/** What `new-partition` has just made: nothing of it needs a look. */
+export type BeginLogParts = Pick<
+  OpenLogParts,
+  'tools' | 'folder' | 'partitionName' | 'settings' | 'leaderEpoch' | 'nowMs'
+>;
+
 export interface OpenLogParts {
   readonly tools: StorageTools;
   /** The partition's folder; made when it is not there. */
@@ -42,6 +48,23 @@ export interface OpenLogParts {
   /** Nobody knows up to where it was compacted. */
   readonly mayHaveGaps?: boolean;
   readonly nowMs: number;
+}
+
+/** Costs no call of the system. */
+export function beginLog({ tools, folder, partitionName, settings, leaderEpoch, nowMs }: BeginLogParts): Log {
+  return new Log({
+    tools,
+    partitionName,
+    settings,
+    list: new SegmentList(tools, folder, [Segment.empty(tools, folder, 0, nowMs)], 0),
+    ledger: new ProducerLedger(),
+    epochs: new EpochHistory(tools, folder, [{ epoch: leaderEpoch, startOffset: 0 }]),
+    start: 0,
+    end: 0,
+    recoveryPoint: 0,
+    cleanedOffset: 0,
+    mayHaveGaps: settings.isCompacted,
+  });
 }
 
 /** Throws Fault when the folder cannot be opened. */

@@ -40,7 +40,6 @@ import type { ProducerFacts } from './producer-entry.ts';
 import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
 import { loadLedger } from './producer-replay.ts';
 import { Reader, type ReadResult } from './reader.ts';
-import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import { SegmentRoll } from './segment-roll.ts';
 import type { StorageTools } from './storage-tools.ts';
@@ -483,6 +482,7 @@ export class Log {
   private closeCleanly(): number {
     // Of a log that failed only recovery knows what is left. What it acknowledged goes to the device all the same.
     if (this.poison !== 0) return this.hasFailedFlush ? this.poison : Math.min(this.poison, this.syncNow());
+    if (this.nextOffset === 0) return 0;
     const writeError = this.flushWrites();
     if (writeError < 0) return writeError;
     const sealError = this.list.active.seal();
@@ -508,7 +508,7 @@ export class Log {
   private makeRoom(length: number, lastOffsetDelta: number, recordMs: number, nowMs: number): boolean {
     const segment = this.list.active;
     const bytes = segment.sizeBytes + this.appender.queuedBytes;
-    if (!this.isReady(segment)) return false;
+    if (!this.isReady()) return false;
     if (bytes > 0) {
       const lastOffset = this.nextOffset + lastOffsetDelta;
       const isDue = this.segmentRoll.isDue(segment, bytes, length, lastOffset, recordMs, nowMs, this.settings);
@@ -518,9 +518,9 @@ export class Log {
   }
 
   /** Asked while a batch can still be refused: once it is written its segment has to know it. */
-  private isReady(segment: Segment): boolean {
+  private isReady(): boolean {
     try {
-      segment.openForAppends();
+      this.list.readyForAppends();
       return true;
     } catch (error) {
       if (!isFault(error)) throw error;

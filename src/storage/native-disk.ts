@@ -143,6 +143,10 @@ export class NativeDisk implements Disk {
     return this.files.readFile(path);
   }
 
+  makeFile(path: string, content: Uint8Array): void {
+    this.files.makeFile(path, content);
+  }
+
   replaceFile(path: string, content: Uint8Array): void {
     this.files.replaceFile(path, content);
   }

@@ -116,7 +116,9 @@ class PartitionCheck {
     const segment = { folder, baseOffset, sizeBytes: 0, upper, gapsBelow, isGrowing: isLive && upper < 0 };
     const path = abortedPath(segment).replace(/\.txnindex$/, LOG_SUFFIX);
     const stat = this.tools.disk.stat(path);
-    return stat === null ? null : { ...segment, sizeBytes: stat.sizeBytes };
+    if (stat === null) return null;
+    const isOpenEnded = upper < 0 && (isLive || !this.partition.isClean);
+    return { ...segment, sizeBytes: stat.sizeBytes, mayLackIndexes: stat.sizeBytes === 0 || isOpenEnded };
   }
 
   private outcomeOf(index: number, segment: SegmentToCheck, offset: number, bytesBehind: number): string {

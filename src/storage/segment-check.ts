@@ -20,6 +20,8 @@ export interface SegmentToCheck {
   readonly gapsBelow: number;
   /** Somebody may be writing to it: what lies behind its end, or is not written yet, is no damage. */
   readonly isGrowing: boolean;
+  /** Index files come with their first entries. */
+  readonly mayLackIndexes?: boolean;
 }
 
 export interface SegmentChecks {
@@ -114,7 +116,7 @@ class OffsetEntries {
     this.tell = tell;
     this.segment = segment;
     const bytes = disk.readFile(file);
-    if (bytes === null) this.say(-1, 'it is missing');
+    if (bytes === null && segment.mayLackIndexes !== true) this.say(-1, 'it is missing');
     this.view = viewOf(bytes);
     let count = Math.floor(this.view.byteLength / OFFSET_ENTRY_BYTES);
     // Files that were filled in advance end in zeros.
@@ -176,7 +178,7 @@ class TimeEntries {
     this.tell = tell;
     this.segment = segment;
     const bytes = disk.readFile(file);
-    if (bytes === null) this.say(-1, 'it is missing');
+    if (bytes === null && segment.mayLackIndexes !== true) this.say(-1, 'it is missing');
     this.view = viewOf(bytes);
     this.count = Math.floor(this.view.byteLength / TIME_ENTRY_BYTES);
     this.expected = segment.baseOffset;

@@ -1,6 +1,6 @@
 /**
  * The segments of one log, oldest first; the last is the active one and the only one written to. Its descriptor is
- * pinned, and those of older segments stay pinned until their bytes were flushed. Knows files, not offsets' meaning:
+ * pinned from the first append on, and those of older segments stay pinned until their bytes were flushed. Knows files, not offsets' meaning:
  * when to roll and what may be removed is the log's decision.
  */
 import { assert } from '../base/assert.ts';
@@ -25,18 +25,23 @@ export class SegmentList {
     this.folder = folder;
     this.folderHandle = new FileHandle(folder, true);
     this.items = items;
-    tools.files.pin(this.active.log);
     for (let index = 0; index < items.length; index++) {
       const segment = items[index]!;
       const upper = this.upperOffset(index);
       if (segment.sizeBytes === 0 || (upper >= 0 && upper <= syncedOffset)) continue;
       segment.isUnsynced = true;
-      if (segment !== this.active) tools.files.pin(segment.log);
+      this.hold(segment);
     }
   }
 
   get active(): Segment {
     return this.items[this.items.length - 1]!;
+  }
+
+  /** The active segment can be appended to from here on. Throws Fault when its files cannot be opened. */
+  readyForAppends(): void {
+    this.hold(this.active);
+    this.active.openForAppends();
   }
 
   get totalBytes(): number {
@@ -81,17 +86,18 @@ export class SegmentList {
     }
     old.seal();
     const segment = Segment.create(this.tools, this.folder, baseOffset, reserveBytes, nowMs);
-    this.tools.files.pin(segment.log);
+    this.hold(segment);
     this.items.push(segment);
     this.hasUnsyncedNames = true;
-    if (!old.isUnsynced) this.tools.files.unpin(old.log);
+    if (old.isUnsynced) this.hold(old);
+    else this.letGo(old);
     return segment;
   }
 
   noteSynced(segment: Segment): void {
     if (!segment.isUnsynced) return;
     segment.isUnsynced = false;
-    if (segment !== this.active && !segment.isClosed) this.tools.files.unpin(segment.log);
+    if (segment !== this.active && !segment.isClosed) this.letGo(segment);
   }
 
   /** The oldest segments leave the log; one by one, so that a disk that refuses leaves a whole log. Throws Fault. */
@@ -100,7 +106,7 @@ export class SegmentList {
     for (let index = 0; index < count; index++) {
       const segment = this.items[0]!;
       segment.retire(delayMs);
-      if (segment.isUnsynced) this.tools.files.unpin(segment.log);
+      this.letGo(segment);
       segment.isUnsynced = false;
       this.items.shift();
     }
@@ -146,18 +152,13 @@ export class SegmentList {
 
   /** Removes the segments that begin at the offset or later; at least one stays. */
   private removeFrom(offset: number): void {
-    let isCut = false;
     while (this.items.length > 1 && this.active.baseOffset >= offset) {
       const segment = this.active;
       this.items.pop();
-      // The first one was active; those before it are pinned only while unsynced.
-      if (!isCut || segment.isUnsynced) this.tools.files.unpin(segment.log);
+      this.letGo(segment);
       segment.isUnsynced = false;
       segment.close(true);
-      isCut = true;
     }
-    // What was an older segment is active now: it is pinned as such unless it still was as an unsynced one.
-    if (isCut && !this.active.isUnsynced) this.tools.files.pin(this.active.log);
   }
 
   /** Throws everything away and starts at an offset. */
@@ -166,7 +167,6 @@ export class SegmentList {
     this.items.length = 0;
     this.items.push(Segment.create(this.tools, this.folder, offset, 0, nowMs));
     this.hasUnsyncedNames = true;
-    this.tools.files.pin(this.active.log);
   }
 
   /** Flushes the active segment's indexes and all names, for a stop after which nothing will be looked through. */
@@ -184,8 +184,19 @@ export class SegmentList {
   }
 
   private release(segment: Segment, isRemoval: boolean): void {
-    if (segment === this.active || segment.isUnsynced) this.tools.files.unpin(segment.log);
+    this.letGo(segment);
     segment.isUnsynced = false;
     segment.close(isRemoval);
+  }
+
+  private hold(segment: Segment): void {
+    if (segment.isHeld) return;
+    this.tools.files.pin(segment.log);
+    segment.isHeld = true;
+  }
+
+  private letGo(segment: Segment): void {
+    if (segment.isHeld) this.tools.files.unpin(segment.log);
+    segment.isHeld = false;
   }
 }

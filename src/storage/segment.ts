@@ -39,6 +39,8 @@ export class Segment {
   readonly found: FoundRanges;
   /** Has bytes that no flush vouches for yet. */
   isUnsynced = false;
+  /** Pinned by its list. */
+  isHeld = false;
   /** Its log let go of it; the descriptor goes when the last lease comes back. */
   isClosed = false;
   private readonly tools: StorageTools;
@@ -94,20 +96,34 @@ export class Segment {
     return segment;
   }
 
-  /** Kafka takes a segment without index files for damaged, so they are made as well. */
+  /** A segment whose file is there and has nothing in it. */
+  static empty(tools: StorageTools, folder: string, baseOffset: number, nowMs: number): Segment {
+    const segment = new Segment(tools, folder, baseOffset, 0, nowMs);
+    segment.beginIndexes();
+    return segment;
+  }
+
   private makeFiles(reserveBytes: number): void {
-    const { tools, baseOffset } = this;
+    const { tools } = this;
     const fd = tools.files.create(this.log);
     tools.disk.truncate(fd, 0);
     if (reserveBytes > 0) tools.disk.reserve(fd, 0, reserveBytes);
-    const offsets = new FileHandle(this.path(INDEX_SUFFIX));
-    const times = new FileHandle(this.path(TIME_INDEX_SUFFIX));
-    this.offsetIndex = new OffsetIndex(tools, offsets, baseOffset, 0);
-    this.timeIndex = new TimeIndex(tools, times, baseOffset, 0);
-    tools.disk.truncate(tools.files.create(offsets), 0);
-    tools.disk.truncate(tools.files.create(times), 0);
+    this.beginIndexes();
+  }
+
+  /** Their files come with the first entries that are written, at latest when the segment is sealed. */
+  private beginIndexes(): void {
+    const { tools, baseOffset } = this;
+    this.offsetIndex = new OffsetIndex(tools, this.handleToCome(INDEX_SUFFIX), baseOffset, 0);
+    this.timeIndex = new TimeIndex(tools, this.handleToCome(TIME_INDEX_SUFFIX), baseOffset, 0);
     this.maxTimestampNow = NO_TIMESTAMP;
     this.maxTimestampOffsetNow = baseOffset;
+  }
+
+  private handleToCome(suffix: string): FileHandle {
+    const handle = new FileHandle(this.path(suffix));
+    handle.isToCome = true;
+    return handle;
   }
 
   /** An empty segment found at a start would pass for the end of the log. */
@@ -252,11 +268,14 @@ export class Segment {
     return walk.next() ? walk.baseOffset : otherwise;
   }
 
-  /** Brings the index files up to date: when the log goes on in another segment, and when it is closed. */
+  /**
+   * Brings the index files up to date: when the log goes on in another segment, and when it is closed. Kafka takes a segment
+   * without index files for damaged, so they are made even where they have no entries.
+   */
   seal(): number {
     this.times.append(this.maxTimestamp, this.maxTimestampOffset);
-    const offsetsError = this.offsets.file.flush();
-    const timesError = this.times.file.flush();
+    const offsetsError = this.offsets.file.complete();
+    const timesError = this.times.file.complete();
     const abortedError = this.flushAborted();
     this.offsets.file.rest();
     this.times.file.rest();
@@ -457,7 +476,7 @@ export class Segment {
   private openIndexFile(handle: FileHandle, entryBytes: number): number {
     const stat = this.tools.disk.stat(handle.path);
     if (stat === null) {
-      this.tools.files.create(handle);
+      handle.isToCome = true;
       return 0;
     }
     const surplus = stat.sizeBytes % entryBytes;

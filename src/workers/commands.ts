@@ -19,6 +19,8 @@ export interface PartitionOpening {
   readonly folder: string;
   readonly leaderEpoch: number;
   readonly settings: LogSettings;
+  /** Main has just made the folder: see `new-partition`. */
+  readonly isBegun: boolean;
   /** Nothing needs scanning: the log was closed well, or recovery has just passed over it. */
   readonly isClean: boolean;
   readonly recoveryPoint: number;

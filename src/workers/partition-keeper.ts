@@ -6,7 +6,7 @@ import { must } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
 import { errorCode } from '../protocol/errors.ts';
-import { openLog } from '../storage/log-open.ts';
+import { beginLog, openLog } from '../storage/log-open.ts';
 import type { StorageTools } from '../storage/storage-tools.ts';
 import type { Board } from '../zerocopy/board.ts';
 import { RECEIPT_WAKE } from '../zerocopy/layout.ts';
@@ -43,6 +43,7 @@ export interface PartitionKeeperParts {
   readonly logger: Logger;
 }
 
+type OpenCommand = Extract<WorkerCommand, { kind: 'open' }>;
 type CloseCommand = Extract<WorkerCommand, { kind: 'close' }>;
 
 /** A close command some of whose logs still wait for a flush to come back. */
@@ -50,16 +51,22 @@ interface Closing {
   readonly command: CloseCommand;
   readonly outcomes: PartitionOutcome[];
   readonly waiting: Set<OwnedPartition>;
+  /** All of its logs were asked to close. */
+  isWhole: boolean;
 }
 
-/** An opening that takes several turns. */
-interface Opening {
-  readonly command: Extract<WorkerCommand, { kind: 'open' }>;
-  readonly outcomes: PartitionOutcome[];
+/** A command that takes several turns. */
+interface Slices {
+  /** Does some of it; true: that was the last. */
+  readonly step: (nowMs: number) => boolean;
 }
 
 /** A folder and its files take about a third of a millisecond. */
 export const OPENED_PER_TURN_MAX = 8;
+/** No file is looked at: 20 µs each, and as long for what is closed again unwritten. */
+export const BEGUN_PER_TURN_MAX = 64;
+/** Three files, 10 µs each. */
+export const CLOSED_PER_TURN_MAX = 64;
 const MAIL_PER_TURN_MAX = 64;
 function isApart({ kind }: WorkerCommand): boolean {
   return kind === 'recoded' || kind === 'report' || kind === 'report-changes';
@@ -74,9 +81,9 @@ export class PartitionKeeper {
   private readonly parts: PartitionKeeperParts;
   private readonly closings: Closing[] = [];
   private stopId = -1;
-  /** In the order in which they came; what follows an opening waits for its end. */
+  /** In the order in which they came; what follows one that takes several turns waits for its end. */
   private readonly commands: WorkerCommand[] = [];
-  private opening: Opening | null = null;
+  private slices: Slices | null = null;
 
   constructor(parts: PartitionKeeperParts) {
     this.parts = parts;
@@ -84,7 +91,7 @@ export class PartitionKeeper {
 
   /** A part of it a turn: neither a front in the same thread nor anybody's job waits for a topic with thousands of partitions. */
   takeMail(nowMs: number): boolean {
-    let didWork = this.openSome(nowMs);
+    let didWork = this.goOn(nowMs);
     for (let count = 0; count < MAIL_PER_TURN_MAX; count++) {
       const message = this.parts.mailbox.take();
       if (message === null) break;
@@ -94,7 +101,7 @@ export class PartitionKeeper {
       if (isApart(command)) this.handle(command, nowMs);
       else this.commands.push(command);
     }
-    for (let count = 0; count < MAIL_PER_TURN_MAX && this.opening === null; count++) {
+    for (let count = 0; count < MAIL_PER_TURN_MAX && this.slices === null; count++) {
       const command = this.commands.shift();
       if (command === undefined) break;
       didWork = true;
@@ -106,23 +113,34 @@ export class PartitionKeeper {
 
   /** There is more to do of what was asked. */
   get isBusy(): boolean {
-    return this.opening !== null || this.commands.length > 0;
+    return this.slices !== null || this.commands.length > 0;
   }
 
-  /** Returns whether there was anything to open. */
-  private openSome(nowMs: number): boolean {
-    const { opening } = this;
-    if (opening === null) return false;
-    const { partitions, id } = opening.command;
-    const end = Math.min(partitions.length, opening.outcomes.length + OPENED_PER_TURN_MAX);
-    for (let index = opening.outcomes.length; index < end; index++) {
-      opening.outcomes.push(this.open(must(partitions[index], 'there is one more'), nowMs));
-    }
-    if (end === partitions.length) {
-      this.opening = null;
-      this.parts.reply({ kind: 'outcome', id, outcomes: opening.outcomes });
-    }
+  private begin(slices: Slices, nowMs: number): void {
+    this.slices = slices;
+    this.goOn(nowMs);
+  }
+
+  /** Returns whether there was anything to go on with. */
+  private goOn(nowMs: number): boolean {
+    if (this.slices === null) return false;
+    if (this.slices.step(nowMs)) this.slices = null;
     return true;
+  }
+
+  private opening({ id, partitions }: OpenCommand): Slices {
+    const outcomes: PartitionOutcome[] = [];
+    const step = (nowMs: number): boolean => {
+      for (let room = 1; room > 0 && outcomes.length < partitions.length; ) {
+        const opening = must(partitions[outcomes.length], 'there is one more');
+        outcomes.push(this.open(opening, nowMs));
+        room -= 1 / (opening.isBegun ? BEGUN_PER_TURN_MAX : OPENED_PER_TURN_MAX);
+      }
+      if (outcomes.length < partitions.length) return false;
+      this.parts.reply({ kind: 'outcome', id, outcomes });
+      return true;
+    };
+    return { step };
   }
 
   /** The flush of a log that is being closed came back. */
@@ -138,11 +156,10 @@ export class PartitionKeeper {
   private handle(command: WorkerCommand, nowMs: number): void {
     switch (command.kind) {
       case 'open':
-        this.opening = { command, outcomes: [] };
-        this.openSome(nowMs);
+        this.begin(this.opening(command), nowMs);
         break;
       case 'close':
-        this.close(command);
+        this.begin(this.closing(command), nowMs);
         break;
       case 'configure':
         this.configure(command);
@@ -184,12 +201,13 @@ export class PartitionKeeper {
     const { slot } = opening;
     this.parts.flushWindow.prepare();
     try {
-      const log = openLog({ ...opening, tools: this.parts.tools, nowMs });
+      const { tools } = this.parts;
+      const log = opening.isBegun ? beginLog({ ...opening, tools, nowMs }) : openLog({ ...opening, tools, nowMs });
       if (log.leaderEpoch !== opening.leaderEpoch) log.beginEpoch(opening.leaderEpoch);
       const partition = new OwnedPartition(slot, log, opening.leaderEpoch);
       this.parts.table.add(partition);
       if (log.noteFound(nowMs)) this.parts.flushWindow.note(partition, nowMs);
-      this.parts.housekeeping.watch(partition);
+      if (!opening.isBegun) this.parts.housekeeping.watch(partition);
       const marks = log.watermarks;
       this.parts.board.set(slot, marks.start, marks.stable, marks.high, marks.end, 0);
       this.parts.board.setEpoch(slot, opening.leaderEpoch);
@@ -240,19 +258,29 @@ export class PartitionKeeper {
     return { slot, error: errorCode.NONE, logStart: marks.start };
   }
 
-  private close(command: CloseCommand): void {
-    const closing: Closing = { command, outcomes: [], waiting: new Set() };
+  private closing(command: CloseCommand): Slices {
+    const closing: Closing = { command, outcomes: [], waiting: new Set(), isWhole: false };
     this.closings.push(closing);
-    for (const slot of command.slots) {
-      if (this.parts.table.at(slot) === null) continue;
-      const partition = this.parts.table.remove(slot);
-      this.parts.board.clear(slot);
-      this.parts.gate.fail(slot, errorCode.UNKNOWN_TOPIC_OR_PARTITION);
-      for (const receipts of this.parts.receipts) receipts.begin(RECEIPT_WAKE, -1, -1, slot, 0);
-      if (partition.syncsPending > 0) closing.waiting.add(partition);
-      else closing.outcomes.push(this.closeNow(partition, command));
-    }
-    this.answerClosing(closing);
+    let count = 0;
+    const step = (): boolean => {
+      const end = Math.min(command.slots.length, count + CLOSED_PER_TURN_MAX);
+      for (; count < end; count++) this.close(must(command.slots[count], 'there is one more'), closing);
+      if (count < command.slots.length) return false;
+      closing.isWhole = true;
+      this.answerClosing(closing);
+      return true;
+    };
+    return { step };
+  }
+
+  private close(slot: number, closing: Closing): void {
+    if (this.parts.table.at(slot) === null) return;
+    const partition = this.parts.table.remove(slot);
+    this.parts.board.clear(slot);
+    this.parts.gate.fail(slot, errorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    for (const receipts of this.parts.receipts) receipts.begin(RECEIPT_WAKE, -1, -1, slot, 0);
+    if (partition.syncsPending > 0) closing.waiting.add(partition);
+    else closing.outcomes.push(this.closeNow(partition, closing.command));
   }
 
   private closeNow(partition: OwnedPartition, command: CloseCommand): PartitionOutcome {
@@ -268,7 +296,7 @@ export class PartitionKeeper {
   }
 
   private answerClosing(closing: Closing): void {
-    if (closing.waiting.size > 0) return;
+    if (!closing.isWhole || closing.waiting.size > 0) return;
     this.closings.splice(this.closings.indexOf(closing), 1);
     this.parts.reply({ kind: 'outcome', id: closing.command.id, outcomes: closing.outcomes });
   }

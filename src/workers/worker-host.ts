@@ -3,17 +3,20 @@
  * stop it has their folders put in order first, several side by side in the background pool. The controller uses it
  * through its own port, which this class fits; it knows topics only as names.
  */
+import { must } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import type { TopicValues } from '../config/topic-settings.ts';
 import { partitionFolderName } from '../storage/file-names.ts';
 import { promisesDevice } from '../storage/flush-policy.ts';
 import type { LogDirectory, PartitionVouchers } from '../storage/log-directory.ts';
+import type { LogSettings } from '../storage/log-settings.ts';
 import type { ProducerFacts } from '../storage/producer-entry.ts';
 import type { RecoveryArgs, RecoveryReport } from '../storage/recovery.ts';
 import type { PartitionOpening, PartitionOutcome, PartitionReport, StartMoved, StartWish } from './commands.ts';
 import { ONE_BY_ONE_MAX } from './flush-window.ts';
 import type { LogToScrub } from './log-scrubber.ts';
+import { type Beginning, PartitionFolders } from './partition-folders.ts';
 import { type BrokerLogSettings, logSettingsOf } from './topic-log-settings.ts';
 import type { WorkerPost } from './worker-post.ts';
 
@@ -50,6 +53,8 @@ export interface WorkerHostParts {
   readonly forgetTallies: (slot: number) => void;
   /** 32 hex digits, others each time. */
   readonly uniqueHex: () => string;
+  /** Lets main do something else; left out: there is nothing else. */
+  readonly pause?: () => Promise<void>;
 }
 
 const NO_VOUCHERS: PartitionVouchers = {
@@ -64,6 +69,8 @@ const CLOSE_WAIT_MS = 30_000;
 const CONFIGURE_WAIT_MS = 30_000;
 const REPORT_WAIT_MS = 5000;
 const DESCRIBE_WAIT_MS = 30_000;
+/** To read one command out of its message takes a worker's turn a millisecond. */
+const PARTITIONS_PER_COMMAND = 256;
 
 export class WorkerHost {
   /** Partitions that are open, by slot, for whoever writes checkpoints. */
@@ -71,10 +78,12 @@ export class WorkerHost {
   bytesScanned = 0;
   private readonly parts: WorkerHostParts;
   private settings: BrokerLogSettings;
+  private readonly folders: PartitionFolders;
 
   constructor(parts: WorkerHostParts) {
     this.parts = parts;
     this.settings = parts.settings;
+    this.folders = new PartitionFolders({ ...parts, pause: parts.pause ?? (() => Promise.resolve()) });
   }
 
   takeConfig({ values }: BrokerConfig): void {
@@ -82,8 +91,11 @@ export class WorkerHost {
   }
 
   async openPartitions(partitions: readonly PartitionToStart[]): Promise<readonly PartitionOutcome[]> {
-    for (const { slot, isNew } of partitions) if (isNew) this.parts.forgetTallies(slot);
-    const openings = await this.openingsOf(partitions);
+    const fresh = partitions.filter(({ isNew }) => isNew);
+    for (const { slot } of fresh) this.parts.forgetTallies(slot);
+    const beginnings = await this.folders.begin(fresh);
+    const begun = new Map(fresh.map(({ slot }, index) => [slot, must(beginnings[index], 'each has an outcome')]));
+    const openings = await this.openingsOf(partitions, begun);
     const byWorker = new Map<number, PartitionOpening[]>();
     const problems: PartitionOutcome[] = [];
     partitions.forEach((partition, index) => {
@@ -98,10 +110,10 @@ export class WorkerHost {
       byWorker.set(partition.worker, list);
     });
     const answers = await Promise.all(
-      [...byWorker].map(([worker, list]) => this.postOf(worker).open(list, OPEN_WAIT_MS)),
+      [...byWorker].map(([worker, list]) => inPieces(list, (piece) => this.postOf(worker).open(piece, OPEN_WAIT_MS))),
     );
     // Before anything is acknowledged in a folder that was just made: its name must outlive the power as its files do.
-    this.parts.directory.syncNames();
+    this.folders.syncNames();
     const outcomes = [...problems, ...answers.flat()];
     const failed = new Set(outcomes.filter((outcome) => outcome.problem !== null).map((outcome) => outcome.slot));
     for (const partition of partitions) {
@@ -114,17 +126,21 @@ export class WorkerHost {
     const byWorker = new Map<number, number[]>();
     for (const { slot, worker } of partitions) {
       this.open.delete(slot);
-      byWorker.set(worker, [...(byWorker.get(worker) ?? []), slot]);
+      const slots = byWorker.get(worker) ?? [];
+      slots.push(slot);
+      byWorker.set(worker, slots);
     }
+    const { remove } = options;
     await Promise.all(
-      [...byWorker].map(([worker, slots]) => this.postOf(worker).close(slots, options.remove, CLOSE_WAIT_MS)),
+      [...byWorker].map(([worker, list]) =>
+        inPieces(list, (slots) => this.postOf(worker).close(slots, remove, CLOSE_WAIT_MS)),
+      ),
     );
-    if (options.remove) this.removeFolders(partitions);
+    if (remove) await this.removeFolders(partitions);
   }
 
-  removeFolders(folders: readonly { readonly topic: string; readonly partition: number }[]): void {
-    const { directory, uniqueHex } = this.parts;
-    for (const { topic, partition } of folders) directory.remove(topic, partition, uniqueHex());
+  removeFolders(folders: readonly { readonly topic: string; readonly partition: number }[]): Promise<void> {
+    return this.folders.remove(folders);
   }
 
   /** Null: the partition is not open. */
@@ -198,10 +214,21 @@ export class WorkerHost {
   }
 
   /** What many logs need on the device after a power cut is flushed together, or one by one where that does not work. */
-  private async openingsOf(partitions: readonly PartitionToStart[]): Promise<(PartitionOpening | string)[]> {
+  private async openingsOf(
+    partitions: readonly PartitionToStart[],
+    begun: ReadonlyMap<number, Beginning>,
+  ): Promise<(PartitionOpening | string)[]> {
     const { directory, flushAll } = this.parts;
+    const settings = new Map<TopicValues, LogSettings>();
+    for (const { values } of partitions)
+      if (!settings.has(values)) settings.set(values, logSettingsOf(values, this.settings));
     const openings = (isFlushShared: boolean) =>
-      Promise.all(partitions.map((partition) => this.openingOf(partition, isFlushShared)));
+      Promise.all(
+        partitions.map((partition) => {
+          const its = must(settings.get(partition.values), 'all settings were looked at');
+          return this.openingOf(partition, its, begun.get(partition.slot) ?? 'found', isFlushShared);
+        }),
+      );
     const isUnvouched = (one: PartitionToStart) =>
       this.isToRecover(one) && directory.vouchersOf(one.topic, one.partition).writtenOffset < 0;
     if (partitions.filter(isUnvouched).length <= ONE_BY_ONE_MAX || !(await flushAll())) return openings(false);
@@ -215,9 +242,14 @@ export class WorkerHost {
   }
 
   /** A sentence instead, when the folder could not be put in order. */
-  private async openingOf(partition: PartitionToStart, isFlushShared: boolean): Promise<PartitionOpening | string> {
+  private async openingOf(
+    partition: PartitionToStart,
+    settings: LogSettings,
+    beginning: Beginning,
+    isFlushShared: boolean,
+  ): Promise<PartitionOpening | string> {
+    if (typeof beginning === 'object') return beginning.problem;
     const { directory } = this.parts;
-    const settings = logSettingsOf(partition.values, this.settings);
     const name = partitionFolderName(partition.topic, partition.partition);
     const folder = directory.pathOf(partition.topic, partition.partition);
     const vouchers = partition.isNew ? NO_VOUCHERS : directory.vouchersOf(partition.topic, partition.partition);
@@ -230,6 +262,7 @@ export class WorkerHost {
       folder,
       leaderEpoch: partition.leaderEpoch,
       settings,
+      isBegun: beginning === 'begun',
       isClean: true,
       recoveryPoint: vouchers.recoveryPoint,
       logStartOffset: vouchers.logStartOffset,
@@ -264,4 +297,15 @@ export class WorkerHost {
     if (post === undefined) throw new RangeError(`there is no worker ${worker}`);
     return post;
   }
+}
+
+/** One piece after the other, so that nobody has the whole before him at once. */
+async function inPieces<Item, Outcome>(
+  items: readonly Item[],
+  work: (piece: readonly Item[]) => Promise<readonly Outcome[]>,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (let from = 0; from < items.length; from += PARTITIONS_PER_COMMAND)
+    outcomes.push(...(await work(items.slice(from, from + PARTITIONS_PER_COMMAND))));
+  return outcomes;
 }

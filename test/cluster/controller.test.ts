@@ -68,6 +68,30 @@ describe('the controller', () => {
     expect(controller.catalog.leaving.size).toBe(0);
   });
 
+  it('opens all topics of a request at once, and takes back only those that do not open', async () => {
+    const { controller, host } = makeRig();
+    await controller.start(plainStart);
+    const { openPartitions } = host;
+    const asked: number[] = [];
+    host.openPartitions = async (partitions) => {
+      asked.push(partitions.length);
+      const outcomes = await openPartitions.call(host, partitions);
+      const bad = partitions.find(({ topic, partition }) => topic === 'b' && partition === 1)?.slot;
+      return outcomes.map(({ slot }) => ({ slot, problem: slot === bad ? 'no space is left' : null }));
+    };
+    const plans = ['a', 'b', 'c'].map((name) => ({ name, partitionCount: 2, configs: {} }));
+    const outcomes = await controller.createTopics(() => plans);
+    expect(outcomes.map(({ name, topic, fault }) => [name, topic?.name, fault?.message])).toEqual([
+      ['a', 'a', undefined],
+      ['b', undefined, 'no space is left'],
+      ['c', 'c', undefined],
+    ]);
+    expect(asked).toEqual([6]);
+    expect([...controller.catalog.topicsByName.keys()].sort()).toEqual(['a', 'c']);
+    expect(host.removed).toEqual(['b-0', 'b-1']);
+    expect(controller.catalog.leaving.size).toBe(0);
+  });
+
   // A full disk: the folder cannot be made, nor can it be written down that the topic is none.
   it('takes it back where that cannot be written down either, and makes it anew once there is room', async () => {
     const { controller, host, store } = makeRig();

@@ -70,8 +70,9 @@ export class RememberingHost implements PartitionHost {
     return Promise.resolve();
   }
 
-  removeFolders(folders: Parameters<PartitionHost['removeFolders']>[0]): void {
+  removeFolders(folders: Parameters<PartitionHost['removeFolders']>[0]): Promise<void> {
     for (const { topic, partition } of folders) this.removed.push(`${topic}-${partition}`);
+    return Promise.resolve();
   }
 
   describeProducers({ slot }: { readonly slot: number }): Promise<readonly ProducerFacts[] | null> {

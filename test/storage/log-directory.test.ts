@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { must } from '../../src/base/assert.ts';
 import { Fault } from '../../src/base/fault.ts';
 import { FolderLock, readBootId } from '../../src/storage/folder-lock.ts';
 import { LogDirectory } from '../../src/storage/log-directory.ts';
@@ -70,7 +71,9 @@ describe('a data folder', () => {
         .sort(),
     ).toEqual(['a-b-12', 'orders-0']);
     expect(disk.list('data')).not.toContain(`t-1.${'a'.repeat(32)}-delete`);
-    directory.remove('orders', 0, 'b'.repeat(32));
+    const aside = directory.putAside('orders', 0, 'b'.repeat(32));
+    expect(disk.list('data')).toContain(`orders-0.${'b'.repeat(32)}-delete`);
+    directory.removeFolder(must(aside, 'there was a folder'));
     expect(disk.list('data')).not.toContain('orders-0');
   });
 

@@ -387,6 +387,11 @@ export class FakeDisk implements Disk {
     return node?.kind === 'file' ? node.bytes.slice() : null;
   }
 
+  makeFile(path: string, content: Uint8Array): void {
+    if (this.nodeAt(path) !== null) throw fileFault('made', path, 'EEXIST');
+    this.writeNew(path, content, false);
+  }
+
   replaceFile(path: string, content: Uint8Array): void {
     this.writeBeside(path, content, true);
     this.syncFolder(parentOf(path));
@@ -398,17 +403,21 @@ export class FakeDisk implements Disk {
 
   private writeBeside(path: string, content: Uint8Array, isFlushed: boolean): void {
     const beside = `${path}.tmp`;
-    const fd = this.open(beside, 'create');
+    this.writeNew(beside, content, isFlushed);
+    this.rename(beside, path);
+  }
+
+  private writeNew(path: string, content: Uint8Array, isFlushed: boolean): void {
+    const fd = this.open(path, 'create');
     this.truncate(fd, 0);
     for (let from = 0; from < content.length; ) {
       const written = this.writeBytes(fd, from, content.subarray(from));
-      if (written < 0) throw this.abandoned(fd, beside, written);
+      if (written < 0) throw this.abandoned(fd, path, written);
       from += written;
     }
     const synced = isFlushed ? this.sync(fd) : 0;
-    if (synced < 0) throw this.abandoned(fd, beside, synced);
+    if (synced < 0) throw this.abandoned(fd, path, synced);
     this.close(fd);
-    this.rename(beside, path);
   }
 
   allocate(bytes: number): Memory {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { must } from '../../src/base/assert.ts';
-import { OPENED_PER_TURN_MAX } from '../../src/workers/partition-keeper.ts';
+import { beginPartition } from '../../src/storage/new-partition.ts';
+import { BEGUN_PER_TURN_MAX, CLOSED_PER_TURN_MAX, OPENED_PER_TURN_MAX } from '../../src/workers/partition-keeper.ts';
 import {
   APPENDED_TIME_NUMBER,
   FOUND_EPOCH_END_OFFSET_NUMBER,
@@ -377,6 +378,59 @@ describe('many partitions opened at once', () => {
     expect(reply?.kind === 'outcome' && reply.outcomes.filter(({ problem }) => problem === null)).toHaveLength(count);
     expect([rig.hasReplied(closed), rig.worker.isIdle]).toEqual([true, true]);
     expect(rig.parts.table.all()).toHaveLength(count);
+  });
+});
+
+describe('thousands of new partitions', () => {
+  test('begin without a look at the disk, so many a turn, and are appended to as any other', () => {
+    const rig = makeRig();
+    const count = BEGUN_PER_TURN_MAX * 2 + 1;
+    const partitions = Array.from({ length: count }, (_, slot) => rig.opening(slot, { isBegun: true }));
+    for (const { folder, topic, topicId, partition, leaderEpoch } of partitions)
+      beginPartition(rig.disk, folder, { topic, topicId, partition, leaderEpoch });
+    const before = { ...rig.disk.counts };
+    const opened = rig.command((id) => ({ kind: 'open', id, partitions }));
+    for (const begun of [1, 2]) {
+      rig.turn();
+      expect([rig.parts.table.all().length, rig.hasReplied(opened)]).toEqual([begun * BEGUN_PER_TURN_MAX, false]);
+    }
+    rig.turn();
+    expect([rig.parts.table.all().length, rig.hasReplied(opened)]).toEqual([count, true]);
+    expect([rig.disk.counts, rig.disk.openCount]).toEqual([before, 0]);
+    rig.append(7, batchOf({ count: 2 }), 70);
+    rig.publish();
+    rig.turn();
+    expect(rig.take().map(({ exchange, error, baseOffset }) => [exchange, error, baseOffset])).toEqual([[70, 0, 0]]);
+    expect(rig.disk.openCount).toBe(1);
+  });
+
+  test('are closed so many a turn, and jobs for those left are done in between', () => {
+    const rig = makeRig({ laneSlots: 256 });
+    const count = CLOSED_PER_TURN_MAX * 2 + 1;
+    const partitions = Array.from({ length: count }, (_, slot) => rig.opening(slot, { isBegun: true }));
+    for (const { folder, topic, topicId, partition, leaderEpoch } of partitions)
+      beginPartition(rig.disk, folder, { topic, topicId, partition, leaderEpoch });
+    rig.command((id) => ({ kind: 'open', id, partitions }));
+    rig.settle();
+    rig.take();
+    const slots = partitions.map(({ slot }) => slot);
+    const closed = rig.command((id) => ({ kind: 'close', id, slots, remove: true }));
+    for (const turn of [1, 2]) {
+      rig.append(count - 1, batchOf(), turn);
+      rig.publish();
+      rig.turn();
+      const answers = rig.take().filter(({ kind }) => kind === RECEIPT_APPEND);
+      expect(answers.map(({ exchange, error }) => [exchange, error])).toEqual([[turn, 0]]);
+      expect([rig.parts.table.all().length, rig.hasReplied(closed)]).toEqual([
+        count - turn * CLOSED_PER_TURN_MAX,
+        false,
+      ]);
+      expect(rig.worker.isIdle).toBe(false);
+    }
+    rig.turn();
+    expect([rig.parts.table.all().length, rig.hasReplied(closed), rig.disk.openCount]).toEqual([0, true, 0]);
+    const reply = rig.replies.find((one) => 'id' in one && one.id === closed);
+    expect(reply?.kind === 'outcome' && reply.outcomes.map(({ slot }) => slot)).toEqual(slots);
   });
 });
 

@@ -85,6 +85,19 @@ describe('the host of partitions', () => {
     expect(disk.counts.syncFolder - before).toBe(1);
   });
 
+  test('hands thousands over in pieces, and closes them in pieces', async () => {
+    const { host, commands } = makeHost();
+    const many = Array.from({ length: 600 }, (_, slot) => toStart(slot, { topic: 'many', worker: 0 }));
+    expect(await host.openPartitions(many)).toHaveLength(600);
+    await host.closePartitions(many, { remove: true });
+    const sizes = commands.map(({ command }) => {
+      if (command.kind === 'open') return [command.kind, command.partitions.length];
+      return [command.kind, command.kind === 'close' && command.slots.length];
+    });
+    const pieces = [256, 256, 88];
+    expect(sizes).toEqual([...pieces.map((size) => ['open', size]), ...pieces.map((size) => ['close', size])]);
+  });
+
   test('does not count as open what did not open', async () => {
     const { host, problems } = makeHost();
     problems.set(1, 'its folder is a file');

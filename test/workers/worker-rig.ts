@@ -176,6 +176,7 @@ export class WorkerRig {
       folder: `data/${name}`,
       leaderEpoch: 0,
       settings: this.settings,
+      isBegun: false,
       isClean: true,
       recoveryPoint: 0,
       logStartOffset: 0,

@@ -84,10 +84,30 @@ static void try_receive(pb_kernel *k, int32_t socket, pb_socket *s) {
   end_receive(k, socket, s, result);
 }
 
+static void finish_closing(pb_kernel *k, int32_t socket, pb_socket *s) {
+  if (s->sending) pb_end_send(k, socket, s, -ECANCELED);
+  pb_release(k, socket);
+  pb_push(k, PB_KERNEL_CLOSE, socket, 0);
+}
+
+/* A full socket is tried once more: that it has room again may have been said while its send was somebody else's. */
+static void take_sent(pb_kernel *k, int32_t socket, pb_socket *s, int32_t result) {
+  if (s->flags & PB_IS_CLOSING) {
+    finish_closing(k, socket, s);
+    return;
+  }
+  if (result == -EAGAIN) result = pb_send_file(k, s);
+  if (result == -EAGAIN)
+    s->flags &= (uint8_t)~PB_IS_WRITABLE;
+  else
+    pb_end_send(k, socket, s, result);
+}
+
 static void try_send(pb_kernel *k, int32_t socket, pb_socket *s) {
-  if (!(s->flags & PB_IS_WRITABLE)) return;
+  if (!(s->flags & PB_IS_WRITABLE) || s->is_lent) return;
   int32_t result;
   if (pb_sends_file(s)) {
+    if (pb_list_send(k, socket, s)) return;
     result = pb_send_file(k, s);
   } else {
     int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (s->sending == PB_KERNEL_SEND_MORE ? MSG_MORE : 0);
@@ -191,10 +211,9 @@ static void submit(pb_kernel *k, const pb_submission *e) {
       if (s->receiving) end_receive(k, e->socket, s, -ECANCELED);
       break;
     case PB_KERNEL_CLOSE:
+      s->flags |= PB_IS_CLOSING;
       if (s->receiving) end_receive(k, e->socket, s, -ECANCELED);
-      if (s->sending) pb_end_send(k, e->socket, s, -ECANCELED);
-      pb_release(k, e->socket);
-      pb_push(k, PB_KERNEL_CLOSE, e->socket, 0);
+      if (!s->is_lent) finish_closing(k, e->socket, s);
       break;
     default:
       break;
@@ -218,16 +237,22 @@ static void take_event(pb_kernel *k, const struct epoll_event *event) {
 static int epoll_path_turn(pb_kernel *k, int32_t count, double wait_ms) {
   epoll_state *state = k->state;
   for (int32_t i = 0; i < count; i++) submit(k, &k->submissions[i]);
+  pb_send_listed(k);
+  pb_collect_sent(k);
   if (k->done > k->kept && state->has_looked) {
     state->has_looked = false;
     return 0;
   }
   state->has_looked = true;
-  int wait = k->done > k->kept ? 0 : (int)(wait_ms + 0.999);
-  int events = epoll_wait(state->fd, state->events, EVENTS_MAX, wait);
-  if (events < 0) return errno == EINTR ? 0 : -errno;
+  bool waits = k->done <= k->kept && pb_may_sleep(k);
+  int events = epoll_wait(state->fd, state->events, EVENTS_MAX, waits ? (int)(wait_ms + 0.999) : 0);
+  int problem = errno;
+  if (waits) pb_woke_up(k);
+  if (events < 0) return problem == EINTR ? 0 : -problem;
   for (int i = 0; i < events; i++) take_event(k, &state->events[i]);
+  pb_send_listed(k);
+  pb_collect_sent(k);
   return 0;
 }
 
-const pb_path pb_epoll_path = {epoll_path_open, epoll_path_turn, enter, leave, epoll_path_close};
+const pb_path pb_epoll_path = {epoll_path_open, epoll_path_turn, enter, leave, take_sent, epoll_path_close};

@@ -31,6 +31,7 @@ static void destroy(pb_kernel *k) {
   /* First of all tell the peers, because the path may keep sockets a moment longer. */
   for (int32_t i = 0; i < k->untouched; i++)
     if (k->sockets[i].fd >= 0) shutdown(k->sockets[i].fd, SHUT_RDWR);
+  pb_end_sender(k);
   k->path->close(k);
   for (int32_t i = 0; i < k->untouched; i++)
     if (k->sockets[i].fd >= 0) close(k->sockets[i].fd);

@@ -40,6 +40,7 @@ typedef struct {
   uint8_t receiving; /* 0, PB_KERNEL_RECEIVE or PB_KERNEL_READABLE */
   uint8_t sending; /* 0, PB_KERNEL_SEND, PB_KERNEL_SEND_MORE, or PB_KERNEL_SEND_FILE with or without _MORE */
   uint8_t flags;
+  bool is_lent; /* its send is listed, or with the sender */
   uint8_t pipe; /* of the kernel's pipes the one it holds, from 1; 0: none */
   int32_t receive_length;
   int32_t send_length;
@@ -62,6 +63,11 @@ typedef struct {
   pb_socket *socket; /* NULL: it is free, and empty */
 } pb_pipe;
 
+typedef struct pb_sender pb_sender;
+
+/* Sends that may be listed, or lent to the sender, at a time. */
+#define PB_LENT_MAX 64
+
 /* Of a mebibyte each, and a user without privileges may have 64 such in all. */
 #define PB_PIPES_MAX 16
 
@@ -80,6 +86,8 @@ typedef struct {
   /* A socket of the table comes in, or is about to leave with nothing under way. */
   int (*enter)(pb_kernel *k, int32_t socket);
   void (*leave)(pb_kernel *k, int32_t socket);
+  /* What came of the send of a region that was listed: bytes, or -errno. */
+  void (*sent)(pb_kernel *k, int32_t socket, pb_socket *s, int32_t result);
   /* Ends everything that is under way; the sockets are closed by the caller. */
   void (*close)(pb_kernel *k);
 } pb_path;
@@ -111,6 +119,11 @@ struct pb_kernel {
   int32_t untouched; /* sockets from here on were never used */
   pb_listener listeners[PB_KERNEL_LISTENERS_MAX];
   pb_pipe pipes[PB_PIPES_MAX];
+  pb_sender *sender; /* NULL: none yet */
+  bool has_no_sender; /* it was tried to make one */
+  int32_t lent_count;
+  int32_t listed_count;
+  int32_t listed[PB_LENT_MAX];
   uint32_t pipes_from_turn; /* none could be had lately; not tried before this turn */
 };
 
@@ -148,8 +161,24 @@ static inline bool pb_sends_file(const pb_socket *s) {
 }
 /* Sends what the socket takes now of the region: bytes, or -errno (-EAGAIN: it is full). */
 int32_t pb_send_file(pb_kernel *k, pb_socket *s);
+/* The same in steps: the socket has a pipe for what it is to send, which may be sent by any thread; then it is settled. */
+bool pb_has_pipe(pb_kernel *k, pb_socket *s);
+int32_t pb_send_piped(const pb_socket *s, pb_pipe *p);
+void pb_settle_pipe(pb_kernel *k, pb_socket *s);
 /* The socket has ended, or moves on. */
 void pb_leave_pipe(pb_kernel *k, pb_socket *s);
 void pb_close_pipes(pb_kernel *k);
+
+/* sender.c */
+/* A large region waits for pb_send_listed, which tells by `sent`, now or in a later turn; false: it is to be sent at once. */
+bool pb_list_send(pb_kernel *k, int32_t socket, pb_socket *s);
+void pb_send_listed(pb_kernel *k);
+/* Tells by `sent` of all that the sender is done with. */
+void pb_collect_sent(pb_kernel *k);
+/* False: it is done with something. True: from here until pb_woke_up it rings the bell when it is. */
+bool pb_may_sleep(pb_kernel *k);
+void pb_woke_up(pb_kernel *k);
+/* Nothing is lent any more when this returns; what was is not told. */
+void pb_end_sender(pb_kernel *k);
 
 #endif

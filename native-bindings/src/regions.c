@@ -96,7 +96,7 @@ static pb_pipe *pipe_for(pb_kernel *k, pb_socket *s) {
     if (p->socket == NULL && (found == NULL || p->room > found->room)) found = p;
   }
   for (int i = 0; i < PB_PIPES_MAX && found == NULL; i++)
-    if (k->turn - k->pipes[i].turn > STUCK_TURNS) found = &k->pipes[i];
+    if (k->turn - k->pipes[i].turn > STUCK_TURNS && !k->pipes[i].socket->is_lent) found = &k->pipes[i];
   if (found == NULL || (found->room == 0 && (int32_t)(k->turn - k->pipes_from_turn) < 0)) return NULL;
   if (found->socket != NULL) pb_leave_pipe(k, found->socket);
   if (found->room == 0 && open_pipe(found) < 0) {
@@ -141,12 +141,11 @@ static ssize_t drain(const pb_socket *s, pb_pipe *p, bool has_more) {
   return moved;
 }
 
-/* Fills the pipe and empties it, until the region is sent or the socket full. Bytes, or -errno. */
-static int32_t send_piped(pb_kernel *k, pb_socket *s, pb_pipe *p) {
+/* Fills the pipe and empties it, until the region is sent or the socket full. */
+int32_t pb_send_piped(const pb_socket *s, pb_pipe *p) {
   int32_t sent = 0;
   ssize_t moved = 0;
   bool has_more = s->sending == PB_KERNEL_SEND_FILE_MORE;
-  p->turn = k->turn;
   do {
     int32_t wanted = s->send_length - sent;
     if (p->bytes == 0) moved = fill(s, p, sent, wanted);
@@ -154,8 +153,21 @@ static int32_t send_piped(pb_kernel *k, pb_socket *s, pb_pipe *p) {
     if (moved < 0) break;
     sent += (int32_t)moved;
   } while (sent < s->send_length && p->bytes == 0);
-  if (p->bytes == 0) pb_leave_pipe(k, s);
   return sent > 0 ? sent : (int32_t)moved;
+}
+
+void pb_settle_pipe(pb_kernel *k, pb_socket *s) {
+  pb_pipe *p = &k->pipes[s->pipe - 1];
+  p->turn = k->turn;
+  if (p->bytes == 0) pb_leave_pipe(k, s);
+}
+
+bool pb_has_pipe(pb_kernel *k, pb_socket *s) {
+  if (s->pipe > 0 && fits(&k->pipes[s->pipe - 1], s)) return true;
+  pb_leave_pipe(k, s);
+  if (s->send_length < PIPED_BYTES_MIN) return false;
+  if (!(s->flags & PB_SENDS_REGIONS)) prepare(k, s);
+  return pipe_for(k, s) != NULL;
 }
 
 /*
@@ -163,16 +175,11 @@ static int32_t send_piped(pb_kernel *k, pb_socket *s, pb_pipe *p) {
  * this themselves.
  */
 static int32_t send_now(pb_kernel *k, pb_socket *s) {
-  pb_pipe *p = s->pipe > 0 ? &k->pipes[s->pipe - 1] : NULL;
-  if (p != NULL && !fits(p, s)) {
-    pb_leave_pipe(k, s);
-    p = NULL;
+  if (pb_has_pipe(k, s)) {
+    int32_t result = pb_send_piped(s, &k->pipes[s->pipe - 1]);
+    pb_settle_pipe(k, s);
+    return result;
   }
-  if (p == NULL && s->send_length >= PIPED_BYTES_MIN) {
-    if (!(s->flags & PB_SENDS_REGIONS)) prepare(k, s);
-    p = pipe_for(k, s);
-  }
-  if (p != NULL) return send_piped(k, s, p);
   off_t position = s->send_position;
   ssize_t sent;
   do sent = sendfile(s->fd, s->send_file, &position, (size_t)s->send_length);

@@ -314,9 +314,15 @@ static void arm_send(pb_kernel *k, int32_t socket, pb_socket *s) {
   e->msg_flags = MSG_NOSIGNAL | (s->sending == PB_KERNEL_SEND_MORE ? MSG_MORE : 0);
 }
 
-/* Sends from the file now, or waits until the socket has room. */
-static void send_file(pb_kernel *k, int32_t socket, pb_socket *s) {
-  int32_t result = pb_send_file(k, s);
+static void finish_closing(pb_kernel *k, int32_t socket, pb_socket *s) {
+  if (!(s->flags & PB_IS_CLOSING) || s->receiving || s->sending) return;
+  pb_release(k, socket);
+  pb_push(k, PB_KERNEL_CLOSE, socket, 0);
+}
+
+/* The region, or a part of it, was sent; or the socket is full, and what is left waits for it. */
+static void take_sent(pb_kernel *k, int32_t socket, pb_socket *s, int32_t result) {
+  if (result == -EAGAIN && (s->flags & PB_IS_CLOSING)) result = -ECANCELED;
   if (result == -EAGAIN) {
     struct io_uring_sqe *e = entry(k->state, IORING_OP_POLL_ADD, s->fd, tag(OF_WRITABLE, socket));
     if (e != NULL) {
@@ -326,16 +332,15 @@ static void send_file(pb_kernel *k, int32_t socket, pb_socket *s) {
     result = -ENOBUFS;
   }
   pb_end_send(k, socket, s, result);
+  finish_closing(k, socket, s);
+}
+
+static void send_file(pb_kernel *k, int32_t socket, pb_socket *s) {
+  if (!pb_list_send(k, socket, s)) take_sent(k, socket, s, pb_send_file(k, s));
 }
 
 static void cancel_receive(pb_kernel *k, int32_t socket, pb_socket *s) {
   cancel(k->state, tag(s->receiving == PB_KERNEL_READABLE ? OF_READABLE : OF_RECEIVE, socket));
-}
-
-static void finish_closing(pb_kernel *k, int32_t socket, pb_socket *s) {
-  if (!(s->flags & PB_IS_CLOSING) || s->receiving || s->sending) return;
-  pb_release(k, socket);
-  pb_push(k, PB_KERNEL_CLOSE, socket, 0);
 }
 
 static void arm_accept(pb_kernel *k, int32_t index) {
@@ -494,17 +499,21 @@ static double clock_ms(void) {
 static int uring_turn(pb_kernel *k, int32_t count, double wait_ms) {
   ring_state *r = k->state;
   for (int32_t i = 0; i < count; i++) submit(k, &k->submissions[i]);
+  pb_send_listed(k);
   r->taken = 0;
   double until_ms = k->keeps_sends ? clock_ms() + wait_ms : 0;
   for (;;) {
-    bool waits = wait_ms > 0 && k->done == k->kept && !has_completions(r);
+    pb_collect_sent(k);
+    bool waits = wait_ms > 0 && k->done == k->kept && !has_completions(r) && pb_may_sleep(k);
     unsigned flags = __atomic_load_n(r->sq_flags, __ATOMIC_RELAXED);
     if (waits || pending(r) > 0 || (flags & (SQ_TASKRUN | SQ_CQ_OVERFLOW))) {
       int result = enter(r, waits ? wait_ms : 0);
+      if (waits) pb_woke_up(k);
       if (result < 0) return result;
     }
     int32_t before = r->taken;
     reap(k);
+    pb_send_listed(k);
     if (!waits || r->taken == before || r->taken != k->kept || k->done != k->kept) return 0;
     wait_ms = until_ms - clock_ms();
     if (wait_ms <= 0) return 0;
@@ -548,4 +557,5 @@ static void uring_socket_leaves(pb_kernel *k, int32_t socket) {
   (void)socket;
 }
 
-const pb_path pb_uring_path = {uring_open, uring_turn, uring_socket_enters, uring_socket_leaves, uring_close};
+const pb_path pb_uring_path = {uring_open,          uring_turn, uring_socket_enters,
+                               uring_socket_leaves, take_sent,  uring_close};

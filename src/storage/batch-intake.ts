@@ -29,6 +29,7 @@ const NONE = 0;
 const RECORD_LIST_TOO_LARGE = 18;
 const KAFKA_STORAGE_ERROR = 56;
 const NOT_VERIFIED = -1;
+const NO_TIME = -1;
 
 /** What became of the last `append`; good when it returned 0, but for `recordIndex` and `reason`, which tell a refusal. */
 export interface Appended {
@@ -42,6 +43,28 @@ export interface Appended {
   reason: number;
   /** The batch was appended before; the offsets are those of then, and nothing was queued. */
   isDuplicate: boolean;
+}
+
+export function createAppended(): Appended {
+  return {
+    baseOffset: -1,
+    lastOffset: -1,
+    logAppendTimeMs: NO_TIME,
+    logStartOffset: 0,
+    recordIndex: -1,
+    reason: 0,
+    isDuplicate: false,
+  };
+}
+
+export function clearAppended(appended: Appended, logStartOffset: number): void {
+  appended.baseOffset = -1;
+  appended.lastOffset = -1;
+  appended.logAppendTimeMs = NO_TIME;
+  appended.logStartOffset = logStartOffset;
+  appended.recordIndex = -1;
+  appended.reason = 0;
+  appended.isDuplicate = false;
 }
 
 export class BatchIntake {

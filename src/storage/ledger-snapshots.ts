@@ -1,7 +1,8 @@
 /**
  * When the producers of a log are written down, and which of those files stay: one beside each segment, made when the log
  * goes on in it, and at most one more, the newest, that no segment goes with. Used by the log; what is in them is
- * `producer-snapshot`'s business. A snapshot that cannot be written costs the next start a longer replay, nothing else.
+ * `producer-snapshot`'s business. A snapshot that cannot be written costs the next start a longer replay, nothing else, as
+ * long as the batches are there to replay: `covers` is asked before they go.
  */
 import { isFault } from '../base/fault.ts';
 import type { ProducerLedger } from './producer-ledger.ts';
@@ -43,6 +44,28 @@ export class LedgerSnapshots {
         tools.disk.remove(snapshotPath(list.folder, this.strayOffset));
       this.strayOffset = offset === list.active.baseOffset ? NONE : offset;
       return true;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      tools.logger.warn(error.message);
+      return false;
+    }
+  }
+
+  /** Whether the batches before an offset may go, since their producers are written down. `isSynced`: on the device. */
+  covers(offset: number, isSynced: boolean): boolean {
+    const newest = snapshotOffsets(this.tools, this.list.folder)[0] ?? NONE;
+    return newest >= offset && (!isSynced || this.sync(newest));
+  }
+
+  /** False when the disk refuses. */
+  private sync(offset: number): boolean {
+    const { tools, list } = this;
+    try {
+      const fd = tools.disk.open(snapshotPath(list.folder, offset), 'read-write');
+      const error = tools.disk.sync(fd);
+      tools.disk.close(fd);
+      tools.disk.syncFolder(list.folder);
+      return error === 0;
     } catch (error) {
       if (!isFault(error)) throw error;
       tools.logger.warn(error.message);

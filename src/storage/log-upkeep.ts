@@ -6,6 +6,8 @@
 import { assert } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
 import type { EpochHistory } from './epoch-history.ts';
+import { promisesDevice } from './flush-policy.ts';
+import type { LedgerSnapshots } from './ledger-snapshots.ts';
 import type { LogCleaning } from './log-cleaning.ts';
 import type { LogSettings } from './log-settings.ts';
 import type { Reader } from './reader.ts';
@@ -22,7 +24,10 @@ export interface LogUpkeepParts {
   readonly reader: Reader;
   readonly epochs: EpochHistory;
   readonly cleaning: LogCleaning;
+  readonly snapshots: LedgerSnapshots;
   readonly settings: LogSettings;
+  /** Writes the producers down as they are; false when that cannot be done now. */
+  readonly saveProducers: () => boolean;
   /** Goes on in a new segment; false when that failed. */
   readonly roll: (nowMs: number) => boolean;
   readonly warn: (message: string) => void;
@@ -45,7 +50,7 @@ export class LogUpkeep {
     this.startAt(offset);
     let count = 0;
     while (count < list.items.length - 1 && list.upperOffset(count) <= offset) count += 1;
-    this.retire(count);
+    this.retire(this.spareable(count));
     return NONE;
   }
 
@@ -59,6 +64,8 @@ export class LogUpkeep {
     if (count === list.items.length && count > 1) count -= 1;
     if (count === 0) return 0;
     if (count === list.items.length && !this.parts.roll(nowMs)) return 0;
+    count = this.spareable(count);
+    if (count === 0) return 0;
     const upper = list.upperOffset(count - 1);
     assert(upper <= marks.high, 'the start of a log does not pass its high watermark');
     if (upper > marks.start) this.startAt(upper);
@@ -77,6 +84,20 @@ export class LogUpkeep {
       if (!isFault(error)) throw error;
       this.parts.warn(error.message);
     }
+  }
+
+  /**
+   * How many of the oldest segments may go: whoever sent what is in them must be written down first, or would be unknown
+   * after the next replay. Where that cannot be done, on a full disk, the newest of them stay until it can.
+   */
+  private spareable(count: number): number {
+    const { list, snapshots, saveProducers } = this.parts;
+    const isSynced = promisesDevice(this.settings);
+    const isCovered = (segments: number): boolean => snapshots.covers(list.items[segments]!.baseOffset, isSynced);
+    if (count === 0 || isCovered(count) || (saveProducers() && isCovered(count))) return count;
+    let spared = count - 1;
+    while (spared > 0 && !isCovered(spared)) spared -= 1;
+    return spared;
   }
 
   private retire(count: number): void {

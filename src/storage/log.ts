@@ -25,7 +25,7 @@ import type { Memory } from '../zerocopy/memory.ts';
 import { AbortedCheck } from './aborted-check.ts';
 import type { AbortedList } from './aborted-index.ts';
 import { Appender } from './appender.ts';
-import { type Appended, BatchIntake } from './batch-intake.ts';
+import { BatchIntake, clearAppended, createAppended } from './batch-intake.ts';
 import { cutBound } from './compaction-bound.ts';
 import type { EpochEnd, EpochHistory } from './epoch-history.ts';
 import { noteFailedFlush } from './failed-flush.ts';
@@ -51,7 +51,6 @@ const OFFSET_OUT_OF_RANGE = 1;
 const EIO = 5;
 const ENOSPC = 28;
 const EDQUOT = 122;
-const NO_TIME = -1;
 
 export const TIMESTAMP_LATEST = -1;
 export const TIMESTAMP_EARLIEST = -2;
@@ -78,15 +77,7 @@ export interface LogParts {
 export class Log {
   readonly partitionName: string;
   readonly watermarks: Watermarks;
-  readonly appended: Appended = {
-    baseOffset: -1,
-    lastOffset: -1,
-    logAppendTimeMs: NO_TIME,
-    logStartOffset: 0,
-    recordIndex: -1,
-    reason: 0,
-    isDuplicate: false,
-  };
+  readonly appended = createAppended();
   readonly found: FoundOffset = { error: 0, offset: -1, timestamp: -1, leaderEpoch: -1 };
   readonly epochEnd: EpochEnd = { epoch: -1, endOffset: -1 };
   readonly sync: LogSync;
@@ -146,12 +137,12 @@ export class Log {
     this.segmentRoll = new SegmentRoll(parts.partitionName);
     this.cleaning = new LogCleaning({ ...parts, marks: this.watermarks, reader: this.reader });
     this.upkeep = new LogUpkeep({
+      ...parts,
       cleaning: this.cleaning,
-      list: parts.list,
       marks: this.watermarks,
       reader: this.reader,
-      epochs: parts.epochs,
-      settings: parts.settings,
+      snapshots: this.snapshots,
+      saveProducers: () => this.saveProducers(),
       roll: (nowMs) => this.roll(nowMs),
       warn: (message) => parts.tools.logger.warn(message),
     });
@@ -220,7 +211,7 @@ export class Log {
   /** A Kafka error code, 0 when the batch is queued (or was appended before: `appended.isDuplicate`). */
   append(memory: Memory, at: number, length: number, flags: number, nowMs: number): number {
     assert(this.isOpen, 'an open log is appended to');
-    this.clearAppended();
+    clearAppended(this.appended, this.watermarks.start);
     this.nowMs = nowMs;
     if (this.poison !== 0) return this.intake.refuse(memory.view, at, length);
     const check = this.tools.check;
@@ -460,6 +451,13 @@ export class Log {
     return true;
   }
 
+  /** Of a poisoned log the ledger knows of batches that were never written; what is not flushed yet may be lost. */
+  private saveProducers(): boolean {
+    const { end } = this.watermarks;
+    const isSound = this.poison === 0 && this.appender.queuedBytes === 0;
+    return isSound && (!this.holdsAcks || this.sync.offset >= end) && this.snapshots.save(end);
+  }
+
   describeProducers(): ProducerFacts[] {
     return Array.from(this.ledger.values(), (entry) => entry.facts);
   }
@@ -584,16 +582,5 @@ export class Log {
       `${this.partitionName} takes no more appends: its disk answered with ${getSystemErrorName(error)} (error ${-error})`,
     );
     return error;
-  }
-
-  private clearAppended(): void {
-    const appended = this.appended;
-    appended.baseOffset = -1;
-    appended.lastOffset = -1;
-    appended.logAppendTimeMs = NO_TIME;
-    appended.logStartOffset = this.watermarks.start;
-    appended.recordIndex = -1;
-    appended.reason = 0;
-    appended.isDuplicate = false;
   }
 }

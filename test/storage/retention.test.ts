@@ -28,6 +28,59 @@ function names(disk: FakeDisk, ending: string): string[] {
   return disk.list(FOLDER).filter((name) => name.endsWith(ending));
 }
 
+describe('producers whose batches go', () => {
+  const producer = { producerId: 9, producerEpoch: 0 };
+  const sent = (baseSequence: number) => batch({ ...producer, baseSequence, valueBytes: 100 });
+
+  /** Three segments of a batch each and an empty one, whose snapshot the disk did not take. */
+  function withoutSnapshot(settings: Partial<LogSettings> = {}) {
+    const all = fresh(settings);
+    const { log, disk } = all;
+    for (let sequence = 0; sequence < 3; sequence++) {
+      expect(append(log, sent(sequence))).toBe(0);
+      if (sequence === 2) disk.failNext('rename', 'EIO');
+      expect(log.roll(NOW_MS)).toBe(true);
+    }
+    expect(names(disk, '.snapshot')).toHaveLength(2);
+    return all;
+  }
+
+  it('are written down first', () => {
+    const { log, tools } = withoutSnapshot();
+    expect(log.moveStart(3)).toBe(0);
+    expect(log.segmentCount).toBe(1);
+    log.close(false);
+    const next = open(tools, { isClean: false, logStartOffset: 3 });
+    expect(queue(next, sent(2))).toBe(0);
+    expect(next.appended).toMatchObject({ isDuplicate: true, baseOffset: 2 });
+  });
+
+  it('keep the segments that are needed to know them, while a full disk takes nothing else', () => {
+    const { log, disk } = withoutSnapshot();
+    disk.failNext('write', 'ENOSPC');
+    expect(queue(log, sent(3))).toBe(0);
+    expect(log.flushWrites()).toBe(-28);
+    expect(log.moveStart(3)).toBe(0);
+    expect(log.watermarks.start).toBe(3);
+    expect(log.segmentCount).toBe(2);
+    expect(log.heal(NOW_MS)).toBe(0);
+    expect(append(log, sent(3))).toBe(0);
+    expect(log.appended).toMatchObject({ baseOffset: 3, isDuplicate: false });
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(1);
+    expect(log.segmentCount).toBe(1);
+  });
+
+  it('are on the device before, where acknowledgements wait for it', () => {
+    const { log, disk } = withoutSnapshot({ isSyncedBeforeAck: true });
+    const due = log.beginSync(NOW_MS);
+    for (let index = 0; index < due; index++) disk.sync(log.sync.fds[index] ?? -1);
+    log.endSync(0);
+    expect(log.moveStart(3)).toBe(0);
+    expect(log.segmentCount).toBe(1);
+    expect(disk.isSynced(`${FOLDER}/00000000000000000003.snapshot`)).toBe(true);
+  });
+});
+
 describe('retention by time', () => {
   it('lets go of segments whose largest timestamp is older than retention.ms, and of no record that is not', () => {
     const { log, disk } = fresh({ retentionMsMax: HOUR_MS });

@@ -57,6 +57,8 @@ export class Housekeeping {
   private roundPlace = -1;
   private checkPlace = -1;
   private wasLow = false;
+  /** Logs that a full disk had stopped: what was flushed of them meanwhile shows now. The worker empties it. */
+  readonly healed: OwnedPartition[] = [];
 
   constructor(parts: HousekeepingParts) {
     this.parts = parts;
@@ -99,7 +101,7 @@ export class Housekeeping {
   private lookNow(partition: OwnedPartition, nowMs: number): boolean {
     const { log } = partition;
     const isAsked = this.parts.flushes.ask(partition, nowMs);
-    if (log.isPoisoned) log.heal(nowMs);
+    if (log.isPoisoned && log.heal(nowMs) === 0) this.healed.push(partition);
     return log.isPoisoned || log.waitsForTime || !isAsked;
   }
 

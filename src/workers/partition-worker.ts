@@ -124,6 +124,7 @@ export class PartitionWorker {
     if (nowMs >= this.tickDueMs) {
       this.tickDueMs = nowMs + TICK_MS;
       this.parts.housekeeping.tick(nowMs);
+      this.showHealed();
     }
     this.publish();
     // Behind the receipts: no acknowledgement waits until the flusher is told.
@@ -340,8 +341,9 @@ export class PartitionWorker {
       const partition = this.parts.table.at(slot)!;
       const lane = appends.lane[index]!;
       const needed = appends.neededOffset[index]!;
-      // Of a log that failed within the turn, earlier parts may have been written well.
-      if (partition.hasFailed && partition.log.watermarks.end < needed) {
+      // Of a log that failed within the turn, earlier parts may have been written well. What waits for a flush is refused
+      // with all that waits on this log: nobody can say when it takes the next batch.
+      if (partition.hasFailed && partition.log.watermarks.high < needed) {
         this.refuse(lane, appends.exchange[index]!, appends.entry[index]!, slot, errorCode.KAFKA_STORAGE_ERROR, -1, 0);
         continue;
       }
@@ -444,6 +446,12 @@ export class PartitionWorker {
     if (partition.log.isPoisoned) this.parts.housekeeping.watch(partition);
     if (this.parts.table.at(partition.slot) === partition) this.show(partition);
     else this.parts.keeper.finishClosing(partition);
+  }
+
+  private showHealed(): void {
+    const { healed } = this.parts.housekeeping;
+    for (let index = 0; index < healed.length; index++) this.show(healed[index]!);
+    healed.length = 0;
   }
 
   /** Publishes a log's watermarks, lets gated receipts go, wakes the fronts that watch. */

@@ -242,6 +242,26 @@ describe('acknowledgements that wait for the device', () => {
     expect(rig.board.high(0)).toBe(0);
   });
 
+  test('are refused when the disk is full in the turn of their write, and nobody waits for room; readers see what is flushed', () => {
+    const rig = makeRig({ settings: { ...synced.settings, segmentBytesMax: 300 } });
+    rig.open(0);
+    rig.disk.capacityBytes = 500;
+    // The roll between them has written the first.
+    for (let exchange = 1; exchange <= 2; exchange++) rig.append(0, batchOf({ valueBytes: 200 }), exchange);
+    rig.publish();
+    rig.turn();
+    expect(rig.take().map((receipt) => receipt.error)).toEqual([KAFKA_STORAGE_ERROR, KAFKA_STORAGE_ERROR]);
+    expect([rig.board.high(0), rig.board.end(0)]).toEqual([0, 1]);
+    rig.settle();
+    rig.disk.capacityBytes = Number.POSITIVE_INFINITY;
+    for (let second = 0; second < 3; second++) {
+      rig.nowMs += 1000;
+      rig.settle();
+    }
+    expect([rig.board.high(0), rig.board.end(0)]).toEqual([1, 1]);
+    expect(rig.parts.gate.count).toBe(0);
+  });
+
   test('flushes of many logs that find the aide busy are made up for, without a further append', () => {
     const rig = makeRig({ ...synced, aideSlots: 4, laneSlots: 64 });
     for (let slot = 0; slot < 12; slot++) rig.open(slot);

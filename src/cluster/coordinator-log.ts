@@ -17,6 +17,7 @@ import {
   batchIsControl,
   batchIsTransactional,
   batchLastOffset,
+  batchLeaderEpoch,
   batchProducerEpoch,
   batchProducerId,
   type Crc32c,
@@ -42,6 +43,8 @@ export interface LogProducer {
 export interface EntryFacts {
   readonly offset: number;
   readonly timestampMs: number;
+  /** Under which it was written: an earlier one than the log's own is of a life that did not end well. */
+  readonly leaderEpoch: number;
   /** Null outside of transactions: the entry counts only when its transaction is committed. */
   readonly producer: LogProducer | null;
 }
@@ -251,11 +254,13 @@ function replayBatch(
   }
   cursor.open(memory, at, length, INFLATED_BYTES_MAX);
   const owner = batchIsTransactional(view, at) ? producer : null;
+  const leaderEpoch = batchLeaderEpoch(view, at);
   while (cursor.next()) {
     if (cursor.offset < from) continue;
     const key = cursor.key();
     // A record without a key says nothing in a log of keys.
     if (key === null) continue;
-    replay.entry(key, cursor.value(), { offset: cursor.offset, timestampMs: cursor.timestamp, producer: owner });
+    const { offset, timestamp: timestampMs } = cursor;
+    replay.entry(key, cursor.value(), { offset, timestampMs, leaderEpoch, producer: owner });
   }
 }

@@ -48,6 +48,8 @@ export interface InitCommand {
   /** The client goes on with the id it has (KIP-360). */
   readonly expected: ProducerIdentity | null;
   readonly freshProducerId: number | null;
+  /** The epochs that follow may have been given out already, see `transaction-shard`. */
+  readonly isDoubtful: boolean;
 }
 
 export interface AddCommand extends ProducerIdentity {
@@ -82,11 +84,11 @@ export function decideInit(transaction: Transaction | null, command: InitCommand
   if (isPrepared(transaction.status)) return refuse(errorCode.CONCURRENT_TRANSACTIONS);
   // The client comes again, and gets an epoch of its own when the abort is done.
   if (transaction.status === 'Ongoing')
-    return fence(transaction, command.freshProducerId, errorCode.CONCURRENT_TRANSACTIONS, nowMs);
+    return fence(transaction, command.freshProducerId, errorCode.CONCURRENT_TRANSACTIONS, nowMs, command.isDoubtful);
   assert(isAtRest(transaction.status), 'a transaction that is known is under way, prepared, or at rest');
   const { expected, freshProducerId } = command;
   const isCurrent = expected === null || expected.producerEpoch === transaction.producerEpoch;
-  if (isEpochExhausted(transaction.producerEpoch) && isCurrent) {
+  if ((isEpochExhausted(transaction.producerEpoch) || command.isDoubtful) && isCurrent) {
     if (freshProducerId === null) return WANTS_ID;
     const lastProducerEpoch = expected === null ? NO_EPOCH : transaction.producerEpoch;
     return change(begun(transaction, command, freshProducerId, 0, lastProducerEpoch, nowMs));
@@ -121,7 +123,8 @@ function create({ transactionalId, timeoutMs, freshProducerId }: InitCommand, no
 
 function mayGoOn(transaction: Transaction, { producerId, producerEpoch }: ProducerIdentity): boolean {
   if (producerId === transaction.producerId) return true;
-  return producerId === transaction.previousProducerId && isEpochExhausted(producerEpoch);
+  const isBeforeRotation = transaction.producerEpoch === 0 && producerEpoch === transaction.lastProducerEpoch;
+  return producerId === transaction.previousProducerId && (isEpochExhausted(producerEpoch) || isBeforeRotation);
 }
 
 function begun(
@@ -149,12 +152,18 @@ function begun(
 
 /**
  * Aborts what is ongoing, as if its producer had: the epoch grows once, and whoever has the one before is fenced. Where
- * epochs run out, what comes next has another producer id.
+ * epochs run out, or are not to be trusted, what comes next has another producer id.
  */
-function fence(transaction: Transaction, freshProducerId: number | null, error: number, nowMs: number): Decision {
-  const isExhausted = isEpochExhausted(transaction.producerEpoch);
-  if (isExhausted && freshProducerId === null) return WANTS_ID;
-  const nextProducerId = isExhausted ? (freshProducerId ?? NO_PRODUCER_ID) : NO_PRODUCER_ID;
+function fence(
+  transaction: Transaction,
+  freshProducerId: number | null,
+  error: number,
+  nowMs: number,
+  isDoubtful: boolean,
+): Decision {
+  const rotates = isDoubtful || isEpochExhausted(transaction.producerEpoch);
+  if (rotates && freshProducerId === null) return WANTS_ID;
+  const nextProducerId = rotates ? (freshProducerId ?? NO_PRODUCER_ID) : NO_PRODUCER_ID;
   return change(prepared(transaction, false, SERVER_VERSION, nextProducerId, transaction.startMs, nowMs), error);
 }
 
@@ -255,7 +264,7 @@ export function decideTimeout(
   nowMs: number,
 ): Decision {
   if (transaction === null || !isOverdue(transaction, nowMs)) return STAND;
-  return fence(transaction, freshProducerId, errorCode.NONE, nowMs);
+  return fence(transaction, freshProducerId, errorCode.NONE, nowMs, false);
 }
 
 export function isOverdue({ status, startMs, timeoutMs }: Transaction, nowMs: number): boolean {

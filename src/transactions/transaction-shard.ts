@@ -12,7 +12,7 @@ import type { Alarms } from '../base/alarms.ts';
 import { assert } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
-import type { CoordinatorLog } from '../cluster/coordinator-log.ts';
+import type { CoordinatorLog, EntryFacts } from '../cluster/coordinator-log.ts';
 import { isPrepared, type Transaction } from './transaction.ts';
 import { completed } from './transaction-decisions.ts';
 import type { MarkerWriter } from './transaction-markers.ts';
@@ -22,6 +22,11 @@ export interface HeldTransaction {
   transaction: Transaction;
   /** Everything decided about it so far is written. */
   durable: Promise<void>;
+  /**
+   * A loss of power may have taken what was written of it last, an epoch and who has it among that, while records under
+   * that epoch are in the logs: nobody may be given it again.
+   */
+  isDoubtful: boolean;
   /** Resolves when its end has reached all partitions, or will not under this shard; null while nothing ends. */
   finishing: Promise<void> | null;
 }
@@ -59,7 +64,7 @@ export class TransactionShard {
     try {
       this.clear();
       await this.log.load({
-        entry: (key, value) => this.replay(key, value),
+        entry: (key, value, facts) => this.replay(key, value, facts),
         marker: () => {},
       });
     } catch (error) {
@@ -88,7 +93,8 @@ export class TransactionShard {
   change(next: Transaction): Promise<void> {
     assert(this.isReady, 'a shard is changed when it is read');
     const value = encodeValue(next);
-    const held = this.held.get(next.transactionalId) ?? this.enter(next);
+    const held = this.held.get(next.transactionalId) ?? this.enter(next, false);
+    if (next.producerId !== held.transaction.producerId) held.isDoubtful = false;
     held.transaction = next;
     held.durable = this.write(next.transactionalId, value);
     if (isPrepared(next.status)) held.finishing = this.finish(held, next);
@@ -102,9 +108,9 @@ export class TransactionShard {
     return this.write(transactionalId, null);
   }
 
-  private enter(transaction: Transaction): HeldTransaction {
+  private enter(transaction: Transaction, isDoubtful: boolean): HeldTransaction {
     const { transactionalId } = transaction;
-    const held: HeldTransaction = { transaction, durable: Promise.resolve(), finishing: null };
+    const held: HeldTransaction = { transaction, durable: Promise.resolve(), isDoubtful, finishing: null };
     if (!this.held.has(transactionalId)) this.idCharacters += transactionalId.length;
     this.held.set(transactionalId, held);
     return held;
@@ -163,12 +169,12 @@ export class TransactionShard {
   }
 
   /** A record that cannot be read is passed over, as Kafka does it: the others of the shard must not suffer. */
-  private replay(key: Uint8Array, value: Uint8Array | null): void {
+  private replay(key: Uint8Array, value: Uint8Array | null, { leaderEpoch }: EntryFacts): void {
     try {
       const transactionalId = decodeKey(key);
       if (transactionalId === null) return;
       if (value === null) this.drop(transactionalId);
-      else this.enter(decodeValue(transactionalId, value));
+      else this.enter(decodeValue(transactionalId, value), leaderEpoch < this.parts.coordinatorEpoch);
     } catch (error) {
       if (!isFault(error)) throw error;
       this.parts.logger.warn(`${this.parts.name}: a record is passed over, ${error.message}`);

@@ -47,7 +47,7 @@ class MemoryLog implements GroupLog {
       if (stored.kind === 'marker') replay.marker(stored.producer, stored.isCommit);
       else {
         const { entry, producer } = stored;
-        replay.entry(entry.key, entry.value, { offset, timestampMs: 0, producer });
+        replay.entry(entry.key, entry.value, { offset, timestampMs: 0, leaderEpoch: 0, producer });
       }
     });
     return Promise.resolve();

@@ -39,7 +39,7 @@ class Shelf {
         this.loads += 1;
         for (const [offset, entry] of this.entries.entries()) {
           if (offset < this.start) continue;
-          replay.entry(entry.key, entry.value, { offset, timestampMs: 1, producer: null });
+          replay.entry(entry.key, entry.value, { offset, timestampMs: 1, leaderEpoch: 0, producer: null });
         }
         return Promise.resolve();
       },

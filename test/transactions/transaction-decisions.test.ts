@@ -109,7 +109,7 @@ describe('a producer whose epochs run out', () => {
 
   it('gets another id from InitProducerId', () => {
     const idle = transactionOf({ producerEpoch: EPOCH_MAX - 1 });
-    const init = { transactionalId: 'transfer', timeoutMs: 1, expected: null };
+    const init = { transactionalId: 'transfer', timeoutMs: 1, expected: null, isDoubtful: false };
     expect(said(decideInit(idle, { ...init, freshProducerId: null }, NOW_MS))).toBe('wants-producer-id');
     const expected = { producerId: 7, producerEpoch: EPOCH_MAX - 1 };
     const decision = decideInit(idle, { ...init, expected, freshProducerId: 91 }, NOW_MS);
@@ -129,6 +129,30 @@ describe('a producer whose epochs run out', () => {
   });
 });
 
+describe('a producer whose epochs are in doubt', () => {
+  const init = { transactionalId: 'transfer', timeoutMs: 1, expected: null, freshProducerId: 91, isDoubtful: true };
+
+  it('gets another id, at once or when what it left open is aborted', () => {
+    expect(said(decideInit(transactionOf(), { ...init, freshProducerId: null }, NOW_MS))).toBe('wants-producer-id');
+    const atRest = decideInit(transactionOf(), init, NOW_MS);
+    if (atRest.kind !== 'change') throw new Error('the producer is given an id');
+    expect(atRest.next).toMatchObject({ producerId: 91, producerEpoch: 0, status: 'Empty' });
+    const ongoing = decideInit(transactionOf({ status: 'Ongoing' }), init, NOW_MS);
+    if (ongoing.kind !== 'change') throw new Error('the transaction ends');
+    expect(completed(ongoing.next, NOW_MS)).toMatchObject({ producerId: 91, producerEpoch: 0 });
+  });
+
+  it('may ask again when it was not answered', () => {
+    const expected = { producerId: 7, producerEpoch: 5 };
+    const decision = decideInit(transactionOf(), { ...init, expected }, NOW_MS);
+    if (decision.kind !== 'change') throw new Error('the producer is given an id');
+    const again = { ...init, expected, isDoubtful: false };
+    expect(said(decideInit(decision.next, again, NOW_MS))).toBe('epoch 0');
+    const other = { producerId: 7, producerEpoch: 4 };
+    expect(said(decideInit(decision.next, { ...again, expected: other }, NOW_MS))).toBe('PRODUCER_FENCED');
+  });
+});
+
 it('a topic that is added without partitions is no part of the transaction', () => {
   const added = new Map([
     ['orders', new Set([1])],
@@ -144,7 +168,8 @@ describe('a transaction that is left open', () => {
   // One epoch to fence and one for the end would be one too many (KAFKA-19367).
   it('costs one epoch when another producer comes, and one when it takes too long', () => {
     const open = transactionOf({ status: 'Ongoing' });
-    const init = { transactionalId: 'transfer', timeoutMs: 1000, expected: null, freshProducerId: null };
+    const rest = { expected: null, freshProducerId: null, isDoubtful: false };
+    const init = { transactionalId: 'transfer', timeoutMs: 1000, ...rest };
     const decision = decideInit(open, init, NOW_MS);
     if (decision.kind !== 'change') throw new Error('the transaction ends');
     expect(decision.error).toBe(errorCode.CONCURRENT_TRANSACTIONS);
@@ -168,14 +193,14 @@ function applied(transaction: Transaction | null, decision: Decision): Transacti
 
 let freshId = 100;
 const steps: fc.Arbitrary<Step> = fc.oneof(
-  fc.tuple(fc.boolean(), slips).map(
-    ([isExpecting, slip]): Step =>
+  fc.tuple(fc.boolean(), slips, fc.boolean()).map(
+    ([isExpecting, slip, isDoubtful]): Step =>
       (current, nowMs) => {
         const expected =
           isExpecting && current !== null
             ? { producerId: current.producerId, producerEpoch: current.producerEpoch + slip }
             : null;
-        const init = { transactionalId: 't', timeoutMs: 50, expected, freshProducerId: freshId++ };
+        const init = { transactionalId: 't', timeoutMs: 50, expected, freshProducerId: freshId++, isDoubtful };
         return applied(current, decideInit(current, init, nowMs));
       },
   ),

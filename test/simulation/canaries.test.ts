@@ -1,6 +1,6 @@
 /** A simulation that finds nothing says something only if it would find what is broken: each of these it has to notice. */
 import { expect, test } from 'vitest';
-import { earlyDisk, flippingDisk, forgetfulDisk, namelessDisk } from './meddled-disk.ts';
+import { beginlessDisk, earlyDisk, flippingDisk, forgetfulDisk, namelessDisk } from './meddled-disk.ts';
 import type { Profile } from './profile.ts';
 import { type SimulationOptions, simulate } from './simulation.ts';
 import { Violation } from './violation.ts';
@@ -37,6 +37,7 @@ const canaries: [string, SimulationOptions][] = [
     { meddle: forgetfulDisk, profile: { ...CUTS, promised: 'window', flushWindowMs: 100 } },
   ],
   ['names of files that are never flushed', { meddle: namelessDisk, profile: FLUSHED_CUTS }],
+  ['starts of logs that are not written down', { meddle: beginlessDisk, profile: KILLS }],
   ['an acknowledgement before its write', { meddle: earlyDisk, profile: KILLS }],
   ['a bit that flips on the way to a consumer', { meddle: flippingDisk, profile: KILLS }],
   [

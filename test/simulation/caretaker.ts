@@ -17,6 +17,7 @@ const ALREADY_EXISTS = 36;
 const UNKNOWN_TOPIC = 3;
 const INVALID_PARTITIONS = 37;
 const SETTING = 'retention.ms';
+const NOT_IN_DOUBT = -1;
 const NAMES = ['scratch-a', 'scratch-b', 'scratch-c'];
 
 /** What holds, and what may hold as well because nobody heard how it ended. */
@@ -25,7 +26,7 @@ interface Topic {
   exists: Possible<boolean>;
   partitions: Possible<number>;
   retention: Possible<string>;
-  /** A change failed in this life: what became of it shows in the next. */
+  /** A change of this life failed, or was not answered: what became of it shows in the next. */
   doubtfulLife: number;
 }
 
@@ -43,7 +44,7 @@ export async function caretaker(simulation: Simulation, random: Prng): Promise<v
     exists: surely(false),
     partitions: surely(0),
     retention: surely(''),
-    doubtfulLife: -1,
+    doubtfulLife: NOT_IN_DOUBT,
   }));
   while (simulation.isRunning) {
     const link = await simulation.connect();
@@ -64,11 +65,18 @@ export async function caretaker(simulation: Simulation, random: Prng): Promise<v
 async function change(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
   // What is in doubt is left alone until it shows.
   if (topic.doubtfulLife === simulation.history.life) return;
+  // A connection that breaks takes no request back: what it asked for may still happen.
+  topic.doubtfulLife = simulation.history.life;
   if (!topic.exists.known) return await create(simulation, link, topic, random);
   const dice = random.nextInt(4);
   if (dice === 0) return await remove(simulation, link, topic);
   if (dice === 1) return await widen(simulation, link, topic);
   return await configure(simulation, link, topic, random);
+}
+
+function settle(topic: Topic, found: Partial<Pick<Topic, 'exists' | 'partitions' | 'retention'>>): void {
+  Object.assign(topic, found);
+  topic.doubtfulLife = NOT_IN_DOUBT;
 }
 
 async function create(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
@@ -85,8 +93,7 @@ async function create(simulation: Simulation, link: SimulatedLink, topic: Topic,
   const code = answer.topics[0]?.errorCode ?? -1;
   simulation.note(`create ${name} -> ${code}`);
   demand(code !== ALREADY_EXISTS, `${name} was deleted, and is said to exist`);
-  if (code === 0) topic.exists = surely(true);
-  else topic.doubtfulLife = simulation.history.life;
+  if (code === 0) settle(topic, { exists: surely(true) });
   simulation.book.count(code === 0 ? 'topics created' : `create error ${code}`);
 }
 
@@ -97,8 +104,7 @@ async function remove(simulation: Simulation, link: SimulatedLink, topic: Topic)
   const code = answer.responses[0]?.errorCode ?? -1;
   simulation.note(`delete ${name} -> ${code}`);
   demand(code !== UNKNOWN_TOPIC, `${name} was created, and is said not to exist`);
-  if (code === 0) topic.exists = surely(false);
-  else topic.doubtfulLife = simulation.history.life;
+  if (code === 0) settle(topic, { exists: surely(false) });
   simulation.book.count(code === 0 ? 'topics deleted' : `delete error ${code}`);
 }
 
@@ -114,8 +120,7 @@ async function widen(simulation: Simulation, link: SimulatedLink, topic: Topic):
   const code = answer.results[0]?.errorCode ?? -1;
   simulation.note(`widen ${name} to ${count} -> ${code}`);
   demand(code !== INVALID_PARTITIONS, `${name} is said to have ${count} partitions already`);
-  if (code === 0) topic.partitions = surely(count);
-  else topic.doubtfulLife = simulation.history.life;
+  if (code === 0) settle(topic, { partitions: surely(count) });
   simulation.book.count(code === 0 ? 'partitions created' : `widen error ${code}`);
 }
 
@@ -131,8 +136,7 @@ async function configure(simulation: Simulation, link: SimulatedLink, topic: Top
   });
   const code = answer.responses[0]?.errorCode ?? -1;
   simulation.note(`configure ${name} -> ${code}`);
-  if (code === 0) topic.retention = surely(value);
-  else topic.doubtfulLife = simulation.history.life;
+  if (code === 0) settle(topic, { retention: surely(value) });
   simulation.book.count(code === 0 ? 'settings changed' : `configure error ${code}`);
 }
 

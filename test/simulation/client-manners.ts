@@ -1,9 +1,12 @@
 /** How clients of a simulation connect: some read slowly, some in small pieces. */
+import { EARLIEST_TIMESTAMP, listOffsets } from '../../src/protocol/schemas/02-list-offsets.ts';
 import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
 import type { FakeClientOptions } from '../support/fake-client.ts';
 import type { Prng } from '../support/prng.ts';
+import type { PartitionModel } from './partition-model.ts';
 import type { SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
+import { demand } from './violation.ts';
 
 /** Come again: the partition or the coordinator is not ready for this. */
 export const COME_AGAIN: ReadonlySet<number> = new Set([3, 5, 6, 7, 9, 14, 15, 16, 19, 51, 56, -1]);
@@ -17,6 +20,22 @@ export async function untilFound(
 ): Promise<void> {
   await simulation.pause(40);
   await link.ask(findCoordinator, 4, { keyType, coordinatorKeys: [key] });
+}
+
+/** Where a partition begins, as the broker says; null: not now. */
+export async function beginningOf(link: SimulatedLink, model: PartitionModel): Promise<number | null> {
+  const { topic, partition: partitionIndex, folder, start } = model;
+  const { deletedOffset } = start;
+  const partitions = [{ partitionIndex, timestamp: EARLIEST_TIMESTAMP }];
+  const answer = await link.ask(listOffsets, 7, { topics: [{ name: topic, partitions }] });
+  const part = answer.topics[0]?.partitions[0];
+  demand(part !== undefined, 'a partition whose start is asked for is answered');
+  if (part.errorCode !== 0) {
+    demand(COME_AGAIN.has(part.errorCode), `${folder}: its start is answered with error ${part.errorCode}`);
+    return null;
+  }
+  start.seen(part.offset, deletedOffset);
+  return part.offset;
 }
 
 export function manners(random: Prng): FakeClientOptions {

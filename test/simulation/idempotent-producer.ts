@@ -123,8 +123,9 @@ class Line {
     const { simulation, random, model } = this;
     const count = 1 + random.nextInt(4);
     const first = simulation.topics.takeNumbers(count);
-    const batch = model.sent(first, count, this.track, null);
-    const records = numberedBatch(first, count, Math.floor(simulation.nowMs), {
+    const stampMs = Math.floor(simulation.nowMs);
+    const batch = model.sent(first, count, stampMs, this.track, null);
+    const records = numberedBatch(first, count, stampMs, {
       producerId,
       producerEpoch,
       baseSequence: this.nextSequence,

@@ -1,4 +1,6 @@
 /** A disk that lies to the broker, for tests that show that the simulation would notice. */
+
+import { LOG_STARTS_FILE } from '../../src/storage/checkpoint.ts';
 import type { Disk } from '../../src/storage/disk.ts';
 import type { FakeDisk } from '../support/fake-disk.ts';
 
@@ -69,6 +71,15 @@ export function flippingDisk(disk: FakeDisk): Disk {
       reads += 1;
       if (reads % 50 === 0 && count > 30) memory.bytes[at + count - 1] = (memory.bytes[at + count - 1] ?? 0) ^ 4;
       return count;
+    },
+  });
+}
+
+/** Where logs begin is never written down. */
+export function beginlessDisk(disk: FakeDisk): Disk {
+  return meddled(disk, {
+    replaceFile(path, content) {
+      if (!path.endsWith(LOG_STARTS_FILE)) disk.replaceFile(path, content);
     },
   });
 }

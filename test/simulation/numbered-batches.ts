@@ -34,6 +34,7 @@ export interface FoundRecord {
 export interface FoundBatch {
   readonly baseOffset: number;
   readonly lastOffset: number;
+  readonly sizeBytes: number;
   readonly leaderEpoch: number;
   readonly producerId: number;
   readonly isControl: boolean;
@@ -74,6 +75,7 @@ function foundBatch(batch: Uint8Array, where: string): FoundBatch {
   return {
     baseOffset,
     lastOffset: batchLastOffset(view, 0),
+    sizeBytes: batch.length,
     leaderEpoch: batchLeaderEpoch(view, 0),
     producerId: batchProducerId(view, 0),
     isControl,

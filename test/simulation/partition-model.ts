@@ -3,6 +3,7 @@
  * way, and where power cuts made the log shorter. Everything that comes back from the broker is held against it.
  */
 import type { History, Promised } from './history.ts';
+import type { LogStart } from './log-start.ts';
 import { type FoundBatch, MARKER } from './numbered-batches.ts';
 import { demand } from './violation.ts';
 
@@ -19,6 +20,8 @@ export interface SentBatch {
   readonly count: number;
   readonly track: ProducerTrack;
   readonly order: number;
+  /** Of its records, as the broker's clock had it then. */
+  readonly stampMs: number;
   readonly transaction: TransactionFate | null;
   /** -1 while nobody knows whether it was stored. */
   baseOffset: number;
@@ -68,9 +71,10 @@ export class PartitionModel {
   /** Compaction takes records out. */
   readonly isCompacted: boolean;
   readonly truncations: Truncation[] = [];
+  readonly start: LogStart;
   /** Of its leader, when it was verified last, or the largest that was seen since. */
   epoch = 0;
-  /** No record before it needs to be there. */
+  /** No record before it needs to be there: where the log began when it was verified last. */
   startOffset = 0;
   /** Reads of the whole log that passed. */
   readonly verified = { count: 0, records: 0 };
@@ -88,6 +92,7 @@ export class PartitionModel {
     readonly promised: Promised;
     readonly isCompacted: boolean;
     readonly history: History;
+    readonly start: LogStart;
     readonly nowMs: () => number;
   }) {
     this.topic = parts.topic;
@@ -96,6 +101,7 @@ export class PartitionModel {
     this.promised = parts.promised;
     this.isCompacted = parts.isCompacted;
     this.history = parts.history;
+    this.start = parts.start;
     this.nowMs = parts.nowMs;
   }
 
@@ -103,9 +109,16 @@ export class PartitionModel {
     return this.endKnown;
   }
 
-  sent(firstNumber: number, count: number, track: ProducerTrack, transaction: TransactionFate | null): SentBatch {
+  /** `stampMs`: of its records. */
+  sent(
+    firstNumber: number,
+    count: number,
+    stampMs: number,
+    track: ProducerTrack,
+    transaction: TransactionFate | null,
+  ): SentBatch {
     const order = track.nextOrder++;
-    const batch = { firstNumber, count, track, order, transaction, baseOffset: -1, isRefused: false };
+    const batch = { firstNumber, count, track, order, stampMs, transaction, baseOffset: -1, isRefused: false };
     for (let number = firstNumber; number < firstNumber + count; number++) this.batchOf.set(number, batch);
     return batch;
   }
@@ -138,15 +151,19 @@ export class PartitionModel {
     return this.batchOf.get(number)?.transaction ?? null;
   }
 
-  /** Numbers of records that are known to be here. */
-  get numbers(): Iterable<number> {
-    return this.placeOf.keys();
+  /** Numbers of records that are known to be here, and from an offset on. */
+  *numbersFrom(startOffset: number): Iterable<number> {
+    for (const [number, offset] of this.placeOf) if (offset >= startOffset) yield number;
   }
 
   /** Everything that the broker has, read to its end after a start: what is missing must be excused. */
   hold(batches: readonly FoundBatch[], startOffset: number, endOffset: number, epoch: number): void {
     demand(startOffset <= endOffset, () => `${this.folder}: the log starts at ${startOffset} and ends at ${endOffset}`);
-    this.startOffset = Math.max(this.startOffset, startOffset);
+    demand(
+      startOffset >= this.startOffset || this.history.hasPowerCutSince(0),
+      () => `${this.folder}: the start went back from ${this.startOffset} to ${startOffset}`,
+    );
+    this.startOffset = startOffset;
     const epochBefore = this.epoch;
     // What the broker itself has written since the start may stand where something else was lost.
     const own = epoch > epochBefore ? batches.find(({ leaderEpoch }) => leaderEpoch >= epoch) : undefined;
@@ -163,6 +180,13 @@ export class PartitionModel {
     if (this.isCompacted) this.checkLatest(batches, endOffset);
     else this.checkPresence(batches, startOffset, endOffset);
     this.checkOrder(batches);
+    this.start.hold(
+      startOffset,
+      this.history.life,
+      batches,
+      this.recordsBefore(startOffset),
+      this.truncations.length > 0,
+    );
     this.epoch = Math.max(this.epoch, epoch);
     this.verified.count += 1;
     this.verified.records += batches.reduce((sum, { records }) => sum + records.length, 0);
@@ -180,6 +204,13 @@ export class PartitionModel {
   /** Of a producer that is not in the log any more nothing is known, and any batch of it is taken. */
   private get mayBeginAnywhere(): boolean {
     return this.startOffset > 0 || this.truncations.length > 0;
+  }
+
+  private *recordsBefore(startOffset: number): Iterable<{ readonly offset: number; readonly stampMs: number }> {
+    for (const [offset, { number }] of this.entries) {
+      const batch = this.batchOf.get(number);
+      if (offset < startOffset && batch !== undefined) yield { offset, stampMs: batch.stampMs };
+    }
   }
 
   private know(offset: number, number: number): void {

@@ -48,13 +48,10 @@ function sendOne(
     tracks.set(model, track);
     const count = 1 + random.nextInt(random.nextInt(20) === 0 ? 8 : 4);
     const first = topics.takeNumbers(count);
-    const batch = model.sent(first, count, track, null);
+    const stampMs = Math.floor(simulation.nowMs);
+    const batch = model.sent(first, count, stampMs, track, null);
     const codec = anyOf(random, CODECS);
-    parts.push({
-      model,
-      batch,
-      records: numberedBatch(first, count, Math.floor(simulation.nowMs), { codec, ...keysOf(model) }),
-    });
+    parts.push({ model, batch, records: numberedBatch(first, count, stampMs, { codec, ...keysOf(model) }) });
   }
   const acks = anyOf(random, [-1, -1, 1, 0]);
   const request = {

@@ -6,7 +6,7 @@ import type { ResponseOf } from '../../src/protocol/api.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
 import type { Prng } from '../support/prng.ts';
-import { anyOf, COME_AGAIN, manners } from './client-manners.ts';
+import { anyOf, beginningOf, COME_AGAIN, manners } from './client-manners.ts';
 import type { FoundBatch } from './numbered-batches.ts';
 import type { PartitionModel } from './partition-model.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
@@ -27,6 +27,8 @@ interface Place {
   life: number;
   /** The last session knows of it as it is. */
   toldPosition: number;
+  /** Known to be deleted up to there when it was asked. */
+  deletedOffset: number;
   high: number;
   stable: number;
   start: number;
@@ -53,7 +55,17 @@ export async function reader(simulation: Simulation, name: string, random: Prng)
 }
 
 function placeOf(model: PartitionModel): Place {
-  return { model, position: 0, epoch: -1, life: 0, toldPosition: -1, high: -1, stable: -1, start: -1 };
+  return {
+    model,
+    position: 0,
+    epoch: -1,
+    life: 0,
+    toldPosition: -1,
+    deletedOffset: 0,
+    high: -1,
+    stable: -1,
+    start: -1,
+  };
 }
 
 /** It has all that is known to be there. */
@@ -140,6 +152,7 @@ class Reading {
     const isFull = this.sessionId === 0;
     const wanted = isFull ? places : places.filter(({ position, toldPosition }) => position !== toldPosition);
     const maxWaitMs = anyOf(random, [0, 20, 200]);
+    for (const place of places) place.deletedOffset = place.model.start.deletedOffset;
     const answer = await link.ask(fetch, 12, {
       maxWaitMs,
       minBytes: anyOf(random, [1, 1, 500]),
@@ -177,23 +190,31 @@ class Reading {
   private async take(place: Place, part: FetchedPart): Promise<void> {
     const { model } = place;
     const code = part.errorCode;
-    if (code === OFFSET_OUT_OF_RANGE) {
-      const isBehindStart = place.position < part.logStartOffset;
-      demand(
-        isBehindStart || place.position > model.endOffset,
-        `${model.folder}: offset ${place.position} is out of range, the log is known to reach ${model.endOffset}`,
-      );
-      place.position = isBehindStart ? part.logStartOffset : model.endOffset;
-      return;
-    }
+    if (code === OFFSET_OUT_OF_RANGE) return await this.find(place);
     if (FENCED.has(code)) return await this.validate(place);
     if (code !== 0) {
       demand(COME_AGAIN.has(code), `${model.folder}: a fetch is answered with error ${code}`);
       await this.simulation.pause(20);
       return;
     }
+    model.start.seen(part.logStartOffset, place.deletedOffset);
     this.checkMarks(place, part);
     this.follow(place, this.simulation.found(part.records, model.folder), part);
+  }
+
+  /** Its place is not in the log any more. */
+  private async find(place: Place): Promise<void> {
+    const { simulation, link } = this;
+    const { model, position } = place;
+    const startOffset = await beginningOf(link, model);
+    if (startOffset === null) return await simulation.pause(20);
+    const isBehindStart = position < startOffset;
+    demand(
+      isBehindStart || position > model.endOffset,
+      `${model.folder}: offset ${position} is out of range in a log from ${startOffset} to ${model.endOffset}`,
+    );
+    simulation.book.count(isBehindStart ? 'places deleted' : 'places cut off');
+    place.position = isBehindStart ? startOffset : model.endOffset;
   }
 
   private checkMarks(place: Place, { highWatermark, lastStableOffset, logStartOffset }: FetchedPart): void {
@@ -215,6 +236,10 @@ class Reading {
     const limit = this.isCommitted ? part.lastStableOffset : part.highWatermark;
     for (const batch of batches) {
       if (batch.lastOffset < place.position) continue;
+      demand(
+        batch.lastOffset >= place.deletedOffset,
+        `${model.folder}: the batch at ${batch.baseOffset} is read, though it was deleted up to ${place.deletedOffset}`,
+      );
       const follows = model.isCompacted || batch.baseOffset <= place.position;
       demand(follows, `${model.folder}: a reader at ${place.position} is given the batch at ${batch.baseOffset}`);
       demand(

@@ -88,6 +88,7 @@ export class Simulation {
   private failure: unknown = null;
   private readonly actors = new Set<string>();
   private shiftMs = 0;
+  private latestBeforeMs = 0;
 
   constructor(seed: number, options: SimulationOptions) {
     this.seed = seed;
@@ -112,6 +113,11 @@ export class Simulation {
   /** Never jumps. */
   get trueMs(): number {
     return this.nowMs - this.shiftMs;
+  }
+
+  /** That anybody can have taken for the time. */
+  get latestMs(): number {
+    return Math.max(this.latestBeforeMs, this.nowMs);
   }
 
   /** Transactions may stay open: what decided them went with the power. */
@@ -175,6 +181,7 @@ export class Simulation {
 
   /** The wall clock is set: whoever starts from now on takes it for the time. */
   shiftClock(byMs: number): void {
+    this.latestBeforeMs = this.latestMs;
     this.world.clock.set(this.nowMs + byMs);
     this.shiftMs += byMs;
   }
@@ -378,7 +385,10 @@ export class Simulation {
     await this.fall(this.random.nextBoolean() ? 'stop' : 'kill');
     if (this.broker !== null) await this.driven(verifyTransactions(this, this.openLink(this.broker, {})));
     demand(this.topics.areAllVerified, 'a partition could not be read at the end');
-    for (const model of this.topics.partitions) this.book.count('records verified', model.verified.records);
+    for (const { verified, start } of this.topics.partitions) {
+      this.book.count('records verified', verified.records);
+      if (start.expiryCount > 0) this.book.count('logs with expired records');
+    }
     this.book.count('ticks', this.profile.ticks);
   }
 

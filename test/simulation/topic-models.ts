@@ -1,6 +1,7 @@
 /** The topics of a simulation with what is known of each of their partitions. */
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
 import type { Prng } from '../support/prng.ts';
+import { KEEPS_ALL, LogStart, type Retention } from './log-start.ts';
 import { PartitionModel } from './partition-model.ts';
 import { LinkBroken } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
@@ -84,22 +85,25 @@ export class TopicModels {
     const { history, profile } = this.simulation;
     const promised = configs['flush.messages'] === '1' ? 'device' : profile.promised;
     const isCompacted = configs['cleanup.policy'] === 'compact';
-    this.topics.push({
-      name,
-      partitions: Array.from(
-        { length: partitions },
-        (_, partition) =>
-          new PartitionModel({
-            topic: name,
-            partition,
-            promised,
-            isCompacted,
-            history,
-            nowMs: () => this.simulation.trueMs,
-          }),
-      ),
-    });
+    const retention = retentionOf(configs);
+    const model = (partition: number): PartitionModel =>
+      new PartitionModel({
+        topic: name,
+        partition,
+        promised,
+        isCompacted,
+        history,
+        start: new LogStart(`${name}-${partition}`, retention, () => this.simulation.latestMs),
+        nowMs: () => this.simulation.trueMs,
+      });
+    this.topics.push({ name, partitions: Array.from({ length: partitions }, (_, partition) => model(partition)) });
   }
+}
+
+function retentionOf(configs: TopicWish['configs']): Retention {
+  const bytesMax = Number(configs['retention.bytes'] ?? Number.POSITIVE_INFINITY);
+  const msMax = Number(configs['retention.ms'] ?? Number.POSITIVE_INFINITY);
+  return bytesMax === msMax ? KEEPS_ALL : { bytesMax, msMax };
 }
 
 function wishes(random: Prng): TopicWish[] {
@@ -108,12 +112,17 @@ function wishes(random: Prng): TopicWish[] {
     'index.interval.bytes': String([0, 200, 4096][random.nextInt(3)]),
     'file.delete.delay.ms': String([0, 500, 60_000][random.nextInt(3)]),
   });
+  const retentions = [{}, { 'retention.bytes': '4000' }, { 'retention.bytes': '20000' }, { 'retention.ms': '800' }];
   return [
     { name: 'orders', partitions: 1 + random.nextInt(3), configs: segments() },
     {
       name: 'events',
       partitions: 1 + random.nextInt(2),
-      configs: { ...segments(), ...(random.nextBoolean() ? { 'flush.messages': '1' } : {}) },
+      configs: {
+        ...segments(),
+        ...(random.nextBoolean() ? { 'flush.messages': '1' } : {}),
+        ...retentions[random.nextInt(retentions.length)],
+      },
     },
     { name: 'ledger', partitions: 1 + random.nextInt(2), configs: segments() },
     {

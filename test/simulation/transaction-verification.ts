@@ -20,18 +20,18 @@ interface Seen {
 export async function verifyTransactions(simulation: Simulation, link: SimulatedLink): Promise<void> {
   const fates = new Map<TransactionFate, Seen>();
   for (const model of simulation.topics.named('ledger').partitions) {
-    const visible = await visibleNumbers(simulation, link, model);
+    const visible = await visibleRecords(simulation, link, model);
     if (visible === null) continue;
-    for (const number of model.numbers) {
+    for (const number of model.numbersFrom(visible.startOffset)) {
       const fate = model.transactionOf(number);
       if (fate === null) {
-        demand(visible.has(number), `${model.folder}: record ${number} of no transaction is not seen`);
+        demand(visible.numbers.has(number), `${model.folder}: record ${number} of no transaction is not seen`);
         continue;
       }
       const seen = fates.get(fate) ?? { visible: 0, stored: 0 };
       fates.set(fate, seen);
       seen.stored += 1;
-      if (visible.has(number)) seen.visible += 1;
+      if (visible.numbers.has(number)) seen.visible += 1;
     }
   }
   for (const [fate, seen] of fates) judge(simulation, fate, seen);
@@ -60,15 +60,20 @@ function isExcused(
   return mayBeLost(begunMs, begunLife) || mayBeLost(endedMs, life);
 }
 
+interface VisibleRecords {
+  readonly startOffset: number;
+  readonly numbers: ReadonlySet<number>;
+}
+
 /** Null: a power cut took a marker, and nobody will ever write it again. */
-async function visibleNumbers(
+async function visibleRecords(
   simulation: Simulation,
   link: SimulatedLink,
   model: PartitionModel,
-): Promise<ReadonlySet<number> | null> {
+): Promise<VisibleRecords | null> {
   for (let waits = 0; waits < WAITS_MAX; waits++) {
     const numbers = new Set<number>();
-    let position = 0;
+    let position = model.startOffset;
     for (;;) {
       const partitions = [{ partitionIndex: model.partition, fetchOffset: position, partitionMaxBytes: 1 << 16 }];
       const topics = [{ name: model.topic, partitions }];
@@ -79,7 +84,7 @@ async function visibleNumbers(
       const batches = foundBatches(part.records, model.folder);
       addVisible(batches, part.abortedTransactions ?? [], numbers);
       position = (batches.at(-1)?.lastOffset ?? position - 1) + 1;
-      if (position >= part.lastStableOffset) return numbers;
+      if (position >= part.lastStableOffset) return { startOffset: part.logStartOffset, numbers };
       demand(batches.length > 0, `${model.folder}: nothing is read at ${position}`);
     }
     await simulation.pause(20);

@@ -115,8 +115,9 @@ class Transactor {
     const track = this.tracks.get(model) ?? { name: `${this.name}.${this.count}`, isGapless: false, nextOrder: 0 };
     this.tracks.set(model, track);
     const sequence = this.sequences.get(model) ?? 0;
-    const batch = model.sent(first, count, track, fate);
-    const records = numberedBatch(first, count, Math.floor(simulation.nowMs), {
+    const stampMs = Math.floor(simulation.nowMs);
+    const batch = model.sent(first, count, stampMs, track, fate);
+    const records = numberedBatch(first, count, stampMs, {
       ...identity,
       baseSequence: sequence,
       isTransactional: true,

@@ -6,6 +6,7 @@
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
+import { beginningOf } from './client-manners.ts';
 import type { FoundBatch } from './numbered-batches.ts';
 import type { PartitionModel } from './partition-model.ts';
 import type { SimulatedLink } from './simulated-link.ts';
@@ -84,7 +85,8 @@ async function readAll(
     for (const part of answer.topics[0]?.partitions ?? []) {
       const reading = open.find(({ model }) => model.partition === part.partitionIndex);
       demand(reading !== undefined, 'only what was asked for is answered');
-      take(simulation, reading, part);
+      if (part.errorCode === OFFSET_OUT_OF_RANGE) await findStart(link, reading);
+      else take(simulation, reading, part);
     }
   }
 }
@@ -102,16 +104,14 @@ function take(simulation: Simulation, reading: Reading, part: FetchedPart): void
     reading.state = 'not served';
     return;
   }
-  if (part.errorCode === OFFSET_OUT_OF_RANGE) {
-    demand(
-      reading.batches.length === 0 && part.logStartOffset !== reading.position,
-      `${model.folder}: offset ${reading.position} is out of range in the middle of the log`,
-    );
-    reading.position = part.logStartOffset;
+  demand(part.errorCode === 0, `${model.folder} is answered with error ${part.errorCode}`);
+  const isFirst = reading.highWatermark < 0;
+  // What was deleted without a word may be there again after a power cut.
+  if (isFirst && part.logStartOffset < reading.position) {
+    begin(reading, part.logStartOffset);
     return;
   }
-  demand(part.errorCode === 0, `${model.folder} is answered with error ${part.errorCode}`);
-  if (reading.highWatermark < 0) reading.startOffset = part.logStartOffset;
+  if (isFirst) reading.startOffset = part.logStartOffset;
   reading.highWatermark = part.highWatermark;
   const batches = simulation.found(part.records, model.folder);
   reading.batches.push(...batches);
@@ -119,6 +119,25 @@ function take(simulation: Simulation, reading: Reading, part: FetchedPart): void
   if (reading.position >= part.highWatermark || (batches.length === 0 && model.isCompacted)) reading.state = 'whole';
   else
     demand(batches.length > 0, `${model.folder}: nothing is read at ${reading.position}, before ${part.highWatermark}`);
+}
+
+/** Retention goes on while it is read, and a log that was cut may end before where it was known to begin. */
+async function findStart(link: SimulatedLink, reading: Reading): Promise<void> {
+  const { model, position, batches } = reading;
+  const startOffset = await beginningOf(link, model);
+  if (startOffset === null) {
+    reading.state = 'not served';
+    return;
+  }
+  const isExplained = position < startOffset || (batches.length === 0 && position > startOffset);
+  demand(isExplained, `${model.folder}: offset ${position} is out of range in a log that begins at ${startOffset}`);
+  begin(reading, startOffset);
+}
+
+function begin(reading: Reading, startOffset: number): void {
+  reading.position = startOffset;
+  reading.highWatermark = -1;
+  reading.batches.length = 0;
 }
 
 /** A log that was cut says so to whoever read it under the epoch of before. */

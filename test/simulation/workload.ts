@@ -5,6 +5,7 @@ import { committer } from './committer.ts';
 import { idempotentProducer } from './idempotent-producer.ts';
 import { plainProducer } from './plain-producer.ts';
 import { reader } from './reader.ts';
+import { recordDeleter } from './record-deleter.ts';
 import type { Simulation } from './simulation.ts';
 import { transactor } from './transactor.ts';
 
@@ -30,6 +31,10 @@ export function startWorkload(simulation: Simulation): void {
   if (random.nextBoolean()) {
     const prng = own();
     simulation.spawn('committer', () => committer(simulation, 'committer', prng));
+  }
+  if (random.nextBoolean()) {
+    const prng = own();
+    simulation.spawn('deleter', () => recordDeleter(simulation, prng));
   }
   if (random.nextBoolean()) {
     const prng = own();

@@ -215,6 +215,8 @@ class Reading {
     );
     simulation.book.count(isBehindStart ? 'places deleted' : 'places cut off');
     place.position = isBehindStart ? startOffset : model.endOffset;
+    // It has read nothing of the epoch that this offset is of.
+    place.epoch = -1;
   }
 
   private checkMarks(place: Place, { highWatermark, lastStableOffset, logStartOffset }: FetchedPart): void {

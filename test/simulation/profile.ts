@@ -1,5 +1,6 @@
 /** What kind of run a seed stands for: how the broker is set up, what is done to it, and how often. */
 import type { Prng } from '../support/prng.ts';
+import { SESSION_MS } from './group-offsets.ts';
 import type { Promised } from './history.ts';
 
 export interface Profile {
@@ -86,6 +87,12 @@ export function drawProfile(random: Prng): Profile {
       `log.retention.check.interval.ms=${[100, 1000, 300_000][random.nextInt(3)]}`,
       'offsets.topic.num.partitions=2',
       'transaction.state.log.num.partitions=2',
+      'group.min.session.timeout.ms=100',
+      `group.consumer.min.session.timeout.ms=${SESSION_MS}`,
+      `group.consumer.session.timeout.ms=${SESSION_MS}`,
+      'group.consumer.min.heartbeat.interval.ms=50',
+      'group.consumer.heartbeat.interval.ms=50',
+      'group.consumer.assignment.interval.ms=0',
       ...(promised === 'device' ? ['perfbroker.durability=fsync'] : []),
     ],
     ticks: 100 + random.nextInt(300),

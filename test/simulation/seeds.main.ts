@@ -20,6 +20,10 @@ const WANTED = [
   'records deleted',
   'places deleted',
   'logs with expired records',
+  'parts given to members',
+  'assignments of consumers',
+  'late commits refused',
+  'members put out',
 ];
 
 function say(line: string): void {

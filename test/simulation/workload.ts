@@ -1,7 +1,10 @@
 /** Who works with the broker of a simulation: which clients, each with random numbers of its own. */
 import { Prng } from '../support/prng.ts';
 import { caretaker } from './caretaker.ts';
+import { ClassicGenerations, classicMember } from './classic-member.ts';
 import { committer } from './committer.ts';
+import { consumerMember, PartitionOwners } from './consumer-member.ts';
+import { GroupOffsets } from './group-offsets.ts';
 import { idempotentProducer } from './idempotent-producer.ts';
 import { plainProducer } from './plain-producer.ts';
 import { reader } from './reader.ts';
@@ -32,6 +35,7 @@ export function startWorkload(simulation: Simulation): void {
     const prng = own();
     simulation.spawn('committer', () => committer(simulation, 'committer', prng));
   }
+  if (random.nextBoolean()) startGroup(simulation, random.nextBoolean(), own);
   if (random.nextBoolean()) {
     const prng = own();
     simulation.spawn('deleter', () => recordDeleter(simulation, prng));
@@ -39,5 +43,21 @@ export function startWorkload(simulation: Simulation): void {
   if (random.nextBoolean()) {
     const prng = own();
     simulation.spawn('caretaker', () => caretaker(simulation, prng));
+  }
+}
+
+/** Members come and go; together they know what none of them may be told. */
+function startGroup(simulation: Simulation, isClassic: boolean, own: () => Prng): void {
+  const offsets = new GroupOffsets(simulation, 'team', simulation.topics.named('orders'));
+  const generations = new ClassicGenerations(offsets);
+  const owners = new PartitionOwners(simulation, offsets);
+  for (let index = 0; index < 3; index++) {
+    const prng = own();
+    const name = `member-${index}`;
+    simulation.spawn(name, () =>
+      isClassic
+        ? classicMember(simulation, offsets, generations, prng)
+        : consumerMember(simulation, offsets, owners, name, prng),
+    );
   }
 }

@@ -1,0 +1,115 @@
+/**
+ * The offsets of one group as the world outside knows them: what was acknowledged, or shown, never goes back by itself, and
+ * what was never asked for never shows. Whoever commits takes a number larger than all before it, so that a commit of
+ * somebody whose time was over is recognised.
+ */
+import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
+import { COME_AGAIN, untilFound } from './client-manners.ts';
+import type { SimulatedLink } from './simulated-link.ts';
+import type { Simulation } from './simulation.ts';
+import type { TopicModel } from './topic-models.ts';
+import { demand } from './violation.ts';
+
+const OFFSETS_FOLDERS = ['__consumer_offsets-0', '__consumer_offsets-1'];
+
+/** A member of a group that is not heard of for longer is put out. */
+export const SESSION_MS = 400;
+
+interface Committed {
+  readonly partition: number;
+  /** Known to be written, when, and in which life. */
+  known: number;
+  knownMs: number;
+  life: number;
+  /** The largest that was ever asked for. */
+  tried: number;
+}
+
+export class GroupOffsets {
+  readonly group: string;
+  readonly topic: TopicModel;
+  private readonly simulation: Simulation;
+  private readonly committed: readonly Committed[];
+
+  constructor(simulation: Simulation, group: string, topic: TopicModel) {
+    this.simulation = simulation;
+    this.group = group;
+    this.topic = topic;
+    this.committed = topic.partitions.map(({ partition }) => ({
+      partition,
+      known: -1,
+      knownMs: 0,
+      life: 0,
+      tried: -1,
+    }));
+  }
+
+  /** One that is larger than all before it. */
+  next(partition: number, step: number): number {
+    const one = this.of(partition);
+    one.tried += step;
+    return one.tried;
+  }
+
+  /** The broker said so; others may have heard of later ones already. */
+  acknowledged(partition: number, offset: number): void {
+    const one = this.of(partition);
+    if (offset > one.known) this.know(one, offset);
+  }
+
+  /** Asks for some of them, as whoever takes over their partitions does. */
+  async check(link: SimulatedLink, partitionIndexes: readonly number[]): Promise<void> {
+    const { simulation, group, topic } = this;
+    if (partitionIndexes.length === 0) return;
+    for (;;) {
+      const before = new Map(this.committed.map(({ partition, known }) => [partition, known]));
+      const answer = await link.ask(offsetFetch, 8, {
+        groupId: '',
+        topics: [],
+        groups: [{ groupId: group, topics: [{ name: topic.name, partitionIndexes }] }],
+        requireStable: true,
+      });
+      const found = answer.groups[0];
+      demand(found !== undefined, 'a group that is asked for is answered');
+      if (found.errorCode === 0) {
+        for (const { partitionIndex, committedOffset } of found.topics[0]?.partitions ?? [])
+          this.compare(this.of(partitionIndex), committedOffset, before.get(partitionIndex) ?? -1);
+        simulation.book.count('commits checked', partitionIndexes.length);
+        return;
+      }
+      demand(COME_AGAIN.has(found.errorCode), `${group}: its offsets are answered with error ${found.errorCode}`);
+      await untilFound(simulation, link, 0, group);
+    }
+  }
+
+  /** Whether power cuts may have taken what the coordinator wrote down at that time, in that life. */
+  mayBeLost(writtenMs: number, life: number): boolean {
+    const { history, profile } = this.simulation;
+    return OFFSETS_FOLDERS.some((folder) => history.mayBeLost(folder, writtenMs, life, profile.promised));
+  }
+
+  /** `knownBefore`: when it was asked for. */
+  private compare(one: Committed, offset: number, knownBefore: number): void {
+    const { partition, knownMs, life, tried } = one;
+    const what = `${this.group}: the offset of ${this.topic.name}-${partition}`;
+    demand(offset <= tried, () => `${what} is ${offset}, and no more than ${tried} was committed`);
+    if (offset >= knownBefore) {
+      if (offset > one.known) this.know(one, offset);
+      return;
+    }
+    demand(this.mayBeLost(knownMs, life), () => `${what} went back from ${knownBefore} to ${offset}`);
+    this.know(one, offset);
+  }
+
+  private know(one: Committed, offset: number): void {
+    one.known = offset;
+    one.knownMs = this.simulation.trueMs;
+    one.life = this.simulation.history.life;
+  }
+
+  private of(partition: number): Committed {
+    const one = this.committed.find((each) => each.partition === partition);
+    demand(one !== undefined, 'only what was asked for is answered');
+    return one;
+  }
+}

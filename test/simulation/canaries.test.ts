@@ -1,7 +1,7 @@
 /** A simulation that finds nothing says something only if it would find what is broken: each of these it has to notice. */
 import { expect, test } from 'vitest';
 import { beginlessDisk, earlyDisk, flippingDisk, forgetfulDisk, namelessDisk } from './meddled-disk.ts';
-import type { Profile } from './profile.ts';
+import { GROUP_SETS, type Profile } from './profile.ts';
 import { type SimulationOptions, simulate } from './simulation.ts';
 import { Violation } from './violation.ts';
 
@@ -25,7 +25,11 @@ const NO_FAULTS: Profile['faults'] = {
 };
 const KILLS = { faults: { ...NO_FAULTS, kill: 2 } };
 const CUTS = { faults: { ...NO_FAULTS, power: 2 } };
-const FLUSHED_CUTS = { ...CUTS, promised: 'device', sets: ['perfbroker.durability=fsync'] } as const;
+const FLUSHED_CUTS: Partial<Profile> = {
+  ...CUTS,
+  promised: 'device',
+  sets: [...GROUP_SETS, 'perfbroker.durability=fsync'],
+};
 
 const canaries: [string, SimulationOptions][] = [
   [

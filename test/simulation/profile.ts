@@ -40,6 +40,16 @@ export const FAULT_KINDS = [
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
+/** Members are not to wait for seconds. */
+export const GROUP_SETS = [
+  `group.min.session.timeout.ms=${SESSION_MS}`,
+  `group.consumer.min.session.timeout.ms=${SESSION_MS}`,
+  `group.consumer.session.timeout.ms=${SESSION_MS}`,
+  'group.consumer.min.heartbeat.interval.ms=50',
+  'group.consumer.heartbeat.interval.ms=50',
+  'group.consumer.assignment.interval.ms=0',
+];
+
 const NONE: Record<FaultKind, number> = {
   kill: 0,
   power: 0,
@@ -87,12 +97,7 @@ export function drawProfile(random: Prng): Profile {
       `log.retention.check.interval.ms=${[100, 1000, 300_000][random.nextInt(3)]}`,
       'offsets.topic.num.partitions=2',
       'transaction.state.log.num.partitions=2',
-      'group.min.session.timeout.ms=100',
-      `group.consumer.min.session.timeout.ms=${SESSION_MS}`,
-      `group.consumer.session.timeout.ms=${SESSION_MS}`,
-      'group.consumer.min.heartbeat.interval.ms=50',
-      'group.consumer.heartbeat.interval.ms=50',
-      'group.consumer.assignment.interval.ms=0',
+      ...GROUP_SETS,
       ...(promised === 'device' ? ['perfbroker.durability=fsync'] : []),
     ],
     ticks: 100 + random.nextInt(300),

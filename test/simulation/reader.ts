@@ -124,18 +124,20 @@ class Reading {
       });
       const part = answer.topics[0]?.partitions[0];
       demand(part !== undefined, 'an epoch that is asked for is answered');
-      if (part.errorCode === 0) return this.goBack(place, part.endOffset);
+      if (part.errorCode === 0) return await this.goBack(place, part.endOffset);
       demand(COME_AGAIN.has(part.errorCode), `${model.folder}: the end of an epoch is answered with ${part.errorCode}`);
       await simulation.pause(40);
     }
   }
 
-  private goBack(place: Place, endOfEpoch: number): void {
+  private async goBack(place: Place, endOfEpoch: number): Promise<void> {
     const { model, position } = place;
     const cutAt = model.truncatedSince(place.life, position);
+    // Of epochs before the start of the log it is known no more than that they ended there, or further back.
+    const startOffset = cutAt === null || endOfEpoch <= cutAt ? -1 : await beginningOf(this.link, model);
     if (cutAt !== null)
       demand(
-        endOfEpoch <= cutAt,
+        endOfEpoch <= cutAt || startOffset === null || endOfEpoch <= startOffset,
         `${model.folder}: a reader at ${position} of epoch ${place.epoch} is told ${endOfEpoch}, but the log was cut at ${cutAt}`,
       );
     else

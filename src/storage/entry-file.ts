@@ -22,6 +22,8 @@ export class EntryFile {
   at = 0;
   private readonly tools: StorageTools;
   private fileCount: number;
+  /** Entries that lie behind those that count, since `restart`. */
+  private surplusCount = 0;
   private pendingCount = 0;
   private pending: DataView | null = null;
 
@@ -87,10 +89,21 @@ export class EntryFile {
     return 0;
   }
 
-  /** The same, with a file in any case. */
+  /** The same, with a file in any case that has nothing else in it. */
   complete(): number {
     const error = this.flush();
-    return error < 0 || !this.handle.isToCome ? error : Math.min(0, this.openOrError());
+    if (error < 0) return error;
+    if (this.surplusCount > this.fileCount) this.truncateFile(this.fileCount);
+    this.surplusCount = 0;
+    return this.handle.isToCome ? Math.min(0, this.openOrError()) : 0;
+  }
+
+  /** All entries are forgotten. Those in the file are written over and go with `complete`: new ones are often the same. */
+  restart(): void {
+    this.surplusCount = Math.max(this.surplusCount, this.fileCount);
+    this.fileCount = 0;
+    this.pendingCount = 0;
+    this.tools.forgetPage();
   }
 
   /**
@@ -122,6 +135,10 @@ export class EntryFile {
     }
     this.pendingCount = 0;
     this.fileCount = count;
+    this.truncateFile(count);
+  }
+
+  private truncateFile(count: number): void {
     this.tools.disk.truncate(this.tools.files.use(this.handle), count * this.entryBytes);
     this.tools.forgetPage();
   }

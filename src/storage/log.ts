@@ -466,10 +466,10 @@ export class Log {
     return this.ledger.expire(nowMs, this.settings.producerExpiryMs);
   }
 
-  /** Closes the files. `isClean`: everything is flushed and written down, so that opening again scans nothing. */
-  close(isClean: boolean): number {
+  /** Closes the files. `isClean`: all is written down and flushed (`isFlushShared`: by the caller then), for a start without scans. */
+  close(isClean: boolean, isFlushShared = false): number {
     assert(this.isOpen && !this.sync.isUnderWay, 'a log is closed once, and after its flush');
-    const error = isClean ? this.closeCleanly() : 0;
+    const error = isClean ? this.closeCleanly(isFlushShared) : 0;
     if (this.owesNote) noteFailedFlush(this.tools, this.folder);
     this.appender.drop();
     this.isOpen = false;
@@ -477,17 +477,17 @@ export class Log {
     return error;
   }
 
-  private closeCleanly(): number {
+  private closeCleanly(isFlushShared: boolean): number {
     // Of a log that failed only recovery knows what is left. What it acknowledged goes to the device all the same.
     if (this.poison !== 0) return this.hasFailedFlush ? this.poison : Math.min(this.poison, this.syncNow());
-    if (this.nextOffset === 0) return 0;
+    if (this.nextOffset === 0 || (isFlushShared && this.bytesAppended === 0)) return 0;
     const writeError = this.flushWrites();
     if (writeError < 0) return writeError;
     const sealError = this.list.active.seal();
     if (sealError < 0) return sealError;
     if (!this.snapshots.save(this.watermarks.end)) return -EIO;
-    const syncError = this.syncNow();
-    return syncError < 0 ? syncError : this.list.syncIndexes();
+    const syncError = isFlushShared ? 0 : this.syncNow();
+    return syncError < 0 || isFlushShared ? syncError : this.list.syncIndexes();
   }
 
   private syncNow(): number {

@@ -3,6 +3,7 @@
  * which is swept away here: temporary files, indexes without their log, snapshots that no segment goes with.
  */
 import type { Disk } from './disk.ts';
+import { FileHandle } from './file-cache.ts';
 import {
   ABORTED_SUFFIX,
   INDEX_SUFFIX,
@@ -16,13 +17,18 @@ import { Segment } from './segment.ts';
 import { finishSwaps } from './segment-swap.ts';
 import type { StorageTools } from './storage-tools.ts';
 
-/** Segments of a folder by base offset; sweeps. Throws Fault. */
-export function listSegments(tools: StorageTools, folder: string, nowMs: number): Segment[] {
+/**
+ * Segments of a folder by base offset; sweeps. What is left of snapshots is removed later, by whoever removes the files of
+ * old segments: to free a block takes some disks a millisecond, and after a crash most logs leave one. Throws Fault.
+ * `keepsSnapshots`: the log that is opened next lists them again.
+ */
+export function listSegments(tools: StorageTools, folder: string, nowMs: number, keepsSnapshots = false): Segment[] {
   finishSwaps(tools, folder);
   const names = tools.disk.list(folder);
   const bases = names.map((name) => offsetOfName(name, LOG_SUFFIX)).filter((base) => base >= 0);
   bases.sort((left, right) => left - right);
-  sweep(tools.disk, folder, names, new Set(bases), bases.at(-1) ?? -1);
+  const strays = sweep(tools.disk, folder, names, new Set(bases), bases.at(-1) ?? -1);
+  for (const path of keepsSnapshots ? [] : strays) tools.removed.add(new FileHandle(path), [path], 0);
   return bases.map((base) => {
     const segment = new Segment(tools, folder, base, 0, nowMs);
     const stat = tools.disk.stat(segment.log.path);
@@ -31,7 +37,15 @@ export function listSegments(tools: StorageTools, folder: string, nowMs: number)
   });
 }
 
-function sweep(disk: Disk, folder: string, names: readonly string[], bases: ReadonlySet<number>, newest: number): void {
+/** Snapshots that go with no segment are left for later. */
+function sweep(
+  disk: Disk,
+  folder: string,
+  names: readonly string[],
+  bases: ReadonlySet<number>,
+  newest: number,
+): string[] {
+  const strays: string[] = [];
   let strayOffset = -1;
   for (const name of names) strayOffset = Math.max(strayOffset, offsetOfName(name, SNAPSHOT_SUFFIX));
   for (const name of names) {
@@ -46,6 +60,7 @@ function sweep(disk: Disk, folder: string, names: readonly string[], bases: Read
     // A snapshot goes with the segment it is named for; the newest may lie behind the last segment's base.
     const snapshot = offsetOfName(name, SNAPSHOT_SUFFIX);
     const isKept = bases.has(snapshot) || (snapshot === strayOffset && snapshot > newest);
-    if (snapshot >= 0 && !isKept) disk.remove(`${folder}/${name}`);
+    if (snapshot >= 0 && !isKept) strays.push(`${folder}/${name}`);
   }
+  return strays;
 }

@@ -86,7 +86,7 @@ class Recovery {
     this.args = args;
     this.scan = tools.takeScan();
     this.isDistrusted = hasFailedFlush(tools, args.folder);
-    this.segments = listSegments(tools, args.folder, args.nowMs);
+    this.segments = listSegments(tools, args.folder, args.nowMs, true);
     const bound = readBound(tools.disk, args.folder);
     this.gapsBelow = args.mayHaveGaps ? Number.POSITIVE_INFINITY : Math.max(bound.gapsBelow, args.cleanedOffset);
     this.flushed = Math.max(0, args.recoveryPoint, bound.flushed);

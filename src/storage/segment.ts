@@ -293,14 +293,16 @@ export class Segment {
     this.tools.disk.truncate(this.tools.files.use(this.log), position);
     this.found.cutTo(position);
     this.dropIndexesFrom(position, offset, offset);
+    this.offsets.file.complete();
+    this.times.file.complete();
   }
 
-  /** Forgets what the indexes say of batches from the position on; `noteBatch` goes on from there. */
+  /** Forgets what the indexes say of batches from the position on; `noteBatch` goes on from there, `seal` puts the files right. */
   dropIndexesFrom(position: number, offset: number, abortedOffset: number): void {
     if (position === 0) {
       // Entries may be garbage here, so that none of them can say where to stop.
-      this.offsets.file.truncateTo(0);
-      this.times.file.truncateTo(0);
+      this.offsets.file.restart();
+      this.times.file.restart();
       this.times.readLast();
     } else {
       this.offsets.truncateFrom(position);

@@ -138,6 +138,11 @@ export class FlushWindow {
     if (sinceMs !== NEVER && this.parts.table.at(partition.slot) === partition) this.note(partition, sinceMs);
   }
 
+  /** Everything, while nothing else is done. False: it failed, or nobody could tell. */
+  flushAll(): boolean {
+    return this.systemFd !== NEVER && this.parts.tools.disk.syncSystem(this.systemFd) === 0;
+  }
+
   close(): void {
     if (this.systemFd !== NEVER) this.parts.tools.disk.close(this.systemFd);
     this.systemFd = NEVER;

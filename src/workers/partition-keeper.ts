@@ -20,7 +20,7 @@ import type {
   WorkerCommand,
   WorkerReply,
 } from './commands.ts';
-import type { FlushWindow } from './flush-window.ts';
+import { type FlushWindow, ONE_BY_ONE_MAX } from './flush-window.ts';
 import type { Housekeeping } from './housekeeping.ts';
 import type { LogCleanings } from './log-cleanings.ts';
 import type { Mailbox } from './mailbox.ts';
@@ -72,8 +72,10 @@ function isApart({ kind }: WorkerCommand): boolean {
   return kind === 'recoded' || kind === 'report' || kind === 'report-changes';
 }
 
-/** How long a stop may spend on flushing to the device; what is left is vouched for by the running boot only. */
+/** How long a stop may spend on flushing logs one by one; what is left is vouched for by the running boot only. */
 const STOP_FLUSH_MS = 1200;
+/** Where there are too many for that: to write down what is not yet, before one flush of everything. */
+const STOP_WRITE_MS = 5000;
 
 export class PartitionKeeper {
   /** The thread ends after this turn. */
@@ -304,25 +306,28 @@ export class PartitionKeeper {
   private tryStop(): void {
     const partitions = this.parts.table.all();
     if (partitions.some((partition) => partition.syncsPending > 0)) return;
+    const isFlushShared = partitions.length > ONE_BY_ONE_MAX && this.parts.flushWindow.flushAll();
     const rows: PartitionReport[] = [];
     const started = performance.now();
     for (const partition of partitions) {
-      const mayFlush = performance.now() - started < STOP_FLUSH_MS;
+      const isInTime = performance.now() - started < (isFlushShared ? STOP_WRITE_MS : STOP_FLUSH_MS);
       // Out of the table: what lies in the lanes still is answered as for any partition that is not here.
       this.parts.table.remove(partition.slot);
       this.parts.gate.fail(partition.slot, errorCode.NOT_LEADER_OR_FOLLOWER);
-      const isClosed = this.closeForStop(partition, mayFlush);
+      const isClosed = this.closeForStop(partition, isInTime, isFlushShared);
       rows.push({ ...rowOf(partition), isClean: isClosed });
     }
+    const isFlushed = isFlushShared && this.parts.flushWindow.flushAll();
+    if (isFlushShared) for (const [index, row] of rows.entries()) rows[index] = flushedRow(row, isFlushed);
     this.parts.flushWindow.close();
     this.parts.reply({ kind: 'report', id: this.stopId, rows });
     this.stopId = -1;
     this.hasStopped = true;
   }
 
-  private closeForStop(partition: OwnedPartition, mayFlush: boolean): boolean {
+  private closeForStop(partition: OwnedPartition, isInTime: boolean, isFlushShared: boolean): boolean {
     try {
-      return partition.log.close(mayFlush) >= 0 && mayFlush;
+      return partition.log.close(isInTime, isFlushShared) >= 0 && isInTime;
     } catch (error) {
       if (!isFault(error)) throw error;
       this.parts.logger.error(`${partition.log.partitionName} did not close well: ${error.message}`);
@@ -379,6 +384,12 @@ function rowOf(partition: OwnedPartition): PartitionReport {
     unsyncedSinceMs: log.unsyncedSinceMs,
     isClean: false,
   };
+}
+
+/** One flush of everything stood for that of the log, which was closed well before it, or was not. */
+function flushedRow(row: PartitionReport, isFlushed: boolean): PartitionReport {
+  if (!row.isClean) return row;
+  return isFlushed ? { ...row, recoveryPoint: row.end } : { ...row, isClean: false };
 }
 
 function readCommand(message: unknown): WorkerCommand {

@@ -252,7 +252,10 @@ class Model {
     expect(start).toBeGreaterThanOrEqual(this.start);
     expect(lost.every((entry) => NOW_MS + this.clock - entry.timestamp > ageMs)).toBe(true);
     this.start = start;
-    for (const path of this.tools.removed.takeDue(Number.POSITIVE_INFINITY, 100, true)) this.disk.remove(path);
+    for (const path of this.tools.removed.takeDue(Number.POSITIVE_INFINITY, 100, true)) {
+      // A log that had to be put in order when it was opened has listed its old snapshots twice.
+      if (this.disk.stat(path) !== null) this.disk.remove(path);
+    }
   }
 
   private sync(): void {

@@ -229,8 +229,8 @@ describe('what retention must not do', () => {
   it('harms a log whose disk refuses', () => {
     const { log, disk } = fresh({ retentionMsMax: HOUR_MS });
     segments(log, [1, 2, NOW_MS]);
-    // The first is that of the epochs, which is only worth a warning, the second that of the oldest segment.
-    disk.failNext('rename', 'EIO');
+    // The epochs, which are only worth a warning, are written down first, then the oldest segment gets its other name.
+    disk.failNext('write', 'EIO');
     disk.failNext('rename', 'EIO');
     expect(() => log.upkeep.enforceRetention(NOW_MS, ALL)).toThrow('.log');
     expect(log.segmentCount).toBe(3);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import { beginPartition } from '../../src/storage/new-partition.ts';
+import type { PartitionReport } from '../../src/workers/commands.ts';
 import { BEGUN_PER_TURN_MAX, CLOSED_PER_TURN_MAX, OPENED_PER_TURN_MAX } from '../../src/workers/partition-keeper.ts';
 import {
   APPENDED_TIME_NUMBER,
@@ -499,5 +500,51 @@ describe('the end', () => {
     rig.turn();
     expect(rig.hasReplied(id)).toBe(true);
     expect(rig.take().map((receipt) => receipt.error)).toEqual(Array(3).fill(NOT_LEADER_OR_FOLLOWER));
+  });
+
+  function withMany(count: number) {
+    const rig = makeRig({ flushWindowMs: 60_000 });
+    for (let slot = 0; slot < count; slot++) rig.open(slot);
+    for (let slot = 0; slot < count; slot += 3) {
+      rig.append(slot, batchOf({ count: 2 }), slot);
+      rig.publish();
+      rig.turn();
+      rig.take();
+    }
+    const before = { ...rig.disk.counts };
+    const stop = (): readonly PartitionReport[] => {
+      rig.command((id) => ({ kind: 'stop', id }));
+      rig.settle();
+      const report = rig.replies.find((reply) => reply.kind === 'report');
+      expect([rig.parts.keeper.hasStopped, rig.disk.openCount]).toEqual([true, 0]);
+      return report?.kind === 'report' ? report.rows : [];
+    };
+    return { rig, before, stop };
+  }
+
+  test('flushes many logs together, and all of them are clean', () => {
+    const { rig, before, stop } = withMany(90);
+    const rows = stop();
+    expect(rows).toHaveLength(90);
+    expect(rows.every(({ isClean, recoveryPoint, end }) => isClean && recoveryPoint === end)).toBe(true);
+    expect(rows.filter(({ end }) => end === 2)).toHaveLength(30);
+    const { sync, syncSystem, syncFolder } = rig.disk.counts;
+    expect([sync - before.sync, syncFolder - before.syncFolder, syncSystem - before.syncSystem]).toEqual([0, 0, 2]);
+  });
+
+  test('flushes many one by one where they cannot be flushed together', () => {
+    const { rig, before, stop } = withMany(90);
+    rig.disk.hasSyncSystem = false;
+    expect(stop().every(({ isClean, recoveryPoint, end }) => isClean && recoveryPoint === end)).toBe(true);
+    expect(rig.disk.counts.sync - before.sync).toBeGreaterThanOrEqual(30 * 3);
+  });
+
+  test('does not call many clean whose flush failed', () => {
+    const { rig, stop } = withMany(90);
+    const { syncSystem } = rig.disk;
+    let flushes = 0;
+    rig.disk.syncSystem = (fd) => (++flushes === 2 ? -5 : syncSystem.call(rig.disk, fd));
+    const rows = stop();
+    expect(rows.some(({ isClean, recoveryPoint }) => isClean || recoveryPoint > 0)).toBe(false);
   });
 });

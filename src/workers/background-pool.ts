@@ -21,6 +21,7 @@ import {
 import type { CleanerBudget } from './cleaner-pace.ts';
 import type { CleaningWork } from './log-cleaner.ts';
 import type { ScrubOutcome } from './log-scrubber.ts';
+import { RecoveryBatches } from './recovery-batches.ts';
 
 export interface BackgroundPoolParts {
   readonly threadsMax: number;
@@ -48,16 +49,19 @@ export class BackgroundPool {
   private yieldingPool: Promise<Piscina> | null = null;
   private pressingPool: Promise<Piscina> | null = null;
   private pressingUntilMs = 0;
+  private readonly recoveries = new RecoveryBatches((logs) => {
+    const { usesNative, logLevel } = this.parts;
+    const task: RecoverTask = { logs, usesNative, logLevel };
+    return this.runTwice<readonly TaskOutcome<RecoveryReport>[]>('recover', task);
+  });
 
   constructor(parts: BackgroundPoolParts) {
     this.parts = parts;
   }
 
   async recover(args: RecoveryArgs): Promise<RecoveryReport> {
-    const { usesNative, logLevel } = this.parts;
-    const task: RecoverTask = { args, usesNative, logLevel };
     try {
-      return resultOf(await this.runTwice<TaskOutcome<RecoveryReport>>('recover', task));
+      return resultOf(await this.recoveries.recover(args));
     } catch (cause) {
       if (isFault(cause)) throw cause;
       // A partition that stays closed because of it would be half a broker.

@@ -7,7 +7,7 @@ import type { SegmentToCheck } from '../storage/segment-check.ts';
 import type { CleanerBudget } from './cleaner-pace.ts';
 
 export interface RecoverTask {
-  readonly args: RecoveryArgs;
+  readonly logs: readonly RecoveryArgs[];
   readonly usesNative: boolean;
   readonly logLevel: LogLevel;
 }

@@ -7,7 +7,7 @@ import { createLogger } from '../base/logger.ts';
 import { nurseryWasMade } from '../base/nursery.ts';
 import { INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
 import { recompressBatch } from '../protocol/recompress.ts';
-import { type RecoveryReport, recoverPartition } from '../storage/recovery.ts';
+import { type RecoveryArgs, type RecoveryReport, recoverPartition } from '../storage/recovery.ts';
 import { StorageTools } from '../storage/storage-tools.ts';
 import { createCrc32c } from '../zerocopy/crc32c.ts';
 import { memoryOf, type Native } from '../zerocopy/native.ts';
@@ -20,8 +20,7 @@ let tools: StorageTools | null = null;
 
 nurseryWasMade();
 
-/** Whatever goes wrong is an outcome: an error that comes out of a task is the death of its thread. */
-export function recover(task: RecoverTask): TaskOutcome<RecoveryReport> {
+export function recover(task: RecoverTask): TaskOutcome<RecoveryReport>[] {
   const native = nativeIf(task.usesNative);
   tools ??= new StorageTools({
     disk: createDisk(native),
@@ -29,8 +28,14 @@ export function recover(task: RecoverTask): TaskOutcome<RecoveryReport> {
     logger: createLogger({ level: task.logLevel, thread: 'recovery' }),
     filesOpenMax: FILES_OPEN_MAX,
   });
+  const its = tools;
+  return task.logs.map((args) => recoverOne(its, args));
+}
+
+/** Whatever goes wrong is an outcome: an error that comes out of a task is the death of its thread. */
+function recoverOne(its: StorageTools, args: RecoveryArgs): TaskOutcome<RecoveryReport> {
   try {
-    return { kind: 'done', result: recoverPartition(tools, task.args) };
+    return { kind: 'done', result: recoverPartition(its, args) };
   } catch (error) {
     const code = isFault(error) ? error.code : 'PB_DATA_DAMAGED';
     return { kind: 'fault', code, message: error instanceof Error ? error.message : String(error) };

@@ -89,7 +89,9 @@ async function idleCoresOf(server: BenchServer): Promise<number> {
 }
 
 async function partitionTurn(server: BenchServer, settings: Settings, partitions: number, costs: Costs): Promise<void> {
+  const beganMs = performance.now();
   const topic = await server.makeTopic('scale', partitions);
+  const madeMs = performance.now() - beganMs;
   try {
     await server.touchTopic(topic, partitions);
     if (costs.secondsPerGb.length === 0) costs.idleCores = await idleCoresOf(server);
@@ -103,7 +105,7 @@ async function partitionTurn(server: BenchServer, settings: Settings, partitions
     costs.usPerRequest.push((single.cpuSeconds * 1e6) / single.requests);
     const rates = `${(bulk.bytes / bulk.seconds / 1e6).toFixed(0)} MB/s, ${(single.requests / single.seconds).toFixed(0)} requests/s`;
     const cost = `${costs.secondsPerGb.at(-1)?.toFixed(3)} CPU-s/GB, ${costs.usPerRequest.at(-1)?.toFixed(1)} µs a request`;
-    say(`${partitions} partitions: ${rates}; ${cost}`);
+    say(`${partitions} partitions: made in ${madeMs.toFixed(0)} ms; ${rates}; ${cost}`);
   } finally {
     await server.dropTopic(topic);
   }

@@ -21,6 +21,11 @@ export interface BenchServerOptions {
 }
 
 const TOUCH_MS_MAX = 20_000;
+/**
+ * Ten thousand partitions take some seconds to make, and far longer on ext4 without a journal where as many were deleted in
+ * the minutes before: it looks through all of those for each new file.
+ */
+const REQUEST_MS_MAX = 180_000;
 
 export class BenchServer {
   readonly host: string;
@@ -36,8 +41,9 @@ export class BenchServer {
     this.host = host;
     this.port = port;
     this.pid = pid;
-    this.cluster = new ClusterView({ brokers: [{ host, port }], clientId: 'perfbroker-bench' });
-    this.admin = new Admin(this.cluster);
+    const patience = { requestTimeoutMs: REQUEST_MS_MAX };
+    this.cluster = new ClusterView({ brokers: [{ host, port }], clientId: 'perfbroker-bench', ...patience });
+    this.admin = new Admin(this.cluster, { timeoutMs: REQUEST_MS_MAX });
     this.#own = own;
     this.#folder = folder;
   }

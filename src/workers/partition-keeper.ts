@@ -63,9 +63,9 @@ interface Slices {
 
 /** A folder and its files take about a third of a millisecond. */
 export const OPENED_PER_TURN_MAX = 8;
-/** No file is looked at: 20 µs each, and as long for what is closed again unwritten. */
+/** No file is looked at: tens of microseconds each. */
 export const BEGUN_PER_TURN_MAX = 64;
-/** Three files, 10 µs each. */
+/** Up to three files to close for each. */
 export const CLOSED_PER_TURN_MAX = 64;
 const MAIL_PER_TURN_MAX = 64;
 function isApart({ kind }: WorkerCommand): boolean {

@@ -31,7 +31,6 @@ import {
 import { compress } from './compression.ts';
 import { memoryOver, type RecordCursor } from './records.ts';
 
-const START_BYTES = 65_536;
 /** A length, a timestamp delta and an offset delta at their longest, and the attributes. */
 const HEAD_BYTES_MAX = 5 + 1 + 10 + 5;
 
@@ -45,7 +44,7 @@ export class BatchRewrite {
   private readonly crc32c: Crc32c;
   private readonly header = new Uint8Array(BATCH_HEADER_BYTES);
   private readonly headerView = new DataView(this.header.buffer);
-  private bytes: Uint8Array<ArrayBuffer> = new Uint8Array(START_BYTES);
+  private bytes: Uint8Array<ArrayBuffer>;
   /** The records lie behind room for the header; what codecs make of them goes into another buffer. Both are used again. */
   private at = BATCH_HEADER_BYTES;
   private packed: Uint8Array<ArrayBuffer> = new Uint8Array(0);
@@ -53,8 +52,11 @@ export class BatchRewrite {
   private baseTimestamp = NO_TIMESTAMP;
   private maxTimestamp = NO_TIMESTAMP;
 
-  constructor(crc32c: Crc32c) {
+  /** `room`: to write into, a batch's header at least; where it is too small there is more. */
+  constructor(crc32c: Crc32c, room: Uint8Array<ArrayBuffer>) {
+    assert(room.length >= BATCH_HEADER_BYTES, 'a header has room');
     this.crc32c = crc32c;
+    this.bytes = room;
   }
 
   /** `horizonMs`: a delete horizon to set, -1 to leave the batch with what it has. */
@@ -101,7 +103,7 @@ export class BatchRewrite {
     return this.sealed(this.packed.subarray(0, length));
   }
 
-  /** The batch without its records: what is left so that its producer is still known. */
+  /** The batch without its records: what is left so that its producer is still known. Good as long. */
   emptied(memory: BatchMemory, at: number): Uint8Array<ArrayBuffer> {
     const view = this.headerView;
     this.header.set(memory.bytes.subarray(at, at + BATCH_HEADER_BYTES));
@@ -109,7 +111,7 @@ export class BatchRewrite {
     view.setUint16(BATCH_ATTRIBUTES, attributes);
     writeInt64(view, BATCH_BASE_TIMESTAMP, NO_TIMESTAMP);
     view.setInt32(BATCH_COUNT, 0);
-    return this.sealed(new Uint8Array(BATCH_HEADER_BYTES));
+    return this.sealed(this.bytes.subarray(0, BATCH_HEADER_BYTES));
   }
 
   private sealed(batch: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {

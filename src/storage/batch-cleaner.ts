@@ -41,6 +41,8 @@ export interface BatchCleanerParts {
   readonly nowMs: number;
   readonly deleteRetentionMs: number;
   readonly crc: (memory: BatchMemory, at: number, length: number) => number;
+  /** What is made anew is written into it, if it fits. */
+  readonly room: Uint8Array<ArrayBuffer>;
 }
 
 export const BATCH_GONE = 0;
@@ -60,7 +62,7 @@ export class BatchCleaner {
 
   constructor(parts: BatchCleanerParts) {
     this.parts = parts;
-    this.rewrite = new BatchRewrite(parts.crc);
+    this.rewrite = new BatchRewrite(parts.crc, parts.room);
     const { producerIds } = parts.lastRecords;
     for (let index = 0; index < producerIds.length; index++) this.producers.set(producerIds[index]!, index);
   }

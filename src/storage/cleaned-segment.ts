@@ -12,10 +12,9 @@ import { SEGMENT_BYTES_MAX } from './appender.ts';
 import type { AbortedTransaction } from './cleaned-transactions.ts';
 import { CLEANED_ENDING } from './file-names.ts';
 import { Segment } from './segment.ts';
-import type { StorageTools } from './storage-tools.ts';
+import { GATHER_BYTES, type StorageTools } from './storage-tools.ts';
 import { writeWhole } from './whole-write.ts';
 
-const BUFFER_BYTES = 65_536;
 const SYNC_EVERY_BYTES = 8_388_608;
 const ENOSPC = 28;
 
@@ -45,7 +44,7 @@ export class CleanedSegment {
     this.onWritten = onWritten;
     this.segment = Segment.create(tools, folder, baseOffset, 0, nowMs, CLEANED_ENDING);
     this.fd = tools.files.pin(this.segment.log);
-    this.buffer = tools.disk.allocate(BUFFER_BYTES);
+    this.buffer = tools.gather;
   }
 
   get sizeBytes(): number {
@@ -60,8 +59,8 @@ export class CleanedSegment {
     const view = memory.view;
     const lastOffset = batchLastOffset(view, at);
     segment.noteBatch(segment.sizeBytes, length, lastOffset, batchMaxTimestamp(view, at), this.intervalBytes);
-    if (this.buffered + length > BUFFER_BYTES) this.flush();
-    if (length > BUFFER_BYTES) {
+    if (this.buffered + length > GATHER_BYTES) this.flush();
+    if (length > GATHER_BYTES) {
       this.write(memory, at, length);
       return;
     }
@@ -108,8 +107,8 @@ export class CleanedSegment {
 
   private write(memory: Memory, at: number, length: number): void {
     const { disk } = this.tools;
-    for (let done = 0; done < length; done += BUFFER_BYTES) {
-      const bytes = Math.min(BUFFER_BYTES, length - done);
+    for (let done = 0; done < length; done += GATHER_BYTES) {
+      const bytes = Math.min(GATHER_BYTES, length - done);
       this.check(writeWhole(disk, this.fd, this.writtenBytes, memory, at + done, bytes));
       this.writtenBytes += bytes;
       this.onWritten(bytes);

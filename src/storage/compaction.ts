@@ -183,6 +183,7 @@ export function cleanGroup(tools: StorageTools, task: GroupTask, help: CleaningH
     nowMs: plan.nowMs,
     deleteRetentionMs: plan.deleteRetentionMs,
     crc: (memory, at, length) => tools.crc(help.memoryOf(memory.bytes), at, length),
+    room: tools.rewriteRoom,
   });
   const scan = tools.takeScan();
   const cleaned = new CleanedSegment(

@@ -35,6 +35,7 @@ export interface StorageToolsParts {
 }
 
 export const PAGE_BYTES = 4096;
+export const GATHER_BYTES = 65_536;
 const SPARE_WRITES_MAX = 64;
 
 export class StorageTools {
@@ -55,6 +56,8 @@ export class StorageTools {
   readonly scratch: Memory;
   private chainWalkNow: ChainWalk | null = null;
   private scanNow: BatchScan | null = null;
+  private gatherNow: Memory | null = null;
+  private rewriteRoomNow: Uint8Array<ArrayBuffer> | null = null;
   private readonly spareWrites: PendingWrites[] = [];
 
   constructor(parts: StorageToolsParts) {
@@ -84,6 +87,18 @@ export class StorageTools {
     this.scanNow ??= new BatchScan(this.disk, this.crc);
     this.scanNow.renew();
     return this.scanNow;
+  }
+
+  /** Where compaction gathers what it writes, a segment at a time. */
+  get gather(): Memory {
+    this.gatherNow ??= this.disk.allocate(GATHER_BYTES);
+    return this.gatherNow;
+  }
+
+  /** And where it makes batches anew. */
+  get rewriteRoom(): Uint8Array<ArrayBuffer> {
+    this.rewriteRoomNow ??= new Uint8Array(GATHER_BYTES);
+    return this.rewriteRoomNow;
   }
 
   forgetPage(): void {

@@ -95,6 +95,8 @@ export function drawProfile(random: Prng): Profile {
       'perfbroker.disk.reserve.bytes=0',
       `log.flush.offset.checkpoint.interval.ms=${[0, 300, 60_000][random.nextInt(3)]}`,
       `log.retention.check.interval.ms=${[100, 1000, 300_000][random.nextInt(3)]}`,
+      // The clock is set back by up to an hour, more than once, while a batch is sent again and again.
+      'log.message.timestamp.after.max.ms=86400000',
       'offsets.topic.num.partitions=2',
       'transaction.state.log.num.partitions=2',
       ...GROUP_SETS,

@@ -70,6 +70,8 @@ export class PartitionModel {
   promised: Promised;
   /** Compaction takes records out. */
   readonly isCompacted: boolean;
+  /** Records before an offset may be deleted. */
+  readonly isDeletable: boolean;
   readonly truncations: Truncation[] = [];
   readonly start: LogStart;
   /** Of its leader, when it was verified last, or the largest that was seen since. */
@@ -91,6 +93,7 @@ export class PartitionModel {
     readonly partition: number;
     readonly promised: Promised;
     readonly isCompacted: boolean;
+    readonly isDeletable: boolean;
     readonly history: History;
     readonly start: LogStart;
     readonly nowMs: () => number;
@@ -100,6 +103,7 @@ export class PartitionModel {
     this.folder = `${parts.topic}-${parts.partition}`;
     this.promised = parts.promised;
     this.isCompacted = parts.isCompacted;
+    this.isDeletable = parts.isDeletable;
     this.history = parts.history;
     this.start = parts.start;
     this.nowMs = parts.nowMs;
@@ -177,7 +181,7 @@ export class PartitionModel {
     }
     this.checkContinuity(batches, startOffset, endOffset);
     for (const batch of batches) this.seen(batch);
-    if (this.isCompacted) this.checkLatest(batches, endOffset);
+    if (this.isCompacted) this.checkLatest(batches, startOffset, endOffset);
     else this.checkPresence(batches, startOffset, endOffset);
     this.checkOrder(batches);
     this.start.hold(
@@ -278,13 +282,13 @@ export class PartitionModel {
   }
 
   /** Of every key the newest record that is known must be there, unless a newer one is found. */
-  private checkLatest(batches: readonly FoundBatch[], endOffset: number): void {
+  private checkLatest(batches: readonly FoundBatch[], startOffset: number, endOffset: number): void {
     const found = new Map<string, number>();
     for (const { records } of batches) {
       for (const { offset, number } of records) if (number !== MARKER) found.set(keyOf(number), offset);
     }
     for (const [offset, { number }] of this.entries) {
-      if (number === MARKER || offset >= endOffset) continue;
+      if (number === MARKER || offset < startOffset || offset >= endOffset) continue;
       const latest = found.get(keyOf(number)) ?? -1;
       demand(
         latest >= offset,

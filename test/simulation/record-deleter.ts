@@ -53,10 +53,10 @@ async function deleteSome(
   simulation.note(`delete ${folder} up to ${offset} -> ${errorCode} ${lowWatermark}`);
   simulation.book.count(errorCode === 0 ? 'records deleted' : `delete records error ${errorCode}`);
   if (errorCode === 0) {
-    demand(!model.isCompacted, `${folder}: records of a compacted log were deleted`);
+    demand(model.isDeletable, `${folder}: records of a log that is only compacted were deleted`);
     start.deleted(offset, lowWatermark);
   } else if (errorCode === OFFSET_OUT_OF_RANGE || errorCode === POLICY_VIOLATION) {
-    const isDue = errorCode === POLICY_VIOLATION ? model.isCompacted : offset > endOffset;
+    const isDue = errorCode === POLICY_VIOLATION ? !model.isDeletable : offset > endOffset;
     demand(isDue, `${folder}: deletion up to ${offset} is refused with ${errorCode}`);
     start.refused();
   } else {

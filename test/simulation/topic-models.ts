@@ -84,14 +84,15 @@ export class TopicModels {
   private add({ name, partitions, configs }: TopicWish): void {
     const { history, profile } = this.simulation;
     const promised = configs['flush.messages'] === '1' ? 'device' : profile.promised;
-    const isCompacted = configs['cleanup.policy'] === 'compact';
+    const policy = configs['cleanup.policy'] ?? 'delete';
     const retention = retentionOf(configs);
     const model = (partition: number): PartitionModel =>
       new PartitionModel({
         topic: name,
         partition,
         promised,
-        isCompacted,
+        isCompacted: policy.includes('compact'),
+        isDeletable: policy.includes('delete'),
         history,
         start: new LogStart(`${name}-${partition}`, retention, () => this.simulation.latestMs),
         nowMs: () => this.simulation.trueMs,
@@ -130,7 +131,7 @@ function wishes(random: Prng): TopicWish[] {
       partitions: 1,
       configs: {
         ...segments(),
-        'cleanup.policy': 'compact',
+        'cleanup.policy': random.nextBoolean() ? 'compact' : 'compact,delete',
         'min.cleanable.dirty.ratio': '0.01',
         'delete.retention.ms': '0',
       },

@@ -7,6 +7,10 @@ import { FAULT_KINDS, type FaultKind } from './profile.ts';
 import type { Simulation } from './simulation.ts';
 
 const NEVER = -1;
+/** Long enough for transactions to take too long, and for retention to look at logs in every life. */
+const LONG_LEAP_MS = 40_000;
+const LONG_LEAP_STEP_MS = 400;
+const LONG_LEAP_ONE_IN = 60;
 const FILE_FAULTS = ['open', 'rename', 'remove', 'syncFolder', 'truncate'] as const;
 
 export class Mishaps {
@@ -125,7 +129,9 @@ export class Mishaps {
         simulation.anyLink()?.break();
         return;
       case 'leap':
-        return await simulation.leap(50 + random.nextInt(1200));
+        if (random.nextInt(LONG_LEAP_ONE_IN) > 0) return await simulation.leap(50 + random.nextInt(1200));
+        simulation.book.count('long leaps');
+        return await simulation.leap(LONG_LEAP_MS + random.nextInt(LONG_LEAP_MS), LONG_LEAP_STEP_MS);
       case 'clock back':
         this.isClockWrong = true;
         return;

@@ -198,12 +198,12 @@ export class Simulation {
   }
 
   /** Time passes while everybody has turns enough. */
-  async leap(totalMs: number): Promise<void> {
+  async leap(totalMs: number, stepMs = LEAP_STEP_MS): Promise<void> {
     // What was promised within a time is not held up for longer than that.
     this.flusherStallTicks = 0;
     if (this.broker !== null) this.broker.isAideWorking = true;
-    for (let passed = 0; passed < totalMs && this.broker !== null; passed += LEAP_STEP_MS) {
-      this.world.clock.advance(LEAP_STEP_MS);
+    for (let passed = 0; passed < totalMs && this.broker !== null; passed += stepMs) {
+      this.world.clock.advance(stepMs);
       this.withoutCrash(() => {
         for (let round = 0; round < LEAP_ROUNDS && (this.broker?.step() ?? false); round++);
       });

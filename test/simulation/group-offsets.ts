@@ -62,7 +62,8 @@ export class GroupOffsets {
     const { simulation, group, topic } = this;
     if (partitionIndexes.length === 0) return;
     for (;;) {
-      const before = new Map(this.committed.map(({ partition, known }) => [partition, known]));
+      // Others may hear of what a power cut took before this is answered.
+      const before = this.committed.map((one) => ({ ...one }));
       const answer = await link.ask(offsetFetch, 8, {
         groupId: '',
         topics: [],
@@ -73,7 +74,7 @@ export class GroupOffsets {
       demand(found !== undefined, 'a group that is asked for is answered');
       if (found.errorCode === 0) {
         for (const { partitionIndex, committedOffset } of found.topics[0]?.partitions ?? [])
-          this.compare(this.of(partitionIndex), committedOffset, before.get(partitionIndex) ?? -1);
+          this.compare(this.of(partitionIndex), committedOffset, before);
         simulation.book.count('commits checked', partitionIndexes.length);
         return;
       }
@@ -88,17 +89,18 @@ export class GroupOffsets {
     return OFFSETS_FOLDERS.some((folder) => history.mayBeLost(folder, writtenMs, life, profile.promised));
   }
 
-  /** `knownBefore`: when it was asked for. */
-  private compare(one: Committed, offset: number, knownBefore: number): void {
-    const { partition, knownMs, life, tried } = one;
+  /** `before`: what was known when it was asked for. */
+  private compare(one: Committed, offset: number, before: readonly Committed[]): void {
+    const { partition, tried } = one;
+    const { known, knownMs, life } = before.find((each) => each.partition === partition) ?? one;
     const what = `${this.group}: the offset of ${this.topic.name}-${partition}`;
     demand(offset <= tried, () => `${what} is ${offset}, and no more than ${tried} was committed`);
-    if (offset >= knownBefore) {
+    if (offset >= known) {
       if (offset > one.known) this.know(one, offset);
       return;
     }
-    demand(this.mayBeLost(knownMs, life), () => `${what} went back from ${knownBefore} to ${offset}`);
-    this.know(one, offset);
+    demand(this.mayBeLost(knownMs, life), () => `${what} went back from ${known} to ${offset}`);
+    if (one.known === known) this.know(one, offset);
   }
 
   private know(one: Committed, offset: number): void {

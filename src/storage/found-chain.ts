@@ -78,12 +78,11 @@ export class FoundChain {
   }
 
   private chainFrom(segment: Segment, floor: number, upper: number, gapsBelow: number): Chain {
-    const fd = this.tools.files.use(segment.log);
-    const { walk } = this.tools;
-    const chain = { fd, position: 0, end: segment.sizeBytes, expected: segment.baseOffset };
+    const { walk, files } = this.tools;
+    const chain = { position: 0, end: segment.sizeBytes, expected: segment.baseOffset };
     for (let position = floor, tries = 0; position > 0 && tries < ANCHORS_MAX; tries++) {
       if (position >= segment.sizeBytes) break;
-      walk.begin(fd, position, segment.sizeBytes);
+      walk.begin(files.use(segment.log), position, segment.sizeBytes);
       if (walk.next() && walk.lastOffset === segment.offsets.offsetAtPosition(position)) {
         chain.position = position;
         chain.expected = walk.baseOffset;
@@ -91,7 +90,8 @@ export class FoundChain {
       }
       position = segment.offsets.floorByPosition(position - 1);
     }
-    return { ...chain, upper, gapsBelow, checksBytes: false };
+    // The index was looked at in between, which may have closed the log where few files can be open.
+    return { ...chain, fd: files.use(segment.log), upper, gapsBelow, checksBytes: false };
   }
 
   private tell(segment: Segment): void {

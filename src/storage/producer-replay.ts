@@ -155,8 +155,8 @@ export function replaySegment(
   const position = from <= segment.baseOffset ? 0 : segment.locate(from);
   if (position < 0) return false;
   const walk = tools.walk;
-  const fd = tools.files.use(segment.log);
   const rotten = { crc: tools.crc, aborted: segment.aborted.markerOffsets() };
+  const fd = tools.files.use(segment.log);
   walk.begin(fd, position, segment.sizeBytes);
   while (walk.next()) {
     if (walk.lastOffset < from) continue;

@@ -26,7 +26,7 @@ import { LinkBroken, SimulatedLink } from './simulated-link.ts';
 import { TopicModels } from './topic-models.ts';
 import { verifyTransactions } from './transaction-verification.ts';
 import { verifyTopics } from './verification.ts';
-import { demand, Violation } from './violation.ts';
+import { demand, Excuse, Violation } from './violation.ts';
 import { startWorkload } from './workload.ts';
 
 export interface SimulationOptions {
@@ -58,6 +58,9 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   const simulation = new Simulation(seed, options);
   try {
     await simulation.run();
+  } catch (error) {
+    if (!(error instanceof Excuse)) throw error;
+    simulation.book.count(`runs that end with ${error.message}`);
   } finally {
     simulation.end();
   }

@@ -12,9 +12,10 @@ import type { PartitionModel } from './partition-model.ts';
 import type { SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
 import type { TopicModel } from './topic-models.ts';
-import { demand } from './violation.ts';
+import { demand, Excuse } from './violation.ts';
 
 const OFFSET_OUT_OF_RANGE = 1;
+const CORRUPT_MESSAGE = 2;
 /** The partition did not open, or its disk fails it. */
 const NOT_SERVED = new Set([3, 6, 9, 56, -1]);
 const READS_MAX = 2000;
@@ -104,6 +105,9 @@ function take(simulation: Simulation, reading: Reading, part: FetchedPart): void
     reading.state = 'not served';
     return;
   }
+  // Killed between a failed flush and its note, then robbed of the power: what was believed to be flushed is damaged.
+  if (part.errorCode === CORRUPT_MESSAGE && simulation.history.isUnnoted(model.folder))
+    throw new Excuse('a failed flush that nobody could know of');
   demand(part.errorCode === 0, `${model.folder} is answered with error ${part.errorCode}`);
   const isFirst = reading.highWatermark < 0;
   // What was deleted without a word may be there again after a power cut.

@@ -179,8 +179,9 @@ class ClassicMember {
     const { simulation, offsets, memberId } = this;
     const askedMs = simulation.trueMs;
     const answer = await link.ask(heartbeat, 4, { groupId: offsets.group, generationId, memberId });
-    if (answer.errorCode === 0) this.membership.isKept(askedMs, false);
-    else await this.isRefused(link, answer.errorCode);
+    // A group that loads has a good word for everybody: from a generation that is over, it says nothing.
+    if (answer.errorCode !== 0) await this.isRefused(link, answer.errorCode);
+    else if (!this.generations.isOver(generationId)) this.membership.isKept(askedMs, false);
   }
 
   private async commitSome(link: SimulatedLink, part: Part): Promise<void> {

@@ -76,7 +76,7 @@ static bool is_here(int fd) {
 /*
  * Once a socket, when its first large region leaves. Pages of a file in a send buffer are not copies, so a longer one costs
  * nothing and lets more leave at once. And where the system paces what is sent (bbr), a peer on this machine is the exception:
- * there is no line between to measure, and the timers of pacing cost a fifth of the processor time of the whole send.
+ * there is no line between to measure, and the timers of pacing cost more than they can be worth there.
  */
 static void prepare(const pb_kernel *k, pb_socket *s) {
   char control[16] = "";

@@ -32,6 +32,8 @@ const SETS = [
   'log.retention.check.interval.ms=5000',
   'offsets.retention.check.interval.ms=60000',
   'offsets.topic.num.partitions=10',
+  // A log opens its files when it is first written to: with fifty of transactions that goes on for longer than a warm-up.
+  'transaction.state.log.num.partitions=10',
   // Ten new producers a second are remembered for a day otherwise.
   'producer.id.expiration.ms=60000',
 ];

@@ -342,6 +342,7 @@ export class Broker {
       forgetTallies: forgetterOf(workers),
       uniqueHex: () => randomBytes(16).toString('hex'),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
+      logger: this.logger,
     });
     const controller = new Controller({
       store: new FileStore(this.dataFolder),

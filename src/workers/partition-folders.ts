@@ -4,6 +4,7 @@
  * data folder itself is flushed once for all of them. Knows neither topics' settings nor workers.
  */
 import { isFault } from '../base/fault.ts';
+import type { Logger } from '../base/logger.ts';
 import type { LogDirectory } from '../storage/log-directory.ts';
 import type { NewPartition } from '../storage/new-partition.ts';
 
@@ -13,6 +14,7 @@ export interface PartitionFoldersParts {
   readonly uniqueHex: () => string;
   /** Lets main do something else. */
   readonly pause: () => Promise<void>;
+  readonly logger: Logger;
 }
 
 /** A folder with its files takes a tenth of a millisecond to make, and as long to remove; several where the disk is busy. */
@@ -57,6 +59,8 @@ export class PartitionFolders {
       return this.parts.directory.begin(partition) ? 'begun' : 'found';
     } catch (error) {
       if (!isFault(error)) throw error;
+      // Clients are not told where the data lies; whoever runs the broker is.
+      this.parts.logger.error(`partition ${partition.topic}-${partition.partition} does not open: ${error.message}`);
       return { problem: error.message };
     }
   }

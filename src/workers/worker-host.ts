@@ -5,6 +5,7 @@
  */
 import { must } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
+import type { Logger } from '../base/logger.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import type { TopicValues } from '../config/topic-settings.ts';
 import { partitionFolderName } from '../storage/file-names.ts';
@@ -55,6 +56,7 @@ export interface WorkerHostParts {
   readonly uniqueHex: () => string;
   /** Lets main do something else; left out: there is nothing else. */
   readonly pause?: () => Promise<void>;
+  readonly logger: Logger;
 }
 
 const NO_VOUCHERS: PartitionVouchers = {

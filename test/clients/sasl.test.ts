@@ -101,7 +101,8 @@ async function run(
 async function librdkafka(topic: string, seconds: number, login: { readonly [key: string]: string }): Promise<Said> {
   const settings = { 'bootstrap.servers': broker.address, 'security.protocol': 'SASL_PLAINTEXT', ...login };
   const { text } = await run(python, [program, topic, '200', String(seconds)], JSON.stringify(settings));
-  return JSON.parse(text.trim().split('\n').at(-1) ?? '');
+  // Its own log goes to the same terminal, and may end behind what our program says.
+  return JSON.parse(text.split('\n').findLast((line) => line.startsWith('{')) ?? '');
 }
 
 describeInstalled('logins of librdkafka', [python, join(clientsCache, 'python.installed')], () => {

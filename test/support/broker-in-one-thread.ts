@@ -490,14 +490,9 @@ export class BrokerInOneThread {
   }
 
   private createHost(): WorkerHost {
-    const { disk } = this;
+    const { disk, logger } = this;
     const { values } = this.config;
-    const recovery = new StorageTools({
-      disk,
-      crc: crc32cInTypeScript,
-      logger: this.logger,
-      filesOpenMax: FILES_OPEN_MAX,
-    });
+    const recovery = new StorageTools({ disk, crc: crc32cInTypeScript, logger, filesOpenMax: FILES_OPEN_MAX });
     return new WorkerHost({
       posts: this.posts,
       directory: this.directory,
@@ -507,6 +502,7 @@ export class BrokerInOneThread {
         producerExpiryMs: values['producer.id.expiration.ms'],
       },
       flushAll: () => Promise.resolve(false),
+      logger,
       recover: (args) => this.deferred.inBackground(() => recoverPartition(recovery, { ...args, nowMs: this.nowMs })),
       uniqueHex: () => Buffer.from(this.world.randomBytes(16)).toString('hex'),
       forgetTallies: (slot) => {

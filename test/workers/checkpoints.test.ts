@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Logger } from '../../src/base/logger.ts';
+import { silentLogger } from '../../src/base/logger.ts';
 import { LogDirectory } from '../../src/storage/log-directory.ts';
 import { Checkpoints } from '../../src/workers/checkpoints.ts';
 import type { PartitionReport, WorkerCommand } from '../../src/workers/commands.ts';
@@ -36,6 +37,7 @@ function makeRig() {
   };
   const post = new WorkerPost(0, mail);
   const host = new WorkerHost({
+    logger: silentLogger,
     forgetTallies: () => {},
     posts: [post],
     directory,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { silentLogger } from '../../src/base/logger.ts';
 import { LogDirectory } from '../../src/storage/log-directory.ts';
 import { FOLDERS_AT_ONCE, PartitionFolders } from '../../src/workers/partition-folders.ts';
 import { FakeCrash, FakeDisk } from '../support/fake-disk.ts';
@@ -13,6 +14,7 @@ function makeFolders() {
   let pauses = 0;
   let id = 0;
   const folders = new PartitionFolders({
+    logger: silentLogger,
     directory,
     uniqueHex: () => (id++).toString(16).padStart(32, '0'),
     pause: () => {

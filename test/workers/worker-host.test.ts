@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import { Fault } from '../../src/base/fault.ts';
+import { silentLogger } from '../../src/base/logger.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 import { topicValues } from '../../src/config/topic-config.ts';
 import { LogDirectory } from '../../src/storage/log-directory.ts';
@@ -34,6 +35,7 @@ function makeHost(options: { readonly isClean?: boolean; readonly workers?: numb
     return post;
   });
   const host = new WorkerHost({
+    logger: silentLogger,
     forgetTallies: () => {},
     posts,
     directory,

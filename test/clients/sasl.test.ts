@@ -88,21 +88,25 @@ async function run(
   file: string,
   parameters: readonly string[],
   input: string,
-): Promise<{ code: number; text: string }> {
+): Promise<{ code: number; text: string; output: string }> {
   const child = spawn(file, [...parameters], { stdio: ['pipe', 'pipe', 'pipe'] });
   let text = '';
-  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+    output += chunk.toString();
+  });
   child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
   child.stdin.end(input);
   const [code] = await once(child, 'close');
-  return { code: Number(code), text };
+  return { code: Number(code), text, output };
 }
 
 async function librdkafka(topic: string, seconds: number, login: { readonly [key: string]: string }): Promise<Said> {
   const settings = { 'bootstrap.servers': broker.address, 'security.protocol': 'SASL_PLAINTEXT', ...login };
-  const { text } = await run(python, [program, topic, '200', String(seconds)], JSON.stringify(settings));
-  // Its own log goes to the same terminal, and may end behind what our program says.
-  return JSON.parse(text.split('\n').findLast((line) => line.startsWith('{')) ?? '');
+  const { code, text, output } = await run(python, [program, topic, '200', String(seconds)], JSON.stringify(settings));
+  expect(code, text).toBe(0);
+  return JSON.parse(output);
 }
 
 describeInstalled('logins of librdkafka', [python, join(clientsCache, 'python.installed')], () => {

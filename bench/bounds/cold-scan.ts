@@ -126,7 +126,7 @@ export class ColdScan {
       const fd = openSync(join(folder, name), 'r+');
       fdatasyncSync(fd);
       native.chill(fd, 0, 0);
-      warm += Math.max(0, native.residentBytes(fd, 0, FETCH_BYTES));
+      warm += Math.max(0, native.residentBytes(fd, 0, FETCH_BYTES, 1));
       closeSync(fd);
     }
     return warm / this.#plan.scanBytes;

@@ -238,13 +238,14 @@ static int epoll_path_turn(pb_kernel *k, int32_t count, double wait_ms) {
   epoll_state *state = k->state;
   for (int32_t i = 0; i < count; i++) submit(k, &k->submissions[i]);
   pb_send_listed(k);
+  k->has_slept = false;
   pb_collect_sent(k);
   if (k->done > k->kept && state->has_looked) {
     state->has_looked = false;
     return 0;
   }
   state->has_looked = true;
-  bool waits = k->done <= k->kept && pb_may_sleep(k);
+  bool waits = wait_ms > 0 && k->done <= k->kept && pb_may_sleep(k);
   int events = epoll_wait(state->fd, state->events, EVENTS_MAX, waits ? (int)(wait_ms + 0.999) : 0);
   int problem = errno;
   if (waits) pb_woke_up(k);

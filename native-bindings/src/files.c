@@ -127,18 +127,21 @@ typedef struct {
   size_t length;
 } range;
 
-/* (fd, position, length) */
-static bool take_range(napi_env env, napi_callback_info info, range *r) {
-  pb_arguments a;
-  pb_take(&a, env, info, 3);
-  if (a.is_bad) return false;
-  r->fd = pb_int(&a, 0);
-  double position = pb_double(&a, 1);
-  double length = pb_double(&a, 2);
-  if (a.is_bad || !(position >= 0) || !(length >= 0)) return false;
+/* fd, position and length, the first three arguments. */
+static bool range_of(pb_arguments *a, range *r) {
+  r->fd = pb_int(a, 0);
+  double position = pb_double(a, 1);
+  double length = pb_double(a, 2);
+  if (a->is_bad || !(position >= 0) || !(length >= 0)) return false;
   r->position = (off_t)position;
   r->length = (size_t)length;
   return true;
+}
+
+static bool take_range(napi_env env, napi_callback_info info, range *r) {
+  pb_arguments a;
+  pb_take(&a, env, info, 3);
+  return !a.is_bad && range_of(&a, r);
 }
 
 /* fallocate(fd, position, length): reserves blocks without changing the size of the file. */
@@ -221,12 +224,17 @@ static int64_t up_to_date_pages(int fd, off_t first, int64_t pages, size_t page)
 }
 
 /*
- * residentBytes(fd, position, length): how many bytes from `position` on can be read without waiting for the device, at
- * least `length` when all can; -ENOSYS when this machine offers no way to know. The range lies within the file.
+ * residentBytes(fd, position, length, is_certain): how many bytes from `position` on can be read without waiting for the
+ * device, at least `length` when all can; -ENOSYS when this machine offers no way to know. The range lies within the file.
+ * Where it need not be certain, what is still on its way from the device counts, and that costs a third.
  */
 static napi_value resident(napi_env env, napi_callback_info info) {
   range r;
-  if (!take_range(env, info, &r) || r.length > RESIDENT_BYTES_MAX) return pb_small(env, -EINVAL);
+  pb_arguments a;
+  pb_take(&a, env, info, 4);
+  if (a.is_bad || !range_of(&a, &r) || r.length > RESIDENT_BYTES_MAX) return pb_small(env, -EINVAL);
+  bool is_certain = pb_int(&a, 3) != 0;
+  if (a.is_bad) return pb_small(env, -EINVAL);
   if (r.length == 0) return pb_small(env, 0);
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
   off_t first = r.position - r.position % (off_t)page;
@@ -237,7 +245,8 @@ static napi_value resident(napi_env env, napi_callback_info info) {
     found = resident_by_mincore(r.fd, first, pages, page);
   if (found == -ENODEV || found == -EACCES || found == -EPERM) found = -ENOSYS;
   if (found < 0) return pb_small(env, (int32_t)found);
-  found = up_to_date_pages(r.fd, first, found < (int64_t)pages ? found : (int64_t)pages, page);
+  if (found > (int64_t)pages) found = (int64_t)pages;
+  if (is_certain) found = up_to_date_pages(r.fd, first, found, page);
   size_t bytes = (size_t)found * page;
   return pb_number(env, bytes <= before ? 0 : (double)(bytes - before));
 }

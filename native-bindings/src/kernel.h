@@ -33,7 +33,7 @@ _Static_assert(sizeof(pb_submission) == PB_SUBMISSION_BYTES, "a submission has t
 _Static_assert(sizeof(pb_completion) == PB_COMPLETION_WORDS * 4, "a completion has the layout of layout.ts");
 
 /* What is known of a socket. READABLE and WRITABLE: no operation has said EAGAIN since the kernel last said so. */
-enum { PB_IS_READABLE = 1, PB_IS_WRITABLE = 2, PB_IS_HUNG_UP = 4, PB_IS_CLOSING = 8, PB_SENDS_REGIONS = 16 };
+enum { PB_IS_READABLE = 1, PB_IS_WRITABLE = 2, PB_IS_HUNG_UP = 4, PB_IS_CLOSING = 8 };
 
 typedef struct {
   int32_t fd; /* -1: free */
@@ -41,6 +41,7 @@ typedef struct {
   uint8_t sending; /* 0, PB_KERNEL_SEND, PB_KERNEL_SEND_MORE, or PB_KERNEL_SEND_FILE with or without _MORE */
   uint8_t flags;
   bool is_lent; /* its send is listed, or with the sender */
+  uint8_t regions; /* large ones that have left, no more counted than matter */
   uint8_t pipe; /* of the kernel's pipes the one it holds, from 1; 0: none */
   int32_t receive_length;
   int32_t send_length;
@@ -110,7 +111,7 @@ struct pb_kernel {
   int32_t done; /* completions of this turn */
   int32_t kept; /* of them, sends that left whole in the turn that submitted them, where those do not end its wait */
   bool keeps_sends;
-  int32_t region_buffer_bytes; /* SO_SNDBUF of sockets that send large regions; 0: as it is */
+  int32_t region_buffer_bytes; /* SO_SNDBUF of sockets that send large regions, more once they take many; 0: as it is */
   uint32_t turn;
 
   pb_socket *sockets;
@@ -121,6 +122,7 @@ struct pb_kernel {
   pb_pipe pipes[PB_PIPES_MAX];
   pb_sender *sender; /* NULL: none yet */
   bool has_no_sender; /* it was tried to make one */
+  bool has_slept; /* in this turn, or until now in the last one */
   int32_t lent_count;
   int32_t listed_count;
   int32_t listed[PB_LENT_MAX];

@@ -22,6 +22,9 @@
 #define PIPE_BYTES_MIN (256 << 10)
 /* A pipe that nothing left for so many turns is its socket's no longer. */
 #define STUCK_TURNS 64
+/* Who has taken so many is a reader of large regions, and has a send buffer so many times as long. */
+#define REGIONS_OF_A_READER 8
+#define READER_FACTOR 4
 
 static void shut(pb_pipe *p) {
   close(p->in);
@@ -74,16 +77,22 @@ static bool is_here(int fd) {
 }
 
 /*
- * Once a socket, when its first large region leaves. Pages of a file in a send buffer are not copies, so a longer one costs
- * nothing and lets more leave at once. And where the system paces what is sent (bbr), a peer on this machine is the exception:
- * there is no line between to measure, and the timers of pacing cost more than they can be worth there.
+ * Pages of a file in a send buffer are not copies, so a longer one costs nothing and lets more leave at once. They cannot be
+ * reclaimed while they lie there, however, so that much of it is for those who have shown that they read.
+ */
+static void widen(const pb_kernel *k, const pb_socket *s, int factor) {
+  int bytes = k->region_buffer_bytes * factor;
+  if (bytes > 0) setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+/*
+ * Once a socket, when its first large region leaves. Where the system paces what is sent (bbr), a peer on this machine is the
+ * exception: there is no line between to measure, and the timers of pacing cost more than they can be worth there.
  */
 static void prepare(const pb_kernel *k, pb_socket *s) {
   char control[16] = "";
   socklen_t length = sizeof control - 1;
-  s->flags |= PB_SENDS_REGIONS;
-  if (k->region_buffer_bytes > 0)
-    setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &k->region_buffer_bytes, sizeof k->region_buffer_bytes);
+  widen(k, s, 1);
   if (getsockopt(s->fd, IPPROTO_TCP, TCP_CONGESTION, control, &length) < 0 || strcmp(control, "bbr") != 0) return;
   if (is_here(s->fd)) setsockopt(s->fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
 }
@@ -166,7 +175,11 @@ bool pb_has_pipe(pb_kernel *k, pb_socket *s) {
   if (s->pipe > 0 && fits(&k->pipes[s->pipe - 1], s)) return true;
   pb_leave_pipe(k, s);
   if (s->send_length < PIPED_BYTES_MIN) return false;
-  if (!(s->flags & PB_SENDS_REGIONS)) prepare(k, s);
+  if (s->regions < REGIONS_OF_A_READER) {
+    s->regions++;
+    if (s->regions == 1) prepare(k, s);
+    if (s->regions == REGIONS_OF_A_READER) widen(k, s, READER_FACTOR);
+  }
   return pipe_for(k, s) != NULL;
 }
 

@@ -1,6 +1,7 @@
 /*
  * A second hand for large regions. To send one takes a tenth of a millisecond of a core, in which its front does nothing else;
- * when several are to be sent in one turn, a thread of C takes some of them, so that large fetches use two cores.
+ * when several are to be sent in one turn, or turn follows turn, a thread of C takes some of them, so that large fetches
+ * use two cores.
  *
  *   front: list ──► queue ──► sends from its tail  ─────────────────────────────►  pb_sent
  *                      └────► sender: sends from its head ──► results ──(bell)──►
@@ -135,11 +136,11 @@ static void send_here(pb_kernel *k, int32_t socket) {
   settle(k, socket, result);
 }
 
-/* All but one; the front takes back what the sender does not come to. */
-static void lend(pb_kernel *k, pb_sender *sender) {
+/* All from the one at `first`; the front takes back what the sender does not come to. */
+static void lend(pb_kernel *k, pb_sender *sender, int32_t first) {
   pthread_mutex_lock(&sender->mutex);
-  for (int32_t i = 1; i < k->listed_count; i++) sender->queue[sender->tail++ % PB_LENT_MAX] = k->listed[i];
-  k->lent_count += k->listed_count - 1;
+  for (int32_t i = first; i < k->listed_count; i++) sender->queue[sender->tail++ % PB_LENT_MAX] = k->listed[i];
+  k->lent_count += k->listed_count - first;
   if (sender->is_idle) pthread_cond_signal(&sender->wanted);
   pthread_mutex_unlock(&sender->mutex);
 }
@@ -155,15 +156,20 @@ static int32_t take_back(pb_kernel *k, pb_sender *sender) {
   return socket;
 }
 
+/*
+ * Of several the front sends one itself, and then what the sender has not come to. A single one is worth a hand-over only
+ * while there is no end of work: the front goes on with it, and did not sleep since the last.
+ */
 void pb_send_listed(pb_kernel *k) {
-  if (k->listed_count == 0) return;
-  pb_sender *sender = k->listed_count > 1 ? sender_of(k) : NULL;
-  int32_t count = sender == NULL ? k->listed_count : 1;
-  if (sender != NULL) lend(k, sender);
+  int32_t count = k->listed_count;
+  if (count == 0) return;
+  pb_sender *sender = count > 1 || !k->has_slept ? sender_of(k) : NULL;
+  int32_t kept = sender == NULL ? count : count > 1 ? 1 : 0;
+  if (sender != NULL) lend(k, sender, kept);
   /* What is sent may list nothing more: only submissions and readiness do. */
   k->listed_count = 0;
-  for (int32_t i = 0; i < count; i++) send_here(k, k->listed[i]);
-  if (sender == NULL) return;
+  for (int32_t i = 0; i < kept; i++) send_here(k, k->listed[i]);
+  if (sender == NULL || kept == 0) return;
   for (int32_t socket = take_back(k, sender); socket >= 0; socket = take_back(k, sender)) send_here(k, socket);
 }
 
@@ -185,13 +191,31 @@ void pb_collect_sent(pb_kernel *k) {
   }
 }
 
+/* One of those that wait behind the one it is busy with; -1: none does. */
+static int32_t spared(pb_sender *sender) {
+  int32_t socket = -1;
+  pthread_mutex_lock(&sender->mutex);
+  if (!sender->is_idle && sender->head != sender->tail) socket = sender->queue[--sender->tail % PB_LENT_MAX];
+  pthread_mutex_unlock(&sender->mutex);
+  return socket;
+}
+
 bool pb_may_sleep(pb_kernel *k) {
-  if (k->lent_count == 0) return true;
-  pthread_mutex_lock(&k->sender->mutex);
-  bool may = k->sender->result_count == 0;
-  k->sender->front_sleeps = may;
-  pthread_mutex_unlock(&k->sender->mutex);
-  return may;
+  if (k->lent_count > 0) {
+    int32_t socket = spared(k->sender);
+    if (socket >= 0) {
+      k->lent_count--;
+      send_here(k, socket);
+      return false;
+    }
+    pthread_mutex_lock(&k->sender->mutex);
+    k->sender->front_sleeps = k->sender->result_count == 0;
+    k->has_slept = k->sender->front_sleeps;
+    pthread_mutex_unlock(&k->sender->mutex);
+    return k->has_slept;
+  }
+  k->has_slept = true;
+  return true;
 }
 
 void pb_woke_up(pb_kernel *k) {

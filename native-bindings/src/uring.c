@@ -500,6 +500,7 @@ static int uring_turn(pb_kernel *k, int32_t count, double wait_ms) {
   ring_state *r = k->state;
   for (int32_t i = 0; i < count; i++) submit(k, &k->submissions[i]);
   pb_send_listed(k);
+  k->has_slept = false;
   r->taken = 0;
   double until_ms = k->keeps_sends ? clock_ms() + wait_ms : 0;
   for (;;) {

@@ -30,8 +30,11 @@ export interface Disk {
    * was called on it the last time; -ENOSYS where a system cannot say that.
    */
   syncSystem(fd: number): number;
-  /** How many of the bytes from `position` on can be read without waiting for the device; >= length when all. */
-  residentBytes(fd: number, position: number, length: number): number;
+  /**
+   * How many of the bytes from `position` on can be read without waiting for the device; >= length when all. Where that need
+   * not be certain, those on their way from the device count as well, and it is cheaper.
+   */
+  residentBytes(fd: number, position: number, length: number, isCertain: boolean): number;
   /** Brings the bytes into memory; may block. */
   warm(fd: number, position: number, length: number): number;
 

@@ -28,7 +28,7 @@ export class GentleDisk implements ReadingDisk {
   }
 
   read(fd: number, position: number, memory: Memory, at: number, length: number): number {
-    const resident = this.disk.residentBytes(fd, position, length);
+    const resident = this.disk.residentBytes(fd, position, length, true);
     const got = this.disk.read(fd, position, memory, at, length);
     if (got > resident) this.forget(fd, position + resident, got - resident);
     return got;

@@ -73,9 +73,9 @@ export class NativeDisk implements Disk {
   }
 
   /** Where nothing can be found out (an old kernel, a sandbox), everything counts as resident. */
-  residentBytes(fd: number, position: number, length: number): number {
+  residentBytes(fd: number, position: number, length: number, isCertain: boolean): number {
     const asked = Math.min(length, RESIDENT_BYTES_MAX);
-    const found = this.native.residentBytes(fd, position, asked);
+    const found = this.native.residentBytes(fd, position, asked, isCertain ? 1 : 0);
     return found === -constants.errno.ENOSYS ? length : found;
   }
 

@@ -94,7 +94,7 @@ export class NodeDisk implements Disk {
     return -system.errno.ENOSYS;
   }
 
-  residentBytes(_fd: number, _position: number, length: number): number {
+  residentBytes(_fd: number, _position: number, length: number, _isCertain: boolean): number {
     return length;
   }
 

@@ -17,7 +17,7 @@ const CORRUPT_MESSAGE = 2;
 const REQUEST_TIMED_OUT = 7;
 const KAFKA_STORAGE_ERROR = 56;
 const UNSUPPORTED_COMPRESSION_TYPE = 76;
-const CURSORS = 8;
+const CURSORS = 16;
 const NO_LEASE = -1;
 
 /** Reused by the log; good until its next read. */

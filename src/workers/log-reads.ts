@@ -60,6 +60,8 @@ const ABORTED_PER_RECEIPT = 2;
 /** Aborted transactions told with one read; a range with more of them is halved until it fits. */
 const ABORTED_MAX = 8192;
 const HALVINGS_MAX = 32;
+/** So many reads after one that had to wait for the device others are looked at closely, and bytes are read ahead of them. */
+export const WARY_READS = 4096;
 
 export interface LogReadsParts {
   readonly table: PartitionTable;
@@ -78,6 +80,8 @@ export class LogReads {
   /** Reads that wait for a stretch; bounded by the tickets. */
   private readonly deferredTickets: number[] = [];
   private readonly deferredPartitions: OwnedPartition[] = [];
+  /** Reads still to come that may meet bytes on their way from the device; it begins with some, a start leaves memory cold. */
+  private wary = WARY_READS;
   private readonly aborted = new AbortedList(ABORTED_MAX);
 
   constructor(parts: LogReadsParts) {
@@ -137,12 +141,15 @@ export class LogReads {
     if ((flags & READ_FLAG_COMMITTED) !== 0) this.tellAborted(lane, exchange, entry, partition);
     const lease = this.parts.leases.grant(partition, result.lease);
     const { fd, position, length, endOffset } = result;
-    if (this.parts.disk.residentBytes(fd, position, length) >= length) {
+    if (this.parts.disk.residentBytes(fd, position, length, this.wary > 0) >= length) {
+      if (this.wary > 0) this.wary -= 1;
       this.give(lane, exchange, entry, partition, fd, position, length, lease);
     } else {
+      this.wary = WARY_READS;
       this.warm(lane, exchange, entry, slot, fd, position, length, lease);
     }
-    if (endOffset < partition.log.watermarks.high) this.ahead.behind(partition, fd, position + length, endOffset);
+    if (this.wary > 0 && endOffset < partition.log.watermarks.high)
+      this.ahead.behind(partition, fd, position + length, endOffset);
   }
 
   /** The bytes are on their way: to look for the end of the region now would be to wait for the device. */

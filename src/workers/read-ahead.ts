@@ -39,7 +39,7 @@ export class ReadAhead {
   /** A region was found that ends at `position`, and the log goes on behind it at `offset`. */
   behind(partition: OwnedPartition, fd: number, position: number, offset: number): void {
     if (partition.isReadingAhead) return;
-    if (this.disk.residentBytes(fd, position + STRETCH_BYTES / 2, PROBE_BYTES) >= PROBE_BYTES) return;
+    if (this.disk.residentBytes(fd, position + STRETCH_BYTES / 2, PROBE_BYTES, true) >= PROBE_BYTES) return;
     const jobs = this.aide.outgoing;
     // What somebody waits for goes first.
     if (jobs.freeCount < jobs.slotCount / 2) return;

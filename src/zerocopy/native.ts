@@ -35,7 +35,7 @@ export interface Native {
   syncfs(fd: number): number;
   fallocate(fd: number, position: number, length: number): number;
   syncFileRange(fd: number, position: number, length: number): number;
-  residentBytes(fd: number, position: number, length: number): number;
+  residentBytes(fd: number, position: number, length: number, isCertain: number): number;
   warm(fd: number, position: number, length: number): number;
   chill(fd: number, position: number, length: number): number;
 

@@ -104,6 +104,13 @@ export class KernelRig {
     }
   }
 
+  /** Whether anything completes within the time, which other threads may need as well. */
+  async isSeenWithin(ms: number): Promise<boolean> {
+    const endMs = performance.now() + ms;
+    while (this.seen.length === 0 && performance.now() < endMs) await this.someTurns(1);
+    return this.seen.length > 0;
+  }
+
   /** The next completion of the kind (and of the socket), in the order they came. */
   async next(kind: number, socket = -1): Promise<Done> {
     let found: Done | undefined;

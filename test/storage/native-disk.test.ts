@@ -97,8 +97,8 @@ describe.each(bodies)('the %s disk', (_name, createDisk) => {
     writeFileSync(path, randomBytes(300_000));
     const fd = disk.open(path, 'read');
     expect(disk.warm(fd, 1000, 200_000)).toBe(200_000);
-    expect(disk.residentBytes(fd, 1000, 200_000)).toBeGreaterThanOrEqual(200_000);
-    expect(disk.residentBytes(fd, 1000, 0)).toBe(0);
+    expect(disk.residentBytes(fd, 1000, 200_000, true)).toBeGreaterThanOrEqual(200_000);
+    expect(disk.residentBytes(fd, 1000, 0, true)).toBe(0);
     // Only what the file holds; the last page is a part of one.
     expect(disk.warm(fd, 299_000, 200_000)).toBe(1000);
     expect(disk.warm(fd, 4095, 2)).toBe(2);
@@ -183,15 +183,15 @@ describe.runIf(native !== null)('the page cache as the native disk sees it', () 
     disk.write(fd, 0, memory, 0, memory.bytes.length);
     disk.sync(fd);
     expect(native.chill(fd, 0, 0)).toBe(0);
-    const cold = disk.residentBytes(fd, 0, 1 << 20);
+    const cold = disk.residentBytes(fd, 0, 1 << 20, true);
     // A file system in memory has nothing to drop.
     if (cold >= 1 << 20) return;
     expect(cold).toBe(0);
     disk.warm(fd, 0, 1 << 20);
-    expect(disk.residentBytes(fd, 5, (1 << 20) - 5)).toBeGreaterThanOrEqual((1 << 20) - 5);
+    expect(disk.residentBytes(fd, 5, (1 << 20) - 5, true)).toBeGreaterThanOrEqual((1 << 20) - 5);
     expect(native.chill(fd, 512 * 1024, 4096 * 16)).toBe(0);
-    expect(disk.residentBytes(fd, 100, 900_000)).toBe(512 * 1024 - 100);
-    expect(disk.residentBytes(fd, 512 * 1024 + 1, 10)).toBe(0);
+    expect(disk.residentBytes(fd, 100, 900_000, true)).toBe(512 * 1024 - 100);
+    expect(disk.residentBytes(fd, 512 * 1024 + 1, 10, true)).toBe(0);
     disk.close(fd);
   });
 });

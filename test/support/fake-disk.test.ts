@@ -180,10 +180,10 @@ describe('the fake disk', () => {
   test('knows which pages are cold', () => {
     write('/data/a-0/log', 0, 'x'.repeat(10_000));
     const fd = disk.open('/data/a-0/log', 'read');
-    expect(disk.residentBytes(fd, 0, 10_000)).toBe(10_000);
+    expect(disk.residentBytes(fd, 0, 10_000, true)).toBe(10_000);
     disk.chill('/data/a-0/log');
-    expect(disk.residentBytes(fd, 5000, 100)).toBe(0);
+    expect(disk.residentBytes(fd, 5000, 100, true)).toBe(0);
     expect(disk.warm(fd, 0, 4096)).toBe(4096);
-    expect(disk.residentBytes(fd, 1000, 9000)).toBe(3096);
+    expect(disk.residentBytes(fd, 1000, 9000, true)).toBe(3096);
   });
 });

@@ -70,7 +70,7 @@ export class FakeDisk implements Disk {
   isDown = false;
   /** Paths of flushes that failed; those of folders end in a slash. */
   readonly failedSyncs: string[] = [];
-  readonly counts = { write: 0, read: 0, sync: 0, syncSystem: 0, warm: 0, open: 0, close: 0, syncFolder: 0 };
+  readonly counts = { write: 0, read: 0, sync: 0, syncSystem: 0, look: 0, warm: 0, open: 0, close: 0, syncFolder: 0 };
   /** What was asked to be written back, in order. */
   readonly writtenBack: { readonly path: string; readonly position: number; readonly length: number }[] = [];
   /** As on Linux; false as without the native part. */
@@ -239,7 +239,8 @@ export class FakeDisk implements Disk {
     return 0;
   }
 
-  residentBytes(fd: number, position: number, length: number): number {
+  residentBytes(fd: number, position: number, length: number, isCertain: boolean): number {
+    if (isCertain) this.counts.look += 1;
     const { file } = this.opened(fd);
     for (let page = Math.floor(position / PAGE_BYTES); page * PAGE_BYTES < position + length; page++) {
       if (file.coldPages.has(page)) return Math.max(0, page * PAGE_BYTES - position);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { WARY_READS } from '../../src/workers/log-reads.ts';
 import { READ_DONE_LEASE, READ_DONE_LENGTH, RECEIPT_READ } from '../../src/zerocopy/layout.ts';
 import { batchOf } from '../support/simulated-deeds.ts';
 import { makeRig } from './rig-of-test.ts';
@@ -136,6 +137,31 @@ describe('a cold read', () => {
     rig.publish();
     rig.settle();
     expect(rig.parts.leases.count).toBe(0);
+  });
+
+  test('makes the worker look closely for a while; reads of what is in memory cost no looks after it', () => {
+    const rig = makeRig();
+    rig.open(0);
+    rig.append(0, batchOf(), 1);
+    rig.publish();
+    rig.turn();
+    rig.take();
+    const looksOf = (reads: number) => {
+      const before = rig.disk.counts.look;
+      for (let index = 0; index < reads; index++) {
+        rig.read(0, 0, 2);
+        rig.publish();
+        rig.settle();
+        rig.release(0, rig.take()[0]?.words[READ_DONE_LEASE] ?? -1);
+      }
+      return rig.disk.counts.look - before;
+    };
+    expect(looksOf(WARY_READS)).toBe(WARY_READS);
+    expect(looksOf(10)).toBe(0);
+    rig.disk.chill('data/orders-0/00000000000000000000.log');
+    // The cold one itself was found without a close look.
+    expect(looksOf(11)).toBe(10);
+    expect(rig.disk.counts.warm).toBe(1);
   });
 
   test('of a partition that is gone when it is warm gives no bytes of it, also when the slot has a new owner', () => {

@@ -76,8 +76,8 @@ test('the aide warms what it was asked to, flushes, and gives the ticket back', 
     [RECEIPT_WARM, 17, 0],
     [RECEIPT_SYNC, 18, 0],
   ]);
-  expect(disk.residentBytes(fd, 4096, 5000)).toBe(5000);
-  expect(disk.residentBytes(fd, 0, 100)).toBe(0);
+  expect(disk.residentBytes(fd, 4096, 5000, true)).toBe(5000);
+  expect(disk.residentBytes(fd, 0, 100, true)).toBe(0);
   expect(disk.isSynced('file')).toBe(true);
   expect(aide.isIdle).toBe(true);
 });

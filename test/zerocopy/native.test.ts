@@ -40,7 +40,7 @@ describe('the native part', () => {
     expect(native.kernelProbe(7)).toBe(-EINVAL);
     expect(native.kernelTurn(250, 0, 0, 0)).toBe(-EINVAL);
     expect(native.kernelClose(-1)).toBe(-EINVAL);
-    expect(native.residentBytes(1_000_000, 0, 10)).toBe(-EBADF);
+    expect(native.residentBytes(1_000_000, 0, 10, 1)).toBe(-EBADF);
   });
 });
 

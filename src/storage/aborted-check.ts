@@ -21,7 +21,7 @@ import { type DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
 import { loadNewestSnapshot, replaySegment } from './producer-replay.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
-import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
+import { SCRATCH_BYTES, type StorageTools } from './storage-tools.ts';
 
 /** More of them in one segment are believed: to look at each would take a turn too long. */
 const ENTRIES_MAX = 500;
@@ -102,7 +102,7 @@ export class AbortedCheck {
     if (position < 0) return UNREADABLE;
     if (position >= segment.sizeBytes) return NOT_THERE;
     const { scratch, disk, files } = this.tools;
-    const wanted = Math.min(PAGE_BYTES, segment.sizeBytes - position);
+    const wanted = Math.min(SCRATCH_BYTES, segment.sizeBytes - position);
     if (disk.read(files.use(segment.log), position, scratch, 0, wanted) !== wanted) return UNREADABLE;
     this.segment = segment;
     this.position = position;

@@ -60,7 +60,8 @@ export class BatchWalk {
     this.isDamaged = false;
     this.bufferPosition = position;
     this.bufferBytes = 0;
-    this.readBytes = FIRST_READ_BYTES;
+    // What comes next is mostly like what came last.
+    if (this.readBytes > BATCH_HEADER_BYTES) this.readBytes = FIRST_READ_BYTES;
   }
 
   /** False at the end, and where no batch can be read; then `position` says where, and `isDamaged` why. */
@@ -84,7 +85,10 @@ export class BatchWalk {
     this.baseOffset = baseOffset;
     this.lastOffset = baseOffset + delta;
     // Small batches come many to a read; large ones are cheaper to visit header by header.
-    this.readBytes = length > BUFFER_BYTES / 4 ? BATCH_HEADER_BYTES : Math.min(BUFFER_BYTES, this.readBytes * 2);
+    this.readBytes =
+      length > BUFFER_BYTES / 4
+        ? BATCH_HEADER_BYTES
+        : Math.min(BUFFER_BYTES, Math.max(this.readBytes * 2, FIRST_READ_BYTES));
     return true;
   }
 

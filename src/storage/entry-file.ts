@@ -8,7 +8,8 @@ import { assert } from '../base/assert.ts';
 import { Fault, isFault } from '../base/fault.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { FileHandle } from './file-cache.ts';
-import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
+import { PAGE_BYTES } from './index-pages.ts';
+import type { StorageTools } from './storage-tools.ts';
 import { writeWhole } from './whole-write.ts';
 
 const PENDING_BYTES_MAX = 1024;
@@ -32,7 +33,7 @@ export class EntryFile {
     this.handle = handle;
     this.entryBytes = entryBytes;
     this.fileCount = fileCount;
-    this.view = tools.page.view;
+    this.view = tools.indexPages.memory.view;
   }
 
   get count(): number {
@@ -53,11 +54,12 @@ export class EntryFile {
     }
     const perPage = Math.floor(PAGE_BYTES / this.entryBytes);
     const page = Math.floor(index / perPage);
-    if (this.tools.pageOwner !== this || this.tools.pageNumber !== page) {
-      if (!this.loadPage(page, perPage)) return false;
-    }
-    this.view = this.tools.page.view;
-    this.at = (index - page * perPage) * this.entryBytes;
+    const { indexPages } = this.tools;
+    let at = indexPages.find(this, page);
+    if (at < 0) at = this.loadPage(page, perPage);
+    if (at < 0) return false;
+    this.view = indexPages.memory.view;
+    this.at = at + (index - page * perPage) * this.entryBytes;
     return true;
   }
 
@@ -85,7 +87,7 @@ export class EntryFile {
     if (error < 0) return error;
     this.fileCount += this.pendingCount;
     this.pendingCount = 0;
-    this.tools.forgetPage();
+    this.tools.indexPages.forget(this);
     return 0;
   }
 
@@ -103,7 +105,7 @@ export class EntryFile {
     this.surplusCount = Math.max(this.surplusCount, this.fileCount);
     this.fileCount = 0;
     this.pendingCount = 0;
-    this.tools.forgetPage();
+    this.tools.indexPages.forget(this);
   }
 
   /**
@@ -114,7 +116,7 @@ export class EntryFile {
     const { tools, handle, entryBytes } = this;
     const bytes = count * entryBytes;
     const fd = tools.files.use(handle);
-    tools.forgetPage();
+    tools.indexPages.forget(this);
     const error = bytes === 0 ? 0 : writeWhole(tools.disk, fd, 0, entries, 0, bytes);
     if (error < 0) throw new Fault('PB_DISK_ERROR', `${handle.path} could not be written: error ${-error}`);
     tools.disk.truncate(fd, bytes);
@@ -140,7 +142,7 @@ export class EntryFile {
 
   private truncateFile(count: number): void {
     this.tools.disk.truncate(this.tools.files.use(this.handle), count * this.entryBytes);
-    this.tools.forgetPage();
+    this.tools.indexPages.forget(this);
   }
 
   /** While a batch is noted nobody can be told that the file cannot be opened: the entries wait, or are left out. */
@@ -153,15 +155,16 @@ export class EntryFile {
     }
   }
 
-  private loadPage(page: number, perPage: number): boolean {
-    this.tools.forgetPage();
+  /** Where the page lies now, -1 when it cannot be read. */
+  private loadPage(page: number, perPage: number): number {
+    const { indexPages } = this.tools;
     const first = page * perPage;
     const bytes = Math.min(perPage, this.fileCount - first) * this.entryBytes;
     const fd = this.tools.files.use(this.handle);
-    const got = this.tools.disk.read(fd, first * this.entryBytes, this.tools.page, 0, bytes);
-    if (got !== bytes) return false;
-    this.tools.pageOwner = this;
-    this.tools.pageNumber = page;
-    return true;
+    const at = indexPages.take(this, page);
+    const got = this.tools.disk.read(fd, first * this.entryBytes, indexPages.memory, at, bytes);
+    if (got === bytes) return at;
+    indexPages.forget(this);
+    return -1;
   }
 }

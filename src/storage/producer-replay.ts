@@ -21,7 +21,7 @@ import { offsetOfName, SNAPSHOT_SUFFIX } from './file-names.ts';
 import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
 import { loadSnapshot, snapshotPath } from './producer-snapshot.ts';
 import type { Segment } from './segment.ts';
-import { type Crc, PAGE_BYTES, type StorageTools } from './storage-tools.ts';
+import { type Crc, SCRATCH_BYTES, type StorageTools } from './storage-tools.ts';
 
 const marker = new ControlMarker();
 
@@ -165,7 +165,7 @@ export function replaySegment(
       replayBatch(ledger, walk.memory, walk.at, walk.length, nowMs);
       continue;
     }
-    const bytes = Math.min(walk.length, PAGE_BYTES);
+    const bytes = Math.min(walk.length, SCRATCH_BYTES);
     if (tools.disk.read(fd, walk.position, tools.scratch, 0, bytes) !== bytes) return false;
     const decided = replayBatch(ledger, tools.scratch, 0, walk.length, nowMs, rotten);
     if (decided !== null) ended?.push(decided);

@@ -319,9 +319,10 @@ export class Segment {
   /** Closes what is open; with `isRemoval` the files go as well (a leased descriptor stays good until it comes back). */
   close(isRemoval: boolean): void {
     const files = this.tools.files;
-    this.tools.forgetPage();
     for (const index of [this.offsetIndex, this.timeIndex, this.abortedIndex]) {
-      if (index !== null) files.retire(index.file.handle);
+      if (index === null) continue;
+      this.tools.indexPages.forget(index.file);
+      files.retire(index.file.handle);
     }
     files.retire(this.log);
     this.isClosed = true;

@@ -9,13 +9,13 @@
  */
 import { Fault } from '../base/fault.ts';
 import { TEMPORARY_SUFFIX } from './file-names.ts';
-import { PAGE_BYTES, type StorageTools } from './storage-tools.ts';
+import { SCRATCH_BYTES, type StorageTools } from './storage-tools.ts';
 import { writeWhole } from './whole-write.ts';
 
 /** Throws Fault when the disk refuses. */
 export function writeSmallFile(tools: StorageTools, path: string, content: Uint8Array): void {
   const disk = tools.disk;
-  const found = content.length <= PAGE_BYTES ? disk.stat(path) : null;
+  const found = content.length <= SCRATCH_BYTES ? disk.stat(path) : null;
   if (found !== null && found.sizeBytes > 0 && found.sizeBytes <= content.length) {
     writeOver(tools, path, content, found.sizeBytes);
     return;
@@ -24,8 +24,8 @@ export function writeSmallFile(tools: StorageTools, path: string, content: Uint8
   const fd = disk.open(temporary, 'create');
   try {
     disk.truncate(fd, 0);
-    for (let from = 0; from < content.length; from += PAGE_BYTES) {
-      writePiece(tools, path, fd, from, content.subarray(from, from + PAGE_BYTES));
+    for (let from = 0; from < content.length; from += SCRATCH_BYTES) {
+      writePiece(tools, path, fd, from, content.subarray(from, from + SCRATCH_BYTES));
     }
   } finally {
     disk.close(fd);

@@ -13,6 +13,7 @@ import { ChainWalk } from './chain-walk.ts';
 import type { Disk } from './disk.ts';
 import { DiskRoom } from './disk-room.ts';
 import { FileCache } from './file-cache.ts';
+import { IndexPages } from './index-pages.ts';
 import { PendingWrites } from './pending-writes.ts';
 import { RemovedFiles } from './removed-files.ts';
 
@@ -34,7 +35,7 @@ export interface StorageToolsParts {
   readonly reserve?: { readonly folder: string; readonly bytes: number };
 }
 
-export const PAGE_BYTES = 4096;
+export const SCRATCH_BYTES = 4096;
 export const GATHER_BYTES = 65_536;
 const SPARE_WRITES_MAX = 64;
 
@@ -48,10 +49,7 @@ export class StorageTools {
   readonly walk: BatchWalk;
   readonly check: BatchCheck<Memory>;
   readonly rules: BatchRules;
-  /** One page of an index file, and which index and page it holds; any write to an index forgets it. */
-  readonly page: Memory;
-  pageOwner: object | null = null;
-  pageNumber = -1;
+  readonly indexPages: IndexPages;
   /** For small reads and writes of any kind, a call at a time. */
   readonly scratch: Memory;
   private chainWalkNow: ChainWalk | null = null;
@@ -69,8 +67,8 @@ export class StorageTools {
     this.walk = new BatchWalk(parts.disk);
     this.check = new BatchCheck<Memory>(parts.crc);
     this.rules = createBatchRules();
-    this.page = parts.disk.allocate(PAGE_BYTES);
-    this.scratch = parts.disk.allocate(PAGE_BYTES);
+    this.indexPages = new IndexPages(parts.disk);
+    this.scratch = parts.disk.allocate(SCRATCH_BYTES);
   }
 
   /** For what was found on disk; made when it is first needed. */
@@ -99,10 +97,6 @@ export class StorageTools {
   get rewriteRoom(): Uint8Array<ArrayBuffer> {
     this.rewriteRoomNow ??= new Uint8Array(GATHER_BYTES);
     return this.rewriteRoomNow;
-  }
-
-  forgetPage(): void {
-    this.pageOwner = null;
   }
 
   /** A log that writes in this turn borrows a vector, so that there are as many as logs written to in one turn. */

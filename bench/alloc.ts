@@ -2,7 +2,7 @@
  * `npm run bench:alloc`: bytes of garbage per operation of the parts that every request passes through, beside the committed
  * baseline. Exits with 1 when something makes 30 % more of it than there.
  */
-import { parseArgs } from 'node:util';
+import { parseArgs } from './load/options.ts';
 import {
   type BaselineFigures,
   HOT_BYTES_MAX,

@@ -3,9 +3,10 @@
  * requests with and without the scan, round by round, and how fast the scan was. Fails when the medians differ by a factor
  * of two or more.
  */
-import { parseArgs } from 'node:util';
+
 import { ColdScan, type ColdScanRound } from './bounds/cold-scan.ts';
 import { median } from './compare/statistics.ts';
+import { parseArgs } from './load/options.ts';
 import { bytesOf, megabytes } from './load/sizes.ts';
 
 const usage = `npm run bench:cold -- [options]

@@ -6,11 +6,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { noiseBetween, readMachineClock } from './compare/noise.ts';
 import { chillTopic } from './load/cold-files.ts';
 import { writeFetchFrames, writeProduceFrames } from './load/frames.ts';
 import { type LoadResult, runLoad } from './load/generator.ts';
+import { parseArgs } from './load/options.ts';
 import { type Peer, peerOptions, peerUsage, peerWishOf, startPeers } from './load/peers.ts';
 import { deviceBytesOf } from './load/process-figures.ts';
 import { checkoutFolder, compileProgram } from './load/programs.ts';

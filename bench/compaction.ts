@@ -2,9 +2,10 @@
  * `npm run bench:compaction`: does the compaction of a large log disturb producers? Prints the p99 of produce requests with
  * and without it, round by round, and what it made of the log. Fails when the medians differ by a factor of two or more.
  */
-import { parseArgs } from 'node:util';
+
 import { CompactionLoad, type CompactionRound } from './bounds/compaction-load.ts';
 import { median } from './compare/statistics.ts';
+import { parseArgs } from './load/options.ts';
 import { bytesOf, megabytes } from './load/sizes.ts';
 
 const usage = `npm run bench:compaction -- [options]

@@ -3,12 +3,13 @@
  * both over raw sockets; the answers are compared field by field. Ends with 1 when a difference is left that
  * docs/compatibility.md does not admit. What can be asked for: `--help`.
  */
-import { parseArgs } from 'node:util';
+
 import { readKnownDifferences } from './conformance/known-differences.ts';
 import { kafkaMissing, type Peers, startPeers } from './conformance/peers.ts';
 import { printReport } from './conformance/report.ts';
 import { runConformance } from './conformance/run.ts';
 import { forgetWatchers } from './conformance/visibility.ts';
+import { parseArgs } from './load/options.ts';
 
 const SEED_BOUND = 1_000_000;
 const HELP = `npm run conformance -- [options]

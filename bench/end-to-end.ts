@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs } from './load/options.ts';
 import { type Peer, peerOptions, peerUsage, peerWishOf, startPeers } from './load/peers.ts';
 import { checkoutFolder, compileProgram } from './load/programs.ts';
 import { bytesOf } from './load/sizes.ts';

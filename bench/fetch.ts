@@ -5,10 +5,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type FetchShape, fetchShape, fillFile, fillTopic } from './compare/fetch-data.ts';
 import { chillTopic } from './load/cold-files.ts';
 import { type LoadPlan, type LoadResult, runLoad } from './load/generator.ts';
+import { parseArgs } from './load/options.ts';
 import { type Peer, peerOptions, peerUsage, peerWishOf, startPeers } from './load/peers.ts';
 import { checkoutFolder, compileProgram, ServingProgram } from './load/programs.ts';
 import { bytesOf } from './load/sizes.ts';

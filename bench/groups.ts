@@ -6,7 +6,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Connection } from '../src/client/connection.ts';
 import { offsetFetch } from '../src/protocol/schemas/09-offset-fetch.ts';
 import { BrokerProcess, freePort } from '../test/clients/broker-process.ts';
@@ -15,6 +14,7 @@ import { Member } from './groups/member.ts';
 import { BenchServer } from './load/bench-server.ts';
 import { writeProduceFrames } from './load/frames.ts';
 import { runLoad } from './load/generator.ts';
+import { parseArgs } from './load/options.ts';
 import { cpuSecondsOf, memoryOf } from './load/process-figures.ts';
 import { checkoutFolder } from './load/programs.ts';
 import { bytesOf, megabytes, milliseconds } from './load/sizes.ts';

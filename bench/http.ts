@@ -6,11 +6,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { freePort } from '../test/clients/broker-process.ts';
 import { BenchServer } from './load/bench-server.ts';
 import { type ProduceFrames, writeProduceFrames } from './load/frames.ts';
 import { type LoadPlan, type LoadResult, runLoad } from './load/generator.ts';
+import { parseArgs } from './load/options.ts';
 import { type PageResult, runPageLoad } from './load/page-load.ts';
 import { bytesOf, megabytes, milliseconds } from './load/sizes.ts';
 import { percentilesOf } from './report/percentiles.ts';

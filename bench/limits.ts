@@ -6,11 +6,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type ContestResult, type ContestSettings, runContest, type Work } from './limits/contest.ts';
 import { measureStart } from './limits/start-and-rest.ts';
 import { prepareFetch, produceWorks } from './limits/works.ts';
 import { BenchServer } from './load/bench-server.ts';
+import { parseArgs } from './load/options.ts';
 import { checkoutFolder, compileProgram, runProgram } from './load/programs.ts';
 import { megabytes } from './load/sizes.ts';
 

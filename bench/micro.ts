@@ -2,7 +2,7 @@
  * `npm run bench:micro`: nanoseconds per operation of the parts that every request passes through, beside the committed
  * baseline. Exits with 1 when something takes 30 % longer than there, measured in passes of a calibration loop.
  */
-import { parseArgs } from 'node:util';
+import { parseArgs } from './load/options.ts';
 import { type BaselineFigures, isRegression, judgeTime, readBaseline, updateBaseline } from './micro/baseline.ts';
 import { type Pace, timeSubject } from './micro/stopwatch.ts';
 import { eachSubject } from './micro/subjects.ts';

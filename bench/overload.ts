@@ -3,9 +3,10 @@
  * large batches. It fails when the slowest is given less than half of the mean, when memory climbs, when something is
  * answered with an error, or when latency is not what the requests in flight make of the throughput.
  */
-import { parseArgs } from 'node:util';
+
 import { type OverloadResult, overload } from './bounds/overload-load.ts';
 import { BenchServer } from './load/bench-server.ts';
+import { parseArgs } from './load/options.ts';
 
 const usage = `npm run bench:overload -- [options] [broker arguments behind --]
   --seconds S           15             of each load

@@ -1,8 +1,8 @@
 /** `npm run bench:plot -- FILE`: draws the pictures of a comparison that was made before, from the JSON file it left. */
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type Comparison, writePictures } from './compare/pictures.ts';
+import { parseArgs } from './load/options.ts';
 import { checkoutFolder } from './load/programs.ts';
 
 const usage = `npm run bench:plot -- bench-results/compare-….json [options]

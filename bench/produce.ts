@@ -6,12 +6,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { codecByName } from '../src/protocol/compression.ts';
 import { errorName } from '../src/protocol/errors.ts';
 import { runSink } from './limits/sink-run.ts';
 import { type ProduceFrames, writeProduceFrames } from './load/frames.ts';
 import { type LoadProgress, type LoadResult, runLoad } from './load/generator.ts';
+import { parseArgs } from './load/options.ts';
 import { type Peer, type PeerWish, peerOptions, peerUsage, peerWishOf, startPeers } from './load/peers.ts';
 import { checkoutFolder, compileProgram } from './load/programs.ts';
 import { bytesOf, megabytes } from './load/sizes.ts';

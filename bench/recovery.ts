@@ -7,10 +7,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { BenchServer } from './load/bench-server.ts';
 import { writeProduceFrames } from './load/frames.ts';
 import { runLoad } from './load/generator.ts';
+import { parseArgs } from './load/options.ts';
 import { launchOptions, launchUsage, peerWishOf } from './load/peers.ts';
 import { checkoutFolder, compileProgram } from './load/programs.ts';
 import { bytesOf } from './load/sizes.ts';

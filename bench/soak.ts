@@ -8,9 +8,9 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { BrokerProcess, freePort } from '../test/clients/broker-process.ts';
 import { BATCH_BYTES, capacityOf, makeSoakTopics, SOAK_PARTS, Soak } from './bounds/soak-load.ts';
+import { parseArgs } from './load/options.ts';
 import { memoryOf } from './load/process-figures.ts';
 
 const usage = `npm run nightly:soak -- [options] [broker arguments behind --]

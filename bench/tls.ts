@@ -5,7 +5,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Admin } from '../src/client/admin.ts';
 import { ClusterView } from '../src/client/metadata.ts';
 import { produce } from '../src/protocol/schemas/00-produce.ts';
@@ -15,6 +14,7 @@ import { KafkaProcess } from '../test/clients/kafka-process.ts';
 import { Authority, hasOpenssl } from '../test/support/certificates.ts';
 import { kafkaLaunch, kafkaVersion } from './compare/kafka-peer.ts';
 import { FETCH_VERSION, PRODUCE_VERSION, writeFetchFrames, writeProduceFrames } from './load/frames.ts';
+import { parseArgs } from './load/options.ts';
 import { cpuSecondsOf } from './load/process-figures.ts';
 import { decoded, pump } from './tls/pump.ts';
 

@@ -1,6 +1,6 @@
 /** The command line of `npm run bench:compare`, read once. */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs } from '../load/options.ts';
 import { checkoutFolder } from '../load/programs.ts';
 import { bytesOf } from '../load/sizes.ts';
 import { type Measure, type MeasureId, measures } from './measures.ts';

@@ -182,7 +182,7 @@ export class CompactionLoad {
   #compactedOffset(): number {
     const file = join(this.#folder, 'data', 'cleaner-offset-checkpoint');
     const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    const found = new RegExp(`^${KEYED} 0 (\\d+)$`, 'm').exec(text);
+    const found = new RegExp(`^${KEYED} 0 (\\d+)[\\t ]*$`, 'm').exec(text);
     return Number(found?.[1] ?? 0);
   }
 

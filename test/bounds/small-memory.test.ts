@@ -70,7 +70,9 @@ describe.runIf(probe !== null)('in a memory cgroup of 512 MiB', () => {
     }
   });
 
-  it('writing and reading at once, over two hundred connections and 64 partitions, goes on and on', async () => {
+  it('writing and reading at once, over two hundred connections and 64 partitions, goes on and on', {
+    timeout: MIXED_SECONDS * 1000 + 60_000,
+  }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'perfbroker-bounds-'));
     try {
       const topic = 'mixed';

@@ -33,7 +33,7 @@ _Static_assert(sizeof(pb_submission) == PB_SUBMISSION_BYTES, "a submission has t
 _Static_assert(sizeof(pb_completion) == PB_COMPLETION_WORDS * 4, "a completion has the layout of layout.ts");
 
 /* What is known of a socket. READABLE and WRITABLE: no operation has said EAGAIN since the kernel last said so. */
-enum { PB_IS_READABLE = 1, PB_IS_WRITABLE = 2, PB_IS_HUNG_UP = 4, PB_IS_CLOSING = 8 };
+enum { PB_IS_READABLE = 1, PB_IS_WRITABLE = 2, PB_IS_HUNG_UP = 4, PB_IS_CLOSING = 8, PB_IS_WIDE = 16 };
 
 typedef struct {
   int32_t fd; /* -1: free */
@@ -111,6 +111,7 @@ struct pb_kernel {
   int32_t done; /* completions of this turn */
   int32_t kept; /* of them, sends that left whole in the turn that submitted them, where those do not end its wait */
   bool keeps_sends;
+  int32_t wide_count; /* sockets that have a long send buffer */
   int32_t region_buffer_bytes; /* SO_SNDBUF of sockets that send large regions, more once they take many; 0: as it is */
   uint32_t turn;
 

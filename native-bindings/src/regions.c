@@ -22,9 +22,10 @@
 #define PIPE_BYTES_MIN (256 << 10)
 /* A pipe that nothing left for so many turns is its socket's no longer. */
 #define STUCK_TURNS 64
-/* Who has taken so many is a reader of large regions, and has a send buffer so many times as long. */
+/* Who has taken so many is a reader of large regions, and has a send buffer so many times as long; not more than so many do. */
 #define REGIONS_OF_A_READER 8
 #define READER_FACTOR 4
+#define WIDE_MAX 64
 
 static void shut(pb_pipe *p) {
   close(p->in);
@@ -78,7 +79,7 @@ static bool is_here(int fd) {
 
 /*
  * Pages of a file in a send buffer are not copies, so a longer one costs nothing and lets more leave at once. They cannot be
- * reclaimed while they lie there, however, so that much of it is for those who have shown that they read.
+ * reclaimed while they lie there, however, so that much of it is for a few, who have shown that they read.
  */
 static void widen(const pb_kernel *k, const pb_socket *s, int factor) {
   int bytes = k->region_buffer_bytes * factor;
@@ -178,7 +179,11 @@ bool pb_has_pipe(pb_kernel *k, pb_socket *s) {
   if (s->regions < REGIONS_OF_A_READER) {
     s->regions++;
     if (s->regions == 1) prepare(k, s);
-    if (s->regions == REGIONS_OF_A_READER) widen(k, s, READER_FACTOR);
+    if (s->regions == REGIONS_OF_A_READER && k->wide_count < WIDE_MAX) {
+      widen(k, s, READER_FACTOR);
+      s->flags |= PB_IS_WIDE;
+      k->wide_count++;
+    }
   }
   return pipe_for(k, s) != NULL;
 }

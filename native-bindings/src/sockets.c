@@ -115,6 +115,7 @@ int pb_give_away(pb_kernel *k, int32_t socket) {
   pb_socket *s = &k->sockets[socket];
   int fd = s->fd;
   pb_leave_pipe(k, s);
+  if (s->flags & PB_IS_WIDE) k->wide_count--;
   s->fd = -1;
   s->next_free = k->first_free;
   k->first_free = socket;

@@ -5,10 +5,16 @@ import { describe, expect, it } from 'vitest';
 import { isRegression, judgeBytes, judgeTime, readBaseline } from '../../../bench/micro/baseline.ts';
 import { callsFor } from '../../../bench/micro/heap-meter.ts';
 
+/** The line of JSON at the end of a bench. */
+interface Outcome {
+  readonly worse: readonly string[];
+  readonly slower: readonly string[];
+}
+
 const run = promisify(execFile);
 
 /** `dist` is built before the tests (`npm test` does it). Gives what a bench says at its end, whatever its exit code is. */
-async function bench(name: string, nodeOptions: readonly string[], options: readonly string[]): Promise<unknown> {
+async function bench(name: string, nodeOptions: readonly string[], options: readonly string[]): Promise<Outcome> {
   const program = fileURLToPath(new URL(`../../../dist/bench/${name}.js`, import.meta.url));
   const given = [...nodeOptions, program, '--json', ...options];
   const { stdout } = await run(process.execPath, given).catch((error: unknown) => {
@@ -62,12 +68,22 @@ it('knows figures of every subject, and rings and cursors that make no garbage',
   expect(Object.keys(subjects).length).toBeGreaterThan(40);
 });
 
+/** What the compiler makes of a function it decides anew in each process: what is worse is so in two of them. */
+async function worseTwice(measure: () => Promise<readonly string[]>): Promise<readonly string[]> {
+  const worse = await measure();
+  if (worse.length === 0) return worse;
+  const again = await measure();
+  return worse.filter((name) => again.includes(name));
+}
+
 it('nothing hot makes more garbage than the baseline says', async () => {
   const options = ['--expose-gc', '--max-semi-space-size=64'];
-  expect(await bench('alloc', options, ['--hot', '--warm-ms', '120'])).toMatchObject({ worse: [] });
+  const weigh = async () => (await bench('alloc', options, ['--hot', '--warm-ms', '120'])).worse;
+  expect(await worseTwice(weigh)).toEqual([]);
 }, 180_000);
 
 it('nothing hot takes three times as long as the baseline says', async () => {
   const pace = ['--hot', '--rounds', '3', '--round-ms', '8', '--factor', '3'];
-  expect(await bench('micro', [], pace)).toMatchObject({ slower: [] });
+  const time = async () => (await bench('micro', [], pace)).slower;
+  expect(await worseTwice(time)).toEqual([]);
 }, 180_000);

@@ -226,7 +226,7 @@ static int64_t up_to_date_pages(int fd, off_t first, int64_t pages, size_t page)
 /*
  * residentBytes(fd, position, length, is_certain): how many bytes from `position` on can be read without waiting for the
  * device, at least `length` when all can; -ENOSYS when this machine offers no way to know. The range lies within the file.
- * Where it need not be certain, what is still on its way from the device counts, and that costs a third.
+ * Where it need not be certain, what is still on its way from the device counts, and that is cheaper.
  */
 static napi_value resident(napi_env env, napi_callback_info info) {
   range r;

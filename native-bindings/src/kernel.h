@@ -41,7 +41,7 @@ typedef struct {
   uint8_t sending; /* 0, PB_KERNEL_SEND, PB_KERNEL_SEND_MORE, or PB_KERNEL_SEND_FILE with or without _MORE */
   uint8_t flags;
   bool is_lent; /* its send is listed, or with the sender */
-  uint8_t regions; /* large ones that have left, no more counted than matter */
+  uint8_t regions; /* large ones that were begun, no more counted than matter */
   uint8_t pipe; /* of the kernel's pipes the one it holds, from 1; 0: none */
   int32_t receive_length;
   int32_t send_length;

@@ -145,14 +145,14 @@ static void lend(pb_kernel *k, pb_sender *sender, int32_t first) {
   pthread_mutex_unlock(&sender->mutex);
 }
 
-/* The socket lent last, taken back; -1: the sender has them all. */
-static int32_t take_back(pb_kernel *k, pb_sender *sender) {
+/* The socket lent last, taken back, from a busy sender alone if that is asked; -1: there is none. */
+static int32_t take_back(pb_kernel *k, pb_sender *sender, bool must_be_busy) {
   int32_t socket = -1;
   pthread_mutex_lock(&sender->mutex);
-  if (sender->head != sender->tail) socket = sender->queue[--sender->tail % PB_LENT_MAX];
+  bool may = !must_be_busy || !sender->is_idle;
+  if (may && sender->head != sender->tail) socket = sender->queue[--sender->tail % PB_LENT_MAX];
   pthread_mutex_unlock(&sender->mutex);
-  if (socket < 0) return -1;
-  k->lent_count--;
+  if (socket >= 0) k->lent_count--;
   return socket;
 }
 
@@ -170,7 +170,7 @@ void pb_send_listed(pb_kernel *k) {
   k->listed_count = 0;
   for (int32_t i = 0; i < kept; i++) send_here(k, k->listed[i]);
   if (sender == NULL || kept == 0) return;
-  for (int32_t socket = take_back(k, sender); socket >= 0; socket = take_back(k, sender)) send_here(k, socket);
+  for (int32_t socket = take_back(k, sender, false); socket >= 0; socket = take_back(k, sender, false)) send_here(k, socket);
 }
 
 void pb_collect_sent(pb_kernel *k) {
@@ -191,20 +191,11 @@ void pb_collect_sent(pb_kernel *k) {
   }
 }
 
-/* One of those that wait behind the one it is busy with; -1: none does. */
-static int32_t spared(pb_sender *sender) {
-  int32_t socket = -1;
-  pthread_mutex_lock(&sender->mutex);
-  if (!sender->is_idle && sender->head != sender->tail) socket = sender->queue[--sender->tail % PB_LENT_MAX];
-  pthread_mutex_unlock(&sender->mutex);
-  return socket;
-}
-
 bool pb_may_sleep(pb_kernel *k) {
   if (k->lent_count > 0) {
-    int32_t socket = spared(k->sender);
+    /* An idle one is about to wake up for it. */
+    int32_t socket = take_back(k, k->sender, true);
     if (socket >= 0) {
-      k->lent_count--;
       send_here(k, socket);
       return false;
     }

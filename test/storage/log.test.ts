@@ -3,6 +3,7 @@ import { batchBaseOffset, batchBytes, batchLeaderEpoch, CODEC_LZ4, CODEC_ZSTD } 
 import { AbortedList } from '../../src/storage/aborted-index.ts';
 import { EntryFile } from '../../src/storage/entry-file.ts';
 import { FileHandle } from '../../src/storage/file-cache.ts';
+import { INDEX_PAGES } from '../../src/storage/index-pages.ts';
 import {
   APPEND_FLAG_INTERNAL,
   READ_FLAG_COMMITTED,
@@ -397,7 +398,7 @@ describe('an index that cannot be read for a moment', () => {
     for (let offset = 1; offset < 100; offset += 3) {
       const log = openAgain();
       // Of what opening has read nothing is remembered.
-      for (let number = 0; number < 16; number++) tools.indexPages.take(tools, number);
+      for (let number = 0; number < INDEX_PAGES; number++) tools.indexPages.take(tools, number);
       failRead(disk, '.index', n);
       expect(baseOffsets(readBytes(tools, log, offset))[0], `offset ${offset}`).toBe(offset);
       disk.read = FakeDisk.prototype.read;

@@ -7,6 +7,16 @@ import { makeRig } from './rig-of-test.ts';
 const KAFKA_STORAGE_ERROR = 56;
 const NOT_LEADER_OR_FOLLOWER = 6;
 
+function rigWithOneBatch() {
+  const rig = makeRig();
+  rig.open(0);
+  rig.append(0, batchOf(), 1);
+  rig.publish();
+  rig.turn();
+  rig.take();
+  return rig;
+}
+
 describe('a cold read', () => {
   test('is answered after the aide has warmed the bytes, and not before', () => {
     const rig = makeRig();
@@ -99,12 +109,7 @@ describe('a cold read', () => {
   });
 
   test('that cannot be warmed is an error, and its lease is not kept', () => {
-    const rig = makeRig();
-    rig.open(0);
-    rig.append(0, batchOf(), 1);
-    rig.publish();
-    rig.turn();
-    rig.take();
+    const rig = rigWithOneBatch();
     rig.disk.chill('data/orders-0/00000000000000000000.log');
     rig.disk.failNext('warm', 'EIO');
     rig.read(0, 0, 2);
@@ -140,12 +145,7 @@ describe('a cold read', () => {
   });
 
   test('makes the worker look closely for a while; reads of what is in memory cost no looks after it', () => {
-    const rig = makeRig();
-    rig.open(0);
-    rig.append(0, batchOf(), 1);
-    rig.publish();
-    rig.turn();
-    rig.take();
+    const rig = rigWithOneBatch();
     const looksOf = (reads: number) => {
       const before = rig.disk.counts.look;
       for (let index = 0; index < reads; index++) {

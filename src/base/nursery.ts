@@ -5,8 +5,9 @@
  * is asked anew each time: by the factor 1, not at all. So after each collection the factor is set to what is right now.
  *
  * The factor is the process's, and a heap that is made sets it to 2 again: threads that come and go later call
- * `nurseryWasMade` first. What main collects in between, some tens of milliseconds, may double its nursery once beyond the
- * bound; nothing that JavaScript can call closes that gap. In a program that has a broker within it nothing is bounded, its heap is not ours.
+ * `nurseryWasMade` first. What main collects before that, in some tens of milliseconds, may double its nursery beyond the bound,
+ * and so may several collections in one stretch while it grows: nothing that JavaScript can call closes these gaps. In a program
+ * that has a broker within it nothing is bounded, its heap is not ours.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';

@@ -1,5 +1,6 @@
 /**
- * `npm run bench:tls`: how fast records go in and out over TLS, beside Apache Kafka with the same certificate, in turns. One
+ * `npm run bench:tls`: how fast records go in and out over TLS, beside Apache Kafka with the same certificate, in turns A B B A,
+ * each after all memory was touched (see `load/memory-trap`). One
  * generator (`tls/pump`) drives both. It takes processor time that the brokers then lack, the same from both.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { KafkaProcess } from '../test/clients/kafka-process.ts';
 import { Authority, hasOpenssl } from '../test/support/certificates.ts';
 import { kafkaLaunch, kafkaVersion } from './compare/kafka-peer.ts';
 import { FETCH_VERSION, PRODUCE_VERSION, writeFetchFrames, writeProduceFrames } from './load/frames.ts';
+import { backMemory } from './load/memory-trap.ts';
 import { parseArgs } from './load/options.ts';
 import { cpuSecondsOf } from './load/process-figures.ts';
 import { decoded, pump } from './tls/pump.ts';
@@ -273,7 +275,10 @@ async function main(): Promise<void> {
     const bench = new Bench(options, folder, authority.pem);
     const rows: Row[] = [];
     for (let round = 0; round < Number(values.rounds); round++) {
-      for (const side of sides) rows.push(await bench.produce(side), await bench.fetch(side));
+      for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
+        backMemory(folder, false);
+        rows.push(await bench.produce(side), await bench.fetch(side));
+      }
     }
     mkdirSync(values.out, { recursive: true });
     writeFileSync(join(values.out, 'tls.json'), `${JSON.stringify({ options, rows }, null, 2)}\n`);

@@ -15,6 +15,7 @@ import { assert } from '../base/assert.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { Native } from '../zerocopy/native.ts';
 import type { CompletionQueue } from './completion-queue.ts';
+import type { Landing } from './node-landing.ts';
 import { DONE_CLOSE, DONE_READABLE, DONE_RECEIVE, DONE_SEND, type ListenAddress } from './transport.ts';
 
 const { ECANCELED, EIO, EPIPE } = constants.errno;
@@ -28,6 +29,7 @@ export interface NodeSocketOwner {
   readonly queue: CompletionQueue;
   /** Copies into memory that has an address; null: JavaScript does it. */
   readonly native: Pick<Native, 'copyTo'> | null;
+  readonly landing: Landing;
   /** Something was pushed. */
   announce(): void;
   /** A buffer for a piece of a region, or null: `resumeRegion` is called when there is one. */
@@ -81,8 +83,9 @@ export class NodeSocket {
     this.peer = `${hostText(socket.remoteAddress ?? 'unknown', true)}:${socket.remotePort ?? 0}`;
     this.local = { host: hostText(socket.localAddress ?? '', false), port: socket.localPort ?? 0 };
     socket.setNoDelay(true);
+    const isLanding = owner.landing.takeFrom(socket, (count) => this.landed(count));
     socket.pause();
-    socket.on('data', (chunk: Buffer) => this.arrived(chunk));
+    if (!isLanding) socket.on('data', (chunk: Buffer) => this.arrived(chunk));
     socket.on('end', () => this.ended());
     socket.on('error', (error) => this.failed(error));
     socket.on('close', () => this.gone());
@@ -193,6 +196,14 @@ export class NodeSocket {
     if (this.waitingBytes > WAITING_BYTES_MAX) this.socket.pause();
   }
 
+  /** As much as there is a receive for goes to it; the rest is kept, since the landing is everybody's. */
+  private landed(count: number): void {
+    const bytes = this.owner.landing.bytes.subarray(0, count);
+    const isWanted = this.receiving === 'bytes' && this.chunks.length === 0;
+    const taken = isWanted ? this.fill(bytes) : 0;
+    if (taken < count) this.arrived(Buffer.from(bytes.subarray(taken)));
+  }
+
   private ended(): void {
     this.hasEnded = true;
     if (this.receiving !== 'none') this.serveReceive();
@@ -247,23 +258,28 @@ export class NodeSocket {
   }
 
   private copyChunks(): void {
+    for (let chunk = this.chunks[0]; chunk !== undefined; chunk = this.chunks[0]) {
+      const count = this.fill(chunk);
+      this.waitingBytes -= count;
+      if (count < chunk.length) {
+        this.chunks[0] = chunk.subarray(count);
+        break;
+      }
+      this.chunks.shift();
+    }
+    if (this.waitingBytes <= WAITING_BYTES_MAX && this.socket.isPaused()) this.socket.resume();
+  }
+
+  /** Copies what there is room for into the armed receive; how much that is. */
+  private fill(bytes: Buffer): number {
     const { memory } = this;
     assert(memory !== null, 'an armed receive has memory');
-    const before = this.filled;
-    let filled = before;
-    while (filled < this.length) {
-      const chunk = this.chunks[0];
-      if (chunk === undefined) break;
-      const count = Math.min(chunk.length, this.length - filled);
-      this.copy(memory, this.at + filled, count === chunk.length ? chunk : chunk.subarray(0, count));
-      filled += count;
-      if (count === chunk.length) this.chunks.shift();
-      else this.chunks[0] = chunk.subarray(count);
-    }
-    this.waitingBytes -= filled - before;
-    this.filled = filled;
-    if (before === 0) this.owner.noteFilled(this);
-    if (this.waitingBytes <= WAITING_BYTES_MAX && this.socket.isPaused()) this.socket.resume();
+    const count = Math.min(bytes.length, this.length - this.filled);
+    if (count === 0) return 0;
+    this.copy(memory, this.at + this.filled, count === bytes.length ? bytes : bytes.subarray(0, count));
+    if (this.filled === 0) this.owner.noteFilled(this);
+    this.filled += count;
+    return count;
   }
 
   /** By JavaScript it took twice the time of the decryption: into shared memory it copies in units of 8 bytes, or of one. */

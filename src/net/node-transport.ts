@@ -19,6 +19,7 @@ import { FLAGS_REMEDY } from '../zerocopy/kernel.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { Native } from '../zerocopy/native.ts';
 import { CompletionQueue } from './completion-queue.ts';
+import { Landing } from './node-landing.ts';
 import { ALONE, listenAs, listenerFdOf, type PortSharing } from './node-listening.ts';
 import { errnoOf, NodeSocket, type NodeSocketOwner } from './node-socket.ts';
 import {
@@ -65,6 +66,7 @@ export class NodeTransport implements Transport, NodeSocketOwner {
   };
   readonly queue = new CompletionQueue();
   readonly native: Pick<Native, 'copyTo'> | null;
+  readonly landing = new Landing();
 
   private readonly doors: Door[] = [];
   private readonly sockets: (NodeSocket | null)[] = [];

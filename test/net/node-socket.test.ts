@@ -2,11 +2,22 @@
 import { Socket } from 'node:net';
 import { expect, it } from 'vitest';
 import { CompletionQueue } from '../../src/net/completion-queue.ts';
+import { Landing } from '../../src/net/node-landing.ts';
 import { NodeSocket, type NodeSocketOwner } from '../../src/net/node-socket.ts';
 import { type Completions, DONE_CLOSE, DONE_READABLE, DONE_RECEIVE } from '../../src/net/transport.ts';
 import { plainMemory } from '../support/plain-memory.ts';
 
 const ECANCELED = -125;
+
+/** A Node that reads into it. */
+class WillingLanding extends Landing {
+  onLanded: (count: number) => void = () => {};
+
+  override takeFrom(_socket: Socket, onLanded: (count: number) => void): boolean {
+    this.onLanded = onLanded;
+    return true;
+  }
+}
 
 class Rig {
   readonly raw = new Socket();
@@ -15,10 +26,11 @@ class Rig {
   readonly socket: NodeSocket;
   private readonly queue = new CompletionQueue();
 
-  constructor() {
+  constructor(landing = new Landing()) {
     const owner: NodeSocketOwner = {
       queue: this.queue,
       native: null,
+      landing,
       announce: () => {},
       takeBuffer: () => null,
       giveBuffer: () => {},
@@ -96,4 +108,22 @@ it('somebody who only waits for bytes is told at once, and a closed one gets non
     [DONE_RECEIVE, ECANCELED],
     [DONE_CLOSE, 0],
   ]);
+});
+
+it('of what lands, a receive gets what it has room for and the next one the rest, whatever lands meanwhile', () => {
+  const landing = new WillingLanding();
+  const rig = new Rig(landing);
+  const land = (text: string) => landing.onLanded(landing.bytes.write(text));
+  land('before ');
+  rig.socket.receive(rig.memory, 0, 20);
+  land('and ');
+  land('after it comes');
+  expect(rig.look()).toEqual([[DONE_RECEIVE, 20]]);
+  expect(rig.text(0, 20)).toBe('before and after it ');
+  land(' more');
+  landing.bytes.fill(0);
+  rig.socket.receive(rig.memory, 100, 20);
+  expect(rig.look()).toEqual([[DONE_RECEIVE, 10]]);
+  expect(rig.text(100, 10)).toBe('comes more');
+  expect(rig.raw.listenerCount('data')).toBe(0);
 });

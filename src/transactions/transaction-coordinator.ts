@@ -126,9 +126,9 @@ export class TransactionCoordinator {
     if (timeoutMs <= 0 || timeoutMs > this.parts.settings().timeoutMaxMs) {
       return identityRefused(errorCode.INVALID_TRANSACTION_TIMEOUT);
     }
-    const { error, transaction } = await this.step(transactionalId, (current, freshProducerId, nowMs, isDoubtful) => {
+    const { error, transaction } = await this.step(transactionalId, (current, freshProducerId, nowMs) => {
       if (current === null && this.isFull) return { kind: 'refuse', error: errorCode.POLICY_VIOLATION };
-      return decideInit(current, { transactionalId, timeoutMs, expected, freshProducerId, isDoubtful }, nowMs);
+      return decideInit(current, { transactionalId, timeoutMs, expected, freshProducerId }, nowMs);
     });
     if (error !== errorCode.NONE || transaction === null) return identityRefused(error);
     return { error, producerId: transaction.producerId, producerEpoch: transaction.producerEpoch };
@@ -291,12 +291,7 @@ export class TransactionCoordinator {
 
   private async step(
     transactionalId: string,
-    decide: (
-      current: Transaction | null,
-      freshProducerId: number | null,
-      nowMs: number,
-      isDoubtful: boolean,
-    ) => Decision,
+    decide: (current: Transaction | null, freshProducerId: number | null, nowMs: number) => Decision,
   ): Promise<TransactionAnswer> {
     let freshProducerId: number | null = null;
     for (;;) {
@@ -304,7 +299,7 @@ export class TransactionCoordinator {
       if (shard === null) return { error: errorCode.NOT_COORDINATOR, transaction: null };
       if (!shard.isReady) return { error: errorCode.COORDINATOR_LOAD_IN_PROGRESS, transaction: null };
       const held = shard.find(transactionalId);
-      const decision = decide(held?.transaction ?? null, freshProducerId, this.nowMs, held?.isDoubtful ?? false);
+      const decision = decide(held?.transaction ?? null, freshProducerId, this.nowMs);
       if (decision.kind !== 'wants-producer-id') return await this.carryOut(shard, held, decision);
       assert(freshProducerId === null, 'a fresh producer id is asked for once');
       freshProducerId = await this.parts.allocateProducerId();

@@ -48,8 +48,6 @@ export interface InitCommand {
   /** The client goes on with the id it has (KIP-360). */
   readonly expected: ProducerIdentity | null;
   readonly freshProducerId: number | null;
-  /** The epochs that follow may have been given out already, see `transaction-shard`. */
-  readonly isDoubtful: boolean;
 }
 
 export interface AddCommand extends ProducerIdentity {
@@ -84,11 +82,11 @@ export function decideInit(transaction: Transaction | null, command: InitCommand
   if (isPrepared(transaction.status)) return refuse(errorCode.CONCURRENT_TRANSACTIONS);
   // The client comes again, and gets an epoch of its own when the abort is done.
   if (transaction.status === 'Ongoing')
-    return fence(transaction, command.freshProducerId, errorCode.CONCURRENT_TRANSACTIONS, nowMs, command.isDoubtful);
+    return fence(transaction, command.freshProducerId, errorCode.CONCURRENT_TRANSACTIONS, nowMs);
   assert(isAtRest(transaction.status), 'a transaction that is known is under way, prepared, or at rest');
   const { expected, freshProducerId } = command;
   const isCurrent = expected === null || expected.producerEpoch === transaction.producerEpoch;
-  if ((isEpochExhausted(transaction.producerEpoch) || command.isDoubtful) && isCurrent) {
+  if (isUsedUp(transaction) && isCurrent) {
     if (freshProducerId === null) return WANTS_ID;
     const lastProducerEpoch = expected === null ? NO_EPOCH : transaction.producerEpoch;
     return change(begun(transaction, command, freshProducerId, 0, lastProducerEpoch, nowMs));
@@ -118,7 +116,13 @@ function create({ transactionalId, timeoutMs, freshProducerId }: InitCommand, no
     startMs: -1,
     updatedMs: nowMs,
     clientVersion: 0,
+    isDoubtful: false,
   });
+}
+
+/** Whoever comes next needs another producer id: the epochs of this one run out, or are not to be trusted. */
+function isUsedUp({ producerEpoch, isDoubtful }: Transaction): boolean {
+  return isDoubtful || isEpochExhausted(producerEpoch);
 }
 
 function mayGoOn(transaction: Transaction, { producerId, producerEpoch }: ProducerIdentity): boolean {
@@ -147,21 +151,13 @@ function begun(
     partitions: NO_PARTITIONS,
     startMs: -1,
     updatedMs: nowMs,
+    isDoubtful: transaction.isDoubtful && producerId === transaction.producerId,
   };
 }
 
-/**
- * Aborts what is ongoing, as if its producer had: the epoch grows once, and whoever has the one before is fenced. Where
- * epochs run out, or are not to be trusted, what comes next has another producer id.
- */
-function fence(
-  transaction: Transaction,
-  freshProducerId: number | null,
-  error: number,
-  nowMs: number,
-  isDoubtful: boolean,
-): Decision {
-  const rotates = isDoubtful || isEpochExhausted(transaction.producerEpoch);
+/** Aborts what is ongoing, as if its producer had: the epoch grows once, and whoever has the one before is fenced. */
+function fence(transaction: Transaction, freshProducerId: number | null, error: number, nowMs: number): Decision {
+  const rotates = isUsedUp(transaction);
   if (rotates && freshProducerId === null) return WANTS_ID;
   const nextProducerId = rotates ? (freshProducerId ?? NO_PRODUCER_ID) : NO_PRODUCER_ID;
   return change(prepared(transaction, false, SERVER_VERSION, nextProducerId, transaction.startMs, nowMs), error);
@@ -264,7 +260,7 @@ export function decideTimeout(
   nowMs: number,
 ): Decision {
   if (transaction === null || !isOverdue(transaction, nowMs)) return STAND;
-  return fence(transaction, freshProducerId, errorCode.NONE, nowMs, false);
+  return fence(transaction, freshProducerId, errorCode.NONE, nowMs);
 }
 
 export function isOverdue({ status, startMs, timeoutMs }: Transaction, nowMs: number): boolean {
@@ -290,6 +286,8 @@ function prepared(
     startMs,
     updatedMs: nowMs,
     clientVersion,
+    // The next id is fresh; where it is read again after a loss of power, it may have been given out since.
+    isDoubtful: transaction.isDoubtful && nextProducerId === NO_PRODUCER_ID,
   };
 }
 

@@ -2,10 +2,12 @@
  * Transactions as records of `__transaction_state`, in Kafka's format: the transactional id is the key, the newest value
  * of a key is what holds, no value means that the id has expired. Values are written in version 1, as brokers with
  * `transaction.version` 1 and 2 write them; version 0 is read. Read and written by the shards; Kafka's
- * TransactionLogMessageFormatter and `DumpLogSegments --transaction-log-decoder` read the same.
+ * TransactionLogMessageFormatter and `DumpLogSegments --transaction-log-decoder` read the same. One field is this broker's
+ * own, there only after a start that followed no clean stop: whoever does not know its tag passes over it.
  */
 import {
   array,
+  boolean,
   int8,
   int16,
   int32,
@@ -29,6 +31,9 @@ import {
   TRANSACTION_STATUSES,
   type Transaction,
 } from './transaction.ts';
+
+/** Far from those that Kafka gives out one after the other. */
+const OWN_TAG = 10_000;
 
 const transactionLogKey = defineStored({
   name: 'TransactionLogKey',
@@ -57,6 +62,7 @@ const transactionLogValue = defineStored({
     transactionLastUpdateTimestampMs: int64(),
     transactionStartTimestampMs: int64(),
     clientTransactionVersion: since(1, tagged(2, withDefault(int16(), 0))),
+    isDoubtful: since(1, tagged(OWN_TAG, withDefault(boolean(), false))),
   },
 });
 
@@ -80,6 +86,7 @@ export function encodeValue(transaction: Transaction): Uint8Array {
     transactionLastUpdateTimestampMs: transaction.updatedMs,
     transactionStartTimestampMs: transaction.startMs,
     clientTransactionVersion: transaction.clientVersion,
+    isDoubtful: transaction.isDoubtful,
   });
 }
 
@@ -109,6 +116,7 @@ export function decodeValue(transactionalId: string, bytes: Uint8Array): Transac
     startMs: value.transactionStartTimestampMs,
     updatedMs: value.transactionLastUpdateTimestampMs,
     clientVersion: clientVersionOf(value.clientTransactionVersion),
+    isDoubtful: value.isDoubtful,
   };
 }
 

@@ -22,11 +22,6 @@ export interface HeldTransaction {
   transaction: Transaction;
   /** Everything decided about it so far is written. */
   durable: Promise<void>;
-  /**
-   * A loss of power may have taken what was written of it last, an epoch and who has it among that, while records under
-   * that epoch are in the logs: nobody may be given it again.
-   */
-  isDoubtful: boolean;
   /** Resolves when its end has reached all partitions, or will not under this shard; null while nothing ends. */
   finishing: Promise<void> | null;
 }
@@ -93,8 +88,7 @@ export class TransactionShard {
   change(next: Transaction): Promise<void> {
     assert(this.isReady, 'a shard is changed when it is read');
     const value = encodeValue(next);
-    const held = this.held.get(next.transactionalId) ?? this.enter(next, false);
-    if (next.producerId !== held.transaction.producerId) held.isDoubtful = false;
+    const held = this.held.get(next.transactionalId) ?? this.enter(next);
     held.transaction = next;
     held.durable = this.write(next.transactionalId, value);
     if (isPrepared(next.status)) held.finishing = this.finish(held, next);
@@ -108,9 +102,9 @@ export class TransactionShard {
     return this.write(transactionalId, null);
   }
 
-  private enter(transaction: Transaction, isDoubtful: boolean): HeldTransaction {
+  private enter(transaction: Transaction): HeldTransaction {
     const { transactionalId } = transaction;
-    const held: HeldTransaction = { transaction, durable: Promise.resolve(), isDoubtful, finishing: null };
+    const held: HeldTransaction = { transaction, durable: Promise.resolve(), finishing: null };
     if (!this.held.has(transactionalId)) this.idCharacters += transactionalId.length;
     this.held.set(transactionalId, held);
     return held;
@@ -174,10 +168,15 @@ export class TransactionShard {
       const transactionalId = decodeKey(key);
       if (transactionalId === null) return;
       if (value === null) this.drop(transactionalId);
-      else this.enter(decodeValue(transactionalId, value), leaderEpoch < this.parts.coordinatorEpoch);
+      else this.enter(asFound(decodeValue(transactionalId, value), leaderEpoch < this.parts.coordinatorEpoch));
     } catch (error) {
       if (!isFault(error)) throw error;
       this.parts.logger.warn(`${this.parts.name}: a record is passed over, ${error.message}`);
     }
   }
+}
+
+/** `isOfLifeBefore`: written before a start that followed no clean stop, so that what came after it may be lost. */
+function asFound(transaction: Transaction, isOfLifeBefore: boolean): Transaction {
+  return isOfLifeBefore ? { ...transaction, isDoubtful: true } : transaction;
 }

@@ -45,6 +45,11 @@ export interface Transaction {
   readonly startMs: number;
   readonly updatedMs: number;
   readonly clientVersion: ClientVersion;
+  /**
+   * A loss of power may have taken what was written of it last, an epoch and who has it among that, while records under that
+   * epoch are in the logs: no epoch behind this one, of this producer id or of the next one, may be given to anybody.
+   */
+  readonly isDoubtful: boolean;
 }
 
 export const NO_PRODUCER_ID = -1;

@@ -1,6 +1,5 @@
 /** Behaviours 50 to 54: what transactional producers can rely on, and how they are told that they are not the one any more. */
 import { describe, expect, test } from 'vitest';
-import { must } from '../../src/base/assert.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
@@ -21,9 +20,8 @@ import {
   recordsIn,
   type Topic,
 } from '../support/simulated-deeds.ts';
-import { DATA_FOLDER } from '../support/simulated-world.ts';
 import { TransactionalProducer } from '../support/transactional-producer.ts';
-import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
+import { restart, startRig } from './behaviour-rig.ts';
 
 const TOPIC_AUTHORIZATION_FAILED = 29;
 const INVALID_REQUEST = 42;
@@ -509,39 +507,6 @@ test.each(versions)('after kill -9 an open transaction is open, and can be commi
     { errorCode: UNKNOWN_TOPIC_OR_PARTITION },
   ]);
 });
-
-test('after an end that was none an id goes on under another producer id: nobody knows which epochs were given out', async () => {
-  const rig = await startRig({ sets });
-  const topic = await createTopic(rig.client, 'orders');
-  const first = await TransactionalProducer.begin(rig.client, 'transfer', 2);
-  // A loss of power takes the state of this id back to here; the records that follow stay, since their log was flushed.
-  const taken = rig.world.disk.contentOf(stateFile(rig)).length;
-  const second = await TransactionalProducer.begin(rig.client, 'transfer', 2);
-  expect(second).toMatchObject({ producerId: first.producerId, producerEpoch: 1 });
-  expect(await second.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 0 });
-  rig.broker.kill();
-  const fd = rig.world.disk.open(stateFile(rig), 'read-write');
-  rig.world.disk.truncate(fd, taken);
-  rig.world.disk.close(fd);
-  const after = await restart(rig, 'kill', { sets });
-  const third = await TransactionalProducer.begin(after.client, 'transfer', 2);
-  expect(third.producerId).not.toBe(first.producerId);
-  expect(await third.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 1 });
-  expect(await third.end(true)).toBe(0);
-  const again = await restart(after, 'stop', { sets });
-  const fourth = await TransactionalProducer.begin(again.client, 'transfer', 2);
-  expect(fourth.producerId).toBe(third.producerId);
-});
-
-/** The only partition that has something. */
-function stateFile({ world: { disk } }: BehaviourRig): string {
-  const files = disk.list(DATA_FOLDER).filter((name) => name.startsWith('__transaction_state-'));
-  const paths = files.map((folder) => `${DATA_FOLDER}/${folder}/00000000000000000000.log`);
-  return must(
-    paths.find((path) => disk.contentOf(path).length > 0),
-    'an id is written down',
-  );
-}
 
 describe('the topic of transactions', () => {
   test('takes all transactions along when it is deleted, and is made anew for the next', async () => {

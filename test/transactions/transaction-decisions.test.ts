@@ -35,6 +35,7 @@ function transactionOf(more: Partial<Transaction> = {}): Transaction {
     startMs: NOW_MS,
     updatedMs: NOW_MS,
     clientVersion: 2,
+    isDoubtful: false,
     ...more,
     status,
   };
@@ -109,7 +110,7 @@ describe('a producer whose epochs run out', () => {
 
   it('gets another id from InitProducerId', () => {
     const idle = transactionOf({ producerEpoch: EPOCH_MAX - 1 });
-    const init = { transactionalId: 'transfer', timeoutMs: 1, expected: null, isDoubtful: false };
+    const init = { transactionalId: 'transfer', timeoutMs: 1, expected: null };
     expect(said(decideInit(idle, { ...init, freshProducerId: null }, NOW_MS))).toBe('wants-producer-id');
     const expected = { producerId: 7, producerEpoch: EPOCH_MAX - 1 };
     const decision = decideInit(idle, { ...init, expected, freshProducerId: 91 }, NOW_MS);
@@ -130,23 +131,50 @@ describe('a producer whose epochs run out', () => {
 });
 
 describe('a producer whose epochs are in doubt', () => {
-  const init = { transactionalId: 'transfer', timeoutMs: 1, expected: null, freshProducerId: 91, isDoubtful: true };
+  const init = { transactionalId: 'transfer', timeoutMs: 1, expected: null, freshProducerId: 91 };
+  const atRest = transactionOf({ isDoubtful: true });
+  const ongoing = transactionOf({ isDoubtful: true, status: 'Ongoing' });
 
   it('gets another id, at once or when what it left open is aborted', () => {
-    expect(said(decideInit(transactionOf(), { ...init, freshProducerId: null }, NOW_MS))).toBe('wants-producer-id');
-    const atRest = decideInit(transactionOf(), init, NOW_MS);
-    if (atRest.kind !== 'change') throw new Error('the producer is given an id');
-    expect(atRest.next).toMatchObject({ producerId: 91, producerEpoch: 0, status: 'Empty' });
-    const ongoing = decideInit(transactionOf({ status: 'Ongoing' }), init, NOW_MS);
-    if (ongoing.kind !== 'change') throw new Error('the transaction ends');
-    expect(completed(ongoing.next, NOW_MS)).toMatchObject({ producerId: 91, producerEpoch: 0 });
+    expect(said(decideInit(atRest, { ...init, freshProducerId: null }, NOW_MS))).toBe('wants-producer-id');
+    const begun = decideInit(atRest, init, NOW_MS);
+    if (begun.kind !== 'change') throw new Error('the producer is given an id');
+    expect(begun.next).toMatchObject({ producerId: 91, producerEpoch: 0, status: 'Empty', isDoubtful: false });
+    const fenced = decideInit(ongoing, init, NOW_MS);
+    if (fenced.kind !== 'change') throw new Error('the transaction ends');
+    expect(completed(fenced.next, NOW_MS)).toMatchObject({ producerId: 91, producerEpoch: 0, isDoubtful: false });
+  });
+
+  it('gets another id after a transaction that took too long', () => {
+    expect(said(decideTimeout({ ...ongoing, startMs: 0 }, null, NOW_MS))).toBe('wants-producer-id');
+  });
+
+  // Written down before a loss of power that took all that came after it: the other id was given out, and used.
+  it('is in doubt under the other id as well, when that is found where the abort was decided', () => {
+    const fenced = decideInit(ongoing, init, NOW_MS);
+    if (fenced.kind !== 'change') throw new Error('the transaction ends');
+    const found = completed({ ...fenced.next, isDoubtful: true }, NOW_MS);
+    expect(found).toMatchObject({ producerId: 91, isDoubtful: true });
+    expect(said(decideInit(found, { ...init, freshProducerId: null }, NOW_MS))).toBe('wants-producer-id');
+  });
+
+  it('stays so whatever it does under the id it has', () => {
+    const identity = { producerId: 7, producerEpoch: 5 };
+    const begun = decideAdd(atRest, { ...identity, partitions, clientVersion: 2 }, NOW_MS);
+    if (begun.kind !== 'change') throw new Error('the transaction begins');
+    const end = { ...identity, isCommit: true, freshProducerId: null } as const;
+    for (const clientVersion of [0, 2] as const) {
+      const ended = decideEnd(begun.next, { ...end, clientVersion }, NOW_MS);
+      if (ended.kind !== 'change') throw new Error('the transaction ends');
+      expect(completed(ended.next, NOW_MS)).toMatchObject({ producerId: 7, isDoubtful: true });
+    }
   });
 
   it('may ask again when it was not answered', () => {
     const expected = { producerId: 7, producerEpoch: 5 };
-    const decision = decideInit(transactionOf(), { ...init, expected }, NOW_MS);
+    const decision = decideInit(atRest, { ...init, expected }, NOW_MS);
     if (decision.kind !== 'change') throw new Error('the producer is given an id');
-    const again = { ...init, expected, isDoubtful: false };
+    const again = { ...init, expected };
     expect(said(decideInit(decision.next, again, NOW_MS))).toBe('epoch 0');
     const other = { producerId: 7, producerEpoch: 4 };
     expect(said(decideInit(decision.next, { ...again, expected: other }, NOW_MS))).toBe('PRODUCER_FENCED');
@@ -168,8 +196,7 @@ describe('a transaction that is left open', () => {
   // One epoch to fence and one for the end would be one too many (KAFKA-19367).
   it('costs one epoch when another producer comes, and one when it takes too long', () => {
     const open = transactionOf({ status: 'Ongoing' });
-    const rest = { expected: null, freshProducerId: null, isDoubtful: false };
-    const init = { transactionalId: 'transfer', timeoutMs: 1000, ...rest };
+    const init = { transactionalId: 'transfer', timeoutMs: 1000, expected: null, freshProducerId: null };
     const decision = decideInit(open, init, NOW_MS);
     if (decision.kind !== 'change') throw new Error('the transaction ends');
     expect(decision.error).toBe(errorCode.CONCURRENT_TRANSACTIONS);
@@ -200,8 +227,8 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
           isExpecting && current !== null
             ? { producerId: current.producerId, producerEpoch: current.producerEpoch + slip }
             : null;
-        const init = { transactionalId: 't', timeoutMs: 50, expected, freshProducerId: freshId++, isDoubtful };
-        return applied(current, decideInit(current, init, nowMs));
+        const init = { transactionalId: 't', timeoutMs: 50, expected, freshProducerId: freshId++ };
+        return applied(current, decideInit(current === null ? null : { ...current, isDoubtful }, init, nowMs));
       },
   ),
   fc.tuple(versions, slips).map(

@@ -15,6 +15,7 @@ const empty: Transaction = {
   startMs: -1,
   updatedMs: 1_700_000_000_000,
   clientVersion: 0,
+  isDoubtful: false,
 };
 
 const ongoing: Transaction = {
@@ -65,6 +66,15 @@ describe('records of transactions', () => {
     for (const [transaction, hex] of kafkaValues) {
       expect(decodeValue('transfer', Buffer.from(hex, 'hex'))).toEqual(transaction);
     }
+  });
+
+  it('say of a producer in doubt that it is, in a field that whoever does not know it passes over', () => {
+    const doubtful = { ...ongoing, isDoubtful: true };
+    const [, [, known]] = kafkaValues;
+    // One tagged field more, behind those of Kafka.
+    const more = `${known.replace(/02(0008000000000000000702020002)$/, '03$1')}904e0101`;
+    expect(hexOf(encodeValue(doubtful))).toBe(more);
+    expect(decodeValue('transfer', Buffer.from(more, 'hex'))).toEqual(doubtful);
   });
 
   it('of older brokers are read', () => {

@@ -1,0 +1,97 @@
+/** Transactional ids where the power went: what was given out and is not written down any more is not given out again. */
+import { expect, test } from 'vitest';
+import { must } from '../../src/base/assert.ts';
+import { batchBytes } from '../../src/protocol/batch.ts';
+import { createTopic } from '../support/simulated-deeds.ts';
+import { DATA_FOLDER } from '../support/simulated-world.ts';
+import { TransactionalProducer } from '../support/transactional-producer.ts';
+import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
+
+const CONCURRENT_TRANSACTIONS = 51;
+
+const sets = ['transaction.state.log.num.partitions=2', 'offsets.topic.num.partitions=2'];
+
+test('after an end that was none an id goes on under another producer id: nobody knows which epochs were given out', async () => {
+  const rig = await startRig({ sets });
+  const topic = await createTopic(rig.client, 'orders');
+  const first = await TransactionalProducer.begin(rig.client, 'transfer', 2);
+  // A loss of power takes the state of this id back to here; the records that follow stay, since their log was flushed.
+  const taken = rig.world.disk.contentOf(stateFile(rig)).length;
+  const second = await TransactionalProducer.begin(rig.client, 'transfer', 2);
+  expect(second).toMatchObject({ producerId: first.producerId, producerEpoch: 1 });
+  expect(await second.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 0 });
+  const after = await restartWithout(rig, taken);
+  const third = await TransactionalProducer.begin(after.client, 'transfer', 2);
+  expect(third.producerId).not.toBe(first.producerId);
+  expect(await third.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 1 });
+  expect(await third.end(true)).toBe(0);
+  const again = await restart(after, 'stop', { sets });
+  const fourth = await TransactionalProducer.begin(again.client, 'transfer', 2);
+  expect(fourth.producerId).toBe(third.producerId);
+});
+
+test('an id that was found kept for after an abort is not given out: it may have been before the power went', async () => {
+  const rig = await startRig({ sets });
+  const topic = await createTopic(rig.client, 'orders');
+  const first = await TransactionalProducer.begin(rig.client, 'transfer', 2);
+  expect(await first.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 0 });
+  const after = await restart(rig, 'kill', { sets });
+  const second = new TransactionalProducer(after.client, 'transfer', 2);
+  expect(await second.init()).toBe(CONCURRENT_TRANSACTIONS);
+  expect(await second.init()).toBe(0);
+  expect(await second.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 2 });
+  // The power takes all but that the first one's transaction is to be aborted, and the id that comes next.
+  const again = await restartWithout(after, batchEnds(after)[2] ?? -1);
+  const third = new TransactionalProducer(again.client, 'transfer', 2);
+  expect(await third.init()).toBe(0);
+  expect([first.producerId, second.producerId]).not.toContain(third.producerId);
+  expect(await third.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 4 });
+});
+
+test('an id goes on under another producer id also when a good end comes between: the doubt is written down', async () => {
+  const rig = await startRig({ sets });
+  const topic = await createTopic(rig.client, 'orders');
+  const first = await TransactionalProducer.begin(rig.client, 'transfer', 2);
+  expect(await first.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 0 });
+  const taken = rig.world.disk.contentOf(stateFile(rig)).length;
+  const second = new TransactionalProducer(rig.client, 'transfer', 2);
+  expect(await second.init()).toBe(CONCURRENT_TRANSACTIONS);
+  expect(await second.init()).toBe(0);
+  expect(await second.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 2 });
+  const after = await restartWithout(rig, taken);
+  first.client = after.client;
+  expect(await first.end(false)).toBe(0);
+  const again = await restart(after, 'stop', { sets });
+  const third = await TransactionalProducer.begin(again.client, 'transfer', 2);
+  expect(third.producerId).not.toBe(first.producerId);
+  expect((await third.send(topic)).baseOffset).toBeGreaterThan(2);
+});
+
+/** A loss of power takes what the coordinator wrote behind a place. */
+async function restartWithout(rig: BehaviourRig, sizeBytes: number): Promise<BehaviourRig> {
+  rig.broker.kill();
+  const { disk } = rig.world;
+  const fd = disk.open(stateFile(rig), 'read-write');
+  disk.truncate(fd, sizeBytes);
+  disk.close(fd);
+  return await restart(rig, 'kill', { sets });
+}
+
+/** Of what the coordinator wrote. */
+function batchEnds(rig: BehaviourRig): number[] {
+  const content = rig.world.disk.contentOf(stateFile(rig));
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  const ends: number[] = [];
+  for (let at = 0; at < content.length; at = must(ends.at(-1), 'a batch ends')) ends.push(at + batchBytes(view, at));
+  return ends;
+}
+
+/** The only partition that has something. */
+function stateFile({ world: { disk } }: BehaviourRig): string {
+  const files = disk.list(DATA_FOLDER).filter((name) => name.startsWith('__transaction_state-'));
+  const paths = files.map((folder) => `${DATA_FOLDER}/${folder}/00000000000000000000.log`);
+  return must(
+    paths.find((path) => disk.contentOf(path).length > 0),
+    'an id is written down',
+  );
+}

@@ -29,6 +29,8 @@ interface Place {
   toldPosition: number;
   /** Known to be deleted up to there when it was asked. */
   deletedOffset: number;
+  /** Known to reach up to there when it was asked. */
+  endOffset: number;
   high: number;
   stable: number;
   start: number;
@@ -62,6 +64,7 @@ function placeOf(model: PartitionModel): Place {
     life: 0,
     toldPosition: -1,
     deletedOffset: 0,
+    endOffset: 0,
     high: -1,
     stable: -1,
     start: -1,
@@ -154,7 +157,10 @@ class Reading {
     const isFull = this.sessionId === 0;
     const wanted = isFull ? places : places.filter(({ position, toldPosition }) => position !== toldPosition);
     const maxWaitMs = anyOf(random, [0, 20, 200]);
-    for (const place of places) place.deletedOffset = place.model.start.deletedOffset;
+    for (const place of places) {
+      place.deletedOffset = place.model.start.deletedOffset;
+      place.endOffset = place.model.endOffset;
+    }
     const answer = await link.ask(fetch, 12, {
       maxWaitMs,
       minBytes: anyOf(random, [1, 1, 500]),
@@ -207,13 +213,14 @@ class Reading {
   /** Its place is not in the log any more. */
   private async find(place: Place): Promise<void> {
     const { simulation, link } = this;
-    const { model, position } = place;
+    const { model, position, endOffset } = place;
     const startOffset = await beginningOf(link, model);
     if (startOffset === null) return await simulation.pause(20);
     const isBehindStart = position < startOffset;
+    // Where it looked for the start only, no epoch tells it that the log was cut; and while it asks, the log grows over its place.
     demand(
-      isBehindStart || position > model.endOffset,
-      `${model.folder}: offset ${position} is out of range in a log from ${startOffset} to ${model.endOffset}`,
+      isBehindStart || position > endOffset,
+      `${model.folder}: offset ${position} is out of range in a log from ${startOffset} to ${endOffset}`,
     );
     simulation.book.count(isBehindStart ? 'places deleted' : 'places cut off');
     place.position = isBehindStart ? startOffset : model.endOffset;

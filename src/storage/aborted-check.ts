@@ -18,7 +18,7 @@ import { ABORTED_ENTRY_BYTES } from './aborted-index.ts';
 import { ControlMarker, MARKER_ABORT } from './control-marker.ts';
 import { FoundChain } from './found-chain.ts';
 import { type DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
-import { loadNewestSnapshot, replaySegment } from './producer-replay.ts';
+import { firstUsefulSnapshot, loadNewestSnapshot, replaySegment } from './producer-replay.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import { SCRATCH_BYTES, type StorageTools } from './storage-tools.ts';
@@ -126,7 +126,8 @@ export class AbortedCheck {
     const segment = list.items[index]!;
     const ledger = new ProducerLedger();
     const found: DecidedTransaction[] = [];
-    const from = loadNewestSnapshot(tools, list.folder, segment.baseOffset, ledger, 0);
+    const first = firstUsefulSnapshot(list.items);
+    const from = loadNewestSnapshot(tools, list.folder, first, segment.baseOffset, ledger, 0);
     const end = Number.POSITIVE_INFINITY;
     for (let at = 0; at <= index; at++) {
       const upper = list.upperOffset(at);

@@ -9,7 +9,8 @@
  */
 import { Fault } from '../base/fault.ts';
 import type { Disk } from './disk.ts';
-import { COMPACTION_BOUND_FILE, offsetName, SNAPSHOT_SUFFIX } from './file-names.ts';
+import { COMPACTION_BOUND_FILE } from './file-names.ts';
+import { snapshotPath, syncSnapshot } from './producer-snapshot.ts';
 import { openSeal, sealed } from './text-seal.ts';
 
 export interface CompactionBound {
@@ -44,7 +45,7 @@ export function boundCompaction(disk: Disk, folder: string, offset: number): voi
   const before = readBound(disk, folder);
   if (before.gapsBelow >= offset && before.flushed >= offset && before !== UNKNOWN) return;
   // Batches that are gone tell nobody of their producers any more.
-  syncSnapshot(disk, folder, offset);
+  keepProducers(disk, folder, offset);
   const gapsBelow = before === UNKNOWN ? offset : Math.max(before.gapsBelow, offset);
   write(disk, folder, { gapsBelow, flushed: Math.max(before.flushed, offset) });
 }
@@ -61,13 +62,11 @@ export function cutBound(disk: Disk, folder: string, offset: number): void {
   if (flushed > offset) write(disk, folder, { gapsBelow: Math.min(gapsBelow, offset), flushed: offset });
 }
 
-function syncSnapshot(disk: Disk, folder: string, offset: number): void {
-  const path = `${folder}/${offsetName(offset)}${SNAPSHOT_SUFFIX}`;
+function keepProducers(disk: Disk, folder: string, offset: number): void {
+  const path = snapshotPath(folder, offset);
   // Where none could be written, a batch sent again is told that it is out of order, as other brokers tell it.
   if (disk.stat(path) === null) return;
-  const fd = disk.open(path, 'read-write');
-  const error = disk.sync(fd);
-  disk.close(fd);
+  const error = syncSnapshot(disk, folder, offset);
   if (error < 0) throw new Fault('PB_DISK_ERROR', `${path} could not be flushed: error ${-error}`);
 }
 

@@ -2,12 +2,12 @@
  * When the producers of a log are written down, and which of those files stay: one beside each segment, made when the log
  * goes on in it, and at most one more, the newest, that no segment goes with. Used by the log; what is in them is
  * `producer-snapshot`'s business. A snapshot that cannot be written costs the next start a longer replay, nothing else, as
- * long as the batches are there to replay: `covers` is asked before they go.
+ * long as the batches are there to replay: `covers` is asked before they go, and the one it answers for stays.
  */
 import { isFault } from '../base/fault.ts';
 import type { ProducerLedger } from './producer-ledger.ts';
 import { snapshotOffsets } from './producer-replay.ts';
-import { saveSnapshot, snapshotPath } from './producer-snapshot.ts';
+import { isSnapshotSound, saveSnapshot, snapshotPath, syncSnapshot } from './producer-snapshot.ts';
 import type { SegmentList } from './segment-list.ts';
 import type { StorageTools } from './storage-tools.ts';
 
@@ -21,6 +21,10 @@ export class LedgerSnapshots {
   private readonly ledger: ProducerLedger;
   private bytesSince = 0;
   private strayOffset = NONE;
+  /** Written or read last: nobody has to look whether a power cut left it whole. */
+  private soundOffset = NONE;
+  /** Tells of the producers of batches that are gone. */
+  private coverOffset = NONE;
 
   constructor(tools: StorageTools, list: SegmentList, ledger: ProducerLedger) {
     this.tools = tools;
@@ -38,10 +42,13 @@ export class LedgerSnapshots {
   save(offset: number): boolean {
     const { tools, list } = this;
     this.bytesSince = 0;
+    this.soundOffset = NONE;
     try {
       saveSnapshot(tools, list.folder, offset, this.ledger);
-      if (this.strayOffset >= 0 && this.strayOffset !== offset)
-        tools.disk.remove(snapshotPath(list.folder, this.strayOffset));
+      this.soundOffset = offset;
+      const { strayOffset } = this;
+      if (strayOffset >= 0 && strayOffset !== offset && strayOffset !== this.coverOffset)
+        tools.disk.remove(snapshotPath(list.folder, strayOffset));
       this.strayOffset = offset === list.active.baseOffset ? NONE : offset;
       return true;
     } catch (error) {
@@ -51,19 +58,35 @@ export class LedgerSnapshots {
     }
   }
 
-  /** Whether the batches before an offset may go, since their producers are written down. `isSynced`: on the device. */
-  covers(offset: number, isSynced: boolean): boolean {
-    const newest = snapshotOffsets(this.tools, this.list.folder)[0] ?? NONE;
-    return newest >= offset && (!isSynced || this.sync(newest));
+  /**
+   * Whether the batches before an offset may go, since their producers are written down. Where acknowledgements wait for the
+   * device that has to be on it, and so have the batches up to there (`flushed`, else infinity): a snapshot that knows of more than
+   * a power cut has left is worth nothing.
+   */
+  covers(offset: number, flushed: number): boolean {
+    const newest = this.newestSound(offset, flushed);
+    if (newest < 0 || (flushed !== Number.POSITIVE_INFINITY && !this.sync(newest))) return false;
+    this.coverOffset = newest;
+    return true;
   }
 
-  /** False when the disk refuses. */
-  private sync(offset: number): boolean {
+  private newestSound(from: number, upTo: number): number {
+    const { tools, list } = this;
+    for (const offset of snapshotOffsets(tools, list.folder)) {
+      if (offset < from) return NONE;
+      if (offset > upTo) continue;
+      if (offset !== this.soundOffset && !isSnapshotSound(tools, list.folder, offset)) continue;
+      this.soundOffset = offset;
+      return offset;
+    }
+    return NONE;
+  }
+
+  /** Puts one on the device. False when the disk refuses. */
+  sync(offset: number): boolean {
     const { tools, list } = this;
     try {
-      const fd = tools.disk.open(snapshotPath(list.folder, offset), 'read-write');
-      const error = tools.disk.sync(fd);
-      tools.disk.close(fd);
+      const error = syncSnapshot(tools.disk, list.folder, offset);
       tools.disk.syncFolder(list.folder);
       return error === 0;
     } catch (error) {
@@ -80,5 +103,7 @@ export class LedgerSnapshots {
       if (offset > end) tools.disk.remove(snapshotPath(list.folder, offset));
     }
     this.strayOffset = NONE;
+    if (this.soundOffset > end) this.soundOffset = NONE;
+    if (this.coverOffset > end) this.coverOffset = NONE;
   }
 }

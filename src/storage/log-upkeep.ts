@@ -28,6 +28,8 @@ export interface LogUpkeepParts {
   readonly settings: LogSettings;
   /** Writes the producers down as they are; false when that cannot be done now. */
   readonly saveProducers: () => boolean;
+  /** Everything before it is on the device. */
+  readonly flushedOffset: () => number;
   /** Goes on in a new segment; false when that failed. */
   readonly roll: (nowMs: number) => boolean;
   readonly warn: (message: string) => void;
@@ -91,9 +93,9 @@ export class LogUpkeep {
    * after the next replay. Where that cannot be done, on a full disk, the newest of them stay until it can.
    */
   private spareable(count: number): number {
-    const { list, snapshots, saveProducers } = this.parts;
-    const isSynced = promisesDevice(this.settings);
-    const isCovered = (segments: number): boolean => snapshots.covers(list.items[segments]!.baseOffset, isSynced);
+    const { list, snapshots, saveProducers, flushedOffset } = this.parts;
+    const flushed = promisesDevice(this.settings) ? flushedOffset() : Number.POSITIVE_INFINITY;
+    const isCovered = (segments: number): boolean => snapshots.covers(list.items[segments]!.baseOffset, flushed);
     if (count === 0 || isCovered(count) || (saveProducers() && isCovered(count))) return count;
     let spared = count - 1;
     while (spared > 0 && !isCovered(spared)) spared -= 1;

@@ -143,6 +143,7 @@ export class Log {
       reader: this.reader,
       snapshots: this.snapshots,
       saveProducers: () => this.saveProducers(),
+      flushedOffset: () => this.sync.offset,
       roll: (nowMs) => this.roll(nowMs),
       warn: (message) => parts.tools.logger.warn(message),
     });
@@ -487,7 +488,10 @@ export class Log {
     if (sealError < 0) return sealError;
     if (!this.snapshots.save(this.watermarks.end)) return -EIO;
     const syncError = isFlushShared ? 0 : this.syncNow();
-    return syncError < 0 || isFlushShared ? syncError : this.list.syncIndexes();
+    if (syncError < 0 || isFlushShared) return syncError;
+    // The next start sweeps older ones away, and the batches that they know of may be gone.
+    if (this.holdsAcks && !this.snapshots.sync(this.watermarks.end)) return -EIO;
+    return this.list.syncIndexes();
   }
 
   private syncNow(): number {

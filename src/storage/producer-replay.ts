@@ -99,15 +99,38 @@ function replayRotten(
   return null;
 }
 
-/** Loads the newest usable snapshot that is not past `end`; returns the offset it is good for, -1 for none. */
+/** Loads the newest usable snapshot from `from` up to `end`; returns the offset it is good for, -1 for none. */
 export function loadNewestSnapshot(
   tools: StorageTools,
   folder: string,
+  from: number,
   end: number,
   ledger: ProducerLedger,
   nowMs: number,
 ): number {
-  const offsets = snapshotOffsets(tools, folder).filter((offset) => offset <= end);
+  const offsets = snapshotOffsets(tools, folder).filter((offset) => offset >= from && offset <= end);
+  return loadFirstSound(tools, folder, offsets, ledger, nowMs);
+}
+
+/** The same for the oldest behind `after`. */
+export function loadOldestSnapshot(
+  tools: StorageTools,
+  folder: string,
+  after: number,
+  ledger: ProducerLedger,
+  nowMs: number,
+): number {
+  const offsets = snapshotOffsets(tools, folder).filter((offset) => offset > after);
+  return loadFirstSound(tools, folder, offsets.reverse(), ledger, nowMs);
+}
+
+function loadFirstSound(
+  tools: StorageTools,
+  folder: string,
+  offsets: readonly number[],
+  ledger: ProducerLedger,
+  nowMs: number,
+): number {
   for (const offset of offsets) {
     ledger.clear();
     if (loadSnapshot(tools, folder, offset, ledger, nowMs)) return offset;
@@ -123,6 +146,16 @@ export function snapshotOffsets(tools: StorageTools, folder: string): number[] {
   return offsets.filter((offset) => offset >= 0).sort((left, right) => right - left);
 }
 
+/**
+ * Where snapshots begin to be of use. One from before the first segment knows nothing of what has gone since: it would take a
+ * transaction for open whose marker went with its segment, and nobody would ever end it. A log without a batch has no other.
+ */
+export function firstUsefulSnapshot(segments: readonly Segment[]): number {
+  const first = segments[0];
+  const isEmpty = first === undefined || (segments.length === 1 && first.sizeBytes === 0);
+  return isEmpty ? 0 : first.baseOffset;
+}
+
 /** False when batches could not be read. */
 export function loadLedger(
   tools: StorageTools,
@@ -132,7 +165,7 @@ export function loadLedger(
   ledger: ProducerLedger,
   nowMs: number,
 ): boolean {
-  const from = loadNewestSnapshot(tools, folder, end, ledger, nowMs);
+  const from = loadNewestSnapshot(tools, folder, firstUsefulSnapshot(segments), end, ledger, nowMs);
   if (from === end) return true;
   for (const [index, segment] of segments.entries()) {
     const upper = segments[index + 1]?.baseOffset ?? end;

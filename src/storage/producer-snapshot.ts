@@ -35,6 +35,14 @@ export function saveSnapshot(tools: StorageTools, folder: string, offset: number
   writeSmallFile(tools, snapshotPath(folder, offset), encodeSnapshot(tools.disk, tools.crc, ledger));
 }
 
+/** Puts it on the device, its name aside. 0, or a negative errno. Throws Fault when it cannot be opened. */
+export function syncSnapshot(disk: Disk, folder: string, offset: number): number {
+  const fd = disk.open(snapshotPath(folder, offset), 'read-write');
+  const error = disk.sync(fd);
+  disk.close(fd);
+  return error;
+}
+
 export function encodeSnapshot(disk: Disk, crc: Crc, ledger: ProducerLedger): Uint8Array {
   let count = 0;
   for (const entry of ledger.values()) count += Math.max(1, entry.rememberedCount);
@@ -82,11 +90,22 @@ export function loadSnapshot(
   ledger: ProducerLedger,
   nowMs: number,
 ): boolean {
+  const memory = readSnapshot(tools, folder, offset);
+  return memory !== null && decodeSnapshot(memory, memory.bytes.length, tools.crc, ledger, nowMs);
+}
+
+/** Whether it could be loaded. */
+export function isSnapshotSound(tools: StorageTools, folder: string, offset: number): boolean {
+  const memory = readSnapshot(tools, folder, offset);
+  return memory !== null && isSound(memory, memory.bytes.length, tools.crc);
+}
+
+function readSnapshot(tools: StorageTools, folder: string, offset: number): Memory | null {
   const content = tools.disk.readFile(snapshotPath(folder, offset));
-  if (content === null || content.length < ENTRIES_AT) return false;
+  if (content === null || content.length < ENTRIES_AT) return null;
   const memory = tools.disk.allocate(content.length);
   memory.bytes.set(content);
-  return decodeSnapshot(memory, content.length, tools.crc, ledger, nowMs);
+  return memory;
 }
 
 export function decodeSnapshot(
@@ -96,11 +115,8 @@ export function decodeSnapshot(
   ledger: ProducerLedger,
   nowMs: number,
 ): boolean {
+  if (!isSound(memory, length, crc)) return false;
   const view = memory.view;
-  if (length < ENTRIES_AT || view.getInt16(0) !== VERSION) return false;
-  const count = view.getInt32(COUNT_AT);
-  if (count < 0 || length !== ENTRIES_AT + count * ENTRY_BYTES) return false;
-  if (crc(memory, COUNT_AT, length - COUNT_AT) >>> 0 !== view.getUint32(CRC_AT)) return false;
   let entry: ProducerEntry | null = null;
   for (let at = ENTRIES_AT; at < length; at += ENTRY_BYTES) {
     const id = readInt64(view, at);
@@ -112,6 +128,14 @@ export function decodeSnapshot(
     if (isLastOfId) ledger.load(entry);
   }
   return true;
+}
+
+function isSound(memory: Memory, length: number, crc: Crc): boolean {
+  const { view } = memory;
+  if (length < ENTRIES_AT || view.getInt16(0) !== VERSION) return false;
+  const count = view.getInt32(COUNT_AT);
+  if (count < 0 || length !== ENTRIES_AT + count * ENTRY_BYTES) return false;
+  return crc(memory, COUNT_AT, length - COUNT_AT) >>> 0 === view.getUint32(CRC_AT);
 }
 
 function decodeEntry(view: DataView, at: number, entry: ProducerEntry): void {

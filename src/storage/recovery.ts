@@ -18,9 +18,17 @@ import { collectEpochs, EpochHistory } from './epoch-history.ts';
 import { forgetFailedFlush, hasFailedFlush, rewriteFile } from './failed-flush.ts';
 import type { FileHandle } from './file-cache.ts';
 import { listSegments } from './partition-files.ts';
-import { ProducerLedger } from './producer-ledger.ts';
-import { loadLedger, loadNewestSnapshot, replayBatch, snapshotOffsets } from './producer-replay.ts';
-import { saveSnapshot, snapshotPath } from './producer-snapshot.ts';
+import { type DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
+import {
+  firstUsefulSnapshot,
+  loadLedger,
+  loadNewestSnapshot,
+  loadOldestSnapshot,
+  type RottenBatches,
+  replayBatch,
+  snapshotOffsets,
+} from './producer-replay.ts';
+import { saveSnapshot, snapshotPath, syncSnapshot } from './producer-snapshot.ts';
 import type { Segment } from './segment.ts';
 import type { StorageTools } from './storage-tools.ts';
 
@@ -55,6 +63,7 @@ export interface RecoveryReport {
 /** Of the common file systems; no smaller than any other's, or a multiple of it. */
 const BLOCK_BYTES = 4096;
 const NOTHING: ReadonlySet<number> = new Set();
+const NO_SNAPSHOT = -1;
 
 /** Throws Fault when the folder cannot be put in order. */
 export function recoverPartition(tools: StorageTools, args: RecoveryArgs): RecoveryReport {
@@ -73,6 +82,9 @@ class Recovery {
   private readonly gapsBelow: number;
   /** What lies before it is in the ledger already. */
   private replayFrom = 0;
+  /** Where the first segments are gone: the producers by a snapshot that nobody vouches for. It holds if the log reaches it. */
+  private readonly later = new ProducerLedger();
+  private laterFrom = NO_SNAPSHOT;
   private epochs: EpochHistory;
   private endOffset = 0;
   private bytesCut = 0;
@@ -144,7 +156,8 @@ class Recovery {
   /** A snapshot is written after the batches it knows of: under the same boot it vouches for them. */
   private snapshotVoucher(): number {
     if (this.args.writtenOffset < 0) return 0;
-    return loadNewestSnapshot(this.tools, this.args.folder, Number.POSITIVE_INFINITY, this.ledger, this.args.nowMs);
+    const { folder, nowMs } = this.args;
+    return loadNewestSnapshot(this.tools, folder, 0, Number.POSITIVE_INFINITY, this.ledger, nowMs);
   }
 
   /** Where the scan of a segment begins: at the last index entry that the voucher covers, else at its first byte. */
@@ -155,14 +168,22 @@ class Recovery {
     return Math.min(segment.offsets.floorByOffset(this.vouched), size);
   }
 
-  /** The producers as they were at the place where the scan begins, or, where a snapshot knows more, a little behind it. */
+  /**
+   * The producers as they were at the place where the scan begins, or, where a snapshot knows more, a little behind it. Of those
+   * whose batches went with the first segments only a snapshot can tell that was written behind them.
+   */
   private prepareLedger(segment: Segment, position: number): void {
-    const { tools, args } = this;
+    const { tools, args, segments, ledger } = this;
+    const { folder, nowMs } = args;
     const offset = segment.firstOffsetAt(position, segment.baseOffset);
-    const snapshot = loadNewestSnapshot(tools, args.folder, Math.max(this.vouched, offset), this.ledger, args.nowMs);
+    const vouched = Math.max(this.vouched, offset);
+    const first = firstUsefulSnapshot(segments);
+    const snapshot = loadNewestSnapshot(tools, folder, first, vouched, ledger, nowMs);
     this.replayFrom = Math.max(snapshot, offset);
+    const isLaterWanted = snapshot < 0 && first > 0;
+    this.laterFrom = isLaterWanted ? loadOldestSnapshot(tools, folder, vouched, this.later, nowMs) : NO_SNAPSHOT;
     if (snapshot >= offset) return;
-    if (!loadLedger(tools, args.folder, this.segments, offset, this.ledger, args.nowMs)) {
+    if (!loadLedger(tools, folder, segments, offset, ledger, nowMs)) {
       tools.logger.warn(
         `${args.partitionName}: earlier batches cannot be read; producers before ${offset} are forgotten`,
       );
@@ -193,14 +214,8 @@ class Recovery {
       const epoch = batchLeaderEpoch(view, scan.at);
       if (epoch > this.epochs.latest) this.epochs.begin(epoch, scan.baseOffset);
       if (scan.baseOffset < this.replayFrom) continue;
-      const ended = replayBatch(
-        this.ledger,
-        scan.memory,
-        scan.at,
-        scan.length,
-        this.args.nowMs,
-        scan.isVouched ? rotten : null,
-      );
+      const ended = this.replay(this.ledger, scan.isVouched ? rotten : null);
+      if (this.laterFrom >= 0 && scan.baseOffset >= this.laterFrom) this.replay(this.later, null);
       if (ended?.isAborted)
         segment.aborted.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
     }
@@ -216,6 +231,11 @@ class Recovery {
     segment.seal();
     tools.files.unpin(segment.log);
     return !scan.isDamaged;
+  }
+
+  private replay(ledger: ProducerLedger, rotten: RottenBatches | null): DecidedTransaction | null {
+    const { memory, at, length } = this.scan;
+    return replayBatch(ledger, memory, at, length, this.args.nowMs, rotten);
   }
 
   private resetBehind(segment: Segment, position: number, offset: number, isReplayed: boolean): void {
@@ -257,13 +277,12 @@ class Recovery {
     this.epochs.truncateFrom(this.endOffset + 1);
     this.epochs.save();
     cutBound(tools.disk, args.folder, this.endOffset);
-    for (const offset of snapshotOffsets(tools, args.folder)) {
-      if (offset > this.endOffset) tools.disk.remove(snapshotPath(args.folder, offset));
-    }
+    const untrue = snapshotOffsets(tools, args.folder).filter((offset) => offset > this.endOffset);
+    for (const offset of untrue) tools.disk.remove(snapshotPath(args.folder, offset));
     const isReplayed = this.segments.some(
       (_segment, index) => (this.segments[index + 1]?.baseOffset ?? Number.POSITIVE_INFINITY) > this.vouched,
     );
-    if (isReplayed) saveSnapshot(tools, args.folder, this.endOffset, this.ledger);
+    if (isReplayed) this.saveProducers();
     // Were a cut lost with the power, batches of before would stand behind those written after it. What a killed process
     // leaves torn was never whole, so there the flush can be spared.
     const isSynced = args.isSynced || this.isDistrusted || (this.bytesCut > 0 && args.writtenOffset < 0);
@@ -276,7 +295,18 @@ class Recovery {
       segment.close(false);
     }
     if (this.isDistrusted) forgetFailedFlush(tools, args.folder);
-    if (isSynced || this.segmentsRemoved > 0 || this.abortedAnew.length > 0) tools.disk.syncFolder(args.folder);
+    // A snapshot that came back with the next power cut would tell of batches whose places others have taken.
+    if (isSynced || this.segmentsRemoved > 0 || this.abortedAnew.length > 0 || untrue.length > 0)
+      tools.disk.syncFolder(args.folder);
+  }
+
+  /** Whoever opens the log sweeps older snapshots away, and the batches that they know of may be gone. */
+  private saveProducers(): void {
+    const { tools, args, endOffset, laterFrom } = this;
+    const isLaterTrue = laterFrom >= 0 && laterFrom <= endOffset;
+    saveSnapshot(tools, args.folder, endOffset, isLaterTrue ? this.later : this.ledger);
+    if (args.isSynced)
+      demandSynced(snapshotPath(args.folder, endOffset), syncSnapshot(tools.disk, args.folder, endOffset));
   }
 
   /**
@@ -312,11 +342,11 @@ class Recovery {
 
   /** What the report vouches for must be on the device. */
   private sync(file: FileHandle): void {
-    const error = this.tools.disk.sync(this.tools.files.use(file));
-    if (error >= 0) return;
-    throw new Fault(
-      'PB_DISK_ERROR',
-      `${file.path} could not be flushed to the device: error ${-error}; look at the disk`,
-    );
+    demandSynced(file.path, this.tools.disk.sync(this.tools.files.use(file)));
   }
+}
+
+function demandSynced(path: string, error: number): void {
+  if (error >= 0) return;
+  throw new Fault('PB_DISK_ERROR', `${path} could not be flushed to the device: error ${-error}; look at the disk`);
 }

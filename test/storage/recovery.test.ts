@@ -185,6 +185,74 @@ describe('recovery', () => {
     expect(again.appended.isDuplicate).toBe(false);
   });
 
+  describe('of a log whose first segments are gone', () => {
+    const settings = { ...SMALL, segmentBytesMax: 1_000_000 };
+    const producer = { producerId: 7, producerEpoch: 0 };
+    const snapshot = (offset: number) => `${FOLDER}/0000000000000000000${offset}.snapshot`;
+
+    /** Offsets: 0 opens a transaction, 1 ends it, then a batch for each of 2 … 4, each with a segment of its own; 2 is the first. */
+    function withoutFirst(): FakeDisk {
+      const disk = new FakeDisk();
+      const begun = open(makeTools(disk).tools, { settings });
+      append(begun, batch({ ...producer, baseSequence: 0, isTransactional: true }));
+      disk.crash('kill');
+      // What a start finds it writes down: a snapshot that knows of the open transaction.
+      const log = open(makeTools(disk).tools, { settings, isClean: false });
+      expect(disk.stat(snapshot(1))).not.toBeNull();
+      queue(log, marker(7, 0, true), APPEND_FLAG_INTERNAL);
+      log.flushWrites();
+      for (let sequence = 0; sequence < 3; sequence++) {
+        expect(log.roll(NOW_MS)).toBe(true);
+        append(log, batch({ producerId: 9, producerEpoch: 0, baseSequence: sequence }));
+      }
+      expect(log.moveStart(2)).toBe(0);
+      expect(log.segmentCount).toBe(3);
+      disk.crash('kill');
+      return disk;
+    }
+
+    it('does not believe a snapshot from before them: nobody would end the transactions that it has open', () => {
+      const disk = withoutFirst();
+      // As a power cut leaves it.
+      disk.remove(snapshot(2));
+      const log = open(makeTools(disk).tools, { settings, isClean: false, logStartOffset: 2 });
+      expect(log.watermarks).toMatchObject({ start: 2, stable: 5, end: 5 });
+    });
+
+    it('goes on with the first sound snapshot behind the first segment left, whoever vouches for it', () => {
+      const disk = withoutFirst();
+      disk.remove(snapshot(2));
+      const log = open(makeTools(disk).tools, { settings, isClean: false, logStartOffset: 2 });
+      expect(queue(log, batch({ ...producer, baseSequence: 1 }))).toBe(0);
+      expect(queue(log, batch({ producerId: 9, producerEpoch: 0, baseSequence: 0 }))).toBe(0);
+      expect(log.appended).toMatchObject({ isDuplicate: true, baseOffset: 2 });
+      log.flushWrites();
+      expect(log.watermarks.stable).toBe(6);
+    });
+
+    it('forgets what a snapshot knows of batches that are lost', () => {
+      const disk = withoutFirst();
+      for (const offset of [2, 3]) disk.remove(snapshot(offset));
+      const lost = `${FOLDER}/00000000000000000003.log`;
+      disk.corrupt(lost, 20, new Uint8Array(4).fill(255));
+      const log = open(makeTools(disk).tools, { settings, isClean: false, logStartOffset: 2 });
+      expect(log.watermarks).toMatchObject({ start: 2, stable: 3, end: 3 });
+      expect(disk.stat(snapshot(4))).toBeNull();
+      expect(queue(log, batch({ producerId: 9, producerEpoch: 0, baseSequence: 1 }))).toBe(0);
+      expect(log.appended).toMatchObject({ isDuplicate: false, baseOffset: 3 });
+    });
+  });
+
+  it('puts the producers it found on the device, where acknowledgements wait for that, as a clean stop does', () => {
+    const disk = written(batch({ producerId: 4, producerEpoch: 0, baseSequence: 0, count: 3 }));
+    recoverPartition(makeTools(disk).tools, { ...ARGS, isSynced: true });
+    expect(disk.isSynced(`${FOLDER}/00000000000000000003.snapshot`)).toBe(true);
+    const log = open(makeTools(disk).tools, { settings: { ...SMALL, isSyncedBeforeAck: true } });
+    append(log, batch({ producerId: 4, producerEpoch: 0, baseSequence: 3 }));
+    expect(log.close(true)).toBe(0);
+    expect(disk.isSynced(`${FOLDER}/00000000000000000004.snapshot`)).toBe(true);
+  });
+
   it('collects epochs from the batches when their file is lost', () => {
     const disk = new FakeDisk();
     const log = open(makeTools(disk).tools);

@@ -28,6 +28,12 @@ function names(disk: FakeDisk, ending: string): string[] {
   return disk.list(FOLDER).filter((name) => name.endsWith(ending));
 }
 
+function flush(log: Log, disk: FakeDisk): void {
+  const due = log.beginSync(NOW_MS);
+  for (let index = 0; index < due; index++) disk.sync(log.sync.fds[index] ?? -1);
+  log.endSync(0);
+}
+
 describe('producers whose batches go', () => {
   const producer = { producerId: 9, producerEpoch: 0 };
   const sent = (baseSequence: number) => batch({ ...producer, baseSequence, valueBytes: 100 });
@@ -72,12 +78,56 @@ describe('producers whose batches go', () => {
 
   it('are on the device before, where acknowledgements wait for it', () => {
     const { log, disk } = withoutSnapshot({ isSyncedBeforeAck: true });
-    const due = log.beginSync(NOW_MS);
-    for (let index = 0; index < due; index++) disk.sync(log.sync.fds[index] ?? -1);
-    log.endSync(0);
+    flush(log, disk);
     expect(log.moveStart(3)).toBe(0);
     expect(log.segmentCount).toBe(1);
     expect(disk.isSynced(`${FOLDER}/00000000000000000003.snapshot`)).toBe(true);
+  });
+
+  it('stay written down when the log goes on in a new segment, whose snapshot the power may still take', () => {
+    const { log, disk } = withoutSnapshot({ isSyncedBeforeAck: true });
+    expect(append(log, sent(3))).toBe(0);
+    flush(log, disk);
+    expect(log.moveStart(3)).toBe(0);
+    expect(names(disk, '.log')).toEqual(['00000000000000000003.log']);
+    expect(append(log, sent(4))).toBe(0);
+    expect(log.roll(NOW_MS)).toBe(true);
+    flush(log, disk);
+    disk.crash('kill');
+    disk.remove(`${FOLDER}/00000000000000000005.snapshot`);
+    const next = open(makeTools(disk).tools, { isClean: false, logStartOffset: 3 });
+    expect(queue(next, sent(2))).toBe(0);
+    expect(next.appended).toMatchObject({ isDuplicate: true, baseOffset: 2 });
+  });
+
+  it('count as written down by no snapshot that a power cut has damaged', () => {
+    const { log, disk } = fresh();
+    for (let sequence = 0; sequence < 3; sequence++) {
+      expect(append(log, sent(sequence))).toBe(0);
+      if (sequence < 2) expect(log.roll(NOW_MS)).toBe(true);
+    }
+    log.close(false);
+    disk.crash('kill');
+    const next = open(makeTools(disk).tools, { settings: SMALL });
+    // As a power cut leaves the newest that the log was opened with.
+    for (const name of ['00000000000000000001', '00000000000000000002'])
+      disk.corrupt(`${FOLDER}/${name}.snapshot`, 12, new Uint8Array(8).fill(255));
+    expect(next.moveStart(2)).toBe(0);
+    expect(names(disk, '.snapshot')).toContain('00000000000000000003.snapshot');
+  });
+
+  it('are not written down on the device by a snapshot of batches that are not there yet', () => {
+    const { log, disk } = fresh({ flushRecordsMax: 5 });
+    expect(append(log, sent(0))).toBe(0);
+    expect(log.roll(NOW_MS)).toBe(true);
+    disk.remove(`${FOLDER}/00000000000000000001.snapshot`);
+    flush(log, disk);
+    expect(append(log, sent(1))).toBe(0);
+    expect(log.roll(NOW_MS)).toBe(true);
+    expect(log.moveStart(1)).toBe(0);
+    expect(log.segmentCount).toBe(3);
+    flush(log, disk);
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(1);
   });
 });
 

@@ -79,6 +79,7 @@ export class Housekeeping {
 
   /** All writes of the turn are done. */
   tick(nowMs: number): void {
+    this.parts.flushes.askRefused(nowMs);
     this.lookAtWatched(nowMs);
     this.goRound(nowMs);
     this.lookAtDisk(nowMs);

@@ -26,6 +26,8 @@ export class LogFlushes {
   private readonly gate: AckGate;
   /** Logs that owe a flush while the ring has no room for it. */
   private readonly waiting = new Set<OwnedPartition>();
+  /** Logs that owe a flush and whose files could not be opened when their turn came: nothing tells when they can be. */
+  private readonly refused = new Set<OwnedPartition>();
   /** Files being flushed by the aide, and by the flusher. */
   private aideCount = 0;
   private flusherCount = 0;
@@ -110,14 +112,30 @@ export class LogFlushes {
     partition.log.endSync(error);
     if (this.table.at(partition.slot) !== partition) return;
     if (error < 0) this.gate.fail(partition.slot, errorCode.KAFKA_STORAGE_ERROR);
-    else this.ask(partition, nowMs);
+    else this.askOnBehalf(partition, nowMs);
+  }
+
+  /** Every so often. */
+  askRefused(nowMs: number): void {
+    let left = this.refused.size;
+    for (const partition of this.refused) {
+      this.refused.delete(partition);
+      if (this.table.at(partition.slot) === partition) this.askOnBehalf(partition, nowMs);
+      left -= 1;
+      if (left === 0) return;
+    }
   }
 
   private askWaiting(nowMs: number): void {
     for (const partition of this.waiting) {
       this.waiting.delete(partition);
-      if (this.table.at(partition.slot) === partition) this.ask(partition, nowMs);
+      if (this.table.at(partition.slot) === partition) this.askOnBehalf(partition, nowMs);
       if (this.waiting.has(partition)) return;
     }
+  }
+
+  /** Nobody hears of it who would ask again: acknowledgements would wait until the log is appended to. */
+  private askOnBehalf(partition: OwnedPartition, nowMs: number): void {
+    if (!this.ask(partition, nowMs)) this.refused.add(partition);
   }
 }

@@ -39,10 +39,6 @@ export class LogFlushes {
     this.gate = gate;
   }
 
-  get hasWaiting(): boolean {
-    return this.waiting.size > 0;
-  }
-
   /** Begins a flush of the log if it owes one and none is under way. False: it cannot be begun now, and is to be asked for again. */
   ask(partition: OwnedPartition, nowMs: number): boolean {
     if (partition.syncsPending > 0) return true;

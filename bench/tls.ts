@@ -1,7 +1,7 @@
 /**
  * `npm run bench:tls`: how fast records go in and out over TLS, beside Apache Kafka with the same certificate, in turns A B B A,
- * each after all memory was touched (see `load/memory-trap`). One
- * generator (`tls/pump`) drives both. It takes processor time that the brokers then lack, the same from both.
+ * each after all memory was touched (see `load/memory-trap`). One generator (`tls/pump`) drives both. It takes processor time
+ * that the brokers then lack, the same from both.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,7 @@
 /**
  * Where Node puts what it reads from a socket: into one piece of memory for all sockets of a transport, which is emptied within
- * the call that tells of it. By itself Node makes an ArrayBuffer for every piece, and TLS comes in pieces of 16 KiB: making
- * and collecting them is a quarter of what a byte over TLS costs.
+ * the call that tells of it. By itself Node makes an ArrayBuffer for every piece, and TLS comes in pieces of 16 KiB: those
+ * have to be made and collected, see docs/performance.md.
  *
  * Node offers this (`onread`) to sockets that connect, and to none that was accepted; for those it is set where Node itself
  * keeps it. A Node that keeps it elsewhere is asked for 'data' as ever.

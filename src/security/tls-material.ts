@@ -14,6 +14,8 @@ import { blocksOf, CERTIFICATE, isPrivateKey } from './pem.ts';
 import { readPkcs12Trust } from './pkcs12-trust.ts';
 
 const PRIVATE_KEY_REMEDY = 'put the private key (PRIVATE KEY or ENCRYPTED PRIVATE KEY) beside the certificate';
+const UNDECRYPTED_KEY = 'the private key cannot be decrypted; see ssl.key.password';
+const PRIVATE_KEY_RENEWAL = 'openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW (its encryption may be an outdated one)';
 
 /** Throws Fault PB_BAD_SETTING. `filesOf` names what it reads. */
 export function readTlsTerms(config: BrokerConfig, listener: Listener): TlsTerms {
@@ -31,7 +33,7 @@ export function readTlsTerms(config: BrokerConfig, listener: Listener): TlsTerms
   try {
     tryTerms(terms);
   } catch (cause) {
-    throw settings.bad(problemOfTrial(cause, settings), cause);
+    throw settings.bad(problemOfTrial(cause, terms, settings), cause);
   }
   return terms;
 }
@@ -42,16 +44,18 @@ export function filesOf(config: BrokerConfig, { name }: Listener): readonly stri
   return locations.filter((location) => typeof location === 'string');
 }
 
-function problemOfTrial(cause: unknown, settings: ListenerTls): string {
+function problemOfTrial(cause: unknown, { identity }: TlsTerms, settings: ListenerTls): string {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const message = cause instanceof Error ? cause.message : String(cause);
   if (/mac verify failure/i.test(message)) return 'the password of the PKCS12 file is wrong; see ssl.keystore.password';
   if (
     /bad decrypt|bad password|BAD_PASSWORD_READ|interrupted or cancelled|maybe wrong password/i.test(message + code)
   ) {
-    return 'the private key cannot be decrypted; see ssl.key.password';
+    return UNDECRYPTED_KEY;
   }
   if (/unsupported/i.test(message)) {
+    // One wrong password in some two hundred makes bytes that end as decrypted ones do, and then are no key.
+    if (identity.kind === 'pem') return `${UNDECRYPTED_KEY}, or, if that is right, renew it: ${PRIVATE_KEY_RENEWAL}`;
     return `it is encrypted in an outdated way; renew it: ${settings.conversion()}`;
   }
   if (/key values mismatch/i.test(message))

@@ -55,6 +55,12 @@ describe.runIf(hasOpenssl)('what a listener with TLS needs (openssl)', () => {
       'cannot be decrypted; see ssl.key.password',
     );
     expect(() => read(inline)).toThrow('cannot be decrypted; see ssl.key.password');
+    // About one in two hundred gives bytes that look decrypted.
+    for (let attempt = 0; attempt < 1000; attempt++) {
+      expect(() => read({ ...inline, 'ssl.key.password': `falsch${attempt}` })).toThrow(
+        'cannot be decrypted; see ssl.key.password',
+      );
+    }
   });
 
   it('is read from a PKCS12 file', () => {

@@ -68,22 +68,24 @@ it('knows figures of every subject, and rings and cursors that make no garbage',
   expect(Object.keys(subjects).length).toBeGreaterThan(40);
 });
 
-/** What the compiler makes of a function it decides anew in each process: what is worse is so in two of them. */
-async function worseTwice(measure: () => Promise<readonly string[]>): Promise<readonly string[]> {
-  const worse = await measure();
-  if (worse.length === 0) return worse;
-  const again = await measure();
-  return worse.filter((name) => again.includes(name));
+/** What the compiler makes of a function it decides anew in each process: what is worse is so in three of them. */
+async function alwaysWorse(measure: () => Promise<readonly string[]>): Promise<readonly string[]> {
+  let worse = await measure();
+  for (let again = 0; again < 2 && worse.length > 0; again++) {
+    const now = await measure();
+    worse = worse.filter((name) => now.includes(name));
+  }
+  return worse;
 }
 
 it('nothing hot makes more garbage than the baseline says', async () => {
   const options = ['--expose-gc', '--max-semi-space-size=64'];
   const weigh = async () => (await bench('alloc', options, ['--hot', '--warm-ms', '120'])).worse;
-  expect(await worseTwice(weigh)).toEqual([]);
+  expect(await alwaysWorse(weigh)).toEqual([]);
 }, 180_000);
 
 it('nothing hot takes three times as long as the baseline says', async () => {
   const pace = ['--hot', '--rounds', '30', '--round-ms', '8', '--factor', '3'];
   const time = async () => (await bench('micro', [], pace)).slower;
-  expect(await worseTwice(time)).toEqual([]);
+  expect(await alwaysWorse(time)).toEqual([]);
 }, 180_000);

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BrokerProcess } from './broker-process.ts';
 import { clientsCache, describeInstalled } from './foreign-client.ts';
-import { javaClassPath, KafkaProcess } from './kafka-process.ts';
+import { javaArguments, KafkaProcess } from './kafka-process.ts';
 import type { ServerUnderTest } from './server-under-test.ts';
 
 const CONFIGS = 'kafka.admin.ConfigCommand';
@@ -37,7 +37,7 @@ describeInstalled('the administration tools of Apache Kafka', [join(clientsCache
   /** What the tool printed, and whether it was content. */
   function run(tool: string, ...parameters: string[]): { readonly text: string; readonly isGood: boolean } {
     const address = ['--bootstrap-server', server?.address ?? ''];
-    const java = ['-Xmx256m', '-cp', javaClassPath, tool, ...address, ...parameters];
+    const java = [...javaArguments, tool, ...address, ...parameters];
     const { stdout, stderr, status } = spawnSync('java', java, { encoding: 'utf8', timeout: TOOL_MS_MAX });
     return { text: `${stdout}\n${stderr}`, isGood: status === 0 && !/^Error|Exception/m.test(`${stdout}\n${stderr}`) };
   }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BrokerProcess, projectRoot } from './broker-process.ts';
 import { clientsCache, describeInstalled, runProgram } from './foreign-client.ts';
-import { javaClassPath, KafkaProcess } from './kafka-process.ts';
+import { javaArguments, KafkaProcess } from './kafka-process.ts';
 
 /** A program that hangs is ended after 180 s, and the error names it and the broker. */
 const CASE_MS_MAX = 200_000;
@@ -45,10 +45,10 @@ const clients: readonly {
   readonly command: readonly string[];
   readonly after?: readonly string[];
 }[] = [
-  { name: 'Java', command: ['java', '-Xmx256m', '-cp', javaClassPath, 'Scenarios'], after: ['classic'] },
+  { name: 'Java', command: ['java', ...javaArguments, 'Scenarios'], after: ['classic'] },
   {
     name: 'Java, consumer protocol',
-    command: ['java', '-Xmx256m', '-cp', javaClassPath, 'Scenarios'],
+    command: ['java', ...javaArguments, 'Scenarios'],
     after: ['consumer'],
   },
   { name: 'librdkafka', command: [python, program('scenarios_confluent.py')], after: ['classic'] },

@@ -14,7 +14,7 @@ import { codecByName } from '../../src/protocol/compression.ts';
 import { BrokerProcess } from './broker-process.ts';
 import { codecNames } from './expected-records.ts';
 import { clientsCache, describeInstalled } from './foreign-client.ts';
-import { javaClassPath } from './kafka-process.ts';
+import { javaArguments } from './kafka-process.ts';
 
 const TOPIC = 'users';
 const KEYS = 97;
@@ -42,7 +42,7 @@ async function writeKeyed(port: number): Promise<void> {
 }
 
 function dump(files: readonly string[], ...options: readonly string[]): string {
-  const tool = ['-Xmx256m', '-cp', javaClassPath, 'org.apache.kafka.tools.DumpLogSegments'];
+  const tool = [...javaArguments, 'org.apache.kafka.tools.DumpLogSegments'];
   const { status, stdout } = spawnSync('java', [...tool, '--files', files.join(','), ...options], {
     maxBuffer: 1 << 28,
     encoding: 'utf8',

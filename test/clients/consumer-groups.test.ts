@@ -11,7 +11,7 @@ import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.
 import { consumerGroupHeartbeat } from '../../src/protocol/schemas/68-consumer-group-heartbeat.ts';
 import { BrokerProcess, projectRoot } from './broker-process.ts';
 import { clientsCache, describeInstalled, runProgram } from './foreign-client.ts';
-import { KafkaProcess } from './kafka-process.ts';
+import { briefJvm, KafkaProcess } from './kafka-process.ts';
 import { makeTopic, type ServerUnderTest } from './server-under-test.ts';
 
 const PROGRAM_MS_MAX = 120_000;
@@ -58,7 +58,7 @@ describeInstalled('groups of foreign consumers', needs, () => {
       const topic = await topicOf(`java-${protocol}`);
       const program = join(projectRoot, 'test', 'clients', 'java', 'GroupOfThree.java');
       const parameters = [address(), topic, String(PARTITIONS), String(RECORDS), protocol];
-      const said = await runProgram('java', ['-Xmx256m', '-cp', javaLibraries, program, ...parameters]);
+      const said = await runProgram('java', ['-Xmx256m', ...briefJvm, '-cp', javaLibraries, program, ...parameters]);
       expect(JSON.parse(said.trim().split('\n').at(-1) ?? '')).toMatchObject({ ...whole, doubled: 0 });
     },
     PROGRAM_MS_MAX,
@@ -87,6 +87,7 @@ describeInstalled('groups of foreign consumers', needs, () => {
         const tool = async (...more: readonly string[]): Promise<string> =>
           await runProgram('java', [
             '-Xmx256m',
+            ...briefJvm,
             ...['-cp', javaLibraries, 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand'],
             ...['--bootstrap-server', address(), ...more],
           ]);

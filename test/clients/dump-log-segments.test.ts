@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BrokerProcess } from './broker-process.ts';
 import { MIXED_PARTITIONS, writeMixedLoad } from './data-folder.ts';
 import { clientsCache, describeInstalled } from './foreign-client.ts';
-import { javaClassPath, KafkaProcess } from './kafka-process.ts';
+import { javaArguments, KafkaProcess } from './kafka-process.ts';
 
 const TOPIC = 'mixed';
 const OUTPUT_BYTES_MAX = 1 << 28;
@@ -21,7 +21,7 @@ const firstOffsetComplaint = /^Non-consecutive offsets in \S*?\/0*(\d+)\.log\n {
 
 /** Runs the tool and returns what it printed. It exits with 0 even when it complains, so its complaints are checked. */
 function dump(files: readonly string[], ...options: readonly string[]): string {
-  const tool = ['-Xmx256m', '-cp', javaClassPath, 'org.apache.kafka.tools.DumpLogSegments'];
+  const tool = [...javaArguments, 'org.apache.kafka.tools.DumpLogSegments'];
   const { status, stdout, stderr } = spawnSync('java', [...tool, '--files', files.join(','), ...options], {
     maxBuffer: OUTPUT_BYTES_MAX,
     encoding: 'utf8',

@@ -15,7 +15,7 @@ import { consumerGroupHeartbeat } from '../../src/protocol/schemas/68-consumer-g
 import { consumerGroupDescribe } from '../../src/protocol/schemas/69-consumer-group-describe.ts';
 import { BrokerProcess } from './broker-process.ts';
 import { clientsCache, describeInstalled } from './foreign-client.ts';
-import { javaClassPath, KafkaProcess } from './kafka-process.ts';
+import { javaArguments, KafkaProcess } from './kafka-process.ts';
 import { makeTopic } from './server-under-test.ts';
 
 const TIMEOUT_MS = 180_000;
@@ -174,7 +174,7 @@ function decoded(folder: string): Decoded[] {
   const files = readdirSync(folder)
     .filter((name) => name.startsWith(`${OFFSETS_TOPIC}-`))
     .map((name) => join(folder, name, '00000000000000000000.log'));
-  const tool = ['-Xmx256m', '-cp', javaClassPath, 'org.apache.kafka.tools.DumpLogSegments', '--offsets-decoder'];
+  const tool = [...javaArguments, 'org.apache.kafka.tools.DumpLogSegments', '--offsets-decoder'];
   const { status, stdout } = spawnSync('java', [...tool, '--files', files.join(',')], {
     maxBuffer: OUTPUT_BYTES_MAX,
     encoding: 'utf8',

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BrokerProcess } from './broker-process.ts';
 import { clientsCache, describeInstalled, runProgram } from './foreign-client.ts';
-import { javaClassPath } from './kafka-process.ts';
+import { javaArguments } from './kafka-process.ts';
 import { writeNumbers } from './numbered-records.ts';
 import { makeTopic } from './server-under-test.ts';
 
@@ -18,7 +18,7 @@ const PARTITIONS = 6;
 const TIMEOUT_MS = 180_000;
 
 function java(main: string, ...parameters: readonly string[]): Promise<string> {
-  return runProgram('java', ['-Xmx256m', '-cp', javaClassPath, main, ...parameters]);
+  return runProgram('java', [...javaArguments, main, ...parameters]);
 }
 
 describeInstalled('groups of the Java client', [classFile], () => {

@@ -10,23 +10,21 @@ import {
   recordsPerCodec,
   runProgram,
 } from './foreign-client.ts';
-import { javaClassPath } from './kafka-process.ts';
+import { javaArguments } from './kafka-process.ts';
 
 const classFile = join(clientsCache, 'java', 'classes', 'RoundTrip.class');
 
 describeForeign('the Java client', [classFile], (server) => {
   itRoundTrips(server, (bootstrap, topic, codec, count) => [
     'java',
-    ['-Xmx256m', '-cp', javaClassPath, 'RoundTrip', bootstrap, topic, codec, String(count), String(PARTITIONS)],
+    [...javaArguments, 'RoundTrip', bootstrap, topic, codec, String(count), String(PARTITIONS)],
   ]);
 
   it('lets the console consumer read a partition from its beginning', async () => {
     const expected: string[] = [];
     for (let i = 0; i < recordsPerCodec; i += PARTITIONS) expected.push(`${expectedKey(i)}\t${expectedValue(i)}`);
     const printed = await runProgram('java', [
-      '-Xmx256m',
-      '-cp',
-      javaClassPath,
+      ...javaArguments,
       'org.apache.kafka.tools.consumer.ConsoleConsumer',
       '--bootstrap-server',
       server().address,

@@ -10,7 +10,7 @@ import { Admin } from '../../src/client/admin.ts';
 import { ClusterView } from '../../src/client/metadata.ts';
 import { BrokerProcess } from './broker-process.ts';
 import { clientsCache, describeInstalled, runProgram } from './foreign-client.ts';
-import { javaClassPath } from './kafka-process.ts';
+import { javaArguments } from './kafka-process.ts';
 
 const classFile = join(clientsCache, 'java', 'classes', 'ShareScenes.class');
 const RECORDS = 10_000;
@@ -176,7 +176,7 @@ describeInstalled("Kafka's share consumer", [classFile], () => {
 });
 
 async function java(main: string, ...options: string[]): Promise<string> {
-  return await runProgram('java', ['-Xmx256m', '-cp', javaClassPath, main, ...options]);
+  return await runProgram('java', [...javaArguments, main, ...options]);
 }
 
 function deliveriesIn(said: unknown): Deliveries {

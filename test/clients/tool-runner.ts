@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { javaClassPath } from './kafka-process.ts';
+import { briefJvm, javaClassPath } from './kafka-process.ts';
 
 export interface ToolAnswer {
   readonly code: number;
@@ -39,7 +39,7 @@ export class ToolRunner {
   readonly #lines: AsyncIterator<string>;
 
   constructor() {
-    this.#child = spawn('java', ['-Xmx384m', '-XX:+UseSerialGC', '-cp', javaClassPath, 'Tools'], {
+    this.#child = spawn('java', ['-Xmx384m', ...briefJvm, '-cp', javaClassPath, 'Tools'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const { stdout } = this.#child;

@@ -11,7 +11,7 @@ import { crc32c } from '../../src/client/checksum.ts';
 import { BatchBuilder } from '../../src/protocol/batch-builder.ts';
 import { BrokerProcess, projectRoot } from './broker-process.ts';
 import { clientsCache, describeForeign, describeInstalled, runProgram } from './foreign-client.ts';
-import { javaClassPath, javaFolder } from './kafka-process.ts';
+import { javaArguments, javaFolder } from './kafka-process.ts';
 import { makeTopic, type ServerUnderTest } from './server-under-test.ts';
 
 const PARTITIONS = 3;
@@ -26,7 +26,7 @@ function lastLine(said: string): unknown {
 }
 
 function java(...parameters: string[]): Promise<string> {
-  return runProgram('java', ['-Xmx256m', '-cp', javaClassPath, ...parameters]);
+  return runProgram('java', [...javaArguments, ...parameters]);
 }
 
 function tool(server: ServerUnderTest, ...parameters: string[]): Promise<string> {

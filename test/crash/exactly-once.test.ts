@@ -17,7 +17,7 @@ import { ClusterView } from '../../src/client/metadata.ts';
 import { Producer } from '../../src/client/producer.ts';
 import { BrokerProcess, freePort, projectRoot } from '../clients/broker-process.ts';
 import { describeInstalled } from '../clients/foreign-client.ts';
-import { javaClassPath, javaFolder } from '../clients/kafka-process.ts';
+import { javaArguments, javaFolder } from '../clients/kafka-process.ts';
 import { Prng } from '../support/prng.ts';
 
 const CYCLES = Number(process.env['PERFBROKER_EXACTLY_ONCE_CYCLES'] ?? 10);
@@ -38,7 +38,7 @@ class Loop {
 
   constructor(bootstrap: string) {
     const program = join(projectRoot, 'test', 'crash', 'java', 'ExactlyOnce.java');
-    const settings = ['-Xmx256m', '-cp', javaClassPath, program, bootstrap, 'input', 'output', 'loop'];
+    const settings = [...javaArguments, program, bootstrap, 'input', 'output', 'loop'];
     this.#child = spawn('java', settings, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child.stdout?.on('data', (chunk: Buffer) => {
       this.#said += chunk.toString();

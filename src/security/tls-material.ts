@@ -15,7 +15,8 @@ import { readPkcs12Trust } from './pkcs12-trust.ts';
 
 const PRIVATE_KEY_REMEDY = 'put the private key (PRIVATE KEY or ENCRYPTED PRIVATE KEY) beside the certificate';
 const UNDECRYPTED_KEY = 'the private key cannot be decrypted; see ssl.key.password';
-const PRIVATE_KEY_RENEWAL = 'openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW (its encryption may be an outdated one)';
+const PRIVATE_KEY_RENEWAL =
+  'openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW (its encryption may be an outdated one)';
 
 /** Throws Fault PB_BAD_SETTING. `filesOf` names what it reads. */
 export function readTlsTerms(config: BrokerConfig, listener: Listener): TlsTerms {

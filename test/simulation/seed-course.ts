@@ -33,7 +33,9 @@ export async function runShare(share: number): Promise<void> {
 }
 
 async function run(which: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [program, ...which], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--single-threaded-gc', program, ...which], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let tail = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     process.stdout.write(text);

@@ -7,7 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    // One more than the cores of a small machine: a third of the time goes by in waiting for disks and foreign clients.
+    // One more than the cores of a small machine: who waits for a disk or a foreign client leaves his to another.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
   },

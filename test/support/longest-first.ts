@@ -4,7 +4,7 @@
  */
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Parts of paths, the longest first; whatever is not named here is over within half a minute. */
+/** Parts of paths, the longest first; the rest comes behind them in the order of the test runner. */
 const LONG_FILES = [
   'crash/power-cut',
   'simulation/course-1',

@@ -43,6 +43,15 @@ export function refusalOfCount(count: number, room: number): Refusal | null {
   );
 }
 
+/** One request makes no more, as in Kafka; then nothing of it is done. */
+const PARTITIONS_PER_REQUEST_MAX = 10_000;
+
+export function refusalOfTotal(total: number): Refusal | null {
+  if (total <= PARTITIONS_PER_REQUEST_MAX) return null;
+  const message = `the request asks for ${total} partitions, more than ${PARTITIONS_PER_REQUEST_MAX}; split it`;
+  return refuse(errorCode.POLICY_VIOLATION, message);
+}
+
 export interface GrowWish {
   readonly name: string;
   /** Partitions the topic shall have in the end. */
@@ -65,6 +74,10 @@ export async function createPartitions(
   const allowance = options.allowance ?? UNLIMITED;
   const counts = new Map<string, number>();
   for (const { name } of wishes) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const good = wishes
+    .filter(({ name }) => counts.get(name) === 1)
+    .filter((one) => refusalOfGrowth(controller, one) === null);
+  const tooMany = refusalOfTotal(good.reduce((sum, wish) => sum + growthOf(controller.catalog, wish), 0));
   const results: GrowResult[] = [];
   for (const name of counts.keys()) {
     const wish = wishes.find((one) => one.name === name);
@@ -72,11 +85,17 @@ export async function createPartitions(
     if ((counts.get(name) ?? 0) > 1) {
       const message = `the request names the topic '${name}' twice; name it once`;
       results.push({ name, refusal: refuse(errorCode.INVALID_REQUEST, message) });
+    } else if (tooMany !== null && good.includes(wish)) {
+      results.push({ name, refusal: tooMany });
     } else {
       results.push({ name, refusal: await growOne(controller, wish, options.isOnlyCheck, allowance) });
     }
   }
   return results;
+}
+
+function growthOf(catalog: Catalog, { name, count }: GrowWish): number {
+  return count - (catalog.topicsByName.get(name)?.leaderEpochs.length ?? 0);
 }
 
 async function growOne(

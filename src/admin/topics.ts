@@ -10,7 +10,7 @@ import type { BrokerConfig } from '../config/broker-config.ts';
 import { problemOfOverrides } from '../config/topic-config.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { type MutationAllowance, UNLIMITED } from './mutation-quotas.ts';
-import { problemOfAssignments, type ReplicaAssignment, refusalOfCount } from './partitions.ts';
+import { problemOfAssignments, type ReplicaAssignment, refusalOfCount, refusalOfTotal } from './partitions.ts';
 import { type Refusal, refusalOf, refuse } from './refusal.ts';
 import { collisionOf, flattened, problemOfTopicName } from './topic-names.ts';
 
@@ -73,9 +73,6 @@ function checkedResult(one: Planned): TopicResult {
   return { name: one.name, refusal: null, plan: one.plan, topic: null };
 }
 
-/** One request makes no more, as in Kafka; then nothing of it is done. */
-const PARTITIONS_PER_REQUEST_MAX = 10_000;
-
 function planAll(controller: Controller, wishes: readonly TopicWish[]): Planned[] {
   const byName = new Map<string, TopicWish>();
   const twice = new Set<string>();
@@ -86,10 +83,8 @@ function planAll(controller: Controller, wishes: readonly TopicWish[]): Planned[
   // What is named twice is not made in any case, and does not count.
   const counted = wishes.filter(({ name }) => !twice.has(name));
   const total = counted.reduce((sum, wish) => sum + Math.max(0, partitionCountOf(wish, controller.config)), 0);
-  if (total > PARTITIONS_PER_REQUEST_MAX) {
-    const message = `the request asks for ${total} partitions, more than ${PARTITIONS_PER_REQUEST_MAX}; split it`;
-    return wishes.map(({ name }) => ({ name, refusal: refuse(errorCode.POLICY_VIOLATION, message) }));
-  }
+  const tooMany = refusalOfTotal(total);
+  if (tooMany !== null) return wishes.map(({ name }) => ({ name, refusal: tooMany }));
   const flatNames = new Map<string, string>();
   return [...byName.values()].map((wish): Planned => {
     const { name } = wish;

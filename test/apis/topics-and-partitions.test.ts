@@ -67,6 +67,26 @@ describe('CreatePartitions', () => {
     expect(await grow(2_000_000_000)).toBe(errorCode.INVALID_PARTITIONS);
     expect(controller.catalog.topicsByName.get('a')?.leaderEpochs).toHaveLength(3);
   });
+
+  it('adds no more than 10,000 by one request, as none makes more, and says so', async () => {
+    const { ask, controller } = await makeDesk();
+    await ask(createTopics, 7, { topics: [topicWish('a'), topicWish('b')] });
+    const grow = async (a: number, b: number) => {
+      const topics = [
+        { name: 'a', count: a, assignments: null },
+        { name: 'b', count: b, assignments: null },
+        { name: 'x', count: 9, assignments: null },
+      ];
+      const { results } = await ask(createPartitions, 3, { topics, timeoutMs: 1, validateOnly: false });
+      return results.map((one) => one.errorCode);
+    };
+    const { POLICY_VIOLATION, UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS } = errorCode;
+    expect(await grow(10_001, 2)).toEqual([POLICY_VIOLATION, POLICY_VIOLATION, UNKNOWN_TOPIC_OR_PARTITION]);
+    expect(await grow(1, 10_002)).toEqual([INVALID_PARTITIONS, POLICY_VIOLATION, UNKNOWN_TOPIC_OR_PARTITION]);
+    expect(controller.catalog.topicsByName.get('b')?.leaderEpochs).toHaveLength(1);
+    expect(await grow(3, 2)).toEqual([0, 0, UNKNOWN_TOPIC_OR_PARTITION]);
+    expect(await grow(1, 10_002)).toEqual([INVALID_PARTITIONS, 0, UNKNOWN_TOPIC_OR_PARTITION]);
+  });
 });
 
 describe('DescribeTopicPartitions', () => {

@@ -2,6 +2,7 @@
  * Hostile frames against a real broker on every way to the kernel (`process-fuzz`), and that the fuzzer sees a broker that
  * stands still or is gone. FUZZ_PROCESS_FRAMES (for each way) and FUZZ_SEED choose how many and from where.
  */
+import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { memoryOf } from '../../bench/load/process-figures.ts';
 import { BrokerProcess } from '../clients/broker-process.ts';
@@ -36,7 +37,8 @@ async function start(io: string, more: readonly string[]): Promise<BrokerProcess
 
 function fuzzOf(process: BrokerProcess, frames: number, lateMs = LATE_MS): ProcessFuzz {
   const residentBytes = () => memoryOf(process.pid).residentBytes;
-  return new ProcessFuzz({ seed: SEED, frames, process, lateMs, residentBytes });
+  const partitions = () => readdirSync(process.dataFolder).filter((name) => /-\d+$/.test(name)).length;
+  return new ProcessFuzz({ seed: SEED, frames, process, lateMs, residentBytes, partitions });
 }
 
 describe.each(ways)('--io %s', (io, more) => {

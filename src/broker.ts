@@ -474,6 +474,7 @@ export class Broker {
   private async stopAll(): Promise<void> {
     const running = this.running;
     if (running === null) return this.stopWhileStarting();
+    running.host.leaveFolders();
     running.checkpoints.stop();
     this.tls?.stop();
     await this.stopCleaner(running);

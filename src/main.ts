@@ -66,14 +66,16 @@ async function checkData(wish: DataToVerify, tell: TellFound): Promise<Verified>
 
 function stopOnSignals(broker: Broker): void {
   let isStopping = false;
-  const stopAtOnce = (): never => {
+  const stopAtOnce = (why: string): never => {
     broker.abandon();
+    process.stderr.write(`perfbroker: stopped at once: ${why}; the next start looks at the ends of the logs\n`);
     process.exit(1);
   };
   const stop = (): void => {
-    if (isStopping) stopAtOnce();
+    if (isStopping) stopAtOnce('it was asked for twice');
     isStopping = true;
-    setTimeout(stopAtOnce, STOP_WAIT_MS).unref();
+    const late = `closing took longer than ${STOP_WAIT_MS / 1000} s`;
+    setTimeout(() => stopAtOnce(late), STOP_WAIT_MS).unref();
     broker.stop().then(
       () => process.exit(0),
       (error: unknown) => fail(error),

@@ -24,6 +24,7 @@ export type Beginning = 'begun' | 'found' | { readonly problem: string };
 
 export class PartitionFolders {
   private readonly parts: PartitionFoldersParts;
+  private isLeaving = false;
 
   constructor(parts: PartitionFoldersParts) {
     this.parts = parts;
@@ -51,7 +52,12 @@ export class PartitionFolders {
     });
     if (aside.length === 0) return;
     directory.syncNames();
-    await this.forEach(aside, (path) => directory.removeFolder(path));
+    await this.forEach(aside, (path) => this.isLeaving || directory.removeFolder(path));
+  }
+
+  /** Before a stop, which does not wait until thousands are gone: what is put aside goes with the next start. */
+  leave(): void {
+    this.isLeaving = true;
   }
 
   private beginOne(partition: NewPartition): Beginning {

@@ -88,6 +88,11 @@ export class WorkerHost {
     this.folders = new PartitionFolders({ ...parts, pause: parts.pause ?? (() => Promise.resolve()) });
   }
 
+  /** Before a stop: removals under way leave to the next start what they can. */
+  leaveFolders(): void {
+    this.folders.leave();
+  }
+
   takeConfig({ values }: BrokerConfig): void {
     this.settings = { ...this.settings, producerExpiryMs: values['producer.id.expiration.ms'] };
   }

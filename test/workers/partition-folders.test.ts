@@ -67,6 +67,20 @@ describe('partition folders', () => {
     expect(disk.counts.syncFolder - syncFolder).toBe(1);
   });
 
+  test('are all put aside, and left for the next start, once a stop has begun', async () => {
+    const { disk, directory, folders } = makeFolders();
+    const some = partitionsOf('orders', FOLDERS_AT_ONCE * 2);
+    await folders.begin(some);
+    const removed = folders.remove(some);
+    folders.leave();
+    await removed;
+    const left = disk.list('data').filter((name) => name.startsWith('orders'));
+    expect(left).toHaveLength(some.length);
+    expect(left.filter((name) => !name.endsWith('-delete'))).toEqual([]);
+    directory.list();
+    expect(disk.list('data').filter((name) => name.startsWith('orders'))).toEqual([]);
+  });
+
   // Whatever a stop leaves under the old name is whole, so that whose it was can be read; the rest goes with the next start.
   test('are whole under their names, or have none any more, whenever a removal is stopped', async () => {
     for (let change = 1; ; change++) {

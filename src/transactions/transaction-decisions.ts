@@ -220,13 +220,16 @@ function decidePlainEnd(transaction: Transaction | null, command: EndCommand, no
 function decideBumpingEnd(transaction: Transaction | null, command: EndCommand, nowMs: number): Decision {
   if (transaction === null) return refuse(errorCode.INVALID_PRODUCER_ID_MAPPING);
   const { status, producerId, producerEpoch } = transaction;
+  // Only an end by the same rules leaves the epoch that follows on the client's.
+  const isBumped = transaction.clientVersion >= 2;
   const isAfterOverflow =
+    isBumped &&
     transaction.previousProducerId === command.producerId &&
     command.producerEpoch === EPOCH_MAX - 1 &&
     producerEpoch === 0 &&
     producerId !== command.producerId;
   if (producerId !== command.producerId && !isAfterOverflow) return refuse(errorCode.INVALID_PRODUCER_ID_MAPPING);
-  const isAgain = isAfterOverflow || producerEpoch === command.producerEpoch + 1;
+  const isAgain = isAfterOverflow || (isBumped && producerEpoch === command.producerEpoch + 1);
   const isCurrent = !isAfterOverflow && producerEpoch === command.producerEpoch;
   if (isPrepared(status)) {
     return refuse(isAgain ? errorOfLateEnd(transaction, command.isCommit) : errorCode.PRODUCER_FENCED);

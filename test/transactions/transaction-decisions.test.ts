@@ -78,6 +78,14 @@ describe('EndTxn of version 2', () => {
   });
 });
 
+// An older client had the id after it, and its end left the epoch that the newer one would have got with its own.
+it('an end of version 2 is not taken for one of an older version sent again', () => {
+  const status = 'CompleteCommit';
+  const again = { producerId: 7, producerEpoch: 4, isCommit: true, freshProducerId: null, clientVersion: 2 as const };
+  expect(said(decideEnd(transactionOf({ status, clientVersion: 0 }), again, NOW_MS))).toBe('PRODUCER_FENCED');
+  expect(said(decideEnd(transactionOf({ status, clientVersion: 2 }), again, NOW_MS))).toBe('NONE');
+});
+
 describe('EndTxn of older versions', () => {
   it.each([
     ['Empty', 'INVALID_TXN_STATE', 'INVALID_TXN_STATE'],

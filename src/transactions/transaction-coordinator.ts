@@ -12,7 +12,16 @@ import { javaHashPartition } from '../base/java-hash.ts';
 import type { Logger } from '../base/logger.ts';
 import type { CoordinatorLog } from '../cluster/coordinator-log.ts';
 import { errorCode } from '../protocol/errors.ts';
-import { type ClientVersion, isAtRest, isPrepared, NO_EPOCH, NO_PRODUCER_ID, type Transaction } from './transaction.ts';
+import {
+  type ClientVersion,
+  identityAfterEnd,
+  isAtRest,
+  isPrepared,
+  NO_EPOCH,
+  NO_PRODUCER_ID,
+  type ProducerIdentity,
+  type Transaction,
+} from './transaction.ts';
 import {
   type AddCommand,
   type Decision,
@@ -22,7 +31,6 @@ import {
   decideTimeout,
   type EndCommand,
   isOverdue,
-  type ProducerIdentity,
   verify,
 } from './transaction-decisions.ts';
 import type { MarkerWriter } from './transaction-markers.ts';
@@ -170,12 +178,7 @@ export class TransactionCoordinator {
       return decideEnd(current, full, nowMs);
     });
     if (error !== errorCode.NONE || transaction === null) return identityRefused(error);
-    const rotates = transaction.nextProducerId !== NO_PRODUCER_ID;
-    return {
-      error,
-      producerId: rotates ? transaction.nextProducerId : transaction.producerId,
-      producerEpoch: rotates ? 0 : transaction.producerEpoch,
-    };
+    return { error, ...identityAfterEnd(transaction) };
   }
 
   // ── what people ask for ───────────────────────────────────────────────────────────────────────────────────────────
@@ -333,7 +336,8 @@ export class TransactionCoordinator {
     if (clientVersion < 2) return false;
     const transaction = this.shardOf(transactionalId)?.find(transactionalId)?.transaction ?? null;
     if (transaction === null || !isPrepared(transaction.status)) return false;
-    return transaction.producerId === producerId && transaction.producerEpoch === producerEpoch;
+    const after = identityAfterEnd(transaction);
+    return after.producerId === producerId && after.producerEpoch === producerEpoch;
   }
 
   private async settled(transactionalId: string): Promise<void> {

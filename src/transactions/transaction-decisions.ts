@@ -17,6 +17,7 @@ import {
   EPOCH_MAX,
   hasPartition,
   holdsAll,
+  identityAfterEnd,
   isAtRest,
   isEpochExhausted,
   isPrepared,
@@ -24,14 +25,10 @@ import {
   NO_PARTITIONS,
   NO_PRODUCER_ID,
   type PartitionSets,
+  type ProducerIdentity,
   type Transaction,
   united,
 } from './transaction.ts';
-
-export interface ProducerIdentity {
-  readonly producerId: number;
-  readonly producerEpoch: number;
-}
 
 export type Decision =
   | { readonly kind: 'refuse'; readonly error: number }
@@ -126,7 +123,7 @@ function isUsedUp({ producerEpoch, isDoubtful }: Transaction): boolean {
 }
 
 function mayGoOn(transaction: Transaction, { producerId, producerEpoch }: ProducerIdentity): boolean {
-  if (producerId === transaction.producerId) return true;
+  if (producerId === transaction.producerId || producerId === transaction.nextProducerId) return true;
   const isBeforeRotation = transaction.producerEpoch === 0 && producerEpoch === transaction.lastProducerEpoch;
   return producerId === transaction.previousProducerId && (isEpochExhausted(producerEpoch) || isBeforeRotation);
 }
@@ -194,9 +191,13 @@ export function isPartOf(transaction: Transaction, topic: string, partition: num
   return transaction.status === 'Ongoing' && hasPartition(transaction.partitions, topic, partition);
 }
 
-function identityError(transaction: Transaction | null, { producerId, producerEpoch }: ProducerIdentity): number {
-  if (transaction === null || transaction.producerId !== producerId) return errorCode.INVALID_PRODUCER_ID_MAPPING;
-  return transaction.producerEpoch === producerEpoch ? errorCode.NONE : errorCode.PRODUCER_FENCED;
+function identityError(transaction: Transaction | null, identity: ProducerIdentity): number {
+  if (transaction === null) return errorCode.INVALID_PRODUCER_ID_MAPPING;
+  // It was told its next id before the end under the one before is everywhere.
+  const isRotating = transaction.nextProducerId !== NO_PRODUCER_ID;
+  if (isRotating && isSame(identityAfterEnd(transaction), identity)) return errorCode.CONCURRENT_TRANSACTIONS;
+  if (transaction.producerId !== identity.producerId) return errorCode.INVALID_PRODUCER_ID_MAPPING;
+  return transaction.producerEpoch === identity.producerEpoch ? errorCode.NONE : errorCode.PRODUCER_FENCED;
 }
 
 // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -220,17 +221,11 @@ function decidePlainEnd(transaction: Transaction | null, command: EndCommand, no
 function decideBumpingEnd(transaction: Transaction | null, command: EndCommand, nowMs: number): Decision {
   if (transaction === null) return refuse(errorCode.INVALID_PRODUCER_ID_MAPPING);
   const { status, producerId, producerEpoch } = transaction;
-  // Only an end by the same rules leaves the epoch that follows on the client's.
-  const isBumped = transaction.clientVersion >= 2;
-  const isAfterOverflow =
-    isBumped &&
-    transaction.previousProducerId === command.producerId &&
-    command.producerEpoch === EPOCH_MAX - 1 &&
-    producerEpoch === 0 &&
-    producerId !== command.producerId;
-  if (producerId !== command.producerId && !isAfterOverflow) return refuse(errorCode.INVALID_PRODUCER_ID_MAPPING);
-  const isAgain = isAfterOverflow || (isBumped && producerEpoch === command.producerEpoch + 1);
-  const isCurrent = !isAfterOverflow && producerEpoch === command.producerEpoch;
+  if (isPrepared(status) && isSame(identityAfterEnd(transaction), command)) return refuse(errorCode.PRODUCER_FENCED);
+  const isRotated = isAfterRotation(transaction, command);
+  if (producerId !== command.producerId && !isRotated) return refuse(errorCode.INVALID_PRODUCER_ID_MAPPING);
+  const isAgain = isRotated || (transaction.clientVersion >= 2 && producerEpoch === command.producerEpoch + 1);
+  const isCurrent = !isRotated && producerEpoch === command.producerEpoch;
   if (isPrepared(status)) {
     return refuse(isAgain ? errorOfLateEnd(transaction, command.isCommit) : errorCode.PRODUCER_FENCED);
   }
@@ -243,11 +238,22 @@ function decideBumpingEnd(transaction: Transaction | null, command: EndCommand, 
   }
   const isOngoing = status === 'Ongoing';
   if (!isOngoing && command.isCommit) return refuse(errorCode.INVALID_TXN_STATE);
-  const isExhausted = isEpochExhausted(producerEpoch);
-  if (isExhausted && command.freshProducerId === null) return WANTS_ID;
-  const nextProducerId = isExhausted ? (command.freshProducerId ?? NO_PRODUCER_ID) : NO_PRODUCER_ID;
+  const rotates = isUsedUp(transaction);
+  if (rotates && command.freshProducerId === null) return WANTS_ID;
+  const nextProducerId = rotates ? (command.freshProducerId ?? NO_PRODUCER_ID) : NO_PRODUCER_ID;
   const startMs = isOngoing ? transaction.startMs : nowMs;
   return change(prepared(transaction, command.isCommit, command.clientVersion, nextProducerId, startMs, nowMs));
+}
+
+/** Whether the end that a client asks for is the one that gave it another id. */
+function isAfterRotation(transaction: Transaction, { producerId, producerEpoch }: ProducerIdentity): boolean {
+  const { previousProducerId, lastProducerEpoch, clientVersion } = transaction;
+  if (clientVersion < 2 || transaction.producerEpoch !== 0 || transaction.producerId === producerId) return false;
+  return previousProducerId === producerId && (producerEpoch === EPOCH_MAX - 1 || producerEpoch === lastProducerEpoch);
+}
+
+function isSame(one: ProducerIdentity, other: ProducerIdentity): boolean {
+  return one.producerId === other.producerId && one.producerEpoch === other.producerEpoch;
 }
 
 function errorOfLateEnd({ status }: Transaction, isCommit: boolean): number {
@@ -294,16 +300,17 @@ function prepared(
   };
 }
 
-/** All markers are written. Where epochs ran out, the producer goes on under its next id. */
+/** All markers are written. Where epochs ran out or were in doubt, the producer goes on under its next id. */
 export function completed(transaction: Transaction, nowMs: number): Transaction {
   assert(isPrepared(transaction.status), 'only what is prepared is completed');
   const rotates = transaction.nextProducerId !== NO_PRODUCER_ID;
   return {
     ...transaction,
-    producerId: rotates ? transaction.nextProducerId : transaction.producerId,
+    ...identityAfterEnd(transaction),
     previousProducerId: transaction.producerId,
     nextProducerId: NO_PRODUCER_ID,
-    producerEpoch: rotates ? 0 : transaction.producerEpoch,
+    // What is found prepared at a start says it by the epoch it grew to.
+    lastProducerEpoch: rotates ? transaction.producerEpoch - 1 : transaction.lastProducerEpoch,
     status: transaction.status === 'PrepareCommit' ? 'CompleteCommit' : 'CompleteAbort',
     partitions: NO_PARTITIONS,
     updatedMs: nowMs,

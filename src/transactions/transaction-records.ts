@@ -2,8 +2,8 @@
  * Transactions as records of `__transaction_state`, in Kafka's format: the transactional id is the key, the newest value
  * of a key is what holds, no value means that the id has expired. Values are written in version 1, as brokers with
  * `transaction.version` 1 and 2 write them; version 0 is read. Read and written by the shards; Kafka's
- * TransactionLogMessageFormatter and `DumpLogSegments --transaction-log-decoder` read the same. One field is this broker's
- * own, there only after a start that followed no clean stop: whoever does not know its tag passes over it.
+ * TransactionLogMessageFormatter and `DumpLogSegments --transaction-log-decoder` read the same. Two fields are this broker's
+ * own, there only after a start that followed no clean stop: whoever does not know their tags passes over them.
  */
 import {
   array,
@@ -24,6 +24,7 @@ import { protocolFault } from '../protocol/reader.ts';
 import { decodeStored, defineStored, encodeStored, storedKind } from '../protocol/stored-record.ts';
 import {
   type ClientVersion,
+  isEpochExhausted,
   NO_EPOCH,
   NO_PARTITIONS,
   NO_PRODUCER_ID,
@@ -63,6 +64,7 @@ const transactionLogValue = defineStored({
     transactionStartTimestampMs: int64(),
     clientTransactionVersion: since(1, tagged(2, withDefault(int16(), 0))),
     isDoubtful: since(1, tagged(OWN_TAG, withDefault(boolean(), false))),
+    lastProducerEpoch: since(1, tagged(OWN_TAG + 1, withDefault(int16(), NO_EPOCH))),
   },
 });
 
@@ -87,7 +89,17 @@ export function encodeValue(transaction: Transaction): Uint8Array {
     transactionStartTimestampMs: transaction.startMs,
     clientTransactionVersion: transaction.clientVersion,
     isDoubtful: transaction.isDoubtful,
+    lastProducerEpoch: isRotatedByEnd(transaction) ? transaction.lastProducerEpoch : NO_EPOCH,
   });
+}
+
+/** A client whose answer was lost asks for that end once more, under the id and the epoch it had. */
+function isRotatedByEnd(transaction: Transaction): boolean {
+  const { status, producerId, previousProducerId, producerEpoch, lastProducerEpoch } = transaction;
+  const isEnded = status === 'CompleteCommit' || status === 'CompleteAbort';
+  if (!isEnded || producerEpoch !== 0 || producerId === previousProducerId) return false;
+  // Kafka knows this one without being told.
+  return !isEpochExhausted(lastProducerEpoch);
 }
 
 /** Null: a kind of key that this broker does not know. */
@@ -109,7 +121,7 @@ export function decodeValue(transactionalId: string, bytes: Uint8Array): Transac
     previousProducerId: value.previousProducerId,
     nextProducerId: value.nextProducerId,
     producerEpoch: value.producerEpoch,
-    lastProducerEpoch: NO_EPOCH,
+    lastProducerEpoch: value.lastProducerEpoch,
     timeoutMs: value.transactionTimeoutMs,
     status,
     partitions: partitionSets(value.transactionPartitions ?? []),

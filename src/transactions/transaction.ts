@@ -37,7 +37,7 @@ export interface Transaction {
   /** The id the producer goes on with, because the epochs of this one are used up. */
   readonly nextProducerId: number;
   readonly producerEpoch: number;
-  /** The epoch before the last time it grew; -1: no client may go on from it. Not written down. */
+  /** The epoch before the last time it grew; -1: no client may go on from it. Written down with an end that changed the id. */
   readonly lastProducerEpoch: number;
   readonly timeoutMs: number;
   readonly status: TransactionStatus;
@@ -56,6 +56,18 @@ export const NO_PRODUCER_ID = -1;
 export const NO_EPOCH = -1;
 export const EPOCH_MAX = 32_767;
 export const NO_PARTITIONS: PartitionSets = new Map();
+
+export interface ProducerIdentity {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+}
+
+/** As whom the producer goes on, which it is told before the end of its transaction is everywhere. */
+export function identityAfterEnd({ producerId, producerEpoch, nextProducerId }: Transaction): ProducerIdentity {
+  return nextProducerId === NO_PRODUCER_ID
+    ? { producerId, producerEpoch }
+    : { producerId: nextProducerId, producerEpoch: 0 };
+}
 
 /** The last epoch of a producer id is kept for fencing. */
 export function isEpochExhausted(epoch: number): boolean {

@@ -7,6 +7,7 @@ import { DATA_FOLDER } from '../support/simulated-world.ts';
 import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
 
+const INVALID_PRODUCER_ID_MAPPING = 49;
 const CONCURRENT_TRANSACTIONS = 51;
 
 const sets = ['transaction.state.log.num.partitions=2', 'offsets.topic.num.partitions=2'];
@@ -51,7 +52,8 @@ test('an id that was found kept for after an abort is not given out: it may have
 test('an id goes on under another producer id also when a good end comes between: the doubt is written down', async () => {
   const rig = await startRig({ sets });
   const topic = await createTopic(rig.client, 'orders');
-  const first = await TransactionalProducer.begin(rig.client, 'transfer', 2);
+  const first = await TransactionalProducer.begin(rig.client, 'transfer', 1);
+  await first.enter(topic);
   expect(await first.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 0 });
   const taken = rig.world.disk.contentOf(stateFile(rig)).length;
   const second = new TransactionalProducer(rig.client, 'transfer', 2);
@@ -65,6 +67,31 @@ test('an id goes on under another producer id also when a good end comes between
   const third = await TransactionalProducer.begin(again.client, 'transfer', 2);
   expect(third.producerId).not.toBe(first.producerId);
   expect((await third.send(topic)).baseOffset).toBeGreaterThan(2);
+});
+
+test('a producer that goes on after a loss of power never has the epoch that another one was given before it', async () => {
+  const rig = await startRig({ sets });
+  const topic = await createTopic(rig.client, 'orders');
+  const first = await TransactionalProducer.begin(rig.client, 'transfer', 2);
+  expect(await first.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 0 });
+  const taken = rig.world.disk.contentOf(stateFile(rig)).length;
+  const second = new TransactionalProducer(rig.client, 'transfer', 2);
+  expect(await second.init()).toBe(CONCURRENT_TRANSACTIONS);
+  expect(await second.init()).toBe(0);
+  expect(await second.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 2 });
+  const after = await restartWithout(rig, taken);
+  first.client = after.client;
+  second.client = after.client;
+  // Once it had the epoch of the second one here, and its first batch was taken for that one's.
+  const given = [];
+  for (let ends = 0; ends < 2; ends++) {
+    expect(await first.end(false)).toBe(0);
+    given.push([first.producerId, first.producerEpoch]);
+  }
+  expect(given).not.toContainEqual([second.producerId, second.producerEpoch]);
+  expect(await first.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 3 });
+  expect(await first.end(true)).toBe(0);
+  expect(await second.end(true)).toBe(INVALID_PRODUCER_ID_MAPPING);
 });
 
 /** A loss of power takes what the coordinator wrote behind a place. */

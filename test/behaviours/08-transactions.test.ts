@@ -499,11 +499,12 @@ test.each(versions)('after kill -9 an open transaction is open, and can be commi
   producer.client = client;
   expect(await committed(client, topic)).toBe(0);
   expect((await producer.send(topic)).errorCode).toBe(0);
+  const { producerId } = producer;
   expect(await producer.end(true)).toBe(0);
   expect(await committed(client, topic)).toBe(3);
   const producers = await client.ask(describeProducers, 0, { topics: [{ name: 'orders', partitionIndexes: [0, 9] }] });
   expect(producers.topics[0]?.partitions).toMatchObject([
-    { errorCode: 0, activeProducers: [{ producerId: producer.producerId, currentTxnStartOffset: -1 }] },
+    { errorCode: 0, activeProducers: [{ producerId, currentTxnStartOffset: -1 }] },
     { errorCode: UNKNOWN_TOPIC_OR_PARTITION },
   ]);
 });

@@ -4,7 +4,9 @@ import { errorCode } from '../../src/protocol/errors.ts';
 import {
   type ClientVersion,
   EPOCH_MAX,
+  identityAfterEnd,
   isPrepared,
+  type ProducerIdentity,
   type Transaction,
   type TransactionStatus,
 } from '../../src/transactions/transaction.ts';
@@ -17,6 +19,7 @@ import {
   decideTimeout,
   type EndCommand,
 } from '../../src/transactions/transaction-decisions.ts';
+import { decodeValue, encodeValue } from '../../src/transactions/transaction-records.ts';
 
 const NOW_MS = 1_000_000;
 const partitions = new Map([['orders', new Set([0])]]);
@@ -39,6 +42,11 @@ function transactionOf(more: Partial<Transaction> = {}): Transaction {
     ...more,
     status,
   };
+}
+
+/** As it is found at a start. */
+function reread(transaction: Transaction): Transaction {
+  return decodeValue(transaction.transactionalId, encodeValue(transaction));
 }
 
 /** "NONE" for an answer without a change, "epoch N" for one with. */
@@ -166,16 +174,38 @@ describe('a producer whose epochs are in doubt', () => {
     expect(said(decideInit(found, { ...init, freshProducerId: null }, NOW_MS))).toBe('wants-producer-id');
   });
 
-  it('stays so whatever it does under the id it has', () => {
+  it('stays so as long as its ends give it no other epoch', () => {
     const identity = { producerId: 7, producerEpoch: 5 };
-    const begun = decideAdd(atRest, { ...identity, partitions, clientVersion: 2 }, NOW_MS);
+    const begun = decideAdd(atRest, { ...identity, partitions, clientVersion: 0 }, NOW_MS);
     if (begun.kind !== 'change') throw new Error('the transaction begins');
-    const end = { ...identity, isCommit: true, freshProducerId: null } as const;
-    for (const clientVersion of [0, 2] as const) {
-      const ended = decideEnd(begun.next, { ...end, clientVersion }, NOW_MS);
-      if (ended.kind !== 'change') throw new Error('the transaction ends');
-      expect(completed(ended.next, NOW_MS)).toMatchObject({ producerId: 7, isDoubtful: true });
+    const end = { ...identity, isCommit: true, clientVersion: 0, freshProducerId: null } as const;
+    const ended = decideEnd(begun.next, end, NOW_MS);
+    if (ended.kind !== 'change') throw new Error('the transaction ends');
+    expect(completed(ended.next, NOW_MS)).toMatchObject({ producerId: 7, isDoubtful: true });
+  });
+
+  // The next epoch had been given to another producer already, and there were two that took themselves for the one.
+  it('goes on under another id after an end that would give it the next epoch, and may ask for that again', () => {
+    const identity = { producerId: 7, producerEpoch: 5 };
+    const end = { ...identity, isCommit: true, clientVersion: 2 } as const;
+    expect(said(decideEnd(ongoing, { ...end, freshProducerId: null }, NOW_MS))).toBe('wants-producer-id');
+    const ended = decideEnd(ongoing, { ...end, freshProducerId: 91 }, NOW_MS);
+    if (ended.kind !== 'change') throw new Error('the transaction ends');
+    expect(ended.next).toMatchObject({ producerId: 7, producerEpoch: 6, nextProducerId: 91, isDoubtful: false });
+    const next = { producerId: 91, producerEpoch: 0 };
+    const add = { ...next, partitions, clientVersion: 2 } as const;
+    expect(said(decideAdd(ended.next, add, NOW_MS))).toBe('CONCURRENT_TRANSACTIONS');
+    expect(said(decideInit(ended.next, { ...init, expected: next }, NOW_MS))).toBe('CONCURRENT_TRANSACTIONS');
+    expect(said(decideEnd(ended.next, { ...end, freshProducerId: null }, NOW_MS))).toBe('CONCURRENT_TRANSACTIONS');
+    const after = completed(ended.next, NOW_MS);
+    expect(after).toMatchObject(next);
+    const found = [after, completed(reread(ended.next), NOW_MS), reread(after)];
+    for (const state of found) {
+      expect(said(decideEnd(state, { ...end, freshProducerId: null }, NOW_MS))).toBe('NONE');
+      const other = { ...end, producerEpoch: 6, freshProducerId: null };
+      expect(said(decideEnd(state, other, NOW_MS))).toBe('INVALID_PRODUCER_ID_MAPPING');
     }
+    expect(said(decideAdd(after, add, NOW_MS))).toBe('epoch 0');
   });
 
   it('may ask again when it was not answered', () => {
@@ -284,4 +314,83 @@ describe('any sequence of steps', () => {
       { numRuns: 2000 },
     );
   });
+});
+
+// ── several clients of one id ───────────────────────────────────────────────────────────────────────────────────────
+
+interface Client {
+  readonly version: ClientVersion;
+  identity: ProducerIdentity | null;
+}
+
+/** Clients that share an id, each answered or not, and a log of states that the power takes back to an earlier one. */
+class SharedId {
+  readonly clients: readonly Client[] = ([0, 2, 2] as const).map((version) => ({ version, identity: null }));
+  private readonly written: (Transaction | null)[] = [null];
+  private freshId = 1000;
+  private nowMs = NOW_MS;
+
+  step([deed, who, isCommit, isAnswered, cut]: Deed): void {
+    this.nowMs += 20;
+    const client = this.clients[who];
+    if (client === undefined) throw new Error('there is such a client');
+    const { identity } = client;
+    const current = this.written.at(-1) ?? null;
+    if (deed === 'complete') {
+      if (current !== null && isPrepared(current.status)) this.written.push(completed(current, this.nowMs));
+    } else if (deed === 'cut') this.cut(cut);
+    else if (deed === 'time') this.decided(decideTimeout(current, this.freshId++, this.nowMs));
+    else if (deed === 'init' || identity === null) {
+      const expected = isCommit ? identity : null;
+      const init = { transactionalId: 't', timeoutMs: 50, expected, freshProducerId: this.freshId++ };
+      const error = this.decided(decideInit(current, init, this.nowMs));
+      const given = this.written.at(-1) ?? null;
+      if (error === 0 && given !== null && isAnswered) this.give(client, given);
+    } else if (deed === 'add') {
+      this.decided(decideAdd(current, { ...identity, partitions, clientVersion: client.version }, this.nowMs));
+    } else {
+      const end = { ...identity, isCommit, clientVersion: client.version, freshProducerId: this.freshId++ };
+      const error = this.decided(decideEnd(current, end, this.nowMs));
+      const given = this.written.at(-1) ?? null;
+      if (error === 0 && given !== null && isAnswered && client.version >= 2)
+        this.give(client, identityAfterEnd(given));
+    }
+  }
+
+  private decided(decision: Decision): number {
+    if (decision.kind === 'change') this.written.push(decision.next);
+    return decision.kind === 'change' || decision.kind === 'refuse' ? decision.error : 0;
+  }
+
+  private give(client: Client, { producerId, producerEpoch }: ProducerIdentity): void {
+    client.identity = { producerId, producerEpoch };
+    const same = this.clients.filter(({ identity }) => identity?.producerId === producerId);
+    expect(same.filter(({ identity }) => identity?.producerEpoch === producerEpoch)).toEqual([client]);
+  }
+
+  private cut(length: number): void {
+    this.written.splice(Math.max(1, this.written.length - length));
+    const last = this.written.at(-1) ?? null;
+    if (last !== null) this.written.push({ ...reread(last), isDoubtful: true });
+  }
+}
+
+type Deed = readonly ['init' | 'add' | 'end' | 'complete' | 'time' | 'cut', number, boolean, boolean, number];
+
+const deeds: fc.Arbitrary<Deed> = fc.tuple(
+  fc.constantFrom('init', 'add', 'add', 'end', 'end', 'complete', 'complete', 'time', 'cut'),
+  fc.nat({ max: 2 }),
+  fc.boolean(),
+  fc.boolean(),
+  fc.nat({ max: 8 }),
+);
+
+it('no two clients of an id ever have the same epoch of the same producer id, whatever the power takes', () => {
+  fc.assert(
+    fc.property(fc.array(deeds, { maxLength: 80, size: 'max' }), (sequence) => {
+      const id = new SharedId();
+      for (const deed of sequence) id.step(deed);
+    }),
+    { numRuns: Number(process.env['RUNS'] ?? 3000) },
+  );
 });

@@ -83,7 +83,9 @@ export class ShareServices {
       states: {
         begin: async (states) => {
           for (const state of states) this.partitions.close(state.groupId, [state]);
-          await this.store.begin(states.map((state) => ({ ...state, key: keyOf(state) })));
+          await this.store.begin(
+            states.map((state) => ({ ...state, key: keyOf(state), leaderEpoch: this.leaderEpochOf(state) })),
+          );
         },
         forget: async (groupId, gone) => {
           const keys = gone.map((one) => ({ groupId, ...one }));
@@ -137,6 +139,10 @@ export class ShareServices {
       this.ending.delete(ending);
     });
     this.ending.add(ending);
+  }
+
+  private leaderEpochOf({ topicId, partition }: Pick<ShareKey, 'topicId' | 'partition'>): number {
+    return this.parts.controller.catalog.topicsById.get(topicId)?.leaderEpochs[partition] ?? 0;
   }
 
   private valuesOf(groupId: string): GroupValues {

@@ -83,6 +83,12 @@ export class InFlight {
     this.runs.splice(0, this.indexFrom(offset));
   }
 
+  /** Everything from `offset` on is forgotten. */
+  dropFrom(offset: number): void {
+    this.cutAt(offset);
+    this.runs.splice(this.indexFrom(offset));
+  }
+
   /** Joins neighbours that are alike, between the runs that touch `first` and `last`. */
   join(first: number, last: number): void {
     const { runs } = this;

@@ -12,14 +12,14 @@ import { errorCode } from '../protocol/errors.ts';
 import type { PartitionPort, PortPlace } from '../workers/partition-port.ts';
 import type { ShareKey } from './share-key.ts';
 import { shareKeyText } from './share-key.ts';
-import { SharePartition, type StateBatch } from './share-partition.ts';
+import { SharePartition } from './share-partition.ts';
 import type { ShareSettings, ShareSettingsOf } from './share-settings.ts';
-import { START_UNKNOWN } from './share-state.ts';
+import { type ShareState, START_UNKNOWN } from './share-state.ts';
 import type { ShareStateStore } from './share-state-store.ts';
 
 export interface LivePartitionParts {
   readonly store: ShareStateStore;
-  readonly port: Pick<PartitionPort, 'read' | 'findOffset' | 'watch' | 'board'>;
+  readonly port: Pick<PartitionPort, 'read' | 'findOffset' | 'findEpochEnd' | 'watch' | 'board'>;
   readonly placeOf: (topicId: string, partition: number) => PortPlace | null;
   readonly settingsOf: ShareSettingsOf;
   readonly alarms: Alarms;
@@ -57,15 +57,15 @@ export class LivePartition {
     if (place === null) return { kind: 'refused', error: errorCode.UNKNOWN_TOPIC_OR_PARTITION };
     // The group has not begun with it: nobody was told to fetch this. Kafka has no better code for that either.
     if (state === null) return { kind: 'refused', error: errorCode.UNKNOWN_SERVER_ERROR };
-    const end = parts.port.board.end(place.slot);
-    if (state.startOffset > end) {
+    const end = await endKnownTo(parts, state, place);
+    if (state.knownEnd > end) {
       // The log lost its tail (a power cut without flushes): what comes next has offsets that were done with.
-      await parts.store.begin([{ key, stateEpoch: state.stateEpoch, startOffset: end }]);
+      await parts.store.cut(key, end, epochOf(parts, place));
       return await LivePartition.open(parts, key);
     }
     const isNew = state.startOffset === START_UNKNOWN;
     const start = isNew ? await firstOffset(parts, key, place) : state.startOffset;
-    const machine = new SharePartition(start, isNew ? [] : before(end, state.stateBatches));
+    const machine = new SharePartition(start, isNew ? [] : state.stateBatches);
     const live = new LivePartition(parts, key, place, machine);
     machine.moveStart(parts.port.board.logStart(place.slot));
     // Where "latest" was must not depend on when the broker is started again.
@@ -114,8 +114,7 @@ export class LivePartition {
 
   private async write(change: Parameters<ShareStateStore['write']>[1]): Promise<void> {
     try {
-      const epoch = this.parts.port.board.epoch(this.place.slot);
-      if (await this.parts.store.write(this.key, change, Math.max(0, epoch))) return;
+      if (await this.parts.store.write(this.key, change, epochOf(this.parts, this.place))) return;
     } catch (error) {
       this.end();
       throw error;
@@ -144,11 +143,17 @@ export class LivePartition {
   }
 }
 
-/** Of a log that ends there. */
-function before(end: number, batches: readonly StateBatch[]): StateBatch[] {
-  return batches
-    .filter(({ firstOffset }) => firstOffset < end)
-    .map((batch) => (batch.lastOffset < end ? batch : { ...batch, lastOffset: end - 1 }));
+function epochOf({ port }: LivePartitionParts, { slot }: PortPlace): number {
+  return Math.max(0, port.board.epoch(slot));
+}
+
+/** The end of what the log has of the time when the state was written. Its records may be gone, and others in their place. */
+async function endKnownTo(parts: LivePartitionParts, { leaderEpoch }: ShareState, place: PortPlace): Promise<number> {
+  const { port } = parts;
+  if (leaderEpoch >= epochOf(parts, place)) return port.board.end(place.slot);
+  const { error, endOffset } = await port.findEpochEnd(place, leaderEpoch);
+  if (error !== errorCode.NONE) throw new Fault('PB_LOG_LOST', 'the partition is not there any more');
+  return endOffset < 0 ? port.board.end(place.slot) : endOffset;
 }
 
 async function firstOffset(parts: LivePartitionParts, key: ShareKey, place: PortPlace): Promise<number> {

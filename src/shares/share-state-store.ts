@@ -33,6 +33,8 @@ export type StateLog = Pick<CoordinatorLog, 'isLost' | 'load' | 'append'>;
 export interface InitialState {
   readonly key: ShareKey;
   readonly stateEpoch: number;
+  /** Of the partition, under which its log has the offset. */
+  readonly leaderEpoch: number;
   readonly startOffset: number;
 }
 
@@ -74,15 +76,12 @@ export class ShareStateStore {
   /** Sets states from scratch. */
   async begin(initial: readonly InitialState[]): Promise<void> {
     const writes: Promise<void>[] = [];
-    for (const { key, stateEpoch, startOffset } of initial) {
+    for (const { key, stateEpoch, leaderEpoch, startOffset } of initial) {
       const shard = await this.shardOf(key);
       const text = shareKeyText(key);
       const before = shard.states.get(text)?.state;
-      const state = ShareState.begin(stateEpoch, startOffset, this.parts.nowMs());
-      if (before !== undefined) {
-        state.snapshotEpoch = before.snapshotEpoch + 1;
-        state.leaderEpoch = before.leaderEpoch;
-      }
+      const state = ShareState.begin(stateEpoch, leaderEpoch, startOffset, this.parts.nowMs());
+      if (before !== undefined) state.snapshotEpoch = before.snapshotEpoch + 1;
       shard.states.set(text, { key, state });
       writes.push(this.append(shard, [snapshotEntry(key, state)]));
     }
@@ -103,6 +102,16 @@ export class ShareStateStore {
       await this.append(shard, [{ key: encodeStored(shareUpdateKey, 0, { ...key }), value }]);
     }
     return true;
+  }
+
+  /** Forgets what the state says of offsets from `end` on. */
+  async cut(key: ShareKey, end: number, leaderEpoch: number): Promise<void> {
+    const shard = await this.shardOf(key);
+    const state = shard.states.get(shareKeyText(key))?.state;
+    if (state === undefined) return;
+    state.cut(end, leaderEpoch, this.parts.nowMs());
+    state.snapshot();
+    await this.append(shard, [snapshotEntry(key, state)]);
   }
 
   async forget(keys: readonly ShareKey[]): Promise<void> {

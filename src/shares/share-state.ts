@@ -2,7 +2,7 @@
  * The stored state of one share partition: what replaying `__share_group_state` gives, and what the next snapshot will
  * say. Kept by `share-state-store.ts`; the living state machine (`share-partition.ts`) begins with it.
  */
-import { type DeliveryState, InFlight } from './in-flight.ts';
+import { type DeliveryState, InFlight, isTerminal } from './in-flight.ts';
 import type { StateBatch, StateChange } from './share-partition.ts';
 import type { ShareSnapshot, ShareUpdate } from './state-records.ts';
 
@@ -32,17 +32,22 @@ export class ShareState {
     this.lay(snapshot.stateBatches);
   }
 
-  static begin(stateEpoch: number, startOffset: number, nowMs: number): ShareState {
+  static begin(stateEpoch: number, leaderEpoch: number, startOffset: number, nowMs: number): ShareState {
     return new ShareState({
       snapshotEpoch: 0,
       stateEpoch,
-      leaderEpoch: 0,
+      leaderEpoch,
       startOffset,
       deliveryCompleteCount: -1,
       createTimestamp: nowMs,
       writeTimestamp: nowMs,
       stateBatches: [],
     });
+  }
+
+  /** Behind all that is known of. */
+  get knownEnd(): number {
+    return Math.max(this.startOffset, (this.batches.runs.at(-1)?.last ?? -1) + 1);
   }
 
   get stateBatches(): StateBatch[] {
@@ -68,6 +73,16 @@ export class ShareState {
     if (this.updatesSinceSnapshot >= updatesMax) return null;
     this.updatesSinceSnapshot += 1;
     return { ...change, stateBatches: [...change.stateBatches], snapshotEpoch: this.snapshotEpoch, leaderEpoch };
+  }
+
+  /** Of a log that ended there: what was known of offsets behind it was about other records than those that get them now. */
+  cut(end: number, leaderEpoch: number, nowMs: number): void {
+    this.leaderEpoch = leaderEpoch;
+    this.startOffset = Math.min(this.startOffset, end);
+    this.batches.dropFrom(end);
+    const done = this.batches.runs.filter(isTerminal);
+    this.deliveryCompleteCount = done.reduce((sum, run) => sum + run.last - run.first + 1, 0);
+    this.writtenMs = nowMs;
   }
 
   /** Begins a new snapshot. */

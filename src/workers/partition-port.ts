@@ -19,12 +19,15 @@ import {
   APPEND_LENGTH,
   APPEND_SENT_NUMBER,
   APPENDED_BASE_OFFSET_NUMBER,
+  FIND_EPOCH_EPOCH,
   FIND_OFFSET_FLAGS,
   FIND_OFFSET_TIMESTAMP_NUMBER,
+  FOUND_EPOCH_END_OFFSET_NUMBER,
   FOUND_LEADER_EPOCH,
   FOUND_OFFSET_NUMBER,
   FOUND_TIMESTAMP_NUMBER,
   JOB_APPEND,
+  JOB_FIND_EPOCH,
   JOB_FIND_OFFSET,
   JOB_LEADER_EPOCH,
   JOB_READ,
@@ -44,8 +47,7 @@ import {
   RECEIPT_ABORTED,
   RECEIPT_APPEND,
   RECEIPT_ERROR,
-  RECEIPT_FIND_OFFSET,
-  RECEIPT_READ,
+  RECEIPT_FIND_EPOCH,
   RECEIPT_WAKE,
   RELEASE_LEASE,
   SLOT_ENTRY,
@@ -215,6 +217,24 @@ export class PartitionPort {
     });
   }
 
+  /** Where a leader epoch ended; -1: nobody knows. */
+  findEpochEnd(place: PortPlace, epoch: number): Promise<{ readonly error: number; readonly endOffset: number }> {
+    return new Promise((resolve) => {
+      const fill = (words: Int32Array, at: number): boolean => {
+        words[at + SLOT_KIND] = JOB_FIND_EPOCH;
+        words[at + FIND_EPOCH_EPOCH] = epoch;
+        words[at + JOB_LEADER_EPOCH] = -1;
+        return true;
+      };
+      const settle = (words: Int32Array, at: number, numbers: Float64Array): void =>
+        resolve({
+          error: words[at + RECEIPT_ERROR]!,
+          endOffset: numbers[(at >> 1) + FOUND_EPOCH_END_OFFSET_NUMBER]!,
+        });
+      this.ask({ place, fill, settle, spanAt: NO_SPAN });
+    });
+  }
+
   /**
    * `listener` is called when the partition's watermarks have moved, or might have. Look at the board after this call, not
    * before. The returned function ends it.
@@ -258,10 +278,7 @@ export class PartitionPort {
   }
 
   private settle(kind: number, words: Int32Array, at: number, numbers: Float64Array): void {
-    assert(
-      kind === RECEIPT_APPEND || kind === RECEIPT_READ || kind === RECEIPT_FIND_OFFSET,
-      'a worker answers what main asked',
-    );
+    assert(kind >= RECEIPT_APPEND && kind <= RECEIPT_FIND_EPOCH, 'a worker answers what main asked');
     const id = words[at + SLOT_EXCHANGE]!;
     const asked = must(this.asked.get(id), 'a receipt answers a job');
     this.asked.delete(id);

@@ -82,7 +82,7 @@ describe('the store of share states', () => {
     const store = shelf.open();
     expect(await store.read(key)).toBeNull();
     expect(await store.write(key, change(0), 0)).toBe(false);
-    await store.begin([{ key, stateEpoch: 7, startOffset: -1 }]);
+    await store.begin([{ key, stateEpoch: 7, leaderEpoch: 0, startOffset: -1 }]);
     await store.write(key, change(10, [10, 19, 2, 1]), 0);
     await store.write(key, change(10, [12, 13, 0, 1], [20, 29, 4, 5]), 0);
     await store.write(key, change(12), 0);
@@ -102,7 +102,7 @@ describe('the store of share states', () => {
   it('writes a snapshot after so many updates, and believes no update of an older one', async () => {
     const shelf = new Shelf();
     const store = shelf.open(2);
-    await store.begin([{ key, stateEpoch: 1, startOffset: 0 }]);
+    await store.begin([{ key, stateEpoch: 1, leaderEpoch: 0, startOffset: 0 }]);
     for (let offset = 1; offset <= 6; offset++)
       await store.write(key, change(offset, [offset + 10, offset + 10, 2, 1]), 0);
     expect(shelf.entries.map((entry) => storedKind(entry.key))).toEqual([0, 1, 1, 0, 1, 1, 0]);
@@ -116,19 +116,33 @@ describe('the store of share states', () => {
   it('begins anew over an old state, and forgets', async () => {
     const shelf = new Shelf();
     const store = shelf.open();
-    await store.begin([{ key, stateEpoch: 1, startOffset: 5 }]);
+    await store.begin([{ key, stateEpoch: 1, leaderEpoch: 0, startOffset: 5 }]);
     await store.write(key, change(6, [8, 9, 2, 1]), 0);
-    await store.begin([{ key, stateEpoch: 2, startOffset: 0 }]);
+    await store.begin([{ key, stateEpoch: 2, leaderEpoch: 0, startOffset: 0 }]);
     expect(await stateOf(shelf.open())).toEqual({ start: 0, epoch: 2, batches: [] });
     await store.forget([key, { ...key, partition: 4 }]);
     expect(await stateOf(store)).toBeNull();
     expect(await stateOf(shelf.open())).toBeNull();
   });
 
+  it('forgets what it said of offsets that a log has lost', async () => {
+    const shelf = new Shelf();
+    const store = shelf.open();
+    await store.begin([{ key, stateEpoch: 1, leaderEpoch: 0, startOffset: 5 }]);
+    await store.write(key, change(6, [8, 11, 2, 1], [15, 19, 4, 1]), 0);
+    await store.cut(key, 10, 3);
+    const expected = { start: 6, epoch: 1, batches: [[8, 9, 2, 1]] };
+    expect(await stateOf(store)).toEqual(expected);
+    expect(await stateOf(shelf.open())).toEqual(expected);
+    expect(await store.read(key)).toMatchObject({ leaderEpoch: 3, deliveryCompleteCount: 2, knownEnd: 10 });
+    await store.cut(key, 4, 4);
+    expect(await stateOf(shelf.open())).toEqual({ start: 4, epoch: 1, batches: [] });
+  });
+
   it('forgets what could not be written', async () => {
     const shelf = new Shelf();
     const store = shelf.open();
-    await store.begin([{ key, stateEpoch: 1, startOffset: 5 }]);
+    await store.begin([{ key, stateEpoch: 1, leaderEpoch: 0, startOffset: 5 }]);
     shelf.mustFail = true;
     await expect(store.write(key, change(9), 0)).rejects.toMatchObject({ code: 'PB_LOG_LOST' });
     shelf.mustFail = false;
@@ -140,7 +154,7 @@ describe('the store of share states', () => {
     const shelf = new Shelf();
     const store = shelf.open(500);
     const keys = [0, 1, 2].map((partition) => ({ ...key, partition }));
-    await store.begin([...keys, key].map((one) => ({ key: one, stateEpoch: 1, startOffset: 0 })));
+    await store.begin([...keys, key].map((one) => ({ key: one, stateEpoch: 1, leaderEpoch: 0, startOffset: 0 })));
     await store.write(key, change(1, [5, 9, 2, 1]), 0);
     for (let offset = 1; offset <= 5100; offset++) {
       const write = store.write(keys[offset % 3]!, change(offset, [offset + 3, offset + 3, 2, 1]), 0);
@@ -155,7 +169,7 @@ describe('the store of share states', () => {
 
   it('passes over records that it cannot read', async () => {
     const shelf = new Shelf();
-    await shelf.open().begin([{ key, stateEpoch: 1, startOffset: 5 }]);
+    await shelf.open().begin([{ key, stateEpoch: 1, leaderEpoch: 0, startOffset: 5 }]);
     const [whole] = shelf.entries;
     shelf.entries.push({ key: whole!.key, value: new Uint8Array([0, 0, 1]) }, { key: new Uint8Array(1), value: null });
     expect(await stateOf(shelf.open())).toEqual({ start: 5, epoch: 1, batches: [] });

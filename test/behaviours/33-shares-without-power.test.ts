@@ -1,0 +1,70 @@
+/** Share groups where the power took the end of a log that they had read: what is written in its place is for them as well. */
+import { expect, test } from 'vitest';
+import { findGroup } from '../support/group-deeds.ts';
+import { ACCEPT, beatShare, joinShare, ShareMember } from '../support/share-deeds.ts';
+import { batchOf, createTopic, produceTo, type Topic } from '../support/simulated-deeds.ts';
+import { DATA_FOLDER } from '../support/simulated-world.ts';
+import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
+
+/** A loss of power takes what was written to the topic behind a place; the state of the group is on the device. */
+async function restartWithout(rig: BehaviourRig, topic: Topic, sizeBytes: number): Promise<BehaviourRig> {
+  rig.broker.kill();
+  const { disk } = rig.world;
+  const fd = disk.open(logOf(topic), 'read-write');
+  disk.truncate(fd, sizeBytes);
+  disk.close(fd);
+  return await restart(rig, 'kill');
+}
+
+function logOf({ name }: Topic): string {
+  return `${DATA_FOLDER}/${name}-0/00000000000000000000.log`;
+}
+
+async function produce({ client }: BehaviourRig, topic: Topic, count: number): Promise<void> {
+  expect((await produceTo(client, topic, batchOf({ count }))).errorCode).toBe(0);
+}
+
+async function comeBack(rig: BehaviourRig, topic: Topic, memberId: string): Promise<ShareMember> {
+  await findGroup(rig.client, 'g');
+  await beatShare(rig.client, 'g', memberId, 0, [topic.name]);
+  return new ShareMember(rig.broker.connect(), 'g', memberId, topic);
+}
+
+/** Ranges of offsets that a fetch acquired. */
+async function fetched({ broker }: BehaviourRig, member: ShareMember): Promise<(readonly [number, number, number])[]> {
+  const got = await member.fetch(() => broker.settle());
+  return got.flatMap(({ acquired }) => acquired);
+}
+
+test('records in the place of others that were done with are handed out, though the log is as long as it was', async () => {
+  const rig = await startRig();
+  const topic = await createTopic(rig.client, 'work');
+  await produce(rig, topic, 4);
+  const taken = rig.world.disk.contentOf(logOf(topic)).length;
+  await produce(rig, topic, 6);
+  const member = await joinShare(rig.client, 'g', 'a', topic);
+  expect(await fetched(rig, member)).toEqual([[0, 9, 1]]);
+  expect(await member.settle([[0, 9, ACCEPT]])).toBe(0);
+  const after = await restartWithout(rig, topic, taken);
+  await produce(after, topic, 8);
+  expect(await fetched(after, await comeBack(after, topic, 'b'))).toEqual([[4, 11, 1]]);
+});
+
+test('what was done with behind the end of the log is forgotten for good', async () => {
+  const rig = await startRig();
+  const topic = await createTopic(rig.client, 'work');
+  await produce(rig, topic, 4);
+  const taken = rig.world.disk.contentOf(logOf(topic)).length;
+  await produce(rig, topic, 6);
+  const member = await joinShare(rig.client, 'g', 'a', topic);
+  expect(await fetched(rig, member)).toEqual([[0, 9, 1]]);
+  expect(await member.settle([[2, 9, ACCEPT]])).toBe(0);
+  const after = await restartWithout(rig, topic, taken);
+  // Opened while the log was short, and once more when it had grown.
+  const second = await comeBack(after, topic, 'b');
+  expect(await fetched(after, second)).toEqual([[0, 1, 1]]);
+  expect(await second.settle([[0, 1, ACCEPT]])).toBe(0);
+  await produce(after, topic, 8);
+  const again = await restart(after, 'kill');
+  expect(await fetched(again, await comeBack(again, topic, 'c'))).toEqual([[4, 11, 1]]);
+});

@@ -23,6 +23,10 @@ import { type ShareSettings, shareSettings } from '../shares/share-settings.ts';
 import { ShareStateStore } from '../shares/share-state-store.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
 
+/** How often it is asked whether the group states are on the device, and how much longer than it should take. */
+const FLUSH_LOOK_MS = 500;
+const FLUSH_PATIENCE_MS = 10_000;
+
 export interface ShareServicesParts {
   readonly controller: Controller;
   readonly port: PartitionPort;
@@ -208,6 +212,19 @@ function createStore({ controller, port, crc32c, alarms, internalTopics, log }: 
       });
     },
     endOf: (partition) => port.board.end(placeOf(partition).slot),
+    untilFlushed: async (partition, offset) => {
+      const windowMs = controller.config.values['perfbroker.flush.window.ms'];
+      if (windowMs === 0) return;
+      for (const endMs = nowMs() + 2 * windowMs + FLUSH_PATIENCE_MS; nowMs() < endMs; ) {
+        const { slot } = placeOf(partition);
+        const flushed = (await controller.host.flushedOffsets()).get(slot) ?? 0;
+        if (flushed >= offset) return;
+        await new Promise<void>((resolve) => {
+          alarms.set(alarms.nowMs() + FLUSH_LOOK_MS, resolve);
+        });
+      }
+      throw new Fault('PB_DISK_ERROR', `partition ${partition} of ${SHARE_STATE_TOPIC} is not flushed`);
+    },
     deleteBefore: async (partition, offset) => {
       await controller.host.moveStarts([{ ...placeOf(partition), offset }]);
     },

@@ -49,6 +49,8 @@ export interface PartitionHost {
   configurePartitions(partitions: readonly (HostedPartition & { readonly values: TopicValues })[]): Promise<void>;
   /** Deletes records before an offset (-1: the high watermark); in force and written down when this resolves. */
   moveStarts(moves: readonly (Place & { readonly offset: number })[]): Promise<readonly StartOutcome[]>;
+  /** Up to where each open partition is on the device, by slot. */
+  flushedOffsets(): Promise<ReadonlyMap<number, number>>;
   /** Bytes of each open partition, by slot. */
   sizes(): Promise<ReadonlyMap<number, number>>;
 }

@@ -20,7 +20,9 @@ export interface ShareStateParts {
   readonly openLog: (partition: number) => StateLog;
   /** Where a partition of the topic ends now: what is appended from now on lies behind it. */
   readonly endOf: (partition: number) => number;
-  /** Deletes what lies before the offset. */
+  /** Resolves when what lies before the offset is on the device, where anything gets there. Throws Fault when it does not. */
+  readonly untilFlushed: (partition: number, offset: number) => Promise<void>;
+  /** Deletes what lies before the offset, for good. */
   readonly deleteBefore: (partition: number, offset: number) => Promise<void>;
   /** Read at every use. */
   readonly updatesPerSnapshot: () => number;
@@ -171,7 +173,7 @@ export class ShareStateStore {
     return written;
   }
 
-  /** Never rejects. A crash in between leaves more than is needed, and nothing less. */
+  /** Never rejects. A crash in between leaves more than is needed, and nothing less; also where it takes the power along. */
   private async prune(shard: Shard): Promise<void> {
     shard.isPruning = true;
     try {
@@ -186,6 +188,7 @@ export class ShareStateStore {
       }
       shard.recordCount = snapshots.length;
       await settleAll(writes);
+      await this.parts.untilFlushed(shard.partition, this.parts.endOf(shard.partition));
       await this.parts.deleteBefore(shard.partition, end);
     } catch (error) {
       if (!isFault(error)) throw error;

@@ -211,6 +211,10 @@ export class WorkerHost {
     });
   }
 
+  async flushedOffsets(): Promise<ReadonlyMap<number, number>> {
+    return new Map((await this.reports()).map(({ slot, recoveryPoint }) => [slot, recoveryPoint]));
+  }
+
   /** How many bytes each open partition takes, by slot. */
   async sizes(): Promise<ReadonlyMap<number, number>> {
     return new Map((await this.reports()).map(({ slot, sizeBytes }) => [slot, sizeBytes]));

@@ -91,6 +91,10 @@ export class RememberingHost implements PartitionHost {
     return Promise.resolve(moves.map(({ slot, offset }) => ({ slot, error: 0, logStart: Math.max(0, offset) })));
   }
 
+  flushedOffsets(): Promise<ReadonlyMap<number, number>> {
+    return Promise.resolve(new Map());
+  }
+
   sizes(): Promise<ReadonlyMap<number, number>> {
     return Promise.resolve(new Map([...this.open.keys()].map((slot) => [slot, 1000 + slot])));
   }

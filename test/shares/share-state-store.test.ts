@@ -16,12 +16,14 @@ class Shelf {
   mustFail = false;
   /** Everything before it was deleted. */
   start = 0;
+  flushed: Promise<void> = Promise.resolve();
 
   open(updatesPerSnapshot = 3): ShareStateStore {
     return new ShareStateStore({
       ensureTopic: () => Promise.resolve(1),
       openLog: () => this.openLog(),
       endOf: () => this.entries.length,
+      untilFlushed: () => this.flushed,
       deleteBefore: (_partition, offset) => {
         this.start = offset;
         return Promise.resolve();
@@ -165,6 +167,22 @@ describe('the store of share states', () => {
     for (const one of [...keys, key]) {
       expect((await again.read(one))?.asSnapshot()).toEqual((await store.read(one))?.asSnapshot());
     }
+  });
+
+  // A loss of power took the snapshots, and what they stood for was deleted for good.
+  it('deletes nothing before the snapshots that take its place are on the device', async () => {
+    const shelf = new Shelf();
+    let flush = (): void => {};
+    shelf.flushed = new Promise((resolve) => {
+      flush = resolve;
+    });
+    const store = shelf.open(500);
+    await store.begin([{ key, stateEpoch: 1, leaderEpoch: 0, startOffset: 0 }]);
+    for (let offset = 1; offset <= 5100; offset++) await store.write(key, change(offset), 0);
+    expect(shelf.start).toBe(0);
+    flush();
+    await store.write(key, change(6000), 0);
+    expect(shelf.start).toBeGreaterThan(4000);
   });
 
   it('passes over records that it cannot read', async () => {

@@ -68,7 +68,8 @@ export class ShareServices {
     this.topics = parts.topics;
     this.store = createStore(parts);
     const placeOf = (topicId: string, partition: number) => controller.placesOf(topicId)[partition] ?? null;
-    this.partitions = new LivePartitions({ store: this.store, port, placeOf, settingsOf, alarms, warn });
+    const groupEpochOf = (key: ShareKey): number | null => this.groupEpochOf(key);
+    this.partitions = new LivePartitions({ store: this.store, port, placeOf, settingsOf, groupEpochOf, alarms, warn });
     this.delivery = new ShareDelivery({
       partitions: this.partitions,
       port,
@@ -143,6 +144,11 @@ export class ShareServices {
       this.ending.delete(ending);
     });
     this.ending.add(ending);
+  }
+
+  private groupEpochOf({ groupId, topicId, partition }: ShareKey): number | null {
+    const group = this.parts.coordinator().groupOf(groupId);
+    return group?.kind === 'share' && group.hasBegun(topicId, partition) ? group.epoch : null;
   }
 
   private leaderEpochOf({ topicId, partition }: Pick<ShareKey, 'topicId' | 'partition'>): number {

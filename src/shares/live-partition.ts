@@ -22,6 +22,8 @@ export interface LivePartitionParts {
   readonly port: Pick<PartitionPort, 'read' | 'findOffset' | 'findEpochEnd' | 'watch' | 'board'>;
   readonly placeOf: (topicId: string, partition: number) => PortPlace | null;
   readonly settingsOf: ShareSettingsOf;
+  /** Null: the group has not begun with the partition, or cannot be asked. */
+  readonly groupEpochOf: (key: ShareKey) => number | null;
   readonly alarms: Alarms;
   readonly warn: (message: string) => void;
 }
@@ -55,8 +57,7 @@ export class LivePartition {
     const state = await parts.store.read(key);
     const place = parts.placeOf(key.topicId, key.partition);
     if (place === null) return { kind: 'refused', error: errorCode.UNKNOWN_TOPIC_OR_PARTITION };
-    // The group has not begun with it: nobody was told to fetch this. Kafka has no better code for that either.
-    if (state === null) return { kind: 'refused', error: errorCode.UNKNOWN_SERVER_ERROR };
+    if (state === null) return await beginAgain(parts, key, place);
     const end = await endKnownTo(parts, state, place);
     if (state.knownEnd > end) {
       // The log lost its tail (a power cut without flushes): what comes next has offsets that were done with.
@@ -141,6 +142,16 @@ export class LivePartition {
       this.parts.warn(`locks of ${shareKeyText(this.key)} ran out, which could not be stored: ${error.message}`);
     });
   }
+}
+
+/** A loss of power may take the state of a partition, and leave with the group that it has begun with it. */
+async function beginAgain(parts: LivePartitionParts, key: ShareKey, place: PortPlace): Promise<Opened> {
+  const stateEpoch = parts.groupEpochOf(key);
+  // Nobody was told to fetch this. Kafka has no better code for that either.
+  if (stateEpoch === null) return { kind: 'refused', error: errorCode.UNKNOWN_SERVER_ERROR };
+  parts.warn(`what the group had done with of ${shareKeyText(key)} is lost, and it begins anew`);
+  await parts.store.begin([{ key, stateEpoch, leaderEpoch: epochOf(parts, place), startOffset: START_UNKNOWN }]);
+  return await LivePartition.open(parts, key);
 }
 
 function epochOf({ port }: LivePartitionParts, { slot }: PortPlace): number {

@@ -6,17 +6,21 @@ import { batchOf, createTopic, produceTo, type Topic } from '../support/simulate
 import { DATA_FOLDER } from '../support/simulated-world.ts';
 import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
 
-/** A loss of power takes what was written to the topic behind a place; the state of the group is on the device. */
-async function restartWithout(rig: BehaviourRig, topic: Topic, sizeBytes: number): Promise<BehaviourRig> {
+const UNKNOWN_SERVER_ERROR = -1;
+
+const sets = ['share.coordinator.state.topic.num.partitions=1'];
+
+/** A loss of power takes what was written to the topic behind a place; what others wrote is on the device. */
+async function restartWithout(rig: BehaviourRig, topic: Pick<Topic, 'name'>, sizeBytes: number): Promise<BehaviourRig> {
   rig.broker.kill();
   const { disk } = rig.world;
   const fd = disk.open(logOf(topic), 'read-write');
   disk.truncate(fd, sizeBytes);
   disk.close(fd);
-  return await restart(rig, 'kill');
+  return await restart(rig, 'kill', { sets });
 }
 
-function logOf({ name }: Topic): string {
+function logOf({ name }: Pick<Topic, 'name'>): string {
   return `${DATA_FOLDER}/${name}-0/00000000000000000000.log`;
 }
 
@@ -37,7 +41,7 @@ async function fetched({ broker }: BehaviourRig, member: ShareMember): Promise<(
 }
 
 test('records in the place of others that were done with are handed out, though the log is as long as it was', async () => {
-  const rig = await startRig();
+  const rig = await startRig({ sets });
   const topic = await createTopic(rig.client, 'work');
   await produce(rig, topic, 4);
   const taken = rig.world.disk.contentOf(logOf(topic)).length;
@@ -51,7 +55,7 @@ test('records in the place of others that were done with are handed out, though 
 });
 
 test('what was done with behind the end of the log is forgotten for good', async () => {
-  const rig = await startRig();
+  const rig = await startRig({ sets });
   const topic = await createTopic(rig.client, 'work');
   await produce(rig, topic, 4);
   const taken = rig.world.disk.contentOf(logOf(topic)).length;
@@ -65,6 +69,22 @@ test('what was done with behind the end of the log is forgotten for good', async
   expect(await fetched(after, second)).toEqual([[0, 1, 1]]);
   expect(await second.settle([[0, 1, ACCEPT]])).toBe(0);
   await produce(after, topic, 8);
-  const again = await restart(after, 'kill');
+  const again = await restart(after, 'kill', { sets });
   expect(await fetched(again, await comeBack(again, topic, 'c'))).toEqual([[4, 11, 1]]);
+});
+
+test('a group whose state is lost begins anew with what it was told to read', async () => {
+  const rig = await startRig({ sets });
+  const topic = await createTopic(rig.client, 'work');
+  await produce(rig, topic, 4);
+  const member = await joinShare(rig.client, 'g', 'a', topic);
+  expect(await fetched(rig, member)).toEqual([[0, 3, 1]]);
+  expect(await member.settle([[0, 3, ACCEPT]])).toBe(0);
+  const after = await restartWithout(rig, { name: '__share_group_state' }, 0);
+  await produce(after, topic, 2);
+  const second = await comeBack(after, topic, 'b');
+  const [got] = await second.fetch(() => after.broker.settle());
+  expect(got).toMatchObject({ error: 0, acquired: [[0, 5, 1]] });
+  const stranger = new ShareMember(after.broker.connect(), 'h', 'c', topic);
+  expect(await stranger.fetch(() => after.broker.settle())).toMatchObject([{ error: UNKNOWN_SERVER_ERROR }]);
 });

@@ -45,11 +45,11 @@ export const txnOffsetCommitHandler = defineHandler({
         return place === NOT_THERE ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : codeOf(place);
       });
     if (offsets.length === 0) return answerWith(() => errorCode.NONE);
-    const error = await admit(request, context);
+    const { error, isOpen } = await admit(request, context);
     if (error !== errorCode.NONE) return answerWith(() => errorCodeForGroups(error));
     const found = context.services.groups.coordinator.shardOf(request.groupId);
     if (found.shard === null) return answerWith(() => found.errorCode);
-    const wish = { ...wishOf(request, context), offsets };
+    const wish = { ...wishOf(request, context), offsets, isOpen };
     const codes = await context.services.groups.offsets.commitInTransaction(found.shard, wish);
     return answerWith((place) => codes[place] ?? errorCode.UNKNOWN_SERVER_ERROR);
   },
@@ -57,21 +57,33 @@ export const txnOffsetCommitHandler = defineHandler({
   refuse: (request, refusal, context) => answer(request, context, () => refusal.errorCode),
 });
 
+interface Admitted {
+  readonly error: number;
+  readonly isOpen: () => boolean;
+}
+
 /** Whether the producer's transaction may hold offsets of the group. */
-async function admit(request: Request, { services, apiVersion }: ControlContext): Promise<number> {
+async function admit(request: Request, { services, apiVersion }: ControlContext): Promise<Admitted> {
   const { groupId, transactionalId, producerId, producerEpoch } = request;
-  if (groupId === '') return errorCode.INVALID_GROUP_ID;
+  if (groupId === '') return notAdmitted(errorCode.INVALID_GROUP_ID);
   const partition = services.groups.coordinator.partitionOf(groupId);
-  if (partition < 0) return errorCode.NOT_COORDINATOR;
+  if (partition < 0) return notAdmitted(errorCode.NOT_COORDINATOR);
   const identity = { producerId, producerEpoch };
   if (apiVersion >= ADDING_SINCE) {
     const partitions = new Map([[OFFSETS_TOPIC, new Set([partition])]]);
-    return await services.transactions.addSoon(transactionalId, { ...identity, partitions, clientVersion: 2 });
+    const error = await services.transactions.addSoon(transactionalId, { ...identity, partitions, clientVersion: 2 });
+    // The end of such a transaction brings another epoch, by which the log knows what comes too late.
+    return { error, isOpen: () => true };
   }
   const { error, transaction } = await services.transactions.verify(transactionalId, identity);
-  if (error !== errorCode.NONE || transaction === null) return error;
-  if (isPartOf(transaction, OFFSETS_TOPIC, partition)) return errorCode.NONE;
-  return abortableUntil(ABORTABLE_SINCE, apiVersion, errorCode.TRANSACTION_ABORTABLE);
+  if (error !== errorCode.NONE || transaction === null) return notAdmitted(error);
+  if (!isPartOf(transaction, OFFSETS_TOPIC, partition))
+    return notAdmitted(abortableUntil(ABORTABLE_SINCE, apiVersion, errorCode.TRANSACTION_ABORTABLE));
+  return { error, isOpen: () => services.transactions.isStillOpen(transaction) };
+}
+
+function notAdmitted(error: number): Admitted {
+  return { error, isOpen: () => false };
 }
 
 /** The sender asked the coordinator of its group, which speaks of fencing as partitions do. */
@@ -106,7 +118,7 @@ function planOf(request: Request, { services }: ControlContext, denied: Readonly
   return { offsets, places };
 }
 
-function wishOf(request: Request, { apiVersion }: ControlContext): Omit<TransactionalCommitWish, 'offsets'> {
+function wishOf(request: Request, { apiVersion }: ControlContext): Omit<TransactionalCommitWish, 'offsets' | 'isOpen'> {
   const { groupId, memberId, groupInstanceId, generationId, producerId, producerEpoch } = request;
   const claim = {
     memberId,

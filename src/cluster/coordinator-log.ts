@@ -68,6 +68,7 @@ export interface CoordinatorLogParts {
 interface Waiting {
   readonly entries: readonly StoredEntry[];
   readonly producer: LogProducer | null;
+  readonly isWanted: () => boolean;
   readonly resolve: () => void;
   readonly reject: (fault: Fault) => void;
 }
@@ -79,6 +80,7 @@ const INVALID_TXN_STATE = 48;
 const LOAD_BYTES = 4 << 20;
 /** A batch takes further calls up to this size. */
 const BATCH_BYTES = 1 << 20;
+const ALWAYS = (): boolean => true;
 /** Calls that wait for their write; a client beyond that is told to come back. */
 const WAITING_MAX = 100_000;
 
@@ -119,14 +121,21 @@ export class CoordinatorLog {
     }
   }
 
-  /** Resolves when the entries are written. */
-  append(entries: readonly StoredEntry[], producer: LogProducer | null = null): Promise<void> {
+  /**
+   * Resolves when the entries are written. Asked right before that, `isWanted` may say that their transaction has ended
+   * while they waited: behind its marker they would begin another one that nobody ends.
+   */
+  append(
+    entries: readonly StoredEntry[],
+    producer: LogProducer | null = null,
+    isWanted: () => boolean = ALWAYS,
+  ): Promise<void> {
     if (this.isLost) return Promise.reject(this.lost());
     if (this.queue.length >= WAITING_MAX) {
       return Promise.reject(new Fault('PB_LIMIT', `${this.parts.name} has too many writes waiting; try again`));
     }
     return new Promise((resolve, reject) => {
-      this.queue.push({ entries, producer, resolve, reject });
+      this.queue.push({ entries, producer, isWanted, resolve, reject });
       if (this.isWriting) return;
       this.isWriting = true;
       // Calls of the same moment join.
@@ -137,7 +146,10 @@ export class CoordinatorLog {
   /** Never rejects: whoever waits is told. */
   private async writeAll(): Promise<void> {
     while (this.queue.length > 0) {
-      const calls = this.takeCalls();
+      const taken = this.takeCalls();
+      const calls = taken.filter(({ isWanted }) => isWanted());
+      if (calls.length < taken.length) this.fence(taken.filter((call) => !calls.includes(call)));
+      if (calls.length === 0) continue;
       try {
         const { error } = await this.parts.port.append(this.parts.place, this.batchOf(calls));
         if (isProducersFault(error, calls)) this.fence(calls);
@@ -182,7 +194,7 @@ export class CoordinatorLog {
     return builder.build();
   }
 
-  /** The batch was refused for its producer, and nothing is written: only its own calls have failed. */
+  /** Refused for their producer, and nothing of them is written: only these calls have failed. */
   private fence(calls: readonly Waiting[]): void {
     const { name } = this.parts;
     const fault = new Fault('PB_FENCED', `${name} takes no more from this producer: another has taken its place`);

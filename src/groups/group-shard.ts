@@ -23,7 +23,11 @@ import { APPEND_BYTES_MAX } from './group-records.ts';
 /** The log as a shard sees it; `CoordinatorLog` is one. */
 export interface GroupLog {
   load(replay: LogReplay): Promise<void>;
-  append(entries: readonly StoredEntry[], producer: LogProducer | null): Promise<void>;
+  append(
+    entries: readonly StoredEntry[],
+    producer: LogProducer | null,
+    isWanted?: (() => boolean) | undefined,
+  ): Promise<void>;
 }
 
 /** Puts one stored record into memory. `value` is null for a tombstone. */
@@ -117,15 +121,19 @@ export class GroupShard {
 
   /**
    * All entries in one batch, in the order of the calls. Answers NONE when they are written, or the error code for the
-   * client: INVALID_PRODUCER_EPOCH when the batch was a fenced producer's and nothing else has happened, NOT_COORDINATOR
+   * client: INVALID_PRODUCER_EPOCH when the batch was a fenced producer's, or not wanted any more, and nothing else has happened, NOT_COORDINATOR
    * when the shard has dropped its memory, UNKNOWN_SERVER_ERROR (as Kafka says it) for more than APPEND_BYTES_MAX, which
    * callers see to beforehand.
    */
-  append(entries: readonly StoredEntry[], producer: LogProducer | null = null): Promise<number> {
+  append(
+    entries: readonly StoredEntry[],
+    producer: LogProducer | null = null,
+    isWanted?: () => boolean,
+  ): Promise<number> {
     const { log } = this;
     if (this.state !== 'ready' || log === null) return Promise.resolve(errorCode.NOT_COORDINATOR);
     if (bytesOf(entries) > APPEND_BYTES_MAX) return Promise.resolve(errorCode.UNKNOWN_SERVER_ERROR);
-    const written = log.append(entries, producer).then(
+    const written = log.append(entries, producer, isWanted).then(
       () => errorCode.NONE,
       (error: unknown) => this.appendFailed(error, log),
     );

@@ -52,6 +52,8 @@ export interface TransactionalCommitWish {
   readonly claim: CommitClaim;
   readonly producerId: number;
   readonly producerEpoch: number;
+  /** The transaction is still the one that was admitted, and not ended. */
+  readonly isOpen: () => boolean;
   readonly offsets: readonly OffsetToCommit[];
 }
 
@@ -123,12 +125,12 @@ export class OffsetDesk implements GroupProtocol {
    * are written and not before: the log may refuse a fenced producer, whose successor's offsets must not be touched.
    */
   async commitInTransaction(shard: GroupShard, wish: TransactionalCommitWish): Promise<readonly number[]> {
-    const { groupId, claim, producerId, producerEpoch } = wish;
+    const { groupId, claim, producerId, producerEpoch, isOpen } = wish;
     const checked = this.checkCommit(shard, groupId, claim, wish.offsets);
     if (typeof checked === 'number') return wish.offsets.map(() => checked);
     const plan = this.plan(groupId, wish.offsets, this.parts.nowMs(), -1);
     if (plan.entries.length === 0) return plan.codes;
-    const code = await shard.append(plan.entries, { producerId, producerEpoch });
+    const code = await shard.append(plan.entries, { producerId, producerEpoch }, isOpen);
     if (code !== errorCode.NONE) return plan.codes.map((own) => (own === errorCode.NONE ? code : own));
     for (const { topic, partition, kept } of plan.kept) {
       shard.offsets.setPending(producerId, groupId, topic, partition, kept);

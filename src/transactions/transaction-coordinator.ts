@@ -165,6 +165,15 @@ export class TransactionCoordinator {
     });
   }
 
+  /** Whether a transaction that `verify` told of goes on. While its shard is read anew nothing ends there. */
+  isStillOpen({ transactionalId, producerId, producerEpoch, startMs }: Transaction): boolean {
+    const shard = this.shardOf(transactionalId);
+    if (shard === null || !shard.isReady) return true;
+    const now = shard.find(transactionalId)?.transaction ?? null;
+    if (now === null || now.status !== 'Ongoing' || now.startMs !== startMs) return false;
+    return now.producerId === producerId && now.producerEpoch === producerEpoch;
+  }
+
   async end(
     transactionalId: string,
     command: ProducerIdentity & { readonly isCommit: boolean; readonly clientVersion: ClientVersion },

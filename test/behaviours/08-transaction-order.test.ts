@@ -1,15 +1,19 @@
 /** Transactions whose steps come in an order that only clients in trouble produce: the answers are those of Kafka 4.3. */
 import { describe, expect, test } from 'vitest';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
+import { offsetCommit } from '../../src/protocol/schemas/08-offset-commit.ts';
 import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
 import { addPartitionsToTxn } from '../../src/protocol/schemas/24-add-partitions-to-txn.ts';
 import { endTxn } from '../../src/protocol/schemas/26-end-txn.ts';
 import { txnOffsetCommit } from '../../src/protocol/schemas/28-txn-offset-commit.ts';
+import { incrementalAlterConfigs } from '../../src/protocol/schemas/44-incremental-alter-configs.ts';
+import { describeProducers } from '../../src/protocol/schemas/61-describe-producers.ts';
 import { batchOf, createTopic, onlyPartition, produceRequest, produceTo } from '../support/simulated-deeds.ts';
 import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { startRig } from './behaviour-rig.ts';
 
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
+const INVALID_PRODUCER_EPOCH = 47;
 const INVALID_TXN_STATE = 48;
 const INVALID_PRODUCER_ID_MAPPING = 49;
 const CONCURRENT_TRANSACTIONS = 51;
@@ -105,6 +109,44 @@ test('a transaction that is left open costs the next producer one epoch', async 
   expect(await second.init()).toBe(CONCURRENT_TRANSACTIONS);
   expect(await second.init()).toBe(0);
   expect(second.producerEpoch).toBe(first.producerEpoch + 2);
+});
+
+test('offsets that wait for their turn while their transaction is aborted are refused: nobody would end what they begin', async () => {
+  const { client, broker } = await startRig({ sets: [...sets, 'offsets.topic.num.partitions=1'], workers: 2 });
+  const topic = await createTopic(client, 'orders');
+  const producer = await TransactionalProducer.begin(client, 'transfer', 1);
+  const { transactionalId, producerId, producerEpoch } = producer;
+  await producer.findGroup('readers');
+  expect(await producer.commitOffset('readers', topic, 1, { isAdded: true })).toBe(0);
+  // The log of the groups waits for the device, that of the transactions does not.
+  const configs = [{ name: 'flush.messages', configOperation: 0, value: '1' }];
+  const resources = [{ resourceType: 2, resourceName: '__consumer_offsets', configs }];
+  const altered = await client.ask(incrementalAlterConfigs, 1, { resources, validateOnly: false });
+  expect(altered.responses[0]?.errorCode).toBe(0);
+  broker.isAideWorking = false;
+  const [other, third] = [broker.connect(), broker.connect()];
+  const partitions = [{ partitionIndex: 0, committedOffset: 5, committedMetadata: '' }];
+  const offsets = { memberId: '', topics: [{ name: topic.name, partitions }] };
+  const requests = [
+    () => other.send(offsetCommit, 7, { groupId: 'plain', ...offsets }),
+    () =>
+      client.send(txnOffsetCommit, 3, { transactionalId, groupId: 'readers', producerId, producerEpoch, ...offsets }),
+    () => third.send(endTxn, 4, { transactionalId, producerId, producerEpoch, committed: false }),
+  ];
+  for (const send of requests) {
+    send();
+    for (let steps = 0; steps < 40; steps++) {
+      broker.step();
+      await broker.breathe();
+    }
+  }
+  expect(third.receive(endTxn, 4).errorCode).toBe(0);
+  broker.isAideWorking = true;
+  await broker.settle();
+  expect(onlyPartition(client.receive(txnOffsetCommit, 3)).errorCode).toBe(INVALID_PRODUCER_EPOCH);
+  const asked = { topics: [{ name: '__consumer_offsets', partitionIndexes: [0] }] };
+  const [described] = (await client.ask(describeProducers, 0, asked)).topics;
+  expect(described?.partitions[0]?.activeProducers).toMatchObject([{ producerId, currentTxnStartOffset: -1 }]);
 });
 
 test('offsets outside of a transaction are TRANSACTION_ABORTABLE for who knows that, from version 4 on', async () => {

@@ -68,6 +68,22 @@ describe('the log of a coordinator', () => {
     expect(await replayed(broker, logOf(broker))).toHaveLength(100);
   });
 
+  it('does not write what is not wanted any more when its turn comes', async () => {
+    const broker = await start();
+    const log = logOf(broker);
+    const producer = { producerId: 9, producerEpoch: 3 };
+    let isWanted = true;
+    const first = log.append([entry('a', '1')]);
+    await Promise.resolve();
+    const late = log.append([entry('b', '1')], producer, () => isWanted);
+    const refused = expect(late).rejects.toMatchObject({ code: 'PB_FENCED' });
+    const other = log.append([entry('c', '1')], producer);
+    isWanted = false;
+    await broker.driven(Promise.all([first, other]));
+    await refused;
+    expect(await replayed(broker, logOf(broker))).toEqual(['0 a=1', '1 c=1 of 9/3']);
+  });
+
   it('is lost when a write fails, and says so to everybody who waits', async () => {
     const broker = await start();
     const log = logOf(broker);

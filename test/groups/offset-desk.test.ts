@@ -36,6 +36,7 @@ function commitInTransaction(
     claim: { ...anybody, isTransactional: true, ...claim },
     producerId: producer.producerId,
     producerEpoch: producer.producerEpoch ?? 0,
+    isOpen: () => true,
     offsets: [offsetOf(offset)],
   });
 }

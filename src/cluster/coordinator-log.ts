@@ -52,6 +52,8 @@ export interface EntryFacts {
 export interface LogReplay {
   entry(key: Uint8Array, value: Uint8Array | null, facts: EntryFacts): void;
   marker(producer: LogProducer, isCommit: boolean): void;
+  /** Something lay here, and nobody knows of which keys: what was said of any so far may not be the latest. */
+  passedOver?(): void;
 }
 
 export interface CoordinatorLogParts {
@@ -111,7 +113,7 @@ export class CoordinatorLog {
         continue;
       }
       if (error === CORRUPT_MESSAGE && offset < high) {
-        offset = this.passOver(offset);
+        offset = this.passOver(offset, replay);
         continue;
       }
       if (error !== 0) throw new Fault('PB_DISK_ERROR', `${name} cannot be read at offset ${offset}: error ${error}`);
@@ -213,10 +215,11 @@ export class CoordinatorLog {
   }
 
   /** One offset on; told once for a damaged place. */
-  private passOver(offset: number): number {
+  private passOver(offset: number, replay: LogReplay): number {
     const { name, warn } = this.parts;
     if (!this.isPassing) warn(`${name} is damaged at offset ${offset}: what was written there is passed over`);
     this.isPassing = true;
+    replay.passedOver?.();
     return offset + 1;
   }
 
@@ -234,12 +237,12 @@ export class CoordinatorLog {
         next = Math.max(next, batchLastOffset(view, at) + 1);
       } else if (isWhole || at === 0) {
         // Its numbers are not to be believed; one offset on, the log finds what follows.
-        return this.passOver(next);
+        return this.passOver(next, replay);
       } else break;
       at += length;
     }
     // Less than a header: no batch begins there, and the next read would bring the same.
-    return next > from ? next : this.passOver(from);
+    return next > from ? next : this.passOver(from, replay);
   }
 }
 

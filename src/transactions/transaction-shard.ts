@@ -61,6 +61,9 @@ export class TransactionShard {
       await this.log.load({
         entry: (key, value, facts) => this.replay(key, value, facts),
         marker: () => {},
+        passedOver: () => {
+          for (const held of this.held.values()) held.transaction = { ...held.transaction, isDoubtful: true };
+        },
       });
     } catch (error) {
       if (!isFault(error)) throw error;

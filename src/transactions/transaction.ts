@@ -46,8 +46,8 @@ export interface Transaction {
   readonly updatedMs: number;
   readonly clientVersion: ClientVersion;
   /**
-   * A loss of power may have taken what was written of it last, an epoch and who has it among that, while records under that
-   * epoch are in the logs: no epoch behind this one, of this producer id or of the next one, may be given to anybody.
+   * A loss of power, or damage, may have taken what was written of it last, an epoch and who has it among that, while records
+   * under that epoch are in the logs: no epoch behind this one, of this producer id or of the next one, may be given to anybody.
    */
   readonly isDoubtful: boolean;
 }

@@ -94,6 +94,32 @@ test('a producer that goes on after a loss of power never has the epoch that ano
   expect(await second.end(true)).toBe(INVALID_PRODUCER_ID_MAPPING);
 });
 
+test('an id of which a record may be among what was damaged goes on under another producer id', async () => {
+  const rig = await startRig({ sets });
+  const topic = await createTopic(rig.client, 'orders');
+  const first = await TransactionalProducer.begin(rig.client, 'transfer', 2);
+  const second = await TransactionalProducer.begin(rig.client, 'transfer', 2);
+  expect(second).toMatchObject({ producerId: first.producerId, producerEpoch: 1 });
+  expect(await second.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 0 });
+  expect(await second.end(true)).toBe(0);
+  const [whole = -1] = batchEnds(rig);
+  await rig.broker.stop();
+  const path = stateFile(rig);
+  const { disk } = rig.world;
+  const size = disk.contentOf(path).length;
+  const fd = disk.open(path, 'read-write');
+  const memory = disk.allocate(size);
+  expect(disk.read(fd, 0, memory, 0, size)).toBe(size);
+  // One bit in the last byte of every batch behind the first.
+  for (const end of batchEnds(rig)) if (end > whole) memory.bytes[end - 1] = memory.bytes[end - 1]! ^ 1;
+  expect(disk.write(fd, 0, memory, 0, size)).toBe(size);
+  disk.close(fd);
+  const after = await restart(rig, 'kill', { sets });
+  const third = await TransactionalProducer.begin(after.client, 'transfer', 2);
+  expect(third.producerId).not.toBe(first.producerId);
+  expect(await third.send(topic)).toMatchObject({ errorCode: 0 });
+});
+
 /** A loss of power takes what the coordinator wrote behind a place. */
 async function restartWithout(rig: BehaviourRig, sizeBytes: number): Promise<BehaviourRig> {
   rig.broker.kill();

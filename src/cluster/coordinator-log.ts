@@ -217,9 +217,11 @@ export class CoordinatorLog {
   /** One offset on; told once for a damaged place. */
   private passOver(offset: number, replay: LogReplay): number {
     const { name, warn } = this.parts;
-    if (!this.isPassing) warn(`${name} is damaged at offset ${offset}: what was written there is passed over`);
+    if (!this.isPassing) {
+      warn(`${name} is damaged at offset ${offset}: what was written there is passed over`);
+      replay.passedOver?.();
+    }
     this.isPassing = true;
-    replay.passedOver?.();
     return offset + 1;
   }
 

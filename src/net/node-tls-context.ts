@@ -5,6 +5,7 @@ import type { TlsTerms } from './tls-terms.ts';
 
 export function contextOptionsOf(terms: TlsTerms): SecureContextOptions {
   const { identity, passphrase, trusted, ciphers, minVersion, maxVersion } = terms;
+  const checksChain = identity.kind === 'pkcs12' && trusted !== null;
   return {
     ...(identity.kind === 'pem'
       ? { cert: identity.chain, key: identity.key }
@@ -15,8 +16,9 @@ export function contextOptionsOf(terms: TlsTerms): SecureContextOptions {
     ...(ciphers === null ? {} : { ciphers }),
     minVersion,
     maxVersion,
-    // Whoever wants another handshake opens another connection, as Kafka has it.
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    // Whoever wants another handshake opens another connection, as Kafka has it. A ticket keeps the client's certificate
+    // without those that were sent along, which `node-tls-gate` asks for where a PKCS12 file is the broker's identity.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (checksChain ? constants.SSL_OP_NO_TICKET : 0),
   };
 }
 

@@ -105,7 +105,7 @@ export class TlsGate implements Porch {
       handshake.enter(socket, null);
       return;
     }
-    const problem = socket.authorized ? problemOfAnchor(socket, terms) : String(socket.authorizationError);
+    const problem = socket.authorized ? problemOfAnchor(certificate, terms) : String(socket.authorizationError);
     if (problem !== null) {
       this.refuse(socket, 'certificate', `its certificate is not good: ${problem}`);
       return;
@@ -159,25 +159,42 @@ function keyOf(socket: Socket): string {
   return `${socket.remoteAddress ?? ''} ${socket.remotePort ?? 0} ${socket.localAddress ?? ''} ${socket.localPort ?? 0}`;
 }
 
+/** Certificates of a client that are looked at. */
 const CHAIN_MAX = 16;
 
 /**
  * Node trusts whoever lies in a PKCS12 file beside the broker's own certificate; here only those of the truststore vouch
- * for clients. A sentence, or null.
+ * for clients, directly or by authorities that the client sent along. What it sent need not belong together, so every
+ * step is checked. A sentence, or null.
  */
-function problemOfAnchor(socket: TLSSocket, { identity, trusted }: TlsTerms): string | null {
+function problemOfAnchor(certificate: X509Certificate, { identity, trusted }: TlsTerms): string | null {
   if (identity.kind === 'pem') return null;
   const anchors = (trusted ?? []).map((pem) => new X509Certificate(pem));
-  let certificate = socket.getPeerX509Certificate();
-  for (let depth = 0; certificate !== undefined && depth < CHAIN_MAX; depth++) {
-    const current: X509Certificate = certificate;
-    if (anchors.some((anchor) => isVouchedBy(current, anchor))) return null;
-    certificate = current.issuerCertificate;
+  const authorities = sentWith(certificate).filter(({ ca }) => ca);
+  const seen = new Set<X509Certificate>();
+  for (let current: X509Certificate | undefined = certificate; current !== undefined; ) {
+    const lower: X509Certificate = current;
+    if (anchors.some((anchor) => isVouchedBy(lower, anchor))) return null;
+    seen.add(lower);
+    current = authorities.find((authority) => !seen.has(authority) && isIssuedBy(lower, authority));
   }
   return 'nobody in the truststore vouches for it';
 }
 
+/** In the order in which the client sent them, which is what Node calls issuers. */
+function sentWith(certificate: X509Certificate): readonly X509Certificate[] {
+  const sent: X509Certificate[] = [];
+  for (let next = certificate.issuerCertificate; next !== undefined && sent.length < CHAIN_MAX; ) {
+    sent.push(next);
+    next = next.issuerCertificate;
+  }
+  return sent;
+}
+
 function isVouchedBy(certificate: X509Certificate, anchor: X509Certificate): boolean {
-  if (certificate.fingerprint256 === anchor.fingerprint256) return true;
-  return certificate.checkIssued(anchor) && certificate.verify(anchor.publicKey);
+  return certificate.fingerprint256 === anchor.fingerprint256 || isIssuedBy(certificate, anchor);
+}
+
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }

@@ -187,6 +187,43 @@ describe.runIf(hasOpenssl)('a listener with TLS (openssl)', () => {
     expect(await rig.principal(keysOf(other.issue('frank', '/CN=frank')))).toBe('User:CN=frank');
   });
 
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'with a PKCS12 file and %s looks at all that a client sends',
+    async (version) => {
+      const other = new Authority(folder, `above-${version}`);
+      const between = new Authority(folder, `between-${version}`, other);
+      const location = authority?.pkcs12(issue(`packed-${version}`, '/CN=localhost'), 'geheim') ?? '';
+      const store = { 'ssl.keystore.location': location, 'ssl.keystore.password': 'geheim' };
+      const rig = await rigOf({ ...store, 'ssl.client.auth': 'required', 'ssl.truststore.location': other.file });
+      const sending = (own: Certificate, more: readonly Authority[]): ConnectionOptions => {
+        const { cert, key } = keysOf(own);
+        return { cert: `${String(cert)}${more.map(({ pem }) => pem).join('')}`, key, maxVersion: version };
+      };
+      const grace = between.issue(`grace-${version}`, '/CN=grace');
+      expect(await rig.principal(sending(grace, [between]))).toBe('User:CN=grace');
+      expect(await rig.principal(sending(grace, [authority ?? other, between, other]))).toBe('User:CN=grace');
+      // Whose certificate they send along did not sign theirs.
+      const eve = issue(`eve-${version}`, '/CN=eve');
+      expect(await rig.principal(sending(eve, [other]))).toBe(undefined);
+      expect(await rig.principal(sending(eve, [between, other]))).toBe(undefined);
+    },
+  );
+
+  it('with a PKCS12 file asks again who vouches for a client that comes back', async () => {
+    const other = new Authority(folder, 'above');
+    const between = new Authority(folder, 'between', other);
+    const location = authority?.pkcs12(issue('packed-again', '/CN=localhost'), 'geheim') ?? '';
+    const store = { 'ssl.keystore.location': location, 'ssl.keystore.password': 'geheim' };
+    const rig = await rigOf({ ...store, 'ssl.client.auth': 'required', 'ssl.truststore.location': other.file });
+    const { cert, key } = keysOf(between.issue('heidi', '/CN=heidi'));
+    const options = { cert: `${String(cert)}${between.pem}`, key, maxVersion: 'TLSv1.2' } as const;
+    const before = rig.client(options);
+    await once(before, 'secureConnect');
+    await rig.next(DONE_ACCEPT);
+    const session = before.getSession();
+    expect(await rig.principal({ ...options, ...(session === undefined ? {} : { session }) })).toBe('User:CN=heidi');
+  });
+
   it('says what is the matter when somebody does not speak TLS, or not its version', async () => {
     const rig = await rigOf({ 'ssl.enabled.protocols': 'TLSv1.3' });
     for (const bytes of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.from('000000230012000400000001000b', 'hex')]) {

@@ -20,13 +20,15 @@ export class Authority {
   readonly name: string;
   readonly file: string;
 
-  /** `folder` belongs to the test. */
-  constructor(folder: string, name = 'authority') {
+  /** `folder` belongs to the test. With `above` it is an authority because that one says so. */
+  constructor(folder: string, name = 'authority', above: Authority | null = null) {
     this.folder = folder;
     this.name = name;
     this.file = join(folder, `${name}.crt`);
     const key = join(folder, `${name}.key`);
-    openssl(['req', '-x509', ...newKey(key), '-out', this.file, '-days', '3', '-subj', `/CN=${name}`]);
+    if (above === null)
+      openssl(['req', '-x509', ...newKey(key), '-out', this.file, '-days', '3', '-subj', `/CN=${name}`]);
+    else above.sign(name, `/CN=${name}`, 'basicConstraints=critical,CA:TRUE\n', 3);
   }
 
   get pem(): string {
@@ -36,13 +38,18 @@ export class Authority {
   /** `subject` as openssl has it: "/C=DE/CN=alice". */
   issue(name: string, subject: string, days = 3): Certificate {
     const path = (extension: string) => join(this.folder, `${name}.${extension}`);
+    this.sign(name, subject, 'subjectAltName=DNS:localhost,IP:127.0.0.1\n', days);
+    writeFileSync(path('pem'), readFileSync(path('key'), 'utf8') + readFileSync(path('crt'), 'utf8'));
+    return { certificateFile: path('crt'), keyFile: path('key'), file: path('pem') };
+  }
+
+  private sign(name: string, subject: string, extensions: string, days: number): void {
+    const path = (extension: string) => join(this.folder, `${name}.${extension}`);
     openssl(['req', '-utf8', ...newKey(path('key')), '-out', path('csr'), '-subj', subject]);
-    writeFileSync(path('ext'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
+    writeFileSync(path('ext'), extensions);
     const authority = ['-CA', this.file, '-CAkey', join(this.folder, `${this.name}.key`), '-CAcreateserial'];
     const files = ['-in', path('csr'), '-out', path('crt'), '-extfile', path('ext')];
     openssl(['x509', '-req', ...files, ...authority, '-days', String(days)]);
-    writeFileSync(path('pem'), readFileSync(path('key'), 'utf8') + readFileSync(path('crt'), 'utf8'));
-    return { certificateFile: path('crt'), keyFile: path('key'), file: path('pem') };
   }
 
   /** Key, certificate and the authority's own in one PKCS12 file. */

@@ -136,8 +136,9 @@ function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
-/** The sentences of the package name claims and keys, never what is in them. */
+/** The sentences of the package name claims and keys, never what is in them; but one repeats what a header demands. */
 function problemOf(error: unknown): string {
+  if (error instanceof errors.JOSENotSupported) return 'its header asks for something that there is not';
   if (error instanceof errors.JOSEError) return error.message;
   return 'it cannot be read';
 }

@@ -118,6 +118,22 @@ describe('OAUTHBEARER', () => {
     }
   });
 
+  it('repeats nothing of a token for the log', async () => {
+    const sasl = saslOf(keysAt(await writeKeys('one.json', [['k1', one]])));
+    const secret = 'what only the client knows';
+    const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const headers = [{ alg: 'RS256', crit: [secret] }, { alg: secret }, { alg: 'RS256', kid: secret }, { [secret]: 1 }];
+    for (const header of headers) {
+      for (const token of [`${encode(header)}.${encode(claims)}.AAAA`, `${encode(header)}.${encode(secret)}.AAAA`]) {
+        const conversation = sasl.begin();
+        await conversation.take(first(token));
+        const end = await conversation.take(Buffer.from([1]));
+        expect(end).toMatchObject({ kind: 'refused', reason: expect.stringMatching(/^the token is not accepted: /) });
+        expect(JSON.stringify(end)).not.toContain(secret);
+      }
+    }
+  });
+
   it('lets clocks differ a little, and asks for no audience or issuer where none is set', async () => {
     const keys = keysAt(await writeKeys('one.json', [['k1', one]]));
     const late = await sign({ ...claims, exp: NOW - 29 }, one, 'k1');

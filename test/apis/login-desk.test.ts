@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { LoginDesk } from '../../src/apis/login-desk.ts';
 import { Alarms } from '../../src/base/alarms.ts';
-import { silentLogger } from '../../src/base/logger.ts';
+import { type Logger, silentLogger } from '../../src/base/logger.ts';
 import type { ConnectionFacts } from '../../src/net/control-lane.ts';
 import { ANONYMOUS } from '../../src/net/identity.ts';
 import { encodeRequestFrame } from '../../src/protocol/frame.ts';
@@ -10,7 +10,7 @@ import { Registry } from '../../src/protocol/registry.ts';
 import { saslHandshake } from '../../src/protocol/schemas/17-sasl-handshake.ts';
 import { saslAuthenticate } from '../../src/protocol/schemas/36-sasl-authenticate.ts';
 import { Writer } from '../../src/protocol/writer.ts';
-import type { SaslMechanism, SaslStep } from '../../src/security/sasl-mechanism.ts';
+import { REFUSED, type SaslMechanism, type SaslStep } from '../../src/security/sasl-mechanism.ts';
 
 const LOGINS = 500;
 const registry = new Registry([saslHandshake, saslAuthenticate]);
@@ -25,6 +25,18 @@ function token(): Uint8Array {
   const writer = new Writer(1000);
   encodeRequestFrame(saslAuthenticate, 2, 2, 'c', { authBytes: Buffer.from('t') }, writer);
   return new Uint8Array(writer.written()).subarray(4);
+}
+
+function deskOf(mechanism: SaslMechanism, log: Logger = silentLogger): LoginDesk {
+  return new LoginDesk({
+    listeners: new Map([['L', { mechanisms: new Map([[mechanism.name, mechanism]]), lifetimeMaxMs: () => 0 }]]),
+    flexibleSince: registry.flexibleSince,
+    answer: () => Promise.resolve(null),
+    answerIllegal: () => null,
+    failureDelayMs: 0,
+    alarms: new Alarms(() => 0),
+    log,
+  });
 }
 
 function factsOf(connection: number): ConnectionFacts {
@@ -50,15 +62,7 @@ it('works on a bounded number at one time, and on all of them in the end', async
         }),
     }),
   };
-  const desk = new LoginDesk({
-    listeners: new Map([['L', { mechanisms: new Map([['SLOW', slow]]), lifetimeMaxMs: () => 0 }]]),
-    flexibleSince: registry.flexibleSince,
-    answer: () => Promise.resolve(null),
-    answerIllegal: () => null,
-    failureDelayMs: 0,
-    alarms: new Alarms(() => 0),
-    log: silentLogger,
-  });
+  const desk = deskOf(slow);
   for (let id = 0; id < LOGINS; id++) await desk.take(handshake(), factsOf(id));
   const answers = Array.from({ length: LOGINS }, (_, id) => desk.take(token(), factsOf(id)));
   for (let id = 0; id < LOGINS; id += 2) desk.connectionClosed(id);
@@ -75,4 +79,17 @@ it('works on a bounded number at one time, and on all of them in the end', async
   expect(desk.rememberedCount).toBe(LOGINS / 2);
   for (let id = 1; id < LOGINS; id += 2) desk.connectionClosed(id);
   expect(desk.rememberedCount).toBe(0);
+});
+
+it('has one line for what many strangers do wrong, whatever numbers they send', async () => {
+  const lines: string[] = [];
+  const none: SaslMechanism = { name: 'NONE', begin: () => ({ take: () => REFUSED }) };
+  const desk = deskOf(none, { ...silentLogger, warn: (line) => lines.push(line) });
+  for (let key = 100; key < 200; key++) {
+    const frame = Buffer.alloc(10);
+    frame.writeInt16BE(key);
+    frame.writeInt16BE(-1, 8);
+    expect((await desk.take(frame, factsOf(key))).closes).toBe(true);
+  }
+  expect(lines).toEqual([expect.stringContaining('it sent API key 100 before it logged in')]);
 });

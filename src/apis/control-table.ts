@@ -9,6 +9,7 @@
 import type { Refusal } from '../admin/refusal.ts';
 import { isFault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
+import { RateLimitedLog } from '../base/rate-limited-log.ts';
 import { API_VERSIONS_KEY, supports } from '../protocol/api.ts';
 import { REQUEST_HEADER_BYTES_MIN, RequestHeader } from '../protocol/header.ts';
 import { Reader } from '../protocol/reader.ts';
@@ -36,6 +37,8 @@ export const controlHandlers: readonly ControlHandler[] = [
   ...shareHandlers,
 ];
 
+const LOG_PERIOD_MS = 10_000;
+
 export interface ControlDeskParts {
   /** All APIs of this broker, also those that the fronts answer themselves. */
   readonly registry: Registry;
@@ -50,9 +53,11 @@ export class ControlDesk {
   private readonly parts: ControlDeskParts;
   private readonly handlers = new Map<number, ControlHandler>();
   private readonly header: RequestHeader;
+  private readonly log: RateLimitedLog;
 
   constructor(parts: ControlDeskParts) {
     this.parts = parts;
+    this.log = new RateLimitedLog(parts.log, parts, LOG_PERIOD_MS);
     for (const handler of controlHandlers) this.handlers.set(handler.api.key, handler);
     this.registry = parts.registry;
     this.header = new RequestHeader(this.registry.flexibleSince);
@@ -68,18 +73,18 @@ export class ControlDesk {
     const isWhole = header.parse(bytes, view, 0, bytes.length);
     const handler = this.handlers.get(header.apiKey);
     if (bytes.length < REQUEST_HEADER_BYTES_MIN || handler === undefined)
-      return this.close(connection, 'its header names no request of this broker');
+      return this.close(connection, 'key', 'its header names no request of this broker');
     if (!supports(handler.api, header.apiVersion)) {
       if (header.apiKey === API_VERSIONS_KEY) return answerUnsupportedVersion(header.correlationId, handler.api);
-      return this.close(connection, `${handler.api.name} version ${header.apiVersion} is not supported`);
+      return this.close(connection, 'version', `${handler.api.name} version ${header.apiVersion} is not supported`);
     }
-    if (!isWhole) return this.close(connection, `the header of its ${handler.api.name} request is broken`);
+    if (!isWhole) return this.close(connection, 'header', `the header of its ${handler.api.name} request is broken`);
     const context = this.contextOf(bytes, connection, handler);
     try {
       return await handler.answer(new Reader(bytes, view, header.bodyAt, bytes.length), context);
     } catch (error) {
       if (!isFault(error)) throw error;
-      return this.close(connection, `${handler.api.name}: ${error.message}`);
+      return this.close(connection, handler.api.name, `${handler.api.name}: ${error.message}`);
     }
   }
 
@@ -111,8 +116,8 @@ export class ControlDesk {
     };
   }
 
-  private close(connection: ConnectionFacts, why: string): null {
-    this.parts.log.info(`the connection from ${connection.peer} is closed: ${why}`);
+  private close(connection: ConnectionFacts, cause: string, why: string): null {
+    this.log.say(`closed-${cause}`, 'info', `the connection from ${connection.peer} is closed: ${why}`);
     return null;
   }
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { controlHandlers } from '../../src/apis/control-table.ts';
 import { Bug } from '../../src/base/assert.ts';
+import { silentLogger } from '../../src/base/logger.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
 import { initProducerId } from '../../src/protocol/schemas/22-init-producer-id.ts';
 import { dialled, frameOf, makeDesk, topicWish } from './desk-client.ts';
@@ -18,6 +19,15 @@ describe('the control desk', () => {
     await closes([]);
     await closes([0, 3, 0, 1, 0, 0, 0, 1, 0, 50, 1]);
     await closes([0, 3, 0, 1, 0, 0, 0, 1, 255, 255]);
+  });
+
+  it('says once what many connections are closed for', async () => {
+    const lines: string[] = [];
+    const { desk } = await makeDesk({ log: { ...silentLogger, info: (line) => lines.push(line) } });
+    for (let version = 20; version < 40; version++) {
+      await desk.handleFrame(Uint8Array.from([0, 3, 0, version, 0, 0, 0, 1, 255, 255]), dialled);
+    }
+    expect(lines).toEqual([expect.stringContaining('Metadata version 20 is not supported')]);
   });
 
   it('4: takes a null client id', async () => {

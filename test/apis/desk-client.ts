@@ -5,7 +5,7 @@ import { ControlPlane } from '../../src/apis/control-plane.ts';
 import type { ControlDesk } from '../../src/apis/control-table.ts';
 import type { ConnectionFacts } from '../../src/apis/define.ts';
 import { Alarms } from '../../src/base/alarms.ts';
-import { silentLogger } from '../../src/base/logger.ts';
+import { type Logger, silentLogger } from '../../src/base/logger.ts';
 import type { Address } from '../../src/config/addresses.ts';
 import { anonymousOf, PLAINTEXT_LISTENER } from '../../src/net/identity.ts';
 import type { Api } from '../../src/protocol/api.ts';
@@ -37,7 +37,13 @@ export interface DeskRig extends Rig {
 }
 
 export async function makeDesk(
-  options: { sets?: readonly string[]; advertised?: Address; features?: readonly FeatureRange[]; local?: Address } = {},
+  options: {
+    sets?: readonly string[];
+    advertised?: Address;
+    features?: readonly FeatureRange[];
+    local?: Address;
+    log?: Logger;
+  } = {},
 ): Promise<DeskRig> {
   const rig = makeRig({ sets: options.sets ?? [] });
   await rig.controller.start(plainStart);
@@ -52,7 +58,7 @@ export async function makeDesk(
     listeners: [{ name: 'PLAINTEXT', protocol: 'PLAINTEXT', advertised: options.advertised ?? null }],
     dataApis: [produce],
     ...(options.features === undefined ? {} : { features: options.features }),
-    log: silentLogger,
+    log: options.log ?? silentLogger,
   });
   const connection = { ...dialled, local: options.local ?? dialled.local };
   let correlationId = 0;

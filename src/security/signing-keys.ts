@@ -1,7 +1,8 @@
 /**
- * The keys that tokens are signed with, as a JWKS at a URL: read when first needed, anew every so often, and when a token
- * names a key that is not among them (a new key is in use before the next reading), but then not more often than the
- * pause between failed readings allows: strangers can name any key. Keys that cannot be read anew stay in use.
+ * The keys that tokens are signed with, as a JWKS at a URL: read when first needed, anew when a token comes after they have
+ * become old, and when one names a key that is not among them (a new key is in use before the next reading), but then not
+ * more often than the pause between failed readings allows: strangers can name any key. Keys that cannot be read anew stay
+ * in use.
  */
 import { open } from 'node:fs/promises';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
@@ -26,7 +27,10 @@ export class SigningKeys {
   private readonly parts: SigningKeysParts;
   private keys: KeySet | null = null;
   private readMs = Number.NEGATIVE_INFINITY;
+  private triedMs = Number.NEGATIVE_INFINITY;
   private nextTryMs = Number.NEGATIVE_INFINITY;
+  /** Nobody goes on with the keys from before until the reading under way has failed. */
+  private isAwaited = false;
   private failures = 0;
   private reading: Promise<void> | null = null;
 
@@ -39,12 +43,19 @@ export class SigningKeys {
     const nowMs = this.parts.nowMs();
     const isDue = this.keys === null || isStale || nowMs - this.readMs >= this.parts.refreshMs;
     if (!isDue || (this.reading === null && nowMs < this.nextTryMs)) return this.keys;
-    this.reading ??= this.read(nowMs).finally(() => {
+    this.reading ??= this.begin(nowMs);
+    // Nobody knows how old they are: a key that the issuer gave up long ago must not open the broker once more. Where a
+    // reading has just failed, the next one is tried beside the logins.
+    if (this.keys === null || isStale || this.isAwaited) await this.reading;
+    return this.keys;
+  }
+
+  private begin(nowMs: number): Promise<void> {
+    this.isAwaited = nowMs - this.triedMs >= this.parts.refreshMs;
+    this.triedMs = nowMs;
+    return this.read(nowMs).finally(() => {
       this.reading = null;
     });
-    // Who only finds them old need not wait for new ones.
-    if (this.keys === null || isStale) await this.reading;
-    return this.keys;
   }
 
   private async read(nowMs: number): Promise<void> {

@@ -164,6 +164,21 @@ describe('OAUTHBEARER', () => {
     });
   });
 
+  it('has old keys read anew before it believes a token, unless that has just failed', async () => {
+    const clock = { nowMs: NOW_MS };
+    const url = await writeKeys('given-up.json', [['k1', one]]);
+    const sasl = saslOf(keysAt(url, clock));
+    const good = first(await sign(claims, one, 'k1'));
+    expect(await sasl.begin().take(good)).toMatchObject({ kind: 'done' });
+    writeFileSync(new URL(url), 'not json');
+    clock.nowMs += terms.keysRefreshMs;
+    expect(await sasl.begin().take(good)).toMatchObject({ kind: 'done' });
+    await writeKeys('given-up.json', [['k2', other]]);
+    clock.nowMs += terms.keysRefreshMs;
+    const both = await Promise.all([sasl.begin().take(good), sasl.begin().take(good)]);
+    expect(both).toMatchObject([{ kind: 'challenge' }, { kind: 'challenge' }]);
+  });
+
   it('keeps keys that cannot be read anew, and lets nobody in before it has some', async () => {
     const clock = { nowMs: NOW_MS };
     const warnings: string[] = [];

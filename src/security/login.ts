@@ -51,6 +51,8 @@ type State = 'asked' | 'handshake' | 'tokens' | 'known' | 'over';
 
 const ANSWER_BYTES_MAX = 65_536;
 const ERROR_CODE_AT = 8;
+/** Clients count it in nanoseconds, in 64 bits. */
+const LIFETIME_MS_MAX = 9_000_000_000_000;
 const noBytes = new Uint8Array(0);
 
 export class Login {
@@ -185,7 +187,7 @@ export class Login {
     const mostMs = this.parts.lifetimeMaxMs(name);
     const leftMs = step.expiresMs === null ? null : Math.max(0, Math.floor(step.expiresMs - this.parts.nowMs()));
     const lifetimeMs = mostMs > 0 ? Math.min(mostMs, leftMs ?? mostMs) : leftMs;
-    return { principal, lifetimeMs };
+    return { principal, lifetimeMs: lifetimeMs === null ? null : Math.min(lifetimeMs, LIFETIME_MS_MAX) };
   }
 
   private sentenceOf(message: string | null): string {

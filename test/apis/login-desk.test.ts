@@ -15,9 +15,9 @@ import { REFUSED, type SaslMechanism, type SaslStep } from '../../src/security/s
 const LOGINS = 500;
 const registry = new Registry([saslHandshake, saslAuthenticate]);
 
-function handshake(): Uint8Array {
+function handshake(mechanism = 'SLOW'): Uint8Array {
   const writer = new Writer(1000);
-  encodeRequestFrame(saslHandshake, 1, 1, 'c', { mechanism: 'SLOW' }, writer);
+  encodeRequestFrame(saslHandshake, 1, 1, 'c', { mechanism }, writer);
   return new Uint8Array(writer.written()).subarray(4);
 }
 
@@ -92,4 +92,11 @@ it('has one line for what many strangers do wrong, whatever numbers they send', 
     expect((await desk.take(frame, factsOf(key))).closes).toBe(true);
   }
   expect(lines).toEqual([expect.stringContaining('it sent API key 100 before it logged in')]);
+});
+
+it('lets in whoever has a token for longer than anybody can count', async () => {
+  const step: SaslStep = { kind: 'done', token: Buffer.alloc(0), user: 'u', expiresMs: 1e16 };
+  const desk = deskOf({ name: 'LONG', begin: () => ({ take: () => step }) });
+  await desk.take(handshake('LONG'), factsOf(1));
+  expect((await desk.take(token(), factsOf(1))).login).toEqual({ principal: 'User:u', lifetimeMs: 9e12 });
 });

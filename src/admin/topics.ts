@@ -166,13 +166,13 @@ function refusalOfLayout(wish: TopicWish, config: BrokerConfig): Refusal | null 
 }
 
 function refusalOfConfigs(wish: TopicWish, config: BrokerConfig): Refusal | null {
-  const texts: { [key: string]: string } = {};
+  const texts = new Map<string, string>();
   for (const { name, value } of wish.configs) {
     if (value === null)
       return refuse(errorCode.INVALID_CONFIG, `the setting ${name} has no value; give it one or leave it out`);
-    texts[name] = value;
+    texts.set(name, value);
   }
-  const problem = problemOfOverrides(texts, config);
+  const problem = problemOfOverrides(Object.fromEntries(texts), config);
   return problem === null ? null : refuse(errorCode.INVALID_CONFIG, problem);
 }
 

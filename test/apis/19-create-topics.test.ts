@@ -38,7 +38,9 @@ describe('CreateTopics', () => {
     expect(await codeOf(rig, { numPartitions: -2 })).toBe(errorCode.INVALID_PARTITIONS);
     expect(await codeOf(rig, { replicationFactor: 2 })).toBe(errorCode.INVALID_REPLICATION_FACTOR);
     expect(await codeOf(rig, { replicationFactor: 0 })).toBe(errorCode.INVALID_REPLICATION_FACTOR);
-    expect(await codeOf(rig, { configs: [{ name: 'nonsense', value: '1' }] })).toBe(errorCode.INVALID_CONFIG);
+    for (const name of ['nonsense', '__proto__', 'constructor']) {
+      expect(await codeOf(rig, { configs: [{ name, value: '1' }] }), name).toBe(errorCode.INVALID_CONFIG);
+    }
     expect(await codeOf(rig, { configs: [{ name: 'segment.ms', value: '0' }] })).toBe(errorCode.INVALID_CONFIG);
     expect(await codeOf(rig, { configs: [{ name: 'segment.ms', value: null }] })).toBe(errorCode.INVALID_CONFIG);
     expect(await codeOf(rig, { configs: [{ name: 'remote.storage.enable', value: 'true' }] })).toBe(

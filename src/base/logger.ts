@@ -95,9 +95,12 @@ function quoteWhereNeeded(text: string): string {
   return text === '' || /[\s"=\p{Cc}]/u.test(text) ? JSON.stringify(text) : text;
 }
 
-/** What a client sent may stand in a line: it must not be able to begin another, or to speak to the terminal. */
+/**
+ * What a client sent may stand in a line: it must not be able to begin another, to speak to the terminal, or to have what
+ * stands there read from right to left.
+ */
 function oneLine(line: string): string {
-  return line.replaceAll(/\p{Cc}+/gu, ' ');
+  return line.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, ' ');
 }
 
 function writeToStderr(line: string): void {

@@ -31,6 +31,14 @@ describe('the log', () => {
     silentLogger.error('nobody hears this');
   });
 
+  test('shows a line in the order in which it stands there, and as one', () => {
+    const { logger, lines } = capture('info');
+    logger.info('audit', { resource: 'Group:\u202egnihtyna\u2066', api: 'Fetch\u2028audit  outcome=done\u2029' });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).not.toMatch(/[\u2028\u2029\u202a-\u202e\u2066-\u2069]/);
+    expect(lines[0]).toContain('gnihtyna');
+  });
+
   test('does not let a message begin a line of its own', () => {
     const { logger, lines } = capture('info');
     logger.info('client said\n00:00:00.000 error main     forged', { id: 'a\nb', cause: new Error('x\ny') });

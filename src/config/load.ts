@@ -56,7 +56,7 @@ function readSet(text: string): SettingInput {
   const equals = text.indexOf('=');
   if (equals <= 0) throw new Fault('PB_BAD_SETTING', `--set ${text} has no value; write --set key=value`);
   const name = text.slice(0, equals).trim();
-  if (!isSettingName(name)) throw new Fault('PB_BAD_SETTING', unknownSetting(name, `--set ${text}`));
+  if (!isSettingName(name)) throw new Fault('PB_BAD_SETTING', unknownSetting(name, `--set ${name}`));
   return inputOf(name, text.slice(equals + 1), 'set', `--set ${name}`);
 }
 

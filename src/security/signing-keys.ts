@@ -66,9 +66,8 @@ export class SigningKeys {
       this.failures = 0;
     } catch (error) {
       this.failures += 1;
-      const problem = isFault(error) ? error.message : String(error instanceof Error ? error.message : error);
       const state = this.keys === null ? 'nobody can log in with a token' : 'those read before stay in use';
-      warn(`the keys for tokens cannot be read from ${withoutSecrets(url)}: ${problem}; ${state}`);
+      warn(`the keys for tokens cannot be read from ${withoutSecrets(url)}: ${problemOf(error)}; ${state}`);
     }
     this.nextTryMs = nowMs + Math.min(retryMaxMs, retryMs * 2 ** Math.min(30, this.failures));
   }
@@ -99,6 +98,9 @@ async function readText(url: string): Promise<string> {
 }
 
 async function fetchText(url: string): Promise<string> {
+  const { username, password } = new URL(url);
+  if (username !== '' || password !== '')
+    throw new Fault('PB_BAD_SETTING', 'its URL has a user and a password in it, which are not sent; leave them out');
   const response = await fetch(url, {
     signal: AbortSignal.timeout(FETCH_WAIT_MS),
     headers: { accept: 'application/json' },
@@ -117,6 +119,15 @@ async function fetchText(url: string): Promise<string> {
 
 function tooLong(): Fault {
   return new Fault('PB_LIMIT', `there are more than ${KEYS_BYTES_MAX} bytes`);
+}
+
+/** Sentences of others may repeat the URL, or a piece of what was read; what lies behind a failed fetch names hosts only. */
+function problemOf(error: unknown): string {
+  if (isFault(error)) return error.message;
+  if (error instanceof SyntaxError) return 'what is there is no JSON';
+  if (!(error instanceof Error)) return 'the reason is not known';
+  if (error.cause instanceof Error) return error.cause.message;
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
 function withoutSecrets(url: string): string {

@@ -48,5 +48,8 @@ describe('settings of one listener', () => {
       /listener\.name\.a\.sasl\.enabled\.mechanisms is 'GSSAPI' but must be any of PLAIN/,
     );
     expect(() => loadBrokerConfig({ sets: ['listener.name.a.sasl.nonsense=1'] })).toThrow(/there is no setting/);
+    // What was to be set may be a secret.
+    const misspelled = () => loadBrokerConfig({ sets: ['ssl.keystore.pasword=hunter2'] });
+    expect(misspelled).toThrow(/^--set ssl\.keystore\.pasword: there is no setting/);
   });
 });

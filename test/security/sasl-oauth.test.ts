@@ -198,6 +198,18 @@ describe('OAUTHBEARER', () => {
     expect(warnings.at(-1)).toContain('nobody can log in with a token');
   });
 
+  it('shows nothing that is secret in the address of the keys, or of what is there', async () => {
+    const warnings: string[] = [];
+    const secret = join(folder, 'secret.txt');
+    writeFileSync(secret, 'hunter2');
+    const urls = ['http://u:hunter2@127.0.0.1:9/k', 'http://127.0.0.1:9/k?token=hunter2', pathToFileURL(secret).href];
+    for (const url of urls) await keysAt(url, { nowMs: NOW_MS }, warnings).current(false);
+    expect(warnings).toHaveLength(3);
+    expect(warnings.join()).not.toContain('hunter2');
+    expect(warnings[0]).toContain('its URL has a user and a password in it');
+    expect(warnings[2]).toContain('what is there is no JSON');
+  });
+
   it('refuses any other bytes', async () => {
     const sasl = saslOf(keysAt(await writeKeys('one.json', [['k1', one]])));
     const messages = [

@@ -143,6 +143,13 @@ describe('OAUTHBEARER', () => {
     expect(await loose.begin().take(first(bare))).toMatchObject({ kind: 'done', user: 'carol' });
   });
 
+  it('takes names as Java does: without blanks around them, but with whatever else looks like one', async () => {
+    const sasl = saslOf(keysAt(await writeKeys('one.json', [['k1', one]])));
+    const userOf = async (sub: string) => sasl.begin().take(first(await sign({ ...claims, sub }, one, 'k1')));
+    expect(await userOf(' \talice\n')).toMatchObject({ kind: 'done', user: 'alice' });
+    expect(await userOf('\u00a0alice\ufeff')).toMatchObject({ kind: 'done', user: '\u00a0alice\ufeff' });
+  });
+
   it('lets nobody act for another', async () => {
     const sasl = saslOf(keysAt(await writeKeys('one.json', [['k1', one]])));
     const step = await sasl.begin().take(first(await sign(claims, one, 'k1'), 'a=bob'));

@@ -45,7 +45,8 @@ export const metadataHandler = defineHandler({
 
   handle: (request, context) => answer(context, request, answerTopics(request, context)),
 
-  refuse: (request, refusal, context) => answer(context, request, refuseAll(request, refusal.errorCode)),
+  // Nothing of the broker itself: also who is in the middle of a login may be answered so.
+  refuse: (request, refusal) => ({ brokers: [], clusterId: null, topics: refuseAll(request, refusal.errorCode) }),
 });
 
 function answer(context: ControlContext, request: Request, topics: readonly TopicAnswer[]): Response {

@@ -37,13 +37,18 @@ export const txnOffsetCommitHandler = defineHandler({
       request.topics.map(({ name }) => name),
     );
     const { offsets, places } = planOf(request, context, denied);
+    // As in Kafka: a topic of which nothing is asked is answered only when there is no such topic, or it may not be read.
+    const { topicsByName } = context.services.controller.catalog;
+    const isAnswered = (name: string): boolean => denied.has(name) || !topicsByName.has(name);
     // A code of its own for what does not exist, one for all where the rest is refused as a whole.
-    const answerWith = (codeOf: (place: number) => number): Response =>
-      answer(request, context, (topic, partition) => {
+    const answerWith = (codeOf: (place: number) => number): Response => {
+      const { topics } = answer(request, (topic, partition) => {
         const place = places[topic]?.[partition] ?? NOT_THERE;
         if (denied.has(request.topics[topic]?.name ?? '')) return errorCode.TOPIC_AUTHORIZATION_FAILED;
         return place === NOT_THERE ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : codeOf(place);
       });
+      return { topics: topics.filter(({ name, partitions }) => partitions.length > 0 || isAnswered(name)) };
+    };
     if (offsets.length === 0) return answerWith(() => errorCode.NONE);
     const { error, isOpen } = await admit(request, context);
     if (error !== errorCode.NONE) return answerWith(() => errorCodeForGroups(error));
@@ -54,7 +59,7 @@ export const txnOffsetCommitHandler = defineHandler({
     return answerWith((place) => codes[place] ?? errorCode.UNKNOWN_SERVER_ERROR);
   },
 
-  refuse: (request, refusal, context) => answer(request, context, () => refusal.errorCode),
+  refuse: (request, refusal) => answer(request, () => refusal.errorCode),
 });
 
 interface Admitted {
@@ -130,15 +135,14 @@ function wishOf(request: Request, { apiVersion }: ControlContext): Omit<Transact
   return { groupId, producerId, producerEpoch, claim };
 }
 
-function answer({ topics }: Request, { services }: ControlContext, codeOf: CodeOf): Response {
-  const answers = topics.map(({ name, partitions }, topic) => ({
-    name,
-    partitions: partitions.map(({ partitionIndex }, partition) => ({
-      partitionIndex,
-      errorCode: codeOf(topic, partition),
+function answer({ topics }: Request, codeOf: CodeOf): Response {
+  return {
+    topics: topics.map(({ name, partitions }, topic) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }, partition) => ({
+        partitionIndex,
+        errorCode: codeOf(topic, partition),
+      })),
     })),
-  }));
-  // As in Kafka: a topic of which nothing is asked is answered only when there is no such topic.
-  const { topicsByName } = services.controller.catalog;
-  return { topics: answers.filter(({ name, partitions }) => partitions.length > 0 || !topicsByName.has(name)) };
+  };
 }

@@ -7,6 +7,8 @@ import { describeLogDirs } from '../protocol/schemas/35-describe-log-dirs.ts';
 import { needsCluster } from './access.ts';
 import { defineHandler } from './define.ts';
 
+const ofStrangers: readonly number[] = [errorCode.CLUSTER_AUTHORIZATION_FAILED, errorCode.ILLEGAL_SASL_STATE];
+
 export const describeLogDirsHandler = defineHandler({
   api: describeLogDirs,
   access: [needsCluster(OPERATION_DESCRIBE)],
@@ -38,9 +40,6 @@ export const describeLogDirsHandler = defineHandler({
   refuse: (_request, { errorCode: code }, { services }) => ({
     errorCode: code,
     // Where the data is, is told to those only who may know it.
-    results:
-      code === errorCode.CLUSTER_AUTHORIZATION_FAILED
-        ? []
-        : [{ errorCode: code, logDir: services.dataFolder.path, topics: [] }],
+    results: ofStrangers.includes(code) ? [] : [{ errorCode: code, logDir: services.dataFolder.path, topics: [] }],
   }),
 });

@@ -17,18 +17,18 @@ export const offsetDeleteHandler = defineHandler({
     if (groupId === '') return { errorCode: errorCode.INVALID_GROUP_ID, topics: [] };
     const found = coordinator.shardOf(groupId);
     if (found.shard === null) return { errorCode: found.errorCode, topics: [] };
-    // A topic without partitions is not answered, unless there is no such topic (as Kafka does it).
-    const isAnswered = ({ name, partitions }: ElementOf<typeof request.topics>): boolean =>
-      partitions.length > 0 || !context.services.controller.catalog.topicsByName.has(name);
-    const topics = request.topics.filter(isAnswered).map(({ name, partitions }) => ({
-      name,
-      partitions: partitions.map(({ partitionIndex }) => partitionIndex),
-    }));
     const denied = context.permit.denied(
       OPERATION_READ,
       RESOURCE_TOPIC,
       request.topics.map(({ name }) => name),
     );
+    // A topic without partitions is not answered, unless there is no such topic, or it may not be read (as Kafka does it).
+    const isAnswered = ({ name, partitions }: ElementOf<typeof request.topics>): boolean =>
+      partitions.length > 0 || denied.has(name) || !context.services.controller.catalog.topicsByName.has(name);
+    const topics = request.topics.filter(isAnswered).map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => partitionIndex),
+    }));
     const known = topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.filter((partition) => !denied.has(name) && isKnown(context, name, partition)),

@@ -28,14 +28,17 @@ import {
 import type { Api } from '../../src/protocol/api.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
+import { offsetCommit } from '../../src/protocol/schemas/08-offset-commit.ts';
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
 import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
 import { listGroups } from '../../src/protocol/schemas/16-list-groups.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
+import { txnOffsetCommit } from '../../src/protocol/schemas/28-txn-offset-commit.ts';
 import { describeAcls } from '../../src/protocol/schemas/29-describe-acls.ts';
 import { createAcls as createAclsApi } from '../../src/protocol/schemas/30-create-acls.ts';
 import { deleteAcls as deleteAclsApi } from '../../src/protocol/schemas/31-delete-acls.ts';
+import { offsetDelete } from '../../src/protocol/schemas/47-offset-delete.ts';
 import { describeCluster } from '../../src/protocol/schemas/60-describe-cluster.ts';
 import { consumerGroupHeartbeat } from '../../src/protocol/schemas/68-consumer-group-heartbeat.ts';
 import { batchOf, createTopic, fetchFrom, produceTo } from '../support/simulated-deeds.ts';
@@ -73,6 +76,12 @@ async function setRules({ broker }: BehaviourRig, bindings: readonly AclBinding[
   const outcome = await broker.driven(createAcls(controller, bindings));
   expect(outcome.every((refusal) => refusal === null)).toBe(true);
   await broker.settle();
+}
+
+function offsetsOf(groupId: string, name: string) {
+  const partitions = [{ partitionIndex: 0, committedOffset: 0, committedMetadata: '' }];
+  const member = { generationIdOrMemberEpoch: -1, memberId: '' };
+  return { groupId, ...member, retentionTimeMs: -1, topics: [{ name, partitions }] };
 }
 
 const grant = (rig: BehaviourRig, rights: readonly Right[]): Promise<void> =>
@@ -241,6 +250,25 @@ test('61: a pattern stands for the topics that a member may see, and for no othe
     answer = await rig.client.ask(consumerGroupHeartbeat, 1, { ...member, memberEpoch: answer.memberEpoch });
   }
   expect([...new Set(assigned)]).toEqual([seen.id]);
+});
+
+test('whether a topic is there cannot be told from a request that asks nothing of it', async () => {
+  const rig = await startRig({ sets });
+  await grant(rig, all);
+  const { client } = rig;
+  await createTopic(client, 'there');
+  await openCoordinators(rig);
+  await client.ask(offsetCommit, 2, offsetsOf(GROUP, 'there'));
+  const topics = ['there', 'nowhere'].map((name) => ({ name, partitions: [] }));
+  const commit = { transactionalId: 't', groupId: GROUP, producerId: 1, producerEpoch: 0, topics };
+  await grant(rig, [
+    { operation: OPERATION_WRITE, resourceType: RESOURCE_TRANSACTIONAL_ID, name: 't' },
+    { operation: OPERATION_ALL, resourceType: RESOURCE_GROUP, name: GROUP },
+  ]);
+  expect((await client.ask(txnOffsetCommit, 2, commit)).topics).toEqual(topics);
+  expect((await client.ask(offsetDelete, 0, { groupId: GROUP, topics })).topics).toEqual(topics);
+  await setRules(rig, []);
+  expect((await client.ask(txnOffsetCommit, 2, commit)).topics).toEqual(topics);
 });
 
 describe('62: what a client may do', () => {

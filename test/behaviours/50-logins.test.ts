@@ -1,10 +1,13 @@
 /** Logins over the wire (SASL): what a client may send before it is known, how it is refused, and how it logs in again. */
 import { describe, expect, test } from 'vitest';
+import type { Api } from '../../src/protocol/api.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
-import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
+import { metadata, OPERATIONS_NOT_ASKED } from '../../src/protocol/schemas/03-metadata.ts';
 import { saslHandshake } from '../../src/protocol/schemas/17-sasl-handshake.ts';
 import { apiVersions } from '../../src/protocol/schemas/18-api-versions.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
+import { txnOffsetCommit } from '../../src/protocol/schemas/28-txn-offset-commit.ts';
+import { describeLogDirs } from '../../src/protocol/schemas/35-describe-log-dirs.ts';
 import { saslAuthenticate } from '../../src/protocol/schemas/36-sasl-authenticate.ts';
 import { alterClientQuotas } from '../../src/protocol/schemas/49-alter-client-quotas.ts';
 import { describeUserScramCredentials } from '../../src/protocol/schemas/50-describe-user-scram-credentials.ts';
@@ -170,6 +173,31 @@ describe('before a client is known', () => {
     const fifth = broker.connect();
     await fifth.ask(apiVersions, 3, VERSIONS);
     expect(await closes(fifth, () => fifth.send(apiVersions, 3, VERSIONS))).toBe(true);
+  });
+
+  test('and who does not say who he is learns nothing of the broker and of its topics', async () => {
+    const { client, broker } = await startRig({ sets: SASL });
+    await logIn(client);
+    await createTopic(client, 'secret');
+    const askEarly = async <Input, Output>(
+      api: Api<unknown, Input, Output>,
+      version: number,
+      request: Input,
+    ): Promise<Output> => {
+      const stranger = broker.connect();
+      await stranger.ask(saslHandshake, 1, { mechanism: 'PLAIN' });
+      stranger.send(api, version, request);
+      await broker.settle();
+      await broker.pass(DELAY_MS);
+      return stranger.receive(api, version);
+    };
+    const told = await askEarly(metadata, 9, { ...METADATA, includeClusterAuthorizedOperations: true });
+    expect(told).toMatchObject({ brokers: [], clusterId: null, controllerId: -1, topics: [] });
+    expect(told.clusterAuthorizedOperations).toBe(OPERATIONS_NOT_ASKED);
+    expect((await askEarly(describeLogDirs, 4, { topics: null })).results).toEqual([]);
+    const topics = ['secret', 'other'].map((name) => ({ name, partitions: [] }));
+    const commit = { transactionalId: 't', groupId: 'g', producerId: 1, producerEpoch: 0, topics };
+    expect((await askEarly(txnOffsetCommit, 0, commit)).topics).toEqual(topics);
   });
 
   test('ApiVersions may be asked again after an error', async () => {

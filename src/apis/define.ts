@@ -24,6 +24,7 @@ import { protocolFault, type Reader } from '../protocol/reader.ts';
 import type { VersionRange } from '../protocol/registry.ts';
 import { Writer } from '../protocol/writer.ts';
 import type { AccessDesk } from '../security/access-desk.ts';
+import type { AuditLog } from '../security/audit-log.ts';
 import { checkKey, type Permit } from '../security/permit.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { MarkerWriter } from '../transactions/transaction-markers.ts';
@@ -134,8 +135,11 @@ export function defineHandler<Request, Response>(definition: HandlerDefinition<R
     async answer(body, context) {
       const request = decodeRequest(api, context.apiVersion, body);
       if (definition.isSound?.(request) === false) throw protocolFault('the request has parts that mean nothing');
+      const { access } = context.services;
+      // Who switches the audit log off is the last to be in it.
+      const before = access.changes;
       const response = await respond(definition, request, context);
-      audit(definition, request, response, context);
+      audit(definition, request, response, context.connection, before ?? access.changes);
       context.services.answerErrors?.note(api.key, response);
       return encode(response, context);
     },
@@ -171,9 +175,9 @@ function audit<Request, Response>(
   definition: HandlerDefinition<Request, Response>,
   request: Request,
   response: Response,
-  { services, connection }: ControlContext,
+  connection: ConnectionFacts,
+  changes: AuditLog | null,
 ): void {
-  const { changes } = services.access;
   if (changes === null || definition.subjectsOf === undefined) return;
   const names = definition.subjectsOf(request);
   const shown = names.slice(0, AUDITED_NAMES_MAX).join(', ');

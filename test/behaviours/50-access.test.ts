@@ -38,6 +38,7 @@ import { txnOffsetCommit } from '../../src/protocol/schemas/28-txn-offset-commit
 import { describeAcls } from '../../src/protocol/schemas/29-describe-acls.ts';
 import { createAcls as createAclsApi } from '../../src/protocol/schemas/30-create-acls.ts';
 import { deleteAcls as deleteAclsApi } from '../../src/protocol/schemas/31-delete-acls.ts';
+import { incrementalAlterConfigs } from '../../src/protocol/schemas/44-incremental-alter-configs.ts';
 import { offsetDelete } from '../../src/protocol/schemas/47-offset-delete.ts';
 import { describeCluster } from '../../src/protocol/schemas/60-describe-cluster.ts';
 import { consumerGroupHeartbeat } from '../../src/protocol/schemas/68-consumer-group-heartbeat.ts';
@@ -404,6 +405,26 @@ describe('64: the audit log', () => {
     expect(has('outcome=denied', 'operation=Create', 'resource=Topic:mine', 'api=CreateTopics')).toBe(true);
     expect(has('outcome=refused', 'api=CreateTopics', 'of=mine')).toBe(true);
     expect(broker.lines.some((line) => line.includes('123456789'))).toBe(false);
+  });
+
+  test('has a line for who switches it off', async () => {
+    const rig = await startRig({ sets });
+    await grant(rig, all);
+    const resource = {
+      resourceType: 4,
+      resourceName: String(rig.broker.plane.services.controller.config.values['node.id']),
+    };
+    const set = (value: string) => {
+      const configs = [{ name: 'perfbroker.audit.log', configOperation: 0, value }];
+      return rig.client.ask(incrementalAlterConfigs, 1, { resources: [{ ...resource, configs }], validateOnly: false });
+    };
+    const lines = () => rig.broker.lines.filter((line) => line.includes('(perfbroker.audit.log)'));
+    expect((await set('off')).responses).toMatchObject([{ errorCode: 0 }]);
+    expect(lines()).toHaveLength(1);
+    await createTopic(rig.client, 'unseen');
+    await set('all');
+    expect(lines()).toHaveLength(2);
+    expect(rig.broker.lines.some((line) => line.includes('unseen'))).toBe(false);
   });
 
   test('can be switched off while the broker runs', async () => {

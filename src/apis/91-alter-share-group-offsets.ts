@@ -41,7 +41,7 @@ export const alterShareGroupOffsetsHandler = defineHandler({
         allowed.some(({ topicName }) => shares.topics.idOf(topicName) !== null),
       );
       const responses = request.topics.flatMap(
-        (wish) => (denied.has(wish.topicName) ? refusedTopic(wish, shares) : answerOf(wish, shares)) ?? [],
+        (wish) => (denied.has(wish.topicName) ? refusedTopic(wish) : answerOf(wish, shares)) ?? [],
       );
       return { errorCode: errorCode.NONE, responses };
     } catch (error) {
@@ -85,11 +85,12 @@ function answerOf(wish: Wish, shares: ShareServices): ElementOf<Response['respon
   };
 }
 
-function refusedTopic({ topicName, partitions }: Wish, { topics }: ShareServices): ElementOf<Response['responses']> {
+/** Without its id, which would say that there is such a topic. */
+function refusedTopic({ topicName, partitions }: Wish): ElementOf<Response['responses']> {
   const { errorCode: code, message } = denial(errorCode.TOPIC_AUTHORIZATION_FAILED);
   return {
     topicName,
-    topicId: topics.idOf(topicName) ?? ZERO_UUID,
+    topicId: ZERO_UUID,
     partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: code, errorMessage: message })),
   };
 }

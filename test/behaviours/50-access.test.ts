@@ -27,6 +27,7 @@ import {
 } from '../../src/protocol/acl.ts';
 import type { Api } from '../../src/protocol/api.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
+import { ZERO_UUID } from '../../src/protocol/fields.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { offsetCommit } from '../../src/protocol/schemas/08-offset-commit.ts';
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
@@ -42,6 +43,7 @@ import { incrementalAlterConfigs } from '../../src/protocol/schemas/44-increment
 import { offsetDelete } from '../../src/protocol/schemas/47-offset-delete.ts';
 import { describeCluster } from '../../src/protocol/schemas/60-describe-cluster.ts';
 import { consumerGroupHeartbeat } from '../../src/protocol/schemas/68-consumer-group-heartbeat.ts';
+import { alterShareGroupOffsets } from '../../src/protocol/schemas/91-alter-share-group-offsets.ts';
 import { batchOf, createTopic, fetchFrom, produceTo } from '../support/simulated-deeds.ts';
 import { accessRows, furtherRights, GROUP, type Right } from './access-rows.ts';
 import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
@@ -253,7 +255,7 @@ test('61: a pattern stands for the topics that a member may see, and for no othe
   expect([...new Set(assigned)]).toEqual([seen.id]);
 });
 
-test('whether a topic is there cannot be told from a request that asks nothing of it', async () => {
+test('whether a topic is there cannot be told from what is left out of an answer, nor from ids', async () => {
   const rig = await startRig({ sets });
   await grant(rig, all);
   const { client } = rig;
@@ -265,9 +267,13 @@ test('whether a topic is there cannot be told from a request that asks nothing o
   await grant(rig, [
     { operation: OPERATION_WRITE, resourceType: RESOURCE_TRANSACTIONAL_ID, name: 't' },
     { operation: OPERATION_ALL, resourceType: RESOURCE_GROUP, name: GROUP },
+    { operation: OPERATION_READ, resourceType: RESOURCE_GROUP, name: 'sharers' },
   ]);
   expect((await client.ask(txnOffsetCommit, 2, commit)).topics).toEqual(topics);
   expect((await client.ask(offsetDelete, 0, { groupId: GROUP, topics })).topics).toEqual(topics);
+  const starts = topics.map(({ name }) => ({ topicName: name, partitions: [{ partitionIndex: 0, startOffset: 0 }] }));
+  const altered = await client.ask(alterShareGroupOffsets, 0, { groupId: 'sharers', topics: starts });
+  expect(altered.responses.map(({ topicId }) => topicId)).toEqual([ZERO_UUID, ZERO_UUID]);
   await setRules(rig, []);
   expect((await client.ask(txnOffsetCommit, 2, commit)).topics).toEqual(topics);
 });

@@ -22,6 +22,7 @@ export type KeySet = ReturnType<typeof createLocalJWKSet>;
 const KEYS_BYTES_MAX = 1_048_576;
 const KEYS_MAX = 256;
 const FETCH_WAIT_MS = 10_000;
+const REDIRECTS_MAX = 5;
 
 export class SigningKeys {
   private readonly parts: SigningKeysParts;
@@ -101,10 +102,7 @@ async function fetchText(url: string): Promise<string> {
   const { username, password } = new URL(url);
   if (username !== '' || password !== '')
     throw new Fault('PB_BAD_SETTING', 'its URL has a user and a password in it, which are not sent; leave them out');
-  const response = await fetch(url, {
-    signal: AbortSignal.timeout(FETCH_WAIT_MS),
-    headers: { accept: 'application/json' },
-  });
+  const response = await followed(url);
   if (!response.ok) throw new Fault('PB_CONNECTION', `the answer has the status ${response.status}`);
   if (response.body === null) throw new Fault('PB_CONNECTION', 'the answer is empty');
   const pieces: Uint8Array[] = [];
@@ -115,6 +113,24 @@ async function fetchText(url: string): Promise<string> {
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString('utf8');
+}
+
+/** As Java does it: nobody leads from https to http, where others could put their own keys in. */
+async function followed(url: string): Promise<Response> {
+  const signal = AbortSignal.timeout(FETCH_WAIT_MS);
+  let at = new URL(url);
+  for (let count = 0; count <= REDIRECTS_MAX; count++) {
+    const response = await fetch(at.href, { signal, headers: { accept: 'application/json' }, redirect: 'manual' });
+    const location = response.headers.get('location');
+    if (location === null || response.status < 300 || response.status > 399) return response;
+    await response.body?.cancel();
+    if (!URL.canParse(location, at.href)) break;
+    const next = new URL(location, at);
+    if (next.protocol !== at.protocol)
+      throw new Fault('PB_CONNECTION', `it leads from ${at.protocol} to ${next.protocol}, where it is not followed`);
+    at = next;
+  }
+  throw new Fault('PB_CONNECTION', 'it leads from one address to another without an end');
 }
 
 function tooLong(): Fault {

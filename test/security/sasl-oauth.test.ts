@@ -1,14 +1,17 @@
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OauthTerms } from '../../src/config/logins.ts';
 import { SaslOauth } from '../../src/security/sasl-oauth.ts';
 import { SigningKeys } from '../../src/security/signing-keys.ts';
+import { Authority, hasOpenssl } from '../support/certificates.ts';
 
 const NOW_MS = 1_700_000_000_000;
 const NOW = NOW_MS / 1000;
@@ -215,6 +218,40 @@ describe('OAUTHBEARER', () => {
     expect(warnings.join()).not.toContain('hunter2');
     expect(warnings[0]).toContain('its URL has a user and a password in it');
     expect(warnings[2]).toContain('what is there is no JSON');
+  });
+
+  it.runIf(hasOpenssl)('follows an address to another, but never from https to http', async () => {
+    const keys = JSON.stringify({ keys: [{ ...(await exportJWK(one.publicKey)), kid: 'k1' }] });
+    const servers: Server[] = [];
+    const at = async (server: Server, scheme: string): Promise<string> => {
+      servers.push(server);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const address = server.address();
+      return `${scheme}://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+    };
+    const leading = (location: string) => (_: unknown, response: ServerResponse) =>
+      response.writeHead(302, { location }).end();
+    const plain = await at(
+      createServer((_, response) => response.end(keys)),
+      'http',
+    );
+    const { file, keyFile } = new Authority(folder, 'jwks').issue('issuer', '/CN=issuer');
+    const tls = { cert: readFileSync(file), key: readFileSync(keyFile) };
+    const warnings: string[] = [];
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    try {
+      const same = await at(createServer(leading(`${plain}/keys`)), 'http');
+      expect(await keysAt(same, undefined, warnings).current(false)).not.toBe(null);
+      const down = await at(createTlsServer(tls, leading(`${plain}/keys`)), 'https');
+      expect(await keysAt(down, undefined, warnings).current(false)).toBe(null);
+      const round = await at(createServer(leading('/again')), 'http');
+      expect(await keysAt(round, undefined, warnings).current(false)).toBe(null);
+    } finally {
+      vi.unstubAllEnvs();
+      for (const server of servers) server.close();
+    }
+    expect(warnings[0]).toContain('it leads from https: to http:, where it is not followed');
+    expect(warnings[1]).toContain('without an end');
   });
 
   it('refuses any other bytes', async () => {

@@ -23,3 +23,11 @@ export function hasError(part: unknown, depth = 0): boolean {
   if ('errorCode' in part && part.errorCode !== 0) return true;
   return Object.values(part).some((value) => hasError(value, depth + 1));
 }
+
+/** Some part of it says that it was done. */
+export function hasSuccess(part: unknown, depth = 0): boolean {
+  if (typeof part !== 'object' || part === null || ArrayBuffer.isView(part) || depth > DEPTH_MAX) return false;
+  if (Array.isArray(part)) return part.some((item) => hasSuccess(item, depth + 1));
+  if ('errorCode' in part && part.errorCode === 0) return true;
+  return Object.values(part).some((value) => hasSuccess(value, depth + 1));
+}

@@ -29,7 +29,7 @@ import { checkKey, type Permit } from '../security/permit.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { MarkerWriter } from '../transactions/transaction-markers.ts';
 import { type Access, missingRight, type StatedAccess } from './access.ts';
-import { type AnswerErrors, hasError } from './answer-errors.ts';
+import { type AnswerErrors, hasError, hasSuccess } from './answer-errors.ts';
 import type { ShareServices } from './share-services.ts';
 
 export interface ConnectionFacts {
@@ -182,7 +182,10 @@ function audit<Request, Response>(
   const names = definition.subjectsOf(request);
   const shown = names.slice(0, AUDITED_NAMES_MAX).join(', ');
   const more = names.length > AUDITED_NAMES_MAX ? ` and ${names.length - AUDITED_NAMES_MAX} more` : '';
-  changes.changed(connection.identity, definition.api.name, shown + more, hasError(response) ? 'refused' : 'done');
+  const action = { identity: connection.identity, api: definition.api.name, what: shown + more };
+  if (!hasError(response)) changes.changed(action, 'done');
+  else if (hasSuccess(response)) changes.changed(action, 'refused');
+  else changes.refused(action);
 }
 
 const AUDITED_NAMES_MAX = 10;

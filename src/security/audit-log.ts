@@ -1,12 +1,13 @@
 /**
  * The audit log: a line for a denial, a line for an administrative change. Denials can be provoked as often as somebody
- * likes, so of those that have principal, host, operation and type of resource in common one line comes in a period; the
- * others are counted, and their number is told when the period is over (`tell`).
+ * likes, and so can requests of which nothing is done: of denials that have principal, host, operation and type of resource
+ * in common, and of such requests that have principal, host and API in common, one line comes in a period; the others are
+ * counted, and their number is told when the period is over (`tell`).
  *
  * A line holds names only: no settings' values, nothing that a request carries.
  */
 import type { Clock } from '../base/clock.ts';
-import type { Logger } from '../base/logger.ts';
+import type { LogFields, Logger } from '../base/logger.ts';
 import type { Identity } from '../net/identity.ts';
 import { operationName, resourceTypeName } from '../protocol/acl.ts';
 
@@ -25,9 +26,15 @@ export interface AuditedAction {
   readonly resourceName: string;
 }
 
-interface Told {
+export interface AuditedChange {
   readonly identity: Identity;
-  readonly operation: string;
+  readonly api: string;
+  readonly what: string;
+}
+
+interface Told {
+  /** What the line about the others repeats. */
+  readonly fields: LogFields;
   readonly untilMs: number;
   untoldCount: number;
 }
@@ -53,33 +60,33 @@ export class AuditLog {
     const nowMs = this.clock.nowMs();
     this.tell(nowMs);
     const { principal, host, listener } = identity;
-    const key = `${operation} ${resourceType} ${host} ${principal}`;
-    const told = this.told.get(key);
-    if (told !== undefined) {
-      told.untoldCount += 1;
-      return;
-    }
-    if (this.told.size >= KINDS_MAX) {
-      this.othersCount += 1;
-      return;
-    }
-    const name = operationName(operation);
-    this.told.set(key, { identity, operation: name, untilMs: nowMs + DENIAL_PERIOD_MS, untoldCount: 0 });
+    const fields = { outcome: 'denied', principal, host, operation: operationName(operation) };
+    if (!this.isFirst(`${operation} ${resourceType} ${host} ${principal}`, fields, nowMs)) return;
     const resource = `${resourceTypeName(resourceType)}:${shown(resourceName)}`;
-    this.logger.info('audit', { outcome: 'denied', principal, host, operation: name, resource, api, listener });
+    this.logger.info('audit', { ...fields, resource, api, listener });
     this.comeBack(nowMs + DENIAL_PERIOD_MS);
+  }
+
+  /** Of its kind in this period; others are counted. */
+  private isFirst(key: string, fields: LogFields, nowMs: number): boolean {
+    const told = this.told.get(key);
+    if (told !== undefined) told.untoldCount += 1;
+    else if (this.told.size >= KINDS_MAX) this.othersCount += 1;
+    else {
+      this.told.set(key, { fields, untilMs: nowMs + DENIAL_PERIOD_MS, untoldCount: 0 });
+      return true;
+    }
+    return false;
   }
 
   /** Of periods that are over: how many denials had no line. */
   tell(nowMs: number): void {
     if (this.told.size === 0) return;
-    for (const [key, { identity, operation, untilMs, untoldCount }] of this.told) {
+    for (const [key, { fields, untilMs, untoldCount }] of this.told) {
       // In order of their ends.
       if (nowMs < untilMs) return;
       this.told.delete(key);
-      if (untoldCount === 0) continue;
-      const { principal, host } = identity;
-      this.logger.info('audit', { outcome: 'denied', principal, host, operation, moreTimes: untoldCount });
+      if (untoldCount > 0) this.logger.info('audit', { ...fields, moreTimes: untoldCount });
     }
     if (this.othersCount === 0) return;
     this.logger.info('audit', { outcome: 'denied', moreTimes: this.othersCount });
@@ -100,9 +107,21 @@ export class AuditLog {
   }
 
   /** `outcome`: "done", or "refused" when some of it was. */
-  changed(identity: Identity, api: string, what: string, outcome: string): void {
+  changed({ identity, api, what }: AuditedChange, outcome: string): void {
     const { principal, host, listener } = identity;
     this.logger.info('audit', { outcome, principal, host, api, of: shown(what), listener });
+  }
+
+  /** Nothing of it was done. */
+  refused(change: AuditedChange): void {
+    const nowMs = this.clock.nowMs();
+    this.tell(nowMs);
+    const { api, identity } = change;
+    const { principal, host } = identity;
+    const fields = { outcome: 'refused', principal, host, api };
+    if (!this.isFirst(`${api} ${host} ${principal}`, fields, nowMs)) return;
+    this.changed(change, 'refused');
+    this.comeBack(nowMs + DENIAL_PERIOD_MS);
   }
 }
 

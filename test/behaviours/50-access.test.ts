@@ -413,6 +413,22 @@ describe('64: the audit log', () => {
     expect(broker.lines.some((line) => line.includes('123456789'))).toBe(false);
   });
 
+  test('has one line a second for requests of which nothing is done, and one for each of which something is', async () => {
+    const rig = await startRig({ sets });
+    const { client, broker } = rig;
+    const right = { operation: OPERATION_CREATE, resourceType: RESOURCE_TOPIC, name: 'mine0' };
+    await setRules(rig, [binding(right), binding({ ...right, name: 'mine1' })]);
+    const wish = (name: string) => ({ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] });
+    for (let time = 0; time < 20; time++) await client.ask(createTopics, 7, { topics: [wish(`denied${time}`)] });
+    for (const time of [0, 1])
+      await client.ask(createTopics, 7, { topics: [wish(`mine${time}`), wish(`denied${time}`)] });
+    const lines = () => broker.lines.filter((line) => line.includes('outcome=refused'));
+    expect(lines().filter((line) => line.includes('of=denied'))).toHaveLength(1);
+    expect(lines().filter((line) => line.includes('of=mine'))).toHaveLength(2);
+    await broker.pass(1000);
+    expect(lines().at(-1)).toMatch(/api=CreateTopics moreTimes=19$/);
+  });
+
   test('has a line for who switches it off', async () => {
     const rig = await startRig({ sets });
     await grant(rig, all);

@@ -261,8 +261,9 @@ export class Log {
   heal(nowMs: number): number {
     if (this.poison === 0) return 0;
     if (this.owesNote) this.owesNote = !noteFailedFlush(this.tools, this.folder);
-    // After a failed flush the kernel may have dropped pages it calls clean: only recovery can tell what is left.
-    if (this.poison !== -ENOSPC && this.poison !== -EDQUOT) return this.poison;
+    // After a failed flush the kernel may have dropped pages it calls clean, also where it was room that the flush found
+    // missing: only recovery can tell what is left.
+    if (this.hasFailedFlush || (this.poison !== -ENOSPC && this.poison !== -EDQUOT)) return this.poison;
     const segment = this.list.active;
     try {
       this.tools.disk.truncate(this.tools.files.use(segment.log), segment.sizeBytes);

@@ -521,6 +521,19 @@ describe('flushing', () => {
 describe('a flush that failed on a full disk', () => {
   const note = `${FOLDER}/flush-failed`;
 
+  // Where blocks are found late (thin volumes, network file systems) it is the flush that meets the full disk.
+  it('poisons the log for good as any other', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    disk.failNext('write', 'ENOSPC');
+    queue(log, batch());
+    expect(log.flushWrites()).toBe(-28);
+    log.beginSync(NOW_MS);
+    log.endSync(-28);
+    expect(log.heal(NOW_MS)).toBe(-28);
+    expect(queue(log, batch())).toBe(56);
+  });
+
   it('is noted for the next start though there is no room', () => {
     const { disk, log } = fresh();
     append(log, batch());

@@ -31,6 +31,8 @@ export class BatchScan {
   baseOffset = -1;
   lastOffset = -1;
   isDamaged = false;
+  /** Why the walk ended, if the disk did not give the bytes: a negative errno, which says nothing of what they are. */
+  readError = 0;
   bytesRead = 0;
 
   private readonly disk: Disk;
@@ -77,6 +79,7 @@ export class BatchScan {
     // Where the walk begins in the middle, what the first batch should say is not known.
     this.expected = position === 0 ? floorOffset : UNKNOWN;
     this.isDamaged = false;
+    this.readError = 0;
     this.bufferPosition = position;
     this.bufferBytes = 0;
   }
@@ -114,6 +117,7 @@ export class BatchScan {
     if (!isOneBitApart(baseOffset, expected)) return false;
     if (nextPosition + BATCH_HEADER_BYTES > this.end) return true;
     const bytes = this.disk.read(this.fd, nextPosition, this.ahead, 0, BATCH_HEADER_BYTES);
+    if (bytes < 0) this.readError = bytes;
     return bytes !== BATCH_HEADER_BYTES || batchBaseOffset(this.ahead.view, 0) !== lastOffset + 1;
   }
 
@@ -126,6 +130,7 @@ export class BatchScan {
     let got = 0;
     while (got < wanted) {
       const bytes = this.disk.read(this.fd, position + got, this.memory, got, wanted - got);
+      if (bytes < 0) this.readError = bytes;
       if (bytes <= 0) break;
       got += bytes;
     }

@@ -27,6 +27,8 @@ export class BatchWalk {
   lastOffset = -1;
   /** Something stands where a batch should: torn or damaged bytes, or a read that failed. */
   isDamaged = false;
+  /** Of a read that failed: a negative errno. */
+  readError = 0;
   /** Header of the current batch, to be read through the accessors of `protocol/batch`. */
   readonly view: DataView;
   readonly memory: Memory;
@@ -58,6 +60,7 @@ export class BatchWalk {
     this.baseOffset = -1;
     this.lastOffset = -1;
     this.isDamaged = false;
+    this.readError = 0;
     this.bufferPosition = position;
     this.bufferBytes = 0;
     // What comes next is mostly like what came last.
@@ -97,6 +100,7 @@ export class BatchWalk {
     if (position >= this.bufferPosition && position + BATCH_HEADER_BYTES <= bufferEnd) return true;
     const wanted = Math.min(this.readBytes, this.end - position);
     const got = this.disk.read(this.fd, position, this.memory, 0, wanted);
+    if (got < 0) this.readError = got;
     this.bufferPosition = position;
     this.bufferBytes = Math.max(got, 0);
     return got >= BATCH_HEADER_BYTES;

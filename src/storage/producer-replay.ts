@@ -199,7 +199,9 @@ export function replaySegment(
       continue;
     }
     const bytes = Math.min(walk.length, SCRATCH_BYTES);
-    if (tools.disk.read(fd, walk.position, tools.scratch, 0, bytes) !== bytes) return false;
+    const got = tools.disk.read(fd, walk.position, tools.scratch, 0, bytes);
+    if (got < 0) walk.readError = got;
+    if (got !== bytes) return false;
     const decided = replayBatch(ledger, tools.scratch, 0, walk.length, nowMs, rotten);
     if (decided !== null) ended?.push(decided);
   }

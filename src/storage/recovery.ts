@@ -10,6 +10,7 @@
  *
  *   segment    │ vouched, index sound: left alone │ vouched up to here ──┐ then checksums      │ all checksums
  */
+import { getSystemErrorName } from 'node:util';
 import { Fault } from '../base/fault.ts';
 import { batchLeaderEpoch, batchMaxTimestamp } from '../protocol/batch.ts';
 import type { BatchScan } from './batch-scan.ts';
@@ -184,6 +185,7 @@ class Recovery {
     this.laterFrom = isLaterWanted ? loadOldestSnapshot(tools, folder, vouched, this.later, nowMs) : NO_SNAPSHOT;
     if (snapshot >= offset) return;
     if (!loadLedger(tools, folder, segments, offset, ledger, nowMs)) {
+      if (tools.walk.readError < 0) throw unreadable(folder, tools.walk.position, tools.walk.readError);
       tools.logger.warn(
         `${args.partitionName}: earlier batches cannot be read; producers before ${offset} are forgotten`,
       );
@@ -219,6 +221,10 @@ class Recovery {
       if (ended?.isAborted)
         segment.aborted.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
     }
+    if (scan.readError < 0) {
+      tools.files.unpin(segment.log);
+      throw unreadable(segment.log.path, scan.position, scan.readError);
+    }
     // Nothing good behind the place: the index entry that led here was wrong, or the file ends here.
     if (!isBegun && from > 0 && scan.isDamaged) {
       tools.files.unpin(segment.log);
@@ -226,7 +232,8 @@ class Recovery {
       return this.scanSegment(segment, 0, vouched, isReplayed);
     }
     if (!isBegun) this.resetBehind(segment, from, this.endOffset, isReplayed);
-    if (scan.isDamaged) this.cut(segment, scan.position, size);
+    // What is vouched for is only walked for its indexes: behind a damaged batch lie others that are served.
+    if (scan.isDamaged && isReplayed) this.cut(segment, scan.position, size);
     if (isReplayed && segment.aborted.hasFile) this.abortedAnew.push(segment);
     segment.seal();
     tools.files.unpin(segment.log);
@@ -344,6 +351,14 @@ class Recovery {
   private sync(file: FileHandle): void {
     demandSynced(file.path, this.tools.disk.sync(this.tools.files.use(file)));
   }
+}
+
+/** What cannot be read now may be whole: to cut it off would make a loss of what the disk, asked again, may give. */
+function unreadable(path: string, position: number, error: number): Fault {
+  return new Fault(
+    'PB_DISK_ERROR',
+    `${path} could not be read behind byte ${position}: ${getSystemErrorName(error)}; nothing was cut off, look at the disk and start again`,
+  );
 }
 
 function demandSynced(path: string, error: number): void {

@@ -9,6 +9,7 @@
  * The bytes, and the names ending in .cleaned, were flushed before the first rename. File systems keep the order of renames
  * within a folder, so a loss of power leaves what a stop after one of them would have left.
  */
+import { Fault } from '../base/fault.ts';
 import { BatchWalk } from './batch-walk.ts';
 import type { Disk } from './disk.ts';
 import {
@@ -74,6 +75,8 @@ function endOf(disk: Disk, path: string, base: number): number {
     walk.begin(fd, 0, disk.sizeBytes(fd));
     let end = base;
     while (walk.next()) end = walk.lastOffset + 1;
+    if (walk.readError < 0)
+      throw new Fault('PB_DISK_ERROR', `${path} could not be read: error ${-walk.readError}; look at the disk`);
     return end;
   } finally {
     disk.close(fd);

@@ -67,6 +67,88 @@ describe('recovery', () => {
     }
   });
 
+  describe('where the disk does not give the bytes', () => {
+    const logs = (disk: FakeDisk) => disk.list(FOLDER).filter((name) => name.endsWith('.log'));
+    const sizes = (disk: FakeDisk) => logs(disk).map((name) => disk.contentOf(`${FOLDER}/${name}`).length);
+
+    /** `isRefused`: of the reads of batches, counted from 0. */
+    function failReads(disk: FakeDisk, isRefused: (count: number) => boolean): () => void {
+      const { read } = disk;
+      let count = 0;
+      disk.read = (fd, ...rest) => {
+        if (disk.pathOf(fd).endsWith('.log') && isRefused(count++)) disk.failNext('read', 'EIO');
+        return read.call(disk, fd, ...rest);
+      };
+      return () => {
+        disk.read = read;
+      };
+    }
+
+    it('cuts nothing off, whichever read it is, and finds all when it is asked again', () => {
+      for (const writtenOffset of [-1, 35]) {
+        for (let refused = 0, wasRefused = true; wasRefused; refused++) {
+          const disk = written(...Array.from({ length: 40 }, () => batch({ valueBytes: 100 })));
+          const before = sizes(disk);
+          expect(before.length).toBeGreaterThan(3);
+          wasRefused = false;
+          const stop = failReads(disk, (count) => {
+            if (count === refused) wasRefused = true;
+            return count === refused;
+          });
+          try {
+            expect(recoverPartition(makeTools(disk).tools, { ...ARGS, writtenOffset }).endOffset).toBe(40);
+          } catch (error) {
+            expect(String(error)).toContain('could not be read');
+          }
+          stop();
+          expect(sizes(disk)).toEqual(before);
+          expect(recoverPartition(makeTools(disk).tools, { ...ARGS, writtenOffset }).endOffset).toBe(40);
+        }
+      }
+    });
+
+    it('does not open the log', () => {
+      const disk = written(batch());
+      failReads(disk, () => true);
+      expect(() => open(makeTools(disk).tools, { isClean: false })).toThrow(
+        /00000.log could not be read behind byte 0: EIO/,
+      );
+    });
+
+    it('does not forget an open transaction that it cannot read', () => {
+      for (let refused = 0; refused < 40; refused++) {
+        const disk = new FakeDisk();
+        const log = open(makeTools(disk).tools);
+        append(log, batch({ producerId: 4, producerEpoch: 0, baseSequence: 0, isTransactional: true }));
+        for (let index = 0; index < 50; index++) append(log, batch({ valueBytes: 100 }));
+        disk.crash('kill');
+        for (const name of disk.list(FOLDER)) if (name.endsWith('.snapshot')) disk.remove(`${FOLDER}/${name}`);
+        const stop = failReads(disk, (count) => count === refused);
+        let stable = 0;
+        try {
+          stable = open(makeTools(disk).tools, { isClean: false, recoveryPoint: 50, writtenOffset: 51 }).watermarks
+            .stable;
+        } catch (error) {
+          expect(String(error)).toContain('could not be read');
+        }
+        stop();
+        expect(stable).toBe(0);
+      }
+    });
+  });
+
+  it('cuts nothing out of a segment that is vouched for, though its index and a batch of it are damaged', () => {
+    const disk = written(...Array.from({ length: 40 }, () => batch({ valueBytes: 100 })));
+    const size = disk.contentOf(LOG_FILE).length;
+    disk.corrupt(LOG_FILE.replace('.log', '.index'), 0, new Uint8Array(16).fill(255));
+    disk.corrupt(LOG_FILE, batch({ valueBytes: 100 }).length * 2 + 16, new Uint8Array([9]));
+    expect(recoverPartition(makeTools(disk).tools, { ...ARGS, recoveryPoint: 40 })).toMatchObject({
+      endOffset: 40,
+      bytesCut: 0,
+    });
+    expect(disk.contentOf(LOG_FILE).length).toBe(size);
+  });
+
   it('cuts zeros that a power cut left behind the last write', () => {
     const disk = written(batch());
     const size = disk.contentOf(LOG_FILE).length;

@@ -78,6 +78,8 @@ export class LogDirectory {
   /** What was found damaged when it was opened. */
   readonly notices: string[] = [];
   private writtenOffsets = new Map<string, number>();
+  /** By folder name. */
+  private readonly unopened = new Map<string, { readonly topic: string; readonly partition: number }>();
 
   constructor(disk: Disk, root: string) {
     this.disk = disk;
@@ -141,30 +143,44 @@ export class LogDirectory {
     };
   }
 
+  /** A log that was found and did not open: what is written down of it stays so, for the start that opens it. */
+  noteUnopened(topic: string, partition: number): void {
+    this.unopened.set(partitionFolderName(topic, partition), { topic, partition });
+  }
+
+  /** It is open now, or gone. */
+  forgetUnopened(topic: string, partition: number): void {
+    this.unopened.delete(partitionFolderName(topic, partition));
+  }
+
+  get hasUnopened(): boolean {
+    return this.unopened.size > 0;
+  }
+
   /** The checkpoints that must outlive the power: flushed offsets, log starts, high watermarks. */
   saveCheckpoints(rows: readonly PartitionCheckpoint[]): void {
-    this.save(RECOVERY_POINTS_FILE, rows, (row) => row.recoveryPoint);
+    this.save(RECOVERY_POINTS_FILE, rows, this.recoveryPoints, (row) => row.recoveryPoint);
     this.saveLogStarts(rows);
     this.saveCleaned(rows);
-    this.save(HIGH_WATERMARKS_FILE, rows, (row) => row.high);
+    this.save(HIGH_WATERMARKS_FILE, rows, this.recoveryPoints, (row) => row.high);
   }
 
   /** Where logs begin: soon after a start has moved, so that what was deleted does not come back with a killed process. */
   saveLogStarts(rows: readonly PartitionCheckpoint[]): void {
     const moved = rows.filter((row) => row.logStart > 0);
-    this.save(LOG_STARTS_FILE, moved, (row) => row.logStart);
+    this.save(LOG_STARTS_FILE, moved, this.logStarts, (row) => row.logStart);
   }
 
   /** How far logs are compacted: after each compaction, so that the next begins where it ended. */
   saveCleaned(rows: readonly PartitionCheckpoint[]): void {
     const cleaned = rows.filter((row) => row.cleanedOffset > 0);
-    this.save(CLEANED_FILE, cleaned, (row) => row.cleanedOffset);
+    this.save(CLEANED_FILE, cleaned, this.cleanedOffsets, (row) => row.cleanedOffset);
   }
 
   /** How far logs are written under this boot, so that a killed process costs no scan. */
   saveWritten(bootId: string, rows: readonly PartitionCheckpoint[]): void {
-    const offsets = rows.map((row) => ({ topic: row.topic, partition: row.partition, offset: row.end }));
-    writeWritten(this.disk, this.path(WRITTEN_FILE), bootId, offsets);
+    const lines = this.linesOf(rows, this.writtenOffsets, (row) => row.end);
+    writeWritten(this.disk, this.path(WRITTEN_FILE), bootId, lines);
   }
 
   /** Partition folders, by name; removes what is left of deleted ones. Folders of other names are left alone. */
@@ -227,14 +243,23 @@ export class LogDirectory {
   private save(
     file: string,
     rows: readonly PartitionCheckpoint[],
+    found: ReadonlyMap<string, number>,
     offsetOf: (row: PartitionCheckpoint) => number,
   ): void {
-    const lines: CheckpointRow[] = rows.map((row) => ({
-      topic: row.topic,
-      partition: row.partition,
-      offset: offsetOf(row),
-    }));
-    writeCheckpoint(this.disk, this.path(file), lines);
+    writeCheckpoint(this.disk, this.path(file), this.linesOf(rows, found, offsetOf));
+  }
+
+  private linesOf(
+    rows: readonly PartitionCheckpoint[],
+    found: ReadonlyMap<string, number>,
+    offsetOf: (row: PartitionCheckpoint) => number,
+  ): CheckpointRow[] {
+    const lines = rows.map((row) => ({ topic: row.topic, partition: row.partition, offset: offsetOf(row) }));
+    for (const [name, unopened] of this.unopened) {
+      const offset = found.get(name);
+      if (offset !== undefined) lines.push({ ...unopened, offset });
+    }
+    return lines;
   }
 
   private checkFormat(): void {

@@ -61,14 +61,14 @@ export class Checkpoints {
     this.timer = null;
   }
 
-  /** After the workers have closed their logs. The clean mark is left only when every one of them closed well. */
+  /** After the workers have closed their logs. The clean mark is left only when every log was open, and closed well. */
   saveLast(reports: readonly PartitionReport[]): void {
     const { directory, bootId } = this.parts;
     const rows = this.rowsOf(reports);
     directory.saveCheckpoints(rows);
     if (bootId !== null) directory.saveWritten(bootId, rows);
     const isClean = reports.every((report) => report.isClean) && rows.length === this.parts.host.open.size;
-    if (isClean) directory.leaveCleanMark();
+    if (isClean && !directory.hasUnopened) directory.leaveCleanMark();
   }
 
   /** Asks every worker and writes down what has moved. */

@@ -124,7 +124,11 @@ export class WorkerHost {
     const outcomes = [...problems, ...answers.flat()];
     const failed = new Set(outcomes.filter((outcome) => outcome.problem !== null).map((outcome) => outcome.slot));
     for (const partition of partitions) {
-      if (!failed.has(partition.slot)) this.open.set(partition.slot, partition);
+      const { slot, topic, partition: number, isNew } = partition;
+      if (!failed.has(slot)) {
+        this.open.set(slot, partition);
+        this.parts.directory.forgetUnopened(topic, number);
+      } else if (!isNew) this.parts.directory.noteUnopened(topic, number);
     }
     return outcomes;
   }
@@ -143,7 +147,9 @@ export class WorkerHost {
         inPieces(list, (slots) => this.postOf(worker).close(slots, remove, CLOSE_WAIT_MS)),
       ),
     );
-    if (remove) await this.removeFolders(partitions);
+    if (!remove) return;
+    for (const { topic, partition } of partitions) this.parts.directory.forgetUnopened(topic, partition);
+    await this.removeFolders(partitions);
   }
 
   removeFolders(folders: readonly { readonly topic: string; readonly partition: number }[]): Promise<void> {

@@ -100,6 +100,14 @@ export class EntryFile {
     return this.handle.isToCome ? Math.min(0, this.openOrError()) : 0;
   }
 
+  /** No entries any more, in the file neither. Throws Fault. */
+  clear(): void {
+    this.fileCount = 0;
+    this.surplusCount = 0;
+    this.pendingCount = 0;
+    if (!this.handle.isToCome) this.truncateFile(0);
+  }
+
   /** All entries are forgotten. Those in the file are written over and go with `complete`: new ones are often the same. */
   restart(): void {
     this.surplusCount = Math.max(this.surplusCount, this.fileCount);

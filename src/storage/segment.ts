@@ -273,13 +273,23 @@ export class Segment {
    * without index files for damaged, so they are made even where they have no entries.
    */
   seal(): number {
-    this.times.append(this.maxTimestamp, this.maxTimestampOffset);
+    const timesError = this.sealTimes();
     const offsetsError = this.offsets.file.complete();
-    const timesError = this.times.file.complete();
     const abortedError = this.flushAborted();
     this.offsets.file.rest();
     this.times.file.rest();
     return Math.min(offsetsError, timesError, abortedError);
+  }
+
+  /** A time index without its end would tell retention of too early a time; one without entries has the batches asked. */
+  private sealTimes(): number {
+    const { maxTimestamp, maxTimestampOffset, times } = this;
+    times.append(maxTimestamp, maxTimestampOffset);
+    const error = times.file.complete();
+    if (error >= 0 && times.lastTimestamp >= maxTimestamp) return error;
+    times.file.clear();
+    times.readLast();
+    return error;
   }
 
   /** The one index that is no hint: what of it waits for room on the disk must not be left behind. */

@@ -197,6 +197,44 @@ describe('retention by time', () => {
   });
 });
 
+describe('retention by time, where the time index could not be written to its end', () => {
+  const settings = { ...SMALL, segmentBytesMax: 1_000_000, indexIntervalBytes: 100, retentionMsMax: HOUR_MS };
+  const atMinute = (minute: number) => NOW_MS + (minute - 300) * 60_000;
+
+  /** A segment of 300 minutes and the next one; writes number `from` to `upTo` of its time index are refused. */
+  function sealed(from: number, upTo: number, errno: 'EIO' | 'ENOSPC') {
+    const { disk, log } = fresh(settings);
+    const { write } = disk;
+    let count = 0;
+    disk.write = (fd, ...rest) => {
+      const isTimes = disk.pathOf(fd) === `${FOLDER}/00000000000000000000.timeindex`;
+      if (isTimes && count >= from && count < upTo) disk.failNext('write', errno);
+      if (isTimes) count += 1;
+      return write.call(disk, fd, ...rest);
+    };
+    for (let minute = 0; minute < 300; minute++) {
+      expect(append(log, batch({ timestamps: [atMinute(minute)], valueBytes: 100 }))).toBe(0);
+    }
+    expect(log.roll(NOW_MS)).toBe(true);
+    expect(append(log, batch({ timestamps: [atMinute(300)] }))).toBe(0);
+    disk.write = write;
+    return { disk, log, count };
+  }
+
+  it.each(['EIO', 'ENOSPC'] as const)('goes by the batches after a start (%s)', (errno) => {
+    for (let from = 0; from < sealed(0, 0, errno).count + 1; from++) {
+      for (const length of [1, 2, ALL]) {
+        const { disk, log } = sealed(from, from + length, errno);
+        expect(log.close(true)).toBe(0);
+        const again = open(makeTools(disk).tools, { settings, recoveryPoint: 301 });
+        expect(again.upkeep.enforceRetention(atMinute(359), ALL), `${from} ${length}`).toBe(0);
+        expect(again.findByTimestamp(atMinute(299), 0).offset).toBe(299);
+        expect(again.upkeep.enforceRetention(atMinute(359.5), ALL)).toBe(1);
+      }
+    }
+  });
+});
+
 describe('retention by size', () => {
   it('keeps at least retention.bytes: a segment goes only when the rest still has as many', () => {
     const { log } = fresh({ retentionMsMax: Number.POSITIVE_INFINITY });

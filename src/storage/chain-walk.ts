@@ -10,6 +10,7 @@
  * Compaction leaves gaps: below `gapsBelow` a batch may begin later. Elsewhere a gap is believed too (a log may come from
  * anywhere), unless a single bit makes it and what follows does not know of it: that is a batch which was moved.
  */
+import { getSystemErrorName } from 'node:util';
 import { assert } from '../base/assert.ts';
 import {
   BATCH_HEADER_BYTES,
@@ -54,6 +55,8 @@ export class ChainWalk {
   lastOffset = -1;
   /** What is wrong. */
   problem = '';
+  /** Of a read that failed since `begin`: a negative errno. What looks damaged from then on may be whole. */
+  readError = 0;
   /** Header of a good batch, and its records where checksums are compared. */
   memory: Memory;
   at = 0;
@@ -88,6 +91,7 @@ export class ChainWalk {
     this.position = chain.position;
     this.length = 0;
     this.isDamaged = false;
+    this.readError = 0;
     this.bufferPosition = chain.position;
     this.bufferBytes = 0;
     this.readBytes = chain.checksBytes ? this.readsAhead : FIRST_READ_BYTES;
@@ -110,6 +114,7 @@ export class ChainWalk {
     if (position === this.chain.end) return this.lookBehindEnd();
     this.problem = this.judge(position);
     if (this.problem !== '') {
+      if (this.readError < 0) this.problem = `the disk does not give the bytes (${getSystemErrorName(this.readError)})`;
       this.skipDamage(position);
       return true;
     }
@@ -257,6 +262,7 @@ export class ChainWalk {
     let got = 0;
     while (got < wanted) {
       const bytes = this.disk.read(this.chain.fd, position + got, this.memory, got, wanted - got);
+      if (bytes < 0) this.readError = bytes;
       if (bytes <= 0) break;
       got += bytes;
     }

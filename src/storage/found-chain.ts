@@ -6,6 +6,7 @@
  *
  * A walk begins at a place that two files agree on: an index entry and the batch that ends at its offset; else at the start.
  */
+import { Fault } from '../base/fault.ts';
 import type { Chain } from './chain-walk.ts';
 import type { Segment } from './segment.ts';
 import type { StorageTools } from './storage-tools.ts';
@@ -22,7 +23,7 @@ export class FoundChain {
     this.tools = tools;
   }
 
-  /** Position of the batch that ends at the offset or later; the end of the file when there is none; CHAIN_DAMAGED. */
+  /** Position of the batch that ends at the offset or later; the end of the file when there is none; CHAIN_DAMAGED. Throws Fault. */
   locate(segment: Segment, offset: number, upper: number, gapsBelow: number): number {
     const walk = this.tools.chainWalk;
     walk.begin(this.chainFrom(segment, segment.offsets.floorByOffset(offset), upper, gapsBelow));
@@ -53,7 +54,7 @@ export class FoundChain {
     return { isSound, endOffset };
   }
 
-  /** How many of the bytes are batches in their place; 0 when the first is not. */
+  /** How many of the bytes are batches in their place; 0 when the first is not. Throws Fault. */
   soundBytes(segment: Segment, position: number, length: number, upper: number, gapsBelow: number): number {
     const end = position + length;
     const from = segment.found.uncheckedFrom(position, end);
@@ -96,6 +97,8 @@ export class FoundChain {
 
   private tell(segment: Segment): void {
     const walk = this.tools.chainWalk;
+    if (walk.readError < 0)
+      throw new Fault('PB_DISK_ERROR', `${segment.log.path} cannot be read behind byte ${walk.position}`);
     this.damagedAt = walk.position;
     if (!segment.found.isNews(walk.position)) return;
     const { position, firstOffset, lastOffset, problem } = walk;

@@ -42,6 +42,7 @@ export interface SegmentChecked {
 
 /** What becomes of damage that no start scans. */
 export const KEPT = 'a start keeps what lies behind it; reads of these offsets are answered with CORRUPT_MESSAGE';
+const UNREAD = 'nobody is given it now, and a start that has to scan it does not open the log';
 const INDEX_OUTCOME = 'a start after a crash makes it anew, and until then lookups go without it';
 const SCAN_BYTES = 1 << 20;
 
@@ -91,10 +92,11 @@ export function checkSegment(
 }
 
 function tellDamage(file: string, segment: SegmentToCheck, walk: ChainWalk, { tell, outcomeOf }: SegmentChecks): void {
-  const { position, length, firstOffset, lastOffset, problem } = walk;
+  const { position, length, firstOffset, lastOffset, problem, readError } = walk;
   if (segment.isGrowing && position + length === segment.sizeBytes) return;
   const bytesBehind = segment.sizeBytes - position;
-  tell({ file, position, firstOffset, lastOffset, problem, outcome: outcomeOf(firstOffset, bytesBehind) });
+  const outcome = readError < 0 ? UNREAD : outcomeOf(firstOffset, bytesBehind);
+  tell({ file, position, firstOffset, lastOffset, problem, outcome });
 }
 
 export function epochIn(walk: ChainWalk): number {

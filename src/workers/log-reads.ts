@@ -325,10 +325,11 @@ export class LogReads {
     length: number,
     lease: number,
   ): void {
-    const sound = this.parts.leases.soundBytes(lease, position, length);
-    if (sound === 0) {
+    const sound = this.trySoundBytes(lease, position, length);
+    if (sound <= 0) {
       this.parts.leases.end(lease);
-      this.begin(RECEIPT_READ, lane, exchange, entry, partition.slot, errorCode.CORRUPT_MESSAGE, partition);
+      const error = sound < 0 ? errorCode.KAFKA_STORAGE_ERROR : errorCode.CORRUPT_MESSAGE;
+      this.begin(RECEIPT_READ, lane, exchange, entry, partition.slot, error, partition);
       return;
     }
     this.begin(RECEIPT_READ, lane, exchange, entry, partition.slot, 0, partition);
@@ -360,6 +361,16 @@ export class LogReads {
     numbers[numberAt + READ_DONE_HIGH_NUMBER] = marks === null ? -1 : marks.high;
     numbers[numberAt + READ_DONE_STABLE_NUMBER] = marks === null ? -1 : marks.stable;
     numbers[numberAt + READ_DONE_LOG_START_NUMBER] = marks === null ? -1 : marks.start;
+  }
+
+  /** -1: a file of the log cannot be opened or read. */
+  private trySoundBytes(lease: number, position: number, length: number): number {
+    try {
+      return this.parts.leases.soundBytes(lease, position, length);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return -1;
+    }
   }
 
   /** Null: a file of the log cannot be opened or read, as where the process has no descriptor left. */

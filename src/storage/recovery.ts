@@ -16,7 +16,7 @@ import { batchLeaderEpoch, batchMaxTimestamp } from '../protocol/batch.ts';
 import type { BatchScan } from './batch-scan.ts';
 import { cutBound, readBound } from './compaction-bound.ts';
 import { collectEpochs, EpochHistory } from './epoch-history.ts';
-import { forgetFailedFlush, hasFailedFlush, rewriteFile } from './failed-flush.ts';
+import { forgetFailedFlush, hasFailedFlush, noteFailedFlush, rewriteFile } from './failed-flush.ts';
 import type { FileHandle } from './file-cache.ts';
 import { listSegments } from './partition-files.ts';
 import { type DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
@@ -313,7 +313,7 @@ class Recovery {
     const isLaterTrue = laterFrom >= 0 && laterFrom <= endOffset;
     saveSnapshot(tools, args.folder, endOffset, isLaterTrue ? this.later : this.ledger);
     if (args.isSynced)
-      demandSynced(snapshotPath(args.folder, endOffset), syncSnapshot(tools.disk, args.folder, endOffset));
+      this.demandSynced(snapshotPath(args.folder, endOffset), syncSnapshot(tools.disk, args.folder, endOffset));
   }
 
   /**
@@ -349,7 +349,14 @@ class Recovery {
 
   /** What the report vouches for must be on the device. */
   private sync(file: FileHandle): void {
-    demandSynced(file.path, this.tools.disk.sync(this.tools.files.use(file)));
+    this.demandSynced(file.path, this.tools.disk.sync(this.tools.files.use(file)));
+  }
+
+  /** The next start must not take for flushed what this flush has only made to look so. */
+  private demandSynced(path: string, error: number): void {
+    if (error >= 0) return;
+    noteFailedFlush(this.tools, this.args.folder);
+    throw new Fault('PB_DISK_ERROR', `${path} could not be flushed to the device: error ${-error}; look at the disk`);
   }
 }
 
@@ -359,9 +366,4 @@ function unreadable(path: string, position: number, error: number): Fault {
     'PB_DISK_ERROR',
     `${path} could not be read behind byte ${position}: ${getSystemErrorName(error)}; nothing was cut off, look at the disk and start again`,
   );
-}
-
-function demandSynced(path: string, error: number): void {
-  if (error >= 0) return;
-  throw new Fault('PB_DISK_ERROR', `${path} could not be flushed to the device: error ${-error}; look at the disk`);
 }

@@ -5,6 +5,7 @@
  */
 import { constants } from 'node:fs';
 import * as nodeFiles from 'node:fs/promises';
+import { constants as system } from 'node:os';
 import { dirname, join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
@@ -70,7 +71,7 @@ export class FileStore implements MetadataStore {
     try {
       await writeWhole(file, bytes, this.endPosition);
     } catch (cause) {
-      this.isPoisoned = !(codeOf(cause) === 'ENOSPC' && (await this.isCutBack(file)));
+      this.isPoisoned = !(isDiskFull(cause) && (await this.isCutBack(file)));
       throw unwritable(this.path, cause);
     }
     try {
@@ -190,9 +191,15 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
+/** The disk, or what one user may have of it, for which Node has no name. */
+function isDiskFull(error: unknown): boolean {
+  if (codeOf(error) === 'ENOSPC') return true;
+  return error instanceof Error && 'errno' in error && error.errno === -system.errno.EDQUOT;
+}
+
 function unwritable(path: string, cause: unknown): Fault {
   const code = codeOf(cause);
-  if (code === 'ENOSPC')
+  if (isDiskFull(cause))
     return new Fault('PB_DISK_FULL', `the disk of ${path} is full; free some space and try again`, { cause });
   return new Fault('PB_DATA_UNWRITABLE', `${path} cannot be written (${code}); check its permissions and the disk`, {
     cause,

@@ -72,7 +72,7 @@ export class AbortedIndex {
 
   /**
    * Written through at once: unlike the other indexes this one cannot be left incomplete. 0 or a negative errno; after
-   * ENOSPC the entry waits in memory, where readers find it, for the next append or `flush`.
+   * ENOSPC or EDQUOT the entry waits in memory, where readers find it, for the next append or `flush`.
    */
   append(producerId: number, firstOffset: number, lastOffset: number, stableOffset: number): number {
     assert(firstOffset <= lastOffset, 'a transaction ends after it begins');

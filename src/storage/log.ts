@@ -58,6 +58,11 @@ export const TIMESTAMP_MAX = -3;
 export const TIMESTAMP_EARLIEST_LOCAL = -4;
 export const TIMESTAMP_LATEST_TIERED = -5;
 
+/** The disk, or what one user may have of it. */
+function isDiskFull(error: number): boolean {
+  return error === -ENOSPC || error === -EDQUOT;
+}
+
 export interface LogParts {
   readonly tools: StorageTools;
   readonly partitionName: string;
@@ -263,7 +268,7 @@ export class Log {
     if (this.owesNote) this.owesNote = !noteFailedFlush(this.tools, this.folder);
     // After a failed flush the kernel may have dropped pages it calls clean, also where it was room that the flush found
     // missing: only recovery can tell what is left.
-    if (this.hasFailedFlush || (this.poison !== -ENOSPC && this.poison !== -EDQUOT)) return this.poison;
+    if (this.hasFailedFlush || !isDiskFull(this.poison)) return this.poison;
     const segment = this.list.active;
     try {
       this.tools.disk.truncate(this.tools.files.use(segment.log), segment.sizeBytes);
@@ -558,7 +563,7 @@ export class Log {
       const error = index.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
       // The marker is in the log, so recovery will rebuild the entry; readers must not see the log without it. On a full
       // disk they find it in memory.
-      if (error < 0 && error !== -ENOSPC) return this.fail(error);
+      if (error < 0 && !isDiskFull(error)) return this.fail(error);
       if (isNew && index.hasFile && !this.hasSyncedNames()) return this.poison;
     }
     this.endedTransactions.length = 0;

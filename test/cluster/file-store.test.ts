@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import * as nodeFiles from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CatalogRecord } from '../../src/cluster/catalog-records.ts';
-import { FileStore, METADATA_FILE_NAME } from '../../src/cluster/file-store.ts';
+import { FileStore, METADATA_FILE_NAME, type StoreFile, type StoreFiles } from '../../src/cluster/file-store.ts';
 
 let folder = '';
 let path = '';
@@ -107,6 +108,37 @@ describe('the metadata file', () => {
     await expect(store.append([topic('a')])).rejects.toMatchObject({ code: 'PB_DISK_ERROR' });
     await store.close();
     mkdirSync(folder);
+  });
+
+  it.each([
+    ['the disk is full', { code: 'ENOSPC', errno: -28 }],
+    ['its user may have no more', { code: 'Unknown system error -122', errno: -122 }],
+  ])('goes on once there is room again where %s', async (_why, error) => {
+    let isFull = true;
+    const files: StoreFiles = {
+      rename: nodeFiles.rename,
+      async open(...args) {
+        const file: StoreFile = await nodeFiles.open(...args);
+        const write = file.write.bind(file);
+        const refusing: StoreFile['write'] = async (bytes, at, length, position) => {
+          // A part of it still fits.
+          if (isFull && at === 0) return await write(bytes, at, 3, position);
+          if (isFull) throw Object.assign(new Error('full'), error);
+          return await write(bytes, at, length, position);
+        };
+        return Object.assign(file, { write: (args[1] & constants.O_RDWR) === 0 ? write : refusing });
+      },
+    };
+    await written([topic('a')]);
+    const store = new FileStore(folder, files);
+    await store.open();
+    const before = readFileSync(path);
+    await expect(store.append([topic('b')])).rejects.toMatchObject({ code: 'PB_DISK_FULL' });
+    expect(readFileSync(path)).toEqual(before);
+    isFull = false;
+    await store.append([topic('c')]);
+    await store.close();
+    expect((await reopened()).records).toEqual([topic('a'), topic('c')]);
   });
 
   it('holds exactly the new records after a replacement, and goes on from there', async () => {

@@ -356,6 +356,30 @@ describe('failing writes', () => {
     expect(log.appended).toMatchObject({ baseOffset: 1, isDuplicate: false });
   });
 
+  // Once the marker stayed in the file, and what came next got its offset: a start then cut the log there.
+  it.each([-28, -122])(
+    'give no offset out twice where there was no room to note an aborted transaction (%i)',
+    (errno) => {
+      const { disk, log } = fresh();
+      const settings = { ...SMALL, segmentBytesMax: 1_000_000 };
+      append(log, batch({ producerId: 7, producerEpoch: 0, baseSequence: 0, isTransactional: true }));
+      const { write } = disk;
+      disk.write = (fd, ...rest) => (disk.pathOf(fd).endsWith('.txnindex') ? errno : write.call(disk, fd, ...rest));
+      queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+      log.flushWrites();
+      disk.write = write;
+      expect(log.heal(NOW_MS)).toBe(0);
+      expect(append(log, batch(), batch())).toBe(0);
+      expect(log.watermarks).toMatchObject({ stable: 4, end: 4 });
+      expect(baseOffsets(disk.contentOf(`${FOLDER}/00000000000000000000.log`))).toEqual([0, 1, 2, 3]);
+      log.close(true);
+      const again = open(makeTools(disk).tools, { settings, recoveryPoint: 4 });
+      const list = new AbortedList(4);
+      again.collectAborted(0, 4, list);
+      expect(list.count).toBe(1);
+    },
+  );
+
   it('hide a marker whose aborted transaction could not be noted, and keep the stable offset before it', () => {
     const { disk, tools, log } = fresh();
     const transactional = { producerId: 7, producerEpoch: 0, isTransactional: true };

@@ -234,6 +234,7 @@ class Recovery {
     if (!isBegun) this.resetBehind(segment, from, this.endOffset, isReplayed);
     // What is vouched for is only walked for its indexes: behind a damaged batch lie others that are served.
     if (scan.isDamaged && isReplayed) this.cut(segment, scan.position, size);
+    else if (scan.isDamaged) segment.noteUnwalked();
     if (isReplayed && segment.aborted.hasFile) this.abortedAnew.push(segment);
     segment.seal();
     tools.files.unpin(segment.log);

@@ -55,6 +55,8 @@ export class Segment {
   private maxTimestampNow = UNKNOWN;
   private maxTimestampOffsetNow = UNKNOWN;
   private firstTimestampNow = UNKNOWN;
+  /** Of batches that could not be walked the largest timestamp is not known. */
+  private isMeasuredInPart = false;
 
   /** `ending` is added to the names of all its files; `foundBytes`: so many were there before this process. */
   constructor(
@@ -203,8 +205,9 @@ export class Segment {
 
   /** What retention goes by: the largest timestamp, or when the file was written last. Throws Fault. */
   get newestMs(): number {
-    if (this.maxTimestamp >= 0) return this.maxTimestamp;
-    return this.tools.disk.stat(this.log.path)?.modifiedMs ?? this.createdMs;
+    const { maxTimestamp } = this;
+    if (maxTimestamp >= 0 && !this.isMeasuredInPart) return maxTimestamp;
+    return Math.max(maxTimestamp, this.tools.disk.stat(this.log.path)?.modifiedMs ?? this.createdMs);
   }
 
   /** The largest timestamp of its first batch; NO_TIMESTAMP without one. */
@@ -286,7 +289,7 @@ export class Segment {
     const { maxTimestamp, maxTimestampOffset, times } = this;
     times.append(maxTimestamp, maxTimestampOffset);
     const error = times.file.complete();
-    if (error >= 0 && times.lastTimestamp >= maxTimestamp) return error;
+    if (error >= 0 && times.lastTimestamp >= maxTimestamp && !this.isMeasuredInPart) return error;
     times.file.clear();
     times.readLast();
     return error;
@@ -305,6 +308,11 @@ export class Segment {
     this.dropIndexesFrom(position, offset, offset);
     this.offsets.file.complete();
     this.times.file.complete();
+  }
+
+  /** Some of its batches were not noted, since they lie behind a damaged one. */
+  noteUnwalked(): void {
+    this.isMeasuredInPart = true;
   }
 
   /** Forgets what the indexes say of batches from the position on; `noteBatch` goes on from there, `seal` puts the files right. */
@@ -420,6 +428,7 @@ export class Segment {
         this.maxTimestampOffsetNow = walk.lastOffset;
       }
     }
+    this.isMeasuredInPart = walk.isDamaged;
   }
 
   /**

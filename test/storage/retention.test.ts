@@ -235,6 +235,41 @@ describe('retention by time, where the time index could not be written to its en
   });
 });
 
+describe('retention by time, where a damaged batch hides later ones', () => {
+  const settings = { ...SMALL, segmentBytesMax: 1_000_000, retentionMsMax: HOUR_MS };
+
+  it.each([
+    ['after a clean stop', true],
+    ['after a crash', false],
+  ])('goes by when the file was written last: %s', (_when, isClean) => {
+    for (const damage of ['missing', 'rotten'] as const) {
+      let nowMs = NOW_MS;
+      const { disk, log } = fresh(settings, { nowMs: () => nowMs });
+      for (let minute = 0; minute < 120; minute++) {
+        expect(append(log, batch({ timestamps: [NOW_MS + (minute - 120) * 60_000], valueBytes: 100 }))).toBe(0);
+      }
+      expect(log.roll(NOW_MS)).toBe(true);
+      expect(append(log, batch({ timestamps: [NOW_MS] }))).toBe(0);
+      expect(log.close(true)).toBe(0);
+      const stem = `${FOLDER}/00000000000000000000`;
+      disk.corrupt(`${stem}.log`, batch({ valueBytes: 100 }).length * 3 + 16, new Uint8Array([9]));
+      for (const suffix of ['index', 'timeindex']) {
+        if (damage === 'missing') disk.remove(`${stem}.${suffix}`);
+        else disk.corrupt(`${stem}.${suffix}`, 0, new Uint8Array(disk.contentOf(`${stem}.${suffix}`).length).fill(255));
+      }
+      for (let start = 0; start < 2; start++) {
+        const parts = { settings, recoveryPoint: 121, isClean: isClean || start === 1 };
+        const again = open(makeTools(disk).tools, parts);
+        expect(again.upkeep.enforceRetention(NOW_MS + 0.9 * HOUR_MS, ALL), `${damage} ${start}`).toBe(0);
+        expect(again.close(true)).toBe(0);
+      }
+      const last = open(makeTools(disk).tools, { settings, recoveryPoint: 121 });
+      nowMs = NOW_MS + 1.1 * HOUR_MS;
+      expect(last.upkeep.enforceRetention(nowMs, 1)).toBe(1);
+    }
+  });
+});
+
 describe('retention by size', () => {
   it('keeps at least retention.bytes: a segment goes only when the rest still has as many', () => {
     const { log } = fresh({ retentionMsMax: Number.POSITIVE_INFINITY });

@@ -49,6 +49,8 @@ export interface ScrubFigures {
 const LOOK_EVERY_MS = 60_000;
 /** The first round waits as long as this at least, so that a start is not burdened. */
 const FIRST_AFTER_MS = 3_600_000;
+/** A round that stopped short is no round. */
+const AGAIN_AFTER_MS = 3_600_000;
 
 export class LogScrubber {
   private readonly parts: LogScrubberParts;
@@ -90,6 +92,7 @@ export class LogScrubber {
     this.dueMs = this.parts.nowMs() + everyMs;
     this.underWay = this.round()
       .catch((error: unknown) => {
+        this.dueMs = Math.min(this.dueMs, this.parts.nowMs() + AGAIN_AFTER_MS);
         if (!this.isStopping) this.parts.logger.warn(`the scrubber stopped short, and goes on later: ${String(error)}`);
       })
       .finally(() => {
@@ -135,9 +138,16 @@ export class LogScrubber {
     }
   }
 
-  /** -1: it is gone. */
+  /** -1: it is gone, or cannot be looked at. */
   private sizeOf(folder: string, baseOffset: number): number {
-    return this.parts.disk.stat(`${folder}/${offsetName(baseOffset)}${LOG_SUFFIX}`)?.sizeBytes ?? -1;
+    const path = `${folder}/${offsetName(baseOffset)}${LOG_SUFFIX}`;
+    try {
+      return this.parts.disk.stat(path)?.sizeBytes ?? -1;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.parts.logger.warn(`${path} could not be scrubbed: ${error.message}`);
+      return -1;
+    }
   }
 
   private async scrub(segment: SegmentToCheck): Promise<void> {

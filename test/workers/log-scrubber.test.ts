@@ -96,6 +96,40 @@ describe('the scrubber', () => {
     expect(rig.scrubber.figures).toMatchObject({ segments: 0, findings: 0 });
   });
 
+  // Once all that came behind it waited for the next week, and the next.
+  it('goes on where a segment cannot even be looked at', async () => {
+    const rig = makeRig(folder.files);
+    const { stat } = rig.disk;
+    rig.disk.stat = (path) => {
+      if (path !== SECOND) return stat.call(rig.disk, path);
+      throw new Fault('PB_DISK_ERROR', 'EIO');
+    };
+    await rig.scrubber.round();
+    expect(rig.taken).toEqual([0, 32]);
+    expect(rig.lines.join()).toContain(`${SECOND} could not be scrubbed: EIO`);
+  });
+
+  it('begins anew within an hour where the round stopped short', async () => {
+    const rig = makeRig(folder.files);
+    rig.everyMs = 604_800_000;
+    const { list } = rig.disk;
+    rig.disk.list = () => {
+      throw new Error('no answer');
+    };
+    rig.scrubber.start();
+    rig.nowMs = 604_800_000;
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(rig.lines.join()).toContain('the scrubber stopped short');
+    rig.disk.list = list;
+    rig.nowMs += 3_500_000;
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(rig.taken).toEqual([]);
+    rig.nowMs += 100_000;
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(rig.taken).toEqual([0, 16, 32]);
+    await rig.scrubber.stop();
+  });
+
   it('lets go of what was not in memory, and of nothing else', async () => {
     const rig = makeRig(folder.files);
     await rig.scrubber.round();

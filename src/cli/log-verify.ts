@@ -30,15 +30,18 @@ export const logVerify = defineCommand({
     const root = options.data ?? DATA_DEFAULT;
     const lines: string[] = [];
     let count = 0;
+    const tellAll = async (): Promise<void> => {
+      for (const line of lines) {
+        if (options.json) await terminal.write(`${line}\n`);
+        else terminal.warn(painted(line, 'red', terminal.isForPerson));
+      }
+    };
     try {
       const verified = await services.checkData({ root, partitions: positionals }, (found, sentence) => {
         count += 1;
         lines.push(options.json ? JSON.stringify({ kind: 'finding', ...found }) : sentence);
       });
-      for (const line of lines) {
-        if (options.json) await terminal.write(`${line}\n`);
-        else terminal.warn(painted(line, 'red', terminal.isForPerson));
-      }
+      await tellAll();
       const { partitions, segments, batches, bytes, isLive, isClean } = verified;
       const summary = { kind: 'summary', partitions, segments, batches, bytes, isLive, isClean, findings: count };
       const state = isLive ? ', beside a running broker' : isClean ? '' : '; the last stop was not clean';
@@ -51,6 +54,7 @@ export const logVerify = defineCommand({
       return count === 0 ? SOUND : DAMAGED;
     } catch (error) {
       if (!isFault(error)) throw error;
+      await tellAll();
       terminal.warn(`perfbroker: ${error.message}`);
       return NOT_LOOKED;
     }

@@ -134,7 +134,7 @@ class DataCheck {
    * found again counts.
    */
   private look(name: string, isLive: boolean, check: (tell: TellFinding) => PartitionChecked): PartitionChecked | null {
-    if (!isLive) return check(this.tell);
+    if (!isLive) return this.lookOnce(name, check);
     let checked: PartitionChecked | null = null;
     let found: Finding[] = [];
     for (let looks = 0; looks < LIVE_LOOKS; looks++) {
@@ -152,6 +152,17 @@ class DataCheck {
     }
     for (const finding of found) this.tell(finding);
     return checked;
+  }
+
+  /** A file that the disk does not give says nothing of all the others. */
+  private lookOnce(name: string, check: (tell: TellFinding) => PartitionChecked): PartitionChecked | null {
+    try {
+      return check(this.tell);
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.tell(fileFinding(this.path(name), 'it could not be read to its end', error.message));
+      return null;
+    }
   }
 
   private foldersOf(wanted: readonly string[]): string[] {

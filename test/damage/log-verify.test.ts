@@ -3,15 +3,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Fault } from '../../src/base/fault.ts';
 import { checkDataWith } from '../../src/cluster/data-check.ts';
 import type { Finding } from '../../src/storage/finding.ts';
 import { run } from '../cli/command-rig.ts';
 import { crc } from '../storage/storage-kit.ts';
 import { BOOT, diskWith, FOLDER, makeSmallFolder, ROOT, type SmallFolder } from './small-folder.ts';
 
-function verify(files: ReadonlyMap<string, Uint8Array>): Finding[] {
+function verify(files: ReadonlyMap<string, Uint8Array>, disk = diskWith(files)): Finding[] {
   const findings: Finding[] = [];
-  const parts = { disk: diskWith(files), crc, isLive: false, bootId: BOOT };
+  const parts = { disk, crc, isLive: false, bootId: BOOT };
   checkDataWith(parts, { root: ROOT, partitions: [] }, (finding) => findings.push(finding));
   return findings;
 }
@@ -59,6 +60,43 @@ describe('log verify', () => {
         const lost = findings.filter(({ firstOffset }) => firstOffset >= 0);
         if (index === 0) expect(lost[0]?.outcome).toContain('a start keeps what lies behind it');
       }
+    }
+  });
+
+  // Once it ended there, and kept to itself what it had found.
+  it('goes on behind a file that the disk does not give, and says so', () => {
+    const { files } = makeSmallFolder({ isClean: true });
+    const other = FOLDER.replace('-0', '-1');
+    const index = `${FOLDER}/00000000000000000000.index`;
+    const both = new Map(files);
+    for (const [path, bytes] of files) if (path.startsWith(FOLDER)) both.set(path.replace(FOLDER, other), bytes);
+    both.set(
+      `${other}/00000000000000000000.log`,
+      (files.get(`${FOLDER}/00000000000000000000.log`) ?? new Uint8Array(0)).slice(70),
+    );
+    const disk = diskWith(both);
+    const { readFile } = disk;
+    disk.readFile = (path) => {
+      if (path === index) throw new Fault('PB_DISK_ERROR', `${path} could not be read (EIO)`);
+      return readFile.call(disk, path);
+    };
+    const findings = verify(both, disk);
+    expect(findings).toContainEqual(
+      expect.objectContaining({ file: FOLDER, outcome: `${index} could not be read (EIO)` }),
+    );
+    expect(findings.some(({ file }) => file.startsWith(other))).toBe(true);
+  });
+
+  it('does not say that a start cuts what the disk does not give', () => {
+    const { files } = makeSmallFolder({ isClean: false });
+    const disk = diskWith(files);
+    const { read } = disk;
+    disk.read = (fd, ...rest) => (disk.pathOf(fd).endsWith('.log') ? -5 : read.call(disk, fd, ...rest));
+    const found = verify(files, disk).filter(({ file }) => file.endsWith('.log'));
+    expect(found.length).toBeGreaterThan(1);
+    for (const { problem, outcome } of found) {
+      expect(problem).toBe('the disk does not give the bytes (EIO)');
+      expect(outcome).toContain('does not open the log');
     }
   });
 

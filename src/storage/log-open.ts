@@ -81,7 +81,7 @@ export function openLog(parts: OpenLogParts): Log {
   const isEndLost = found.isLost;
   if (end < 0) {
     tools.logger.warn(`${parts.partitionName} was said to be closed well but ends in damaged bytes; it is recovered`);
-    recoveryPoint = recover(parts, 0, -1);
+    recoveryPoint = recover(parts, recoveryPoint, -1);
     segments = listSegments(tools, folder, nowMs);
     end = Math.max(endOf(tools, segments, -1, gapsBelow).offset, segments.at(-1)?.baseOffset ?? 0);
   }

@@ -149,6 +149,23 @@ describe('recovery', () => {
     expect(disk.contentOf(LOG_FILE).length).toBe(size);
   });
 
+  // Once all was scanned from its beginning, and cut at the rotten record, though the checkpoint vouches for what is behind it.
+  it('of a log that was closed well and has bytes behind its end cuts off nothing but those', () => {
+    const disk = new FakeDisk();
+    const log = open(makeTools(disk).tools);
+    for (let index = 0; index < 40; index++) append(log, batch({ valueBytes: 100 }));
+    expect(log.close(true)).toBe(0);
+    const last = `${FOLDER}/${disk.list(FOLDER).findLast((name) => name.endsWith('.log'))}`;
+    const size = disk.contentOf(last).length;
+    disk.corrupt(last, size, new Uint8Array(10).fill(7));
+    disk.corrupt(LOG_FILE, batch({ valueBytes: 100 }).length * 3 + 80, new Uint8Array([1, 2, 3]));
+    const { tools } = makeTools(disk);
+    const again = open(tools, { recoveryPoint: 40 });
+    expect(again.watermarks).toMatchObject({ start: 0, high: 40, end: 40 });
+    expect(disk.contentOf(last).length).toBe(size);
+    expect(readBytes(tools, again, 39).length).toBe(batch({ valueBytes: 100 }).length);
+  });
+
   it('cuts zeros that a power cut left behind the last write', () => {
     const disk = written(batch());
     const size = disk.contentOf(LOG_FILE).length;

@@ -299,6 +299,8 @@ function forEachBatch(
       }
       if (!take(scan.memory, scan.at, scan.length)) return false;
     }
+    if (scan.readError < 0)
+      throw new Fault('PB_DISK_ERROR', `${segment.log.path} could not be read: error ${-scan.readError}`);
     if (scan.isDamaged) {
       throw new Fault('PB_DATA_DAMAGED', `${segment.log.path} holds no whole batch at position ${scan.position}`);
     }

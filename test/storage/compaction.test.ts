@@ -434,6 +434,10 @@ describe('what happens to a log while it is compacted', () => {
     rig.disk.failNext('write', 'ENOSPC');
     expect(() => run(rig)).toThrow('error 28');
     rig.log.cleaning.end(-1);
+    // Of what cannot be read now nobody says that it is damaged: it is tried again, and damage would not be.
+    rig.disk.failNext('read', 'EIO');
+    expect(() => run(rig)).toThrow(expect.objectContaining({ code: 'PB_DISK_ERROR' }));
+    rig.log.cleaning.end(-1);
     rig.disk.corrupt(`${FOLDER}/00000000000000000000.log`, 66, new Uint8Array([99]));
     expect(() => run(rig)).toThrow('no whole batch');
     rig.log.cleaning.end(-1);

@@ -356,30 +356,6 @@ describe('failing writes', () => {
     expect(log.appended).toMatchObject({ baseOffset: 1, isDuplicate: false });
   });
 
-  // Once the marker stayed in the file, and what came next got its offset: a start then cut the log there.
-  it.each([-28, -122])(
-    'give no offset out twice where there was no room to note an aborted transaction (%i)',
-    (errno) => {
-      const { disk, log } = fresh();
-      const settings = { ...SMALL, segmentBytesMax: 1_000_000 };
-      append(log, batch({ producerId: 7, producerEpoch: 0, baseSequence: 0, isTransactional: true }));
-      const { write } = disk;
-      disk.write = (fd, ...rest) => (disk.pathOf(fd).endsWith('.txnindex') ? errno : write.call(disk, fd, ...rest));
-      queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
-      log.flushWrites();
-      disk.write = write;
-      expect(log.heal(NOW_MS)).toBe(0);
-      expect(append(log, batch(), batch())).toBe(0);
-      expect(log.watermarks).toMatchObject({ stable: 4, end: 4 });
-      expect(baseOffsets(disk.contentOf(`${FOLDER}/00000000000000000000.log`))).toEqual([0, 1, 2, 3]);
-      log.close(true);
-      const again = open(makeTools(disk).tools, { settings, recoveryPoint: 4 });
-      const list = new AbortedList(4);
-      again.collectAborted(0, 4, list);
-      expect(list.count).toBe(1);
-    },
-  );
-
   it('hide a marker whose aborted transaction could not be noted, and keep the stable offset before it', () => {
     const { disk, tools, log } = fresh();
     const transactional = { producerId: 7, producerEpoch: 0, isTransactional: true };
@@ -539,43 +515,6 @@ describe('flushing', () => {
     expect(log.watermarks.high).toBe(0);
     expect(queue(log, batch())).toBe(56);
     expect(log.heal(NOW_MS)).toBe(-5);
-  });
-});
-
-describe('a flush that failed on a full disk', () => {
-  const note = `${FOLDER}/flush-failed`;
-
-  // Where blocks are found late (thin volumes, network file systems) it is the flush that meets the full disk.
-  it('poisons the log for good as any other', () => {
-    const { disk, log } = fresh();
-    append(log, batch());
-    disk.failNext('write', 'ENOSPC');
-    queue(log, batch());
-    expect(log.flushWrites()).toBe(-28);
-    log.beginSync(NOW_MS);
-    log.endSync(-28);
-    expect(log.heal(NOW_MS)).toBe(-28);
-    expect(queue(log, batch())).toBe(56);
-  });
-
-  it('is noted for the next start though there is no room', () => {
-    const { disk, log } = fresh();
-    append(log, batch());
-    log.beginSync(NOW_MS);
-    disk.capacityBytes = disk.usedBytesTotal;
-    log.endSync(-5);
-    expect(disk.stat(note)).not.toBeNull();
-  });
-
-  it('is noted later where the disk refuses that too', () => {
-    const { disk, log } = fresh();
-    append(log, batch());
-    log.beginSync(NOW_MS);
-    disk.failNext('open', 'ENOSPC');
-    log.endSync(-5);
-    expect(disk.stat(note)).toBeNull();
-    expect(log.heal(NOW_MS)).toBe(-5);
-    expect(disk.stat(note)).not.toBeNull();
   });
 });
 

@@ -1,0 +1,83 @@
+/** A log whose disk is full: what of it goes on by itself, and what a start has to look at. */
+import { describe, expect, it } from 'vitest';
+import { batchBaseOffset, batchBytes } from '../../src/protocol/batch.ts';
+import { AbortedList } from '../../src/storage/aborted-index.ts';
+import { APPEND_FLAG_INTERNAL } from '../../src/zerocopy/layout.ts';
+import { FakeDisk } from '../support/fake-disk.ts';
+import { append, batch, FOLDER, makeTools, marker, NOW_MS, open, queue, SMALL } from './storage-kit.ts';
+
+function fresh() {
+  const disk = new FakeDisk();
+  const log = open(makeTools(disk).tools);
+  return { disk, log };
+}
+
+function baseOffsets(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const offsets: number[] = [];
+  for (let at = 0; at < bytes.length; at += batchBytes(view, at)) offsets.push(batchBaseOffset(view, at));
+  return offsets;
+}
+
+describe('a write that finds the disk full', () => {
+  // Once the marker stayed in the file, and what came next got its offset: a start then cut the log there.
+  it.each([-28, -122])(
+    'give no offset out twice where there was no room to note an aborted transaction (%i)',
+    (errno) => {
+      const { disk, log } = fresh();
+      const settings = { ...SMALL, segmentBytesMax: 1_000_000 };
+      append(log, batch({ producerId: 7, producerEpoch: 0, baseSequence: 0, isTransactional: true }));
+      const { write } = disk;
+      disk.write = (fd, ...rest) => (disk.pathOf(fd).endsWith('.txnindex') ? errno : write.call(disk, fd, ...rest));
+      queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+      log.flushWrites();
+      disk.write = write;
+      expect(log.heal(NOW_MS)).toBe(0);
+      expect(append(log, batch(), batch())).toBe(0);
+      expect(log.watermarks).toMatchObject({ stable: 4, end: 4 });
+      expect(baseOffsets(disk.contentOf(`${FOLDER}/00000000000000000000.log`))).toEqual([0, 1, 2, 3]);
+      log.close(true);
+      const again = open(makeTools(disk).tools, { settings, recoveryPoint: 4 });
+      const list = new AbortedList(4);
+      again.collectAborted(0, 4, list);
+      expect(list.count).toBe(1);
+    },
+  );
+});
+
+describe('a flush that failed on a full disk', () => {
+  const note = `${FOLDER}/flush-failed`;
+
+  // Where blocks are found late (thin volumes, network file systems) it is the flush that meets the full disk.
+  it('poisons the log for good as any other', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    disk.failNext('write', 'ENOSPC');
+    queue(log, batch());
+    expect(log.flushWrites()).toBe(-28);
+    log.beginSync(NOW_MS);
+    log.endSync(-28);
+    expect(log.heal(NOW_MS)).toBe(-28);
+    expect(queue(log, batch())).toBe(56);
+  });
+
+  it('is noted for the next start though there is no room', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    log.beginSync(NOW_MS);
+    disk.capacityBytes = disk.usedBytesTotal;
+    log.endSync(-5);
+    expect(disk.stat(note)).not.toBeNull();
+  });
+
+  it('is noted later where the disk refuses that too', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    log.beginSync(NOW_MS);
+    disk.failNext('open', 'ENOSPC');
+    log.endSync(-5);
+    expect(disk.stat(note)).toBeNull();
+    expect(log.heal(NOW_MS)).toBe(-5);
+    expect(disk.stat(note)).not.toBeNull();
+  });
+});

@@ -47,7 +47,10 @@ export function leastBlockBytes(connection: Connection, limits: FrontLimits): nu
   if (connection.frameBytes === 0) return powerOfTwoAbove(Math.max(limits.receiveBytesMin, partial + 1));
   const whole = powerOfTwoAbove(connection.frameBytes);
   if (isTrusted(connection, limits)) return whole;
-  return Math.min(whole, Math.max(limits.receiveBytesMin, powerOfTwoAbove(partial * 2)));
+  const grown = Math.max(limits.receiveBytesMin, powerOfTwoAbove(partial * 2));
+  // Half of a large block and then the whole would be three quarters of what there is for both, and anybody's block in the last
+  // quarter would keep the frame waiting.
+  return grown * 2 >= whole && whole > limits.receiveBytesMax ? whole : Math.min(whole, grown);
 }
 
 /** After a receive that was filled to its end: more at a time, up to what the frames of this connection deserve. */

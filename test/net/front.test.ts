@@ -259,6 +259,19 @@ describe('receive memory', () => {
     expect(rig.slab.usedBytes).toBeLessThanOrEqual(1000 * 4096);
   });
 
+  test('small blocks of neighbours do not keep a largest frame from its memory', () => {
+    const rig = rigOf({ slabBytes: 1 << 20, limits: { receiveBytesMax: 65_536, requestBytesMax: 500_000 } });
+    rig.addTopic('news', 1);
+    for (const id of [1, 2]) {
+      rig.connect().write(produceOf(id));
+      rig.settle();
+    }
+    const large = rig.connect();
+    large.write(produceOf(3, 400_000));
+    rig.settle();
+    expect(framesOf(large.take()).map(correlationOf)).toEqual([3]);
+  });
+
   test('when stalled frames hold all of it, the longest-stalled is closed and the others go on', () => {
     const rig = rigOf({ slabBytes: 1 << 18 });
     rig.addTopic('news', 1);

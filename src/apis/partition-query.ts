@@ -73,7 +73,6 @@ export class PartitionQueryApi<Request, ResponseInput> implements GuardedDataApi
   readonly access: GuardedDataApi['access'];
   private readonly query: PartitionQuery<Request, ResponseInput>;
   private readonly asked = new Map<number, Asked<Request>>();
-  private readonly writer = new Writer(RESPONSE_BYTES_MAX);
 
   constructor(query: PartitionQuery<Request, ResponseInput>) {
     this.query = query;
@@ -114,7 +113,7 @@ export class PartitionQueryApi<Request, ResponseInput> implements GuardedDataApi
       exchange.throttleMs = front.throttle.worked(exchange.meters, exchange.busyMs, front.nowMs);
     }
     asked.response ??= this.encode(exchange, asked);
-    if (asked.response.length > front.outbox.slab.bytesTotal) return SETTLE_CLOSES;
+    if (asked.response === null || asked.response.length > front.outbox.slab.bytesTotal) return SETTLE_CLOSES;
     const at = front.outbox.open(connection, asked.response.length);
     if (at < 0) return SETTLE_WAITS;
     front.outbox.bytes.set(asked.response, at);
@@ -184,13 +183,18 @@ export class PartitionQueryApi<Request, ResponseInput> implements GuardedDataApi
     return true;
   }
 
-  private encode(exchange: Exchange, asked: Asked<Request>): Uint8Array {
-    this.writer.reset();
+  /** Null: the answer is longer than any may be. */
+  private encode(exchange: Exchange, asked: Asked<Request>): Uint8Array | null {
+    const writer = new Writer(RESPONSE_BYTES_MAX);
     const throttleTimeMs = Math.max(0, exchange.throttleMs);
     const answer = { ...this.query.answerOf(asked.request, asked.questions), throttleTimeMs };
-    encodeResponseFrame(this.query.api, exchange.version, exchange.correlationId, answer, this.writer);
-    // A copy: the writer is reused before this answer may have left.
-    return new Uint8Array(this.writer.written());
+    try {
+      encodeResponseFrame(this.query.api, exchange.version, exchange.correlationId, answer, writer);
+    } catch (error) {
+      if (isFault(error)) return null;
+      throw error;
+    }
+    return writer.written();
   }
 
   private askedBy(exchange: Exchange): Asked<Request> {

@@ -580,3 +580,19 @@ describe('ListOffsets and OffsetForLeaderEpoch', () => {
     expect(two).toMatchObject({ errorCode: errorCode.UNKNOWN_LEADER_EPOCH, endOffset: -1 });
   });
 });
+
+test('a question whose answer would be longer than any may be closes its connection and nothing else', () => {
+  const rig = rigOf({ slabBytes: 1 << 28 });
+  const topic = Buffer.alloc(2 + 32_000 + 4 + 12);
+  topic.writeInt16BE(32_000);
+  topic.writeInt32BE(1, 2 + 32_000);
+  const topics = 2200;
+  const frame = Buffer.concat([controlOf(1, '', 2, 1), Buffer.alloc(8), ...new Array<Buffer>(topics).fill(topic)]);
+  frame.writeInt32BE(frame.length - 4);
+  frame.writeInt32BE(topics, 18);
+  const client = rig.connect();
+  client.write(frame);
+  rig.settle();
+  expect(client.isClosedByBroker).toBe(true);
+  rig.expectNothingHeld();
+});

@@ -12,7 +12,7 @@ import type { Logger } from '../base/logger.ts';
 import { RateLimitedLog } from '../base/rate-limited-log.ts';
 import { API_VERSIONS_KEY, supports } from '../protocol/api.ts';
 import { REQUEST_HEADER_BYTES_MIN, RequestHeader } from '../protocol/header.ts';
-import { Reader } from '../protocol/reader.ts';
+import { REQUEST_ELEMENTS_MAX, Reader } from '../protocol/reader.ts';
 import type { Registry } from '../protocol/registry.ts';
 import { metadataHandler } from './03-metadata.ts';
 import { answerUnsupportedVersion, apiVersionsHandler } from './18-api-versions.ts';
@@ -81,7 +81,7 @@ export class ControlDesk {
     if (!isWhole) return this.close(connection, 'header', `the header of its ${handler.api.name} request is broken`);
     const context = this.contextOf(bytes, connection, handler);
     try {
-      return await handler.answer(new Reader(bytes, view, header.bodyAt, bytes.length), context);
+      return await handler.answer(readerOf(bytes, view, header.bodyAt), context);
     } catch (error) {
       if (!isFault(error)) throw error;
       return this.close(connection, handler.api.name, `${handler.api.name}: ${error.message}`);
@@ -96,7 +96,7 @@ export class ControlDesk {
     const handler = this.handlers.get(header.apiKey);
     if (!isWhole || handler === undefined || !supports(handler.api, header.apiVersion)) return null;
     const context = this.contextOf(bytes, connection, handler);
-    return handler.refusal(new Reader(bytes, view, header.bodyAt, bytes.length), refusal, context);
+    return handler.refusal(readerOf(bytes, view, header.bodyAt), refusal, context);
   }
 
   /** Reads the parsed header at once: the next frame overwrites it. */
@@ -120,4 +120,8 @@ export class ControlDesk {
     this.log.say(`closed-${cause}`, 'info', `the connection from ${connection.peer} is closed: ${why}`);
     return null;
   }
+}
+
+function readerOf(frame: Uint8Array, view: DataView, bodyAt: number): Reader {
+  return new Reader(frame, view, bodyAt, frame.length, REQUEST_ELEMENTS_MAX);
 }

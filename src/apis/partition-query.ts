@@ -23,7 +23,7 @@ import type { Api } from '../protocol/api.ts';
 import { decodeRequest } from '../protocol/compile.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { encodeResponseFrame } from '../protocol/frame.ts';
-import { Reader } from '../protocol/reader.ts';
+import { REQUEST_ELEMENTS_MAX, Reader } from '../protocol/reader.ts';
 import { Writer } from '../protocol/writer.ts';
 import { RECEIPT_ERROR, SLOT_ENTRY, SLOT_EXCHANGE, SLOT_KIND, SLOT_PARTITION, SLOT_WORDS } from '../zerocopy/layout.ts';
 import type { GuardedDataApi } from './access.ts';
@@ -129,7 +129,7 @@ export class PartitionQueryApi<Request, ResponseInput> implements GuardedDataApi
   private decode(front: FrontFace, exchange: Exchange): Asked<Request> | null {
     const { bytes, view } = front.slab.memory;
     try {
-      const reader = new Reader(bytes, view, exchange.bodyAt, exchange.bodyEnd);
+      const reader = new Reader(bytes, view, exchange.bodyAt, exchange.bodyEnd, REQUEST_ELEMENTS_MAX);
       const request = decodeRequest(this.query.api, exchange.version, reader);
       const questions = this.query.questionsOf(request, exchange.version);
       if (front.access.isOn) this.refuseDenied(front.access, must(exchange.connection, 'who asks has one'), questions);

@@ -5,6 +5,7 @@
  */
 import { isFault } from '../base/fault.ts';
 import { array, bytes, int32, NEVER, nullable, since, string, struct, withDefault } from '../protocol/fields.ts';
+import { REQUEST_ELEMENTS_MAX } from '../protocol/reader.ts';
 import { decodeStored, defineStored, encodeStored, storedKind } from '../protocol/stored-record.ts';
 import type { TopicPartitions } from './assignment.ts';
 import type { TopicView } from './topic-view.ts';
@@ -47,7 +48,7 @@ export interface EmbeddedAssignment {
 /** Null when it cannot be read. */
 export function readSubscription(metadata: Uint8Array, topics: TopicView): EmbeddedSubscription | null {
   return readOrNull(() => {
-    const value = decodeStored(subscription, atKnownVersion(metadata));
+    const value = decodeStored(subscription, atKnownVersion(metadata), REQUEST_ELEMENTS_MAX);
     const rackId = value.rackId === '' ? null : value.rackId;
     return { topics: value.topics, rackId, owned: withIds(value.ownedPartitions, topics) };
   });
@@ -57,7 +58,7 @@ export function readSubscription(metadata: Uint8Array, topics: TopicView): Embed
 export function readAssignment(stored: Uint8Array, topics: TopicView): EmbeddedAssignment | null {
   if (stored.length === 0) return { partitions: [], hasUserData: false };
   return readOrNull(() => {
-    const value = decodeStored(assignment, atKnownVersion(stored));
+    const value = decodeStored(assignment, atKnownVersion(stored), REQUEST_ELEMENTS_MAX);
     return {
       partitions: withIds(value.assignedPartitions, topics),
       hasUserData: value.userData !== null && value.userData.length > 0,

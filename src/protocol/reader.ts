@@ -11,24 +11,39 @@ export function protocolFault(message: string): Fault {
   return new Fault('PB_PROTOCOL', message);
 }
 
+/**
+ * Elements of all arrays of one request together. The most partitions a broker has, each with its topic, its replica and its
+ * directory, are as many; 100 MiB of the smallest elements would be a hundred million objects.
+ */
+export const REQUEST_ELEMENTS_MAX = 524_288;
+
 export class Reader {
   readonly #buffer: Buffer;
   readonly #view: DataView;
+  #elementsLeft: number;
   at: number;
   readonly end: number;
 
-  constructor(bytes: Uint8Array, view: DataView, start: number, end: number) {
+  constructor(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+    elementsMax: number = Number.POSITIVE_INFINITY,
+  ) {
     if (start < 0 || end < start || end > bytes.length || end > view.byteLength) {
       throw protocolFault('the stretch to read lies outside of its memory');
     }
     this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = view;
+    this.#elementsLeft = elementsMax;
     this.at = start;
     this.end = end;
   }
 
-  static over(bytes: Uint8Array): Reader {
-    return new Reader(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length);
+  static over(bytes: Uint8Array, elementsMax: number = Number.POSITIVE_INFINITY): Reader {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return new Reader(bytes, view, 0, bytes.length, elementsMax);
   }
 
   get remaining(): number {
@@ -143,6 +158,8 @@ export class Reader {
     const count = isFlexible ? this.unsignedVarint() - 1 : this.int32();
     if (count < -1) throw protocolFault('an array has a negative count');
     if (count * elementBytesMin > this.remaining) throw protocolFault('an array counts more than its frame can hold');
+    this.#elementsLeft -= count;
+    if (this.#elementsLeft < 0) throw protocolFault('its arrays have more elements than a request may have');
     return count;
   }
 

@@ -54,8 +54,8 @@ export function encodeStored<I>(record: StoredRecord<unknown, I>, version: numbe
 }
 
 /** Throws PB_PROTOCOL when the bytes are of another kind, of a version that is not known, or broken. */
-export function decodeStored<V>(record: StoredRecord<V>, bytes: Uint8Array): V {
-  const reader = Reader.over(bytes);
+export function decodeStored<V>(record: StoredRecord<V>, bytes: Uint8Array, elementsMax?: number): V {
+  const reader = Reader.over(bytes, elementsMax);
   const prefix = reader.int16();
   if (record.kind !== null) {
     if (prefix !== record.kind) throw protocolFault(`${record.name} has the kind ${record.kind}, not ${prefix}`);

@@ -184,3 +184,17 @@ describe(`reader and writer (PB_SEED=${seed})`, () => {
     expect(() => new Reader(bytes, new DataView(bytes.buffer), 3, 2)).toThrow(Fault);
   });
 });
+
+it('counts the elements of all arrays together', () => {
+  const bytes = Uint8Array.from([0, 0, 0, 2, 7, 7, 0, 0, 0, 2, 7, 7]);
+  const read = (reader: Reader): number => {
+    const count = reader.arrayCount(false, 1);
+    for (let index = 0; index < count; index++) reader.int8();
+    return count;
+  };
+  const enough = Reader.over(bytes, 4);
+  expect([read(enough), read(enough)]).toEqual([2, 2]);
+  const few = Reader.over(bytes, 3);
+  expect(read(few)).toBe(2);
+  expect(() => read(few)).toThrow(Fault);
+});

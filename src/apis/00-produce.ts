@@ -14,6 +14,7 @@ import { must } from '../base/assert.ts';
 import type { Connection } from '../net/connection.ts';
 import {
   BEGIN_BROKEN,
+  BEGIN_TOO_MANY,
   BEGIN_WAITS,
   BEGUN,
   ENTRY_NUMBERS,
@@ -56,6 +57,7 @@ import {
   APPENDED_REASON,
   APPENDED_RECORD_INDEX,
   APPENDED_TIME_NUMBER,
+  BOARD_SLOTS_MAX,
   JOB_APPEND,
   RECEIPT_ERROR,
   RECEIPT_VERIFIED,
@@ -115,13 +117,15 @@ export class ProduceApi implements GuardedDataApi {
     const { bytes, view } = front.slab.memory;
     if (!cursor.begin(bytes, view, exchange.bodyAt, exchange.bodyEnd, exchange.version)) return BEGIN_BROKEN;
     if (!cursor.validate()) return BEGIN_BROKEN;
+    // No more than a broker can have.
+    if (cursor.topicCount > BOARD_SLOTS_MAX || cursor.partitionTotal > BOARD_SLOTS_MAX) return BEGIN_BROKEN;
     const hasTransaction = cursor.transactionalIdLength >= 0;
     const guarded = front.access.isOn ? must(exchange.connection, 'who asks has a connection') : null;
     if (guarded !== null && cursor.requestError === 0) this.checkTransaction(front.access, guarded);
     const acksError = errorOfAcks(cursor);
     if (exchange.entriesBegun === 0) {
       if (hasTransaction && mustHold(front, exchange)) return BEGIN_WAITS;
-      exchange.holdEntries(cursor.partitionTotal);
+      if (!exchange.holdEntries(cursor.partitionTotal)) return BEGIN_TOO_MANY;
       exchange.entryCount = cursor.partitionTotal;
       exchange.note = noteOf(acksError === 0 ? cursor.acks : 1, hasTransaction);
     }

@@ -13,7 +13,15 @@
 
 import { randomInt } from 'node:crypto';
 import { assert } from '../base/assert.ts';
-import { BEGIN_BROKEN, BEGUN, ENTRY_NUMBERS, ENTRY_WORDS, EXCHANGE_WORKING, type Exchange } from '../net/exchange.ts';
+import {
+  BEGIN_BROKEN,
+  BEGIN_TOO_MANY,
+  BEGUN,
+  ENTRY_NUMBERS,
+  ENTRY_WORDS,
+  EXCHANGE_WORKING,
+  type Exchange,
+} from '../net/exchange.ts';
 import type { FrontFace } from '../net/front-face.ts';
 import { NO_PARTITION } from '../net/route-table.ts';
 import { OPERATION_CLUSTER_ACTION, OPERATION_READ, RESOURCE_CLUSTER, RESOURCE_TOPIC } from '../protocol/acl.ts';
@@ -22,6 +30,7 @@ import { FetchCursor } from '../protocol/fetch-cursor.ts';
 import {
   ABORTED_COUNT,
   ABORTED_FIRST_NUMBER,
+  BOARD_SLOTS_MAX,
   JOB_LEADER_EPOCH,
   JOB_READ,
   READ_BYTES_MAX,
@@ -93,7 +102,7 @@ export class FetchApi implements GuardedDataApi {
     const cursor = this.cursor;
     const { bytes, view } = front.slab.memory;
     if (!cursor.begin(bytes, view, exchange.bodyAt, exchange.bodyEnd, exchange.version)) return BEGIN_BROKEN;
-    if (!cursor.validate()) return BEGIN_BROKEN;
+    if (!cursor.validate() || !isOfOneBroker(cursor)) return BEGIN_BROKEN;
     const plan = this.planOf(exchange);
     planFetch(front, plan, cursor, this.sessionsOf(front), exchange.startedMs);
     if (exchange.meters !== null) {
@@ -102,8 +111,12 @@ export class FetchApi implements GuardedDataApi {
     }
     // All that is needed is in the plan: a parked fetch holds no receive memory.
     front.dropFrame(exchange);
+    if (!exchange.holdEntries(plan.count)) {
+      if (plan.session !== null) plan.session.isBusy = false;
+      plan.reset();
+      return BEGIN_TOO_MANY;
+    }
     exchange.entryCount = plan.count;
-    exchange.holdEntries(plan.count);
     for (let index = 0; index < plan.count; index++) exchange.words[index * ENTRY_WORDS + ENTRY_LEASE] = -1;
     exchange.state = EXCHANGE_WORKING;
     if (plan.error !== 0) front.ready(exchange);
@@ -409,6 +422,17 @@ export class FetchApi implements GuardedDataApi {
 }
 
 const NO_TOPIC = -3;
+
+/** No more topics and partitions than a broker can have. */
+function isOfOneBroker({
+  topicCount,
+  partitionTotal,
+  forgottenTopicCount,
+  forgottenPartitionTotal,
+}: FetchCursor): boolean {
+  const most = Math.max(topicCount, partitionTotal, forgottenTopicCount, forgottenPartitionTotal);
+  return most <= BOARD_SLOTS_MAX;
+}
 
 function errorOfNoSlot(plan: FetchPlan, slot: number): number {
   if (slot === NO_TOPIC) return plan.usesIds ? errorCode.UNKNOWN_TOPIC_ID : errorCode.UNKNOWN_TOPIC_OR_PARTITION;

@@ -41,6 +41,9 @@ export class FetchAnswer {
   /** By entry: what becomes of it. */
   private ways = new Uint8Array(64);
   private aborted = new Float64Array(ABORTED_START);
+  /** Rows of the plan's aborted transactions: the first of each entry, and the next of the same entry; -1: none. */
+  private firstAborted = new Int32Array(0);
+  private nextAborted = new Int32Array(0);
   // What `measure` found.
   private topicCount = 0;
   private nameBytes = 0;
@@ -54,6 +57,7 @@ export class FetchAnswer {
   settle(front: FrontFace, exchange: Exchange, plan: FetchPlan): number {
     const connection = must(exchange.connection, 'a settled exchange has its connection');
     this.measure(front, exchange, plan);
+    if (plan.abortedCount > 0) this.threadAborted(plan);
     const { topicCount, nameBytes, partitionCount } = this;
     const bytesMax = fetchResponseBytesMax(topicCount, nameBytes, partitionCount, plan.abortedCount) + this.copyBytes;
     const outbox = front.outbox;
@@ -234,6 +238,18 @@ export class FetchAnswer {
     return true;
   }
 
+  private threadAborted(plan: FetchPlan): void {
+    const { abortedCount, aborted, count } = plan;
+    if (this.firstAborted.length < count) this.firstAborted = new Int32Array(count);
+    if (this.nextAborted.length < abortedCount) this.nextAborted = new Int32Array(abortedCount * 2);
+    this.firstAborted.fill(-1, 0, count);
+    for (let row = abortedCount - 1; row >= 0; row--) {
+      const entry = aborted[row * 3]!;
+      this.nextAborted[row] = this.firstAborted[entry]!;
+      this.firstAborted[entry] = row;
+    }
+  }
+
   /** The partition's aborted transactions, one behind the other; -1 where the client did not ask. */
   private collectAborted(exchange: Exchange, plan: FetchPlan, index: number, length: number): number {
     if (!plan.isCommitted) return -1;
@@ -241,8 +257,7 @@ export class FetchAnswer {
     if (count === 0) return 0;
     if (this.aborted.length < count * 2) this.aborted = new Float64Array(count * 4);
     let found = 0;
-    for (let row = 0; row < plan.abortedCount; row++) {
-      if (plan.aborted[row * 3] !== index) continue;
+    for (let row = this.firstAborted[index]!; row >= 0; row = this.nextAborted[row]!) {
       this.aborted[found * 2] = plan.aborted[row * 3 + 1]!;
       this.aborted[found * 2 + 1] = plan.aborted[row * 3 + 2]!;
       found += 1;

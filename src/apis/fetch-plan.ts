@@ -4,6 +4,7 @@
  * `fetch-answer` writes the response from it. The results of reads lie in the exchange, one entry per partition.
  */
 
+import { ENTRIES_KEPT } from '../net/exchange.ts';
 import type { Topic } from '../net/route-table.ts';
 import { FetchEntry, type FetchSession } from './fetch-sessions.ts';
 
@@ -64,7 +65,7 @@ export class FetchPlan {
   abortedCount = 0;
   aborted = new Float64Array(ABORTED_START * 3);
   private entries: FetchEntry[] = [];
-  private readonly own: FetchEntry[] = [];
+  private own: FetchEntry[] = [];
 
   reset(): void {
     this.session = null;
@@ -78,6 +79,9 @@ export class FetchPlan {
     this.firstWholeGiven = false;
     this.isLast = false;
     this.abortedCount = 0;
+    // Of a large request nothing is kept, as its exchange keeps nothing.
+    if (this.own.length > ENTRIES_KEPT) this.own = [];
+    if (this.aborted.length > ENTRIES_KEPT * 3) this.aborted = new Float64Array(ABORTED_START * 3);
     this.entries = this.own;
   }
 

@@ -9,6 +9,7 @@ import type { FrontFace } from '../net/front-face.ts';
 import type { Topic } from '../net/route-table.ts';
 import { errorCode } from '../protocol/errors.ts';
 import type { FetchCursor } from '../protocol/fetch-cursor.ts';
+import { BOARD_SLOTS_MAX } from '../zerocopy/layout.ts';
 import type { FetchPlan } from './fetch-plan.ts';
 import { type FetchEntry, type FetchSession, type FetchSessions, strangerFrom } from './fetch-sessions.ts';
 
@@ -18,6 +19,8 @@ const NO_EPOCH = -1;
 const EPOCH_NEW = 0;
 const READ_COMMITTED = 1;
 const TOPIC_ID_BYTES = 16;
+/** By slot, where its partition stands in the plan that is being made, if what stands there is that partition. */
+const placeOfSlot = new Int32Array(BOARD_SLOTS_MAX);
 
 /** The cursor is validated; nothing of the request is needed afterwards. */
 export function planFetch(
@@ -49,8 +52,21 @@ export function planFetch(
 function takeOwn(front: FrontFace, plan: FetchPlan, cursor: FetchCursor): void {
   while (cursor.nextTopic()) {
     const topic = routed(front, cursor) ?? stranger(cursor);
-    while (cursor.nextPartition()) fill(plan.addOwn(topic, cursor.partition), cursor);
+    while (cursor.nextPartition()) fill(ownEntry(plan, topic, cursor.partition), cursor);
   }
+}
+
+/** As in Kafka, a partition that is named again is one partition: each that waits is looked at whenever it moves. */
+function ownEntry(plan: FetchPlan, topic: Topic, partition: number): FetchEntry {
+  const slot = topic.slotOf(partition);
+  if (slot < 0) return plan.addOwn(topic, partition);
+  const place = placeOfSlot[slot]!;
+  if (place < plan.count) {
+    const known = plan.entryAt(place);
+    if (known.topic === topic && known.partition === partition) return known;
+  }
+  placeOfSlot[slot] = plan.count;
+  return plan.addOwn(topic, partition);
 }
 
 function begin(
@@ -72,6 +88,11 @@ function continueSession(front: FrontFace, plan: FetchPlan, cursor: FetchCursor,
   sessions.touch(session, front.nowMs);
   update(front, cursor, sessions, session);
   forget(front, cursor, sessions, session);
+  if (sessions.isTooLarge(session)) {
+    sessions.close(session);
+    plan.error = errorCode.FETCH_SESSION_ID_NOT_FOUND;
+    return;
+  }
   session.advanceEpoch();
   if (session.entries.length === 0) {
     // Nothing is left to fetch: the session ends, and the answer says so with id 0.
@@ -115,6 +136,7 @@ function forget(front: FrontFace, cursor: FetchCursor, sessions: FetchSessions, 
       if (isForgotten) sessions.recount(-1);
     }
   }
+  session.sweep();
 }
 
 function fill(entry: FetchEntry, cursor: FetchCursor): void {

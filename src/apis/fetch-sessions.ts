@@ -7,7 +7,8 @@
  * request in that time gets INVALID_FETCH_SESSION_EPOCH, after which clients start a new session.
  */
 import { assert } from '../base/assert.ts';
-import { equalBytes, type RouteTable, Topic } from '../net/route-table.ts';
+import { type RouteTable, Topic } from '../net/route-table.ts';
+import { BOARD_SLOTS_MAX } from '../zerocopy/layout.ts';
 
 /** One partition that is fetched, in a session or in one request. */
 export class FetchEntry {
@@ -44,6 +45,9 @@ export class FetchSession {
   /** Where the next fetch begins: those that got nothing for want of bytes come first. */
   first = 0;
   private readonly byTopic = new Map<Topic, Map<number, FetchEntry>>();
+  /** By name or id, whichever the client uses: the topic that came last. */
+  private readonly byKey = new Map<string, Topic>();
+  private readonly forgotten = new Set<FetchEntry>();
 
   constructor(id: number, usesIds: boolean) {
     this.id = id;
@@ -75,22 +79,30 @@ export class FetchSession {
     this.index(entry);
   }
 
+  /** It is among the entries until `sweep`. */
   forget(topic: Topic, partition: number): boolean {
     const entry = this.find(topic, partition);
     if (entry === null) return false;
     this.unindex(entry);
-    this.entries.splice(this.entries.indexOf(entry), 1);
-    this.first = 0;
+    this.forgotten.add(entry);
     return true;
+  }
+
+  /** Takes out all that were forgotten, in one pass. */
+  sweep(): void {
+    const { entries, forgotten } = this;
+    if (forgotten.size === 0) return;
+    let kept = 0;
+    for (const entry of entries) if (!forgotten.has(entry)) entries[kept++] = entry;
+    entries.length = kept;
+    forgotten.clear();
+    this.first = 0;
   }
 
   /** The topic in this session that nobody routes: it keeps the name or id by which the client knows it. */
   strangerOf(bytes: Uint8Array, at: number, length: number): Topic | null {
-    for (const topic of this.byTopic.keys()) {
-      const known = this.usesIds ? topic.id : topic.name;
-      if (!topic.isLive && known.length === length && equalBytes(known, bytes, at, length)) return topic;
-    }
-    return null;
+    const topic = this.byKey.get(keyOf(bytes, at, length));
+    return topic === undefined || topic.isLive ? null : topic;
   }
 
   private index(entry: FetchEntry): void {
@@ -98,6 +110,7 @@ export class FetchSession {
     if (partitions === undefined) {
       partitions = new Map();
       this.byTopic.set(entry.topic, partitions);
+      this.byKey.set(this.keyOf(entry.topic), entry.topic);
     }
     partitions.set(entry.partition, entry);
   }
@@ -105,7 +118,15 @@ export class FetchSession {
   private unindex(entry: FetchEntry): void {
     const partitions = this.byTopic.get(entry.topic);
     partitions?.delete(entry.partition);
-    if (partitions?.size === 0) this.byTopic.delete(entry.topic);
+    if (partitions?.size !== 0) return;
+    this.byTopic.delete(entry.topic);
+    const key = this.keyOf(entry.topic);
+    if (this.byKey.get(key) === entry.topic) this.byKey.delete(key);
+  }
+
+  private keyOf(topic: Topic): string {
+    const key = this.usesIds ? topic.id : topic.name;
+    return keyOf(key, 0, key.length);
   }
 }
 
@@ -162,6 +183,11 @@ export class FetchSessions {
     assert(this.entryCount >= 0, 'sessions count their partitions');
   }
 
+  /** It has more partitions than a broker, or made all sessions together too large. */
+  isTooLarge(session: FetchSession): boolean {
+    return session.entries.length > BOARD_SLOTS_MAX || this.entryCount > ENTRIES_MAX + BOARD_SLOTS_MAX;
+  }
+
   close(session: FetchSession): void {
     if (!this.sessions.delete(session.id)) return;
     session.isClosed = true;
@@ -188,6 +214,11 @@ export class FetchSessions {
   private idAfter(id: number): number {
     return id > EPOCH_MAX - this.idStep ? this.idLow : id + this.idStep;
   }
+}
+
+/** Bytes as a text that no other bytes have. */
+function keyOf(bytes: Uint8Array, at: number, length: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString('latin1');
 }
 
 /** A topic that is not routed, remembered by what the client calls it. */

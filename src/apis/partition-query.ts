@@ -10,6 +10,7 @@ import {
   BEGIN_BROKEN,
   BEGIN_WAITS,
   BEGUN,
+  ENTRIES_KEPT,
   type Exchange,
   SETTLE_CLOSES,
   SETTLE_WAITS,
@@ -132,6 +133,8 @@ export class PartitionQueryApi<Request, ResponseInput> implements GuardedDataApi
       const reader = new Reader(bytes, view, exchange.bodyAt, exchange.bodyEnd, REQUEST_ELEMENTS_MAX);
       const request = decodeRequest(this.query.api, exchange.version, reader);
       const questions = this.query.questionsOf(request, exchange.version);
+      // Only so that many of them count: what is asked is kept here.
+      if (questions.length > ENTRIES_KEPT && !exchange.holdEntries(questions.length)) return null;
       if (front.access.isOn) this.refuseDenied(front.access, must(exchange.connection, 'who asks has one'), questions);
       const asked = { request, questions, response: null };
       this.asked.set(exchange.index, asked);

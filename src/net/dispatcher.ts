@@ -12,6 +12,7 @@ import type { ControlLane } from './control-lane.ts';
 import type { DataApi } from './data-api.ts';
 import {
   BEGIN_BROKEN,
+  BEGIN_TOO_MANY,
   BEGIN_WAITS,
   EXCHANGE_STARTING,
   EXCHANGE_WORKING,
@@ -206,6 +207,14 @@ export class Dispatcher {
     if (isTimed) exchange.busyMs += this.front.busyClock() - begunMs;
     if (outcome === BEGIN_WAITS) {
       this.hold(connection);
+      return;
+    }
+    if (outcome === BEGIN_TOO_MANY) {
+      this.refuse(
+        connection,
+        'entries',
+        `its ${api.name} request and those under way list more partitions than this front has room for`,
+      );
       return;
     }
     if (outcome === BEGIN_BROKEN) {

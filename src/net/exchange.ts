@@ -14,7 +14,9 @@ export const ENTRY_WORDS = 8;
 export const ENTRY_NUMBERS = 6;
 const ENTRIES_START = 4;
 /** Arrays that grew beyond this are dropped when the exchange is given back. */
-const ENTRIES_KEPT = 256;
+export const ENTRIES_KEPT = 256;
+/** Of all exchanges together, in arrays beyond that: 80 bytes each. */
+export const ENTRIES_LARGE_MAX = 2_097_152;
 
 export type ExchangeState =
   | typeof EXCHANGE_FREE
@@ -34,6 +36,8 @@ export const BEGUN = 0;
 export const BEGIN_WAITS = 1;
 /** The bytes are not a request: close the connection. */
 export const BEGIN_BROKEN = 2;
+/** Requests under way list too many partitions: close the connection. */
+export const BEGIN_TOO_MANY = 3;
 
 /** What `settle` says. */
 export const SETTLED = 0;
@@ -89,23 +93,32 @@ export class Exchange {
   /** How long threads were busy with it, where that is limited. */
   busyMs = 0;
 
-  constructor(index: number) {
+  private readonly large: { entries: number };
+
+  constructor(index: number, large: { entries: number }) {
     this.index = index;
+    this.large = large;
   }
 
-  /** Makes room for results; what is there already stays. */
-  holdEntries(count: number): void {
+  /** Makes room for results; what is there already stays. False: all exchanges together hold too many. */
+  holdEntries(count: number): boolean {
     assert(count >= 0, 'a request has no negative number of partitions');
     const held = this.words.length / ENTRY_WORDS;
-    if (count <= held) return;
+    if (count <= held) return true;
     let wanted = held * 2;
     while (wanted < count) wanted *= 2;
+    if (wanted > ENTRIES_KEPT) {
+      const entries = this.large.entries + wanted - (held > ENTRIES_KEPT ? held : 0);
+      if (entries > ENTRIES_LARGE_MAX) return false;
+      this.large.entries = entries;
+    }
     const words = new Int32Array(wanted * ENTRY_WORDS);
     words.set(this.words);
     const numbers = new Float64Array(wanted * ENTRY_NUMBERS);
     numbers.set(this.numbers);
     this.words = words;
     this.numbers = numbers;
+    return true;
   }
 
   reset(): void {
@@ -129,6 +142,7 @@ export class Exchange {
     this.throttleMs = -1;
     this.busyMs = 0;
     if (this.words.length > ENTRIES_KEPT * ENTRY_WORDS) {
+      this.large.entries -= this.words.length / ENTRY_WORDS;
       this.words = new Int32Array(ENTRIES_START * ENTRY_WORDS);
       this.numbers = new Float64Array(ENTRIES_START * ENTRY_NUMBERS);
     }
@@ -139,6 +153,7 @@ export class Exchange {
 export class ExchangePool {
   private readonly exchanges: Exchange[] = [];
   private readonly free: number[] = [];
+  private readonly large = { entries: 0 };
   private readonly exchangesMax: number;
 
   constructor(exchangesMax: number) {
@@ -154,7 +169,7 @@ export class ExchangePool {
     const index = this.free.pop();
     if (index !== undefined) return must(this.exchanges[index], 'a free exchange exists');
     if (this.exchanges.length === this.exchangesMax) return null;
-    const exchange = new Exchange(this.exchanges.length);
+    const exchange = new Exchange(this.exchanges.length, this.large);
     this.exchanges.push(exchange);
     return exchange;
   }

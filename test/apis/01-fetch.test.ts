@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ENTRIES_LARGE_MAX } from '../../src/net/exchange.ts';
 import type { RouteTopic } from '../../src/net/route-table.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
-import { anyBatch, framesOf, responseOf } from '../net/wire.ts';
+import { BOARD_SLOTS_MAX } from '../../src/zerocopy/layout.ts';
+import { anyBatch, framesOf, requestFrame, responseOf } from '../net/wire.ts';
 import { answer, ask, idOf, lengthsIn, partitionsIn, rigOf } from './fetch-client.ts';
 
 describe('Fetch', () => {
@@ -451,5 +453,59 @@ describe('Fetch, whatever happens', () => {
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('a Fetch that lists much', () => {
+  const request = { maxWaitMs: 500, minBytes: 1 };
+  const wish = (partitionIndex: number) => ({ partitionIndex, fetchOffset: 0, partitionMaxBytes: 1 << 20 });
+
+  test('a partition that is named many times is one: it is watched and answered once, as the last one says', () => {
+    const rig = rigOf();
+    const topic = rig.addTopic('news', 2);
+    const client = rig.connect();
+    const partitions = [wish(0), wish(1), ...new Array(1000).fill({ ...wish(0), partitionMaxBytes: 100 })];
+    client.write(requestFrame(fetch, 11, 1, { ...request, topics: [{ name: topic.name, partitions }] }));
+    rig.settle();
+    expect(rig.front.parked.watchCount).toBe(2);
+    rig.workerOf(topic, 0).append(rig.slotOf(topic, 0), anyBatch(300, 7));
+    rig.settle();
+    expect(partitionsIn(client, 11).map((one) => one.partitionIndex)).toEqual([0, 1]);
+  });
+
+  test('more partitions or topics than a broker can have close the connection', () => {
+    const rig = rigOf({ slabBytes: 1 << 26 });
+    const partitions = Array.from({ length: BOARD_SLOTS_MAX + 1 }, (_, index) => wish(index));
+    const topics = Array.from({ length: BOARD_SLOTS_MAX + 1 }, () => ({ name: '', partitions: [] }));
+    for (const list of [[{ name: 'news', partitions }], topics]) {
+      const client = rig.connect();
+      client.write(requestFrame(fetch, 11, 1, { ...request, topics: list }));
+      rig.settle();
+      expect(client.isClosedByBroker).toBe(true);
+      expect(client.receivedBytes).toBe(0);
+    }
+    rig.expectNothingHeld();
+  });
+
+  test('requests under way list no more partitions together than there is room for', () => {
+    const rig = rigOf({ slabBytes: 1 << 26, outboxBytes: 1 << 25 });
+    const topic = rig.addTopic('news', 1);
+    const [name, other] = [topic.name, 'nowhere'];
+    const partitions = Array.from({ length: BOARD_SLOTS_MAX }, (_, index) => wish(index));
+    const large = requestFrame(fetch, 11, 2, { ...request, topics: [{ name: other, partitions }] });
+    const client = rig.connect();
+    client.write(requestFrame(fetch, 11, 1, { ...request, topics: [{ name, partitions: [wish(0)] }] }));
+    // The first waits, and so do the answers of those behind it.
+    for (let count = 0; count <= ENTRIES_LARGE_MAX / BOARD_SLOTS_MAX; count++) {
+      expect(client.isClosedByBroker).toBe(false);
+      client.write(large);
+      rig.settle();
+    }
+    expect(client.isClosedByBroker).toBe(true);
+    rig.expectNothingHeld();
+    const next = rig.connect();
+    next.write(large);
+    rig.settle();
+    expect(next.receivedBytes).toBeGreaterThan(0);
   });
 });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { errorCode } from '../../src/protocol/errors.ts';
+import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
+import { BOARD_SLOTS_MAX } from '../../src/zerocopy/layout.ts';
 import type { FrontRig } from '../net/front-rig.ts';
-import { anyBatch } from '../net/wire.ts';
+import { anyBatch, requestFrame } from '../net/wire.ts';
 import type { FakeClient } from '../support/fake-client.ts';
 import { answer, ask, lengthsIn, partitionsIn, type Request, rigOf, type Wanted } from './fetch-client.ts';
 
@@ -168,5 +170,52 @@ describe('fetch sessions', () => {
       }
     }
     expect(order).toEqual([0, 1, 2, 0, 1, 2]);
+  });
+
+  // A request of 740 KB held its front for ten seconds: each topic was looked for among all before it.
+  test('thirty thousand topics that are not there, named and forgotten again, hold nobody up', () => {
+    const rig = rigOf({ slabBytes: 1 << 27, outboxBytes: 1 << 25, limits: { fetchSessionsMax: 1 } });
+    const client = rig.connect();
+    const names = Array.from({ length: 30_000 }, (_, index) => `nowhere-${index}`);
+    const begunMs = performance.now();
+    const asked = names.map((name) => ({
+      name,
+      partitions: [{ partitionIndex: 0, fetchOffset: 0, partitionMaxBytes: 1 }],
+    }));
+    const request = { maxWaitMs: 0, minBytes: 1, sessionId: 0, sessionEpoch: 0 };
+    client.write(requestFrame(fetch, 12, 1, { ...request, topics: asked }));
+    rig.settle();
+    const { sessionId } = answer(client, 12);
+    const forgottenTopics = names.reverse().map((name) => ({ name, partitions: [0] }));
+    client.write(requestFrame(fetch, 12, 2, { ...request, topics: [], sessionId, sessionEpoch: 1, forgottenTopics }));
+    rig.settle();
+    // Nothing is left of the session.
+    expect(answer(client, 12)).toMatchObject({ errorCode: 0, sessionId: 0 });
+    expect(performance.now() - begunMs).toBeLessThan(8000);
+  });
+
+  test('a session that grows beyond what a broker can have is ended', () => {
+    const rig = rigOf({ slabBytes: 1 << 26, outboxBytes: 1 << 25 });
+    const topic = rig.addTopic('news', 1);
+    const client = rig.connect();
+    const sessionId = session(rig, client, [{ topic, partition: 0, offset: 0 }]);
+    const partitions = Array.from({ length: BOARD_SLOTS_MAX }, (_, index) => ({
+      partitionIndex: index + 1,
+      fetchOffset: 0,
+      partitionMaxBytes: 1,
+    }));
+    const request = {
+      maxWaitMs: 0,
+      minBytes: 1,
+      topics: [{ name: topic.name, partitions }],
+      sessionId,
+      sessionEpoch: 1,
+    };
+    client.write(requestFrame(fetch, 12, 1, request));
+    rig.settle();
+    expect(answer(client, 12).errorCode).toBe(errorCode.FETCH_SESSION_ID_NOT_FOUND);
+    ask(client, 12, [], { sessionId, sessionEpoch: 2 });
+    rig.settle();
+    expect(answer(client, 12).errorCode).toBe(errorCode.FETCH_SESSION_ID_NOT_FOUND);
   });
 });

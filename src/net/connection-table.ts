@@ -147,6 +147,16 @@ export class ConnectionTable {
     return slowest;
   }
 
+  /** The one with most answers that wait for others before them, or null. */
+  mostAside(): Connection | null {
+    let most: Connection | null = null;
+    for (let index = 0; index < this.open.length; index++) {
+      const connection = this.open[index]!;
+      if (connection.asideBytes > (most === null ? 0 : most.asideBytes)) most = connection;
+    }
+    return most;
+  }
+
   private leaveList(connection: Connection): void {
     const last = must(this.open.pop(), 'a closing connection was open');
     if (last !== connection) {

@@ -104,6 +104,10 @@ export class Connection {
   sendSinceMs = 0;
   /** Response bytes in memory that have not left. */
   outboxBytes = 0;
+  /** Those of main's answers that wait for the ones before them. */
+  asideBytes = 0;
+  /** A request of it is with main: the next one waits here. */
+  isWithMain = false;
   writeBlock = -1;
   writeAt = 0;
   writeEnd = 0;
@@ -149,6 +153,8 @@ export class Connection {
     this.isRefused = false;
     this.isSending = false;
     this.outboxBytes = 0;
+    this.asideBytes = 0;
+    this.isWithMain = false;
     this.isWaitingForOutbox = false;
   }
 }

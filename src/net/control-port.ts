@@ -115,12 +115,16 @@ interface Verdict {
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** While answers of so many bytes wait for room, no other is made. */
+const WAITING_BYTES_MAX = 33_554_432;
 
 export class ControlPort {
   private readonly parts: ControlPortParts;
   private readonly clients = new Map<number, Client>();
   private readonly replies: (Reply | Verdict)[] = [];
   private bytesWaiting = 0;
+  /** Requests that are handled when there is room for answers again. */
+  private waitingForRoom: (() => void)[] = [];
 
   constructor(parts: ControlPortParts) {
     this.parts = parts;
@@ -204,6 +208,9 @@ export class ControlPort {
   }
 
   private async handle(client: Client, exchange: number, frame: Uint8Array): Promise<void> {
+    while (this.bytesWaiting > WAITING_BYTES_MAX) {
+      await new Promise<void>((resolve) => this.waitingForRoom.push(resolve));
+    }
     if (client.isGone) return;
     const begunMs = this.parts.busyClock();
     const answering = this.parts.onRequest(frame, client.facts);
@@ -266,7 +273,15 @@ export class ControlPort {
     let written = 0;
     while (written < this.replies.length && this.writeOne(this.replies[written]!)) written += 1;
     this.replies.splice(0, written);
+    if (this.waitingForRoom.length > 0 && this.bytesWaiting <= WAITING_BYTES_MAX) this.letIn();
     this.parts.lane.publish();
+  }
+
+  /** In their order; whoever finds too much waiting again waits again. */
+  private letIn(): void {
+    const resolves = this.waitingForRoom;
+    this.waitingForRoom = [];
+    for (const resolve of resolves) resolve();
   }
 
   /** False: the rest waits for room. */

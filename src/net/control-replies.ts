@@ -92,6 +92,7 @@ export class ControlReplies {
       incoming.advance();
       didWork = true;
     }
+    this.responder.repliesAreStuck(this.isStuck);
     return didWork;
   }
 
@@ -119,6 +120,7 @@ export class ControlReplies {
     if ((flags & CONTROL_REPLY_CLOSE) !== 0) exchange.closesAfter = true;
     if ((flags & CONTROL_REPLY_MORE) !== 0) return true;
     exchange.pending = 0;
+    if (exchange.connection !== null) exchange.connection.isWithMain = false;
     if (exchange.connection === null) listener.endExchange(exchange);
     else listener.ready(exchange);
     return true;
@@ -142,6 +144,7 @@ export class ControlReplies {
     if (exchange.replyTail < 0) exchange.replyHead = part;
     else outbox.parts.link(exchange.replyTail, part);
     exchange.replyTail = part;
+    connection.asideBytes += length;
     return true;
   }
 

@@ -64,7 +64,7 @@ export class Dispatcher {
     if (connection.login === LOGIN_UNDER_WAY && connection.orderCount > 0) return false;
     if (exchanges.latestOf(connection)?.state === EXCHANGE_STARTING) return false;
     if (connection.orderCount >= limits.exchangesPerConnectionMax) return false;
-    if (connection.outboxBytes >= limits.outboxBytesPerConnectionMax) return false;
+    if (connection.outboxBytes + connection.asideBytes >= limits.outboxBytesPerConnectionMax) return false;
     return exchanges.usedCount < limits.exchangesMax;
   }
 
@@ -159,7 +159,8 @@ export class Dispatcher {
 
   /** Nobody will tell when that is over: the front has to look again. */
   needsRetry(connection: Connection): boolean {
-    if (this.parts.exchanges.latestOf(connection)?.state === EXCHANGE_STARTING) return true;
+    const latest = this.parts.exchanges.latestOf(connection);
+    if (latest?.state === EXCHANGE_STARTING) return latest.isData || !this.hasEnough(connection);
     return this.parts.exchanges.usedCount >= this.parts.limits.exchangesMax;
   }
 
@@ -193,10 +194,11 @@ export class Dispatcher {
   private begin(connection: Connection, exchange: Exchange): void {
     const api = exchange.isData ? this.parts.dataApis[exchange.apiKey] : undefined;
     if (api === undefined) {
-      if (!this.parts.control.send(exchange, connection)) {
+      if (this.hasEnough(connection) || !this.parts.control.send(exchange, connection)) {
         this.hold(connection);
         return;
       }
+      connection.isWithMain = true;
       exchange.pending = 1;
       exchange.state = EXCHANGE_WORKING;
       return;
@@ -226,6 +228,14 @@ export class Dispatcher {
       return;
     }
     if (exchange.state === EXCHANGE_STARTING) exchange.state = EXCHANGE_WORKING;
+  }
+
+  /**
+   * Main handles requests of one connection one after the other; so only one is there, and no more than one answer comes for
+   * a client that does not read.
+   */
+  private hasEnough({ isWithMain, asideBytes }: Connection): boolean {
+    return isWithMain || asideBytes >= this.parts.limits.outboxBytesPerConnectionMax;
   }
 
   /** A control request may be under way for minutes: it gets a small block of its own. */

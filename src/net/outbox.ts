@@ -94,15 +94,16 @@ export class Outbox {
     this.append(connection, this.parts.takeRegion(fd, position, length, worker, lease, slot));
   }
 
-  /** A reply that was collected aside (control) joins the stream. */
-  appendChain(connection: Connection, head: number, tail: number): void {
-    for (let part = head; part !== NONE; part = this.parts.nextOf(part)) {
-      connection.outboxBytes += this.parts.lengthOf(part);
-      this.bytesQueued += this.parts.lengthOf(part);
-    }
+  /** A reply that was collected aside (control) joins the stream. Returns its length. */
+  appendChain(connection: Connection, head: number, tail: number): number {
+    let bytes = 0;
+    for (let part = head; part !== NONE; part = this.parts.nextOf(part)) bytes += this.parts.lengthOf(part);
+    connection.outboxBytes += bytes;
+    this.bytesQueued += bytes;
     if (connection.partTail === NONE) connection.partHead = head;
     else this.parts.link(connection.partTail, head);
     connection.partTail = tail;
+    return bytes;
   }
 
   /** One part of a reply that is collected aside: copies the bytes. Returns the part, or -1 when memory is short. */

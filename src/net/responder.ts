@@ -4,6 +4,7 @@
  * answers of a turn leave with one send.
  */
 import { assert } from '../base/assert.ts';
+import { BLOCK_BYTES_MIN } from '../zerocopy/slab.ts';
 import { CONNECTION_CLOSING, CONNECTION_ENDING, CONNECTION_OPEN, type Connection } from './connection.ts';
 import type { ConnectionTable } from './connection-table.ts';
 import type { DataApi } from './data-api.ts';
@@ -14,6 +15,9 @@ import type { Receiver } from './receiver.ts';
 
 /** Parts that one settled response may need at most is not known here; this many are always kept free for one. */
 const PARTS_RESERVED = 16;
+/** Of response memory, what is made free at least when it was full. */
+const VICTIMS_SHARE = 8;
+const VICTIMS_MAX = 64;
 
 export interface ExchangeOwner extends FrontFace {
   readonly exchanges: ExchangePool;
@@ -31,6 +35,7 @@ export class Responder {
   /** Waiting for lanes, exchanges or memory: looked at again next turn. */
   private held: Connection[] = [];
   private outboxFullSinceMs = 0;
+  private repliesStuckSinceMs = 0;
 
   constructor(front: ExchangeOwner, table: ConnectionTable, receiver: Receiver, dispatcher: Dispatcher) {
     this.front = front;
@@ -77,20 +82,42 @@ export class Responder {
     connections.length = 0;
   }
 
-  /** Responses wait for memory: the reader that has not moved for the longest time makes room. */
+  /** There is no memory for an answer of main, and all others of main's wait behind it. */
+  repliesAreStuck(areStuck: boolean): void {
+    if (!areStuck) this.repliesStuckSinceMs = 0;
+    else if (this.repliesStuckSinceMs === 0) this.repliesStuckSinceMs = this.front.nowMs;
+  }
+
+  /** Responses wait for memory: readers that have not moved for the longest time make room, so many that it lasts a while. */
   relieve(nowMs: number): void {
-    if (this.outboxFullSinceMs === 0) return;
+    const { outboxFullSinceMs, repliesStuckSinceMs } = this;
     const waitMs = this.front.limits.memoryWaitMs;
-    if (nowMs - this.outboxFullSinceMs < waitMs) return;
-    const victim = this.table.slowestReader();
-    if (victim === null || nowMs - victim.sendSinceMs < waitMs) return;
+    const isFull = outboxFullSinceMs > 0 && nowMs - outboxFullSinceMs >= waitMs;
+    const isStuck = repliesStuckSinceMs > 0 && nowMs - repliesStuckSinceMs >= waitMs;
+    if (!isFull && !isStuck) return;
+    let bytes = 0;
+    for (let count = 0; count < VICTIMS_MAX && bytes * VICTIMS_SHARE < this.front.outbox.slab.bytesTotal; count++) {
+      const victim = this.victim(nowMs - waitMs);
+      if (victim === null) break;
+      bytes += Math.max(BLOCK_BYTES_MIN, victim.outboxBytes + victim.asideBytes);
+      this.letGo(victim, nowMs);
+    }
+    if (bytes === 0) return;
     this.outboxFullSinceMs = 0;
-    const waitedMs = Math.round(nowMs - victim.sendSinceMs);
-    this.table.closeSaying(
-      victim,
-      'outbox-memory',
-      `closed ${victim.peer}: response memory is full, and it has not read its ${victim.outboxBytes} waiting bytes for ${waitedMs} ms`,
-    );
+    this.repliesStuckSinceMs = 0;
+  }
+
+  private victim(sinceMs: number): Connection | null {
+    const slowest = this.table.slowestReader();
+    if (slowest !== null && slowest.sendSinceMs <= sinceMs) return slowest;
+    return this.table.mostAside();
+  }
+
+  private letGo(victim: Connection, nowMs: number): void {
+    const waits = victim.isSending
+      ? `it has not read its ${victim.outboxBytes} waiting bytes for ${Math.round(nowMs - victim.sendSinceMs)} ms`
+      : `${victim.asideBytes} bytes of it wait for an answer before them`;
+    this.table.closeSaying(victim, 'outbox-memory', `closed ${victim.peer}: response memory is full, and ${waits}`);
   }
 
   private retryHeld(): void {
@@ -183,7 +210,8 @@ export class Responder {
   }
 
   private appendReply(connection: Connection, exchange: Exchange): void {
-    this.front.outbox.appendChain(connection, exchange.replyHead, exchange.replyTail);
+    connection.asideBytes -= this.front.outbox.appendChain(connection, exchange.replyHead, exchange.replyTail);
+    assert(connection.asideBytes >= 0, 'what joins the stream was collected aside');
     exchange.replyHead = -1;
     exchange.replyTail = -1;
   }

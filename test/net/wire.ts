@@ -60,3 +60,16 @@ export function anyBatch(length: number, fill: number, count = 1): Uint8Array {
   view.setInt32(BATCH_COUNT, count);
   return bytes;
 }
+
+/** A request that main answers: Metadata's key, any bytes. */
+export function controlFrame(correlationId: number, text: string, key = 3, version = 1): Uint8Array {
+  const body = Buffer.from(text);
+  const frame = Buffer.alloc(4 + 10 + body.length);
+  frame.writeInt32BE(10 + body.length, 0);
+  frame.writeInt16BE(key, 4);
+  frame.writeInt16BE(version, 6);
+  frame.writeInt32BE(correlationId, 8);
+  frame.writeInt16BE(-1, 12);
+  frame.set(body, 14);
+  return frame;
+}

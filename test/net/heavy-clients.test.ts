@@ -1,0 +1,83 @@
+/** Clients that ask for much and do not read: what they cost the front, and that it costs nobody else. */
+import { expect, test } from 'vitest';
+import { createDataTable } from '../../src/apis/data-table.ts';
+import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
+import { FrontRig, type RigOptions } from './front-rig.ts';
+import { controlFrame, correlationOf, framesOf, requestFrame } from './wire.ts';
+
+function rigOf(options: RigOptions = {}): FrontRig {
+  return new FrontRig({ ...options, apis: () => [...createDataTable()] });
+}
+
+function answerTo(frame: Uint8Array, bytes: number): Uint8Array {
+  const reply = Buffer.alloc(8 + bytes, 7);
+  reply.writeInt32BE(4 + bytes, 0);
+  reply.set(frame.subarray(4, 8), 4);
+  return reply;
+}
+
+// Of 60 clients that asked for 2.3 KB worth of Metadata each and read nothing, no control request of anybody was answered again.
+test('when clients that do not read hold it with answers of main, they are closed, and others get theirs', async () => {
+  const rig = rigOf({
+    outboxBytes: 1 << 18,
+    onRequest: async (frame) => answerTo(frame, frame.length === 10 ? 4 : 30_000),
+  });
+  rig.addTopic('news', 1);
+  const deaf = Array.from({ length: 8 }, () => {
+    const client = rig.connect({ windowBytes: 1 });
+    client.write(Buffer.concat(Array.from({ length: 100 }, (_, index) => controlFrame(index, 'much'))));
+    return client;
+  });
+  await rig.settleAsync();
+  const good = rig.connect();
+  good.write(controlFrame(7, ''));
+  for (let round = 0; round < 8; round++) {
+    rig.pass(1000);
+    await rig.settleAsync();
+  }
+  expect(framesOf(good.take()).map(correlationOf)).toEqual([7]);
+  expect(deaf.some((client) => client.isClosedByBroker)).toBe(true);
+  expect(rig.lines.join()).toContain('response memory is full');
+});
+
+test('main makes one answer at a time for a client, whether it waits for the client or for an answer before', async () => {
+  const begun: number[] = [];
+  const onRequest = async (frame: Uint8Array) => {
+    begun.push(correlationOf(frame.subarray(4)));
+    return answerTo(frame, 40_000);
+  };
+  const rig = rigOf({ onRequest });
+  rig.addTopic('news', 1);
+  const wish = { partitionIndex: 0, fetchOffset: 0, partitionMaxBytes: 1 };
+  const topics = [{ name: 'news', partitions: [wish] }];
+  const parked = requestFrame(fetch, 11, 1, { maxWaitMs: 5000, minBytes: 1, topics });
+  const client = rig.connect();
+  client.write(Buffer.concat([parked, ...[2, 3, 4, 5, 6].map((id) => controlFrame(id, 'x'))]));
+  await rig.settleAsync();
+  // The second answer goes beyond the 64 KiB that a connection may have.
+  expect(begun).toEqual([2, 3]);
+  for (let round = 0; round < 8; round++) {
+    rig.pass(1000);
+    await rig.settleAsync();
+  }
+  expect(framesOf(client.take()).map(correlationOf)).toEqual([1, 2, 3, 4, 5, 6]);
+  client.end();
+  rig.settle();
+  rig.expectNothingHeld();
+});
+
+test('a question whose answer would be longer than any may be closes its connection and nothing else', () => {
+  const rig = rigOf({ slabBytes: 1 << 28 });
+  const topic = Buffer.alloc(2 + 32_000 + 4 + 12);
+  topic.writeInt16BE(32_000);
+  topic.writeInt32BE(1, 2 + 32_000);
+  const topics = 2200;
+  const frame = Buffer.concat([controlFrame(1, '', 2, 1), Buffer.alloc(8), ...new Array<Buffer>(topics).fill(topic)]);
+  frame.writeInt32BE(frame.length - 4);
+  frame.writeInt32BE(topics, 18);
+  const client = rig.connect();
+  client.write(frame);
+  rig.settle();
+  expect(client.isClosedByBroker).toBe(true);
+  rig.expectNothingHeld();
+});

@@ -72,20 +72,22 @@ export async function createPartitions(
   options: { readonly isOnlyCheck: boolean; readonly allowance?: MutationAllowance },
 ): Promise<GrowResult[]> {
   const allowance = options.allowance ?? UNLIMITED;
-  const counts = new Map<string, number>();
-  for (const { name } of wishes) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const good = wishes
-    .filter(({ name }) => counts.get(name) === 1)
-    .filter((one) => refusalOfGrowth(controller, one) === null);
-  const tooMany = refusalOfTotal(good.reduce((sum, wish) => sum + growthOf(controller.catalog, wish), 0));
+  const byName = new Map<string, GrowWish>();
+  const twice = new Set<string>();
+  for (const wish of wishes) {
+    if (byName.has(wish.name)) twice.add(wish.name);
+    else byName.set(wish.name, wish);
+  }
+  const good = new Set(
+    [...byName.values()].filter((wish) => !twice.has(wish.name) && refusalOfGrowth(controller, wish) === null),
+  );
+  const tooMany = refusalOfTotal([...good].reduce((sum, wish) => sum + growthOf(controller.catalog, wish), 0));
   const results: GrowResult[] = [];
-  for (const name of counts.keys()) {
-    const wish = wishes.find((one) => one.name === name);
-    if (wish === undefined) continue;
-    if ((counts.get(name) ?? 0) > 1) {
+  for (const [name, wish] of byName) {
+    if (twice.has(name)) {
       const message = `the request names the topic '${name}' twice; name it once`;
       results.push({ name, refusal: refuse(errorCode.INVALID_REQUEST, message) });
-    } else if (tooMany !== null && good.includes(wish)) {
+    } else if (tooMany !== null && good.has(wish)) {
       results.push({ name, refusal: tooMany });
     } else {
       results.push({ name, refusal: await growOne(controller, wish, options.isOnlyCheck, allowance) });

@@ -52,14 +52,17 @@ function answerTopics(
   codes: readonly (readonly number[])[],
   denied: ReadonlySet<string>,
 ): { name: string; partitions: { partitionIndex: number; errorCode: number }[] }[] {
-  return topics.map(({ name, partitions }, index) => ({
-    name,
-    partitions: partitions.map((partitionIndex) => {
-      const place = known[index]?.partitions.indexOf(partitionIndex) ?? -1;
-      const unknown = denied.has(name) ? errorCode.TOPIC_AUTHORIZATION_FAILED : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
-      return { partitionIndex, errorCode: codes[index]?.[place] ?? unknown };
-    }),
-  }));
+  return topics.map(({ name, partitions }, index) => {
+    const codeOf = new Map(known[index]?.partitions.map((partition, place) => [partition, codes[index]?.[place]]));
+    const unknown = denied.has(name) ? errorCode.TOPIC_AUTHORIZATION_FAILED : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    return {
+      name,
+      partitions: partitions.map((partitionIndex) => ({
+        partitionIndex,
+        errorCode: codeOf.get(partitionIndex) ?? unknown,
+      })),
+    };
+  });
 }
 
 function isKnown({ services }: ControlContext, topic: string, partition: number): boolean {

@@ -36,6 +36,7 @@ export class ConnectionTable {
   private readonly bySocket: Connection[] = [];
   private readonly ledger: ConnectionLedger;
   private readonly ownMax: number;
+  private readonly roomMax: number;
   private nextId: number;
   private readonly tallies: FrontTallies | null;
 
@@ -52,6 +53,7 @@ export class ConnectionTable {
     this.ledger = ledger;
     this.nextId = 1 + ledger.index;
     this.ownMax = limits.connectionsPerFrontMax;
+    this.roomMax = limits.connectionsRoom;
     this.connectionsPerAddressMax = limits.connectionsPerAddressMax;
     this.addressOverrides = limits.addressOverrides;
     this.listener = listener;
@@ -82,6 +84,12 @@ export class ConnectionTable {
       if (this.tallies !== null) this.tallies.refusedByAddress();
       const what = `closed ${connection.peer}: its address has ${sameAddress} connections open; raise max.connections.per.ip`;
       this.closeSaying(connection, 'connections-per-address-max', what);
+      return null;
+    }
+    // Not to wait at the door, where it would have its descriptor: a log that finds none for a new segment takes no more appends.
+    if (this.ledger.total > this.roomMax) {
+      const what = `closed ${connection.peer}: ${this.roomMax} connections are open, more leave no descriptors for files; raise ulimit -n`;
+      this.closeSaying(connection, 'connections-room', what);
       return null;
     }
     if (this.open.length > this.ownMax) {

@@ -14,6 +14,8 @@ export interface FrontLimits {
   readonly addressOverrides: ReadonlyMap<string, number>;
   /** `max.connection.creation.rate`, of all fronts together. */
   readonly creationRateMax: number;
+  /** Of all fronts: more leave no descriptors for files. */
+  readonly connectionsRoom: number;
   /** What this front has room for. */
   readonly connectionsPerFrontMax: number;
   /** `connections.max.idle.ms`: no byte in either direction for so long closes a connection. */
@@ -50,6 +52,7 @@ export const FRONT_LIMITS: FrontLimits = {
   connectionsPerAddressMax: 16_384,
   addressOverrides: new Map(),
   creationRateMax: Number.POSITIVE_INFINITY,
+  connectionsRoom: Number.POSITIVE_INFINITY,
   connectionsPerFrontMax: 16_384,
   idleMs: 600_000,
   exchangesPerConnectionMax: 128,

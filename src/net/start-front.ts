@@ -242,6 +242,7 @@ function limitsOf(values: BrokerValues, sizes: BrokerSizes): FrontLimits {
     requestBytesMax: Math.min(values['socket.request.max.bytes'], sizes.slabBytes / 2),
     loginBytesMax: values['sasl.server.max.receive.size'],
     connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax * sizes.fronts),
+    connectionsRoom: sizes.connectionsRoom,
     connectionsPerAddressMax: values['max.connections.per.ip'],
     addressOverrides: addressOverridesOf(values['max.connections.per.ip.overrides']),
     creationRateMax: values['max.connection.creation.rate'],

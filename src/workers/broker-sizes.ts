@@ -1,4 +1,5 @@
 /** How large the broker's shared structures are: from the settings and the machine, decided once at start. */
+import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import type { BrokerValues } from '../config/broker-settings.ts';
 import { isTls, listenersOf } from '../config/listeners.ts';
@@ -19,6 +20,8 @@ export interface BrokerSizes {
   readonly slabBytes: number;
   readonly outboxBytes: number;
   readonly filesOpenMaxPerWorker: number;
+  /** So many connections of all fronts leave descriptors for files. */
+  readonly connectionsRoom: number;
 }
 
 const MEBIBYTE = 1_048_576;
@@ -34,6 +37,9 @@ const LANES_BYTES_MAX = 256 * MEBIBYTE;
 /** Of the memory that the process may use: a quarter at most for requests, and one for responses. */
 const MEMORY_SHARE = 4;
 const FILES_OPEN_MAX = 8192;
+/** Of the descriptors the process may have, what is kept for files, and what it has when it has started. */
+const FILES_SHARE = 8;
+const DESCRIPTORS_AT_START = 64;
 
 export function brokerSizes(values: BrokerValues): BrokerSizes {
   const cores = availableParallelism();
@@ -58,7 +64,24 @@ export function brokerSizes(values: BrokerValues): BrokerSizes {
     slabBytes: powerOfTwo(Math.max(slabBytes / fronts, SLAB_BYTES_MIN)),
     outboxBytes: powerOfTwo(clamp(share / fronts, SLAB_BYTES_MIN, OUTBOX_BYTES_MAX)),
     filesOpenMaxPerWorker: Math.max(64, Math.floor(FILES_OPEN_MAX / workers)),
+    connectionsRoom: connectionsRoom(limitsText()),
   };
+}
+
+/** `limits` is the text of /proc/self/limits; a system without one bounds nothing here. */
+export function connectionsRoom(limits: string): number {
+  const descriptors = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+  if (descriptors === Number.POSITIVE_INFINITY) return descriptors;
+  const kept = DESCRIPTORS_AT_START + Math.min(FILES_OPEN_MAX, Math.floor(descriptors / FILES_SHARE));
+  return Math.max(1, descriptors - kept);
+}
+
+function limitsText(): string {
+  try {
+    return readFileSync('/proc/self/limits', 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** What the process may use: of a machine, or of the control group (a container, a service) that it runs in. */

@@ -81,3 +81,16 @@ test('a question whose answer would be longer than any may be closes its connect
   expect(client.isClosedByBroker).toBe(true);
   rig.expectNothingHeld();
 });
+
+test('more connections than leave descriptors for files are closed, though max.connections is higher', () => {
+  const rig = rigOf({ limits: { connectionsMax: 100, connectionsRoom: 2 } });
+  const clients = [1, 2, 3].map(() => rig.connect());
+  rig.settle();
+  expect(clients.map((client) => client.isClosedByBroker)).toEqual([false, false, true]);
+  expect(rig.lines.join()).toContain('ulimit -n');
+  clients[0]!.end();
+  rig.settle();
+  const next = rig.connect();
+  rig.settle();
+  expect(next.isClosedByBroker).toBe(false);
+});

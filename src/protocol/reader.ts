@@ -158,7 +158,7 @@ export class Reader {
     const count = isFlexible ? this.unsignedVarint() - 1 : this.int32();
     if (count < -1) throw protocolFault('an array has a negative count');
     if (count * elementBytesMin > this.remaining) throw protocolFault('an array counts more than its frame can hold');
-    this.#elementsLeft -= count;
+    this.#elementsLeft -= Math.max(0, count);
     if (this.#elementsLeft < 0) throw protocolFault('its arrays have more elements than a request may have');
     return count;
   }

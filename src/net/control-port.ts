@@ -117,12 +117,15 @@ interface Verdict {
 const NO_BYTES = new Uint8Array(0);
 /** While answers of so many bytes wait for room, no other is made. */
 const WAITING_BYTES_MAX = 33_554_432;
+/** Answers are counted once they are made, so no more requests than these are begun before those before them are. */
+const TAKEN_AT_ONCE = 32;
 
 export class ControlPort {
   private readonly parts: ControlPortParts;
   private readonly clients = new Map<number, Client>();
   private readonly replies: (Reply | Verdict)[] = [];
   private bytesWaiting = 0;
+  private isCutShort = false;
   /** Requests that are handled when there is room for answers again. */
   private waitingForRoom: (() => void)[] = [];
 
@@ -139,6 +142,11 @@ export class ControlPort {
     return this.replies.length;
   }
 
+  /** There is more to take: drain again as soon as what was begun has had its turn. */
+  get hasMore(): boolean {
+    return this.isCutShort;
+  }
+
   /** Bytes of answers that wait for room. */
   get waitingBytes(): number {
     return this.bytesWaiting;
@@ -147,7 +155,14 @@ export class ControlPort {
   /** Main's bell rang: takes what the front sent, writes what waits. */
   drain(): void {
     const { lane } = this.parts;
+    this.isCutShort = false;
+    let taken = 0;
     for (let slot = lane.incoming.peek(); slot >= 0; slot = lane.incoming.peek()) {
+      if (taken === TAKEN_AT_ONCE) {
+        this.isCutShort = true;
+        break;
+      }
+      taken += 1;
       const words = lane.incoming.words;
       const at = slot * SLOT_WORDS;
       const connection = words[at + CONTROL_CONNECTION]!;
@@ -211,7 +226,10 @@ export class ControlPort {
     while (this.bytesWaiting > WAITING_BYTES_MAX) {
       await new Promise<void>((resolve) => this.waitingForRoom.push(resolve));
     }
-    if (client.isGone) return;
+    if (client.isGone) {
+      this.letIn();
+      return;
+    }
     const begunMs = this.parts.busyClock();
     const answering = this.parts.onRequest(frame, client.facts);
     // What the request does before it waits for anything, which is nearly all of it.
@@ -273,15 +291,14 @@ export class ControlPort {
     let written = 0;
     while (written < this.replies.length && this.writeOne(this.replies[written]!)) written += 1;
     this.replies.splice(0, written);
-    if (this.waitingForRoom.length > 0 && this.bytesWaiting <= WAITING_BYTES_MAX) this.letIn();
+    this.letIn();
     this.parts.lane.publish();
   }
 
-  /** In their order; whoever finds too much waiting again waits again. */
+  /** In their order; whoever finds too much waiting again waits again, and the next are let in with the next answer. */
   private letIn(): void {
-    const resolves = this.waitingForRoom;
-    this.waitingForRoom = [];
-    for (const resolve of resolves) resolve();
+    if (this.waitingForRoom.length === 0 || this.bytesWaiting > WAITING_BYTES_MAX) return;
+    for (const resolve of this.waitingForRoom.splice(0, TAKEN_AT_ONCE)) resolve();
   }
 
   /** False: the rest waits for room. */

@@ -166,6 +166,7 @@ export class StartedFront {
 
   private drain(): void {
     this.port.drain();
+    if (this.port.hasMore) setImmediate(() => this.drain());
     if (this.port.waitingCount > 0 && this.retry === null) {
       this.retry = setTimeout(() => {
         this.retry = null;

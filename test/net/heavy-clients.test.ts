@@ -66,6 +66,26 @@ test('main makes one answer at a time for a client, whether it waits for the cli
   rig.expectNothingHeld();
 });
 
+test('main begins a few requests at a time, however many clients ask at once, so that it knows what their answers take', async () => {
+  let begun = 0;
+  const onRequest = async (frame: Uint8Array) => {
+    begun += 1;
+    return answerTo(frame, 4);
+  };
+  const rig = rigOf({ onRequest });
+  const clients = Array.from({ length: 100 }, () => rig.connect());
+  for (const client of clients) client.write(controlFrame(1, 'x'));
+  const counts: number[] = [];
+  while (begun < clients.length) {
+    rig.step();
+    await new Promise((resolve) => setImmediate(resolve));
+    counts.push(begun);
+  }
+  expect(counts.filter((count) => count > 0)).toEqual([32, 64, 96, 100]);
+  await rig.settleAsync();
+  for (const client of clients) expect(framesOf(client.take())).toHaveLength(1);
+});
+
 test('a question whose answer would be longer than any may be closes its connection and nothing else', () => {
   const rig = rigOf({ slabBytes: 1 << 28 });
   const topic = Buffer.alloc(2 + 32_000 + 4 + 12);

@@ -30,6 +30,8 @@ export interface LogUpkeepParts {
   readonly saveProducers: () => boolean;
   /** Everything before it is on the device. */
   readonly flushedOffset: () => number;
+  /** What was written last may not be there any more after the next start. */
+  readonly hasFailedFlush: () => boolean;
   /** Goes on in a new segment; false when that failed. */
   readonly roll: (nowMs: number) => boolean;
   readonly warn: (message: string) => void;
@@ -61,7 +63,7 @@ export class LogUpkeep {
     const { list, marks, cleaning } = this.parts;
     // The segments are being compacted: what of them has expired goes afterwards.
     if (cleaning.isUnderWay) return 0;
-    let count = Math.min(countMax, expiredCount(list, marks, this.settings, nowMs));
+    let count = Math.min(countMax, expiredCount(list, marks, this.retention, nowMs));
     // The older ones first: the room they leave may be what the new segment needs.
     if (count === list.items.length && count > 1) count -= 1;
     if (count === 0) return 0;
@@ -73,6 +75,12 @@ export class LogUpkeep {
     if (upper > marks.start) this.startAt(upper);
     this.retire(count);
     return count;
+  }
+
+  /** Bytes that a failed flush has put in doubt stand for nothing: no older ones go for their sake. */
+  private get retention(): LogSettings {
+    if (!this.parts.hasFailedFlush()) return this.settings;
+    return { ...this.settings, retentionBytesMax: Number.POSITIVE_INFINITY };
   }
 
   private startAt(offset: number): void {

@@ -149,6 +149,7 @@ export class Log {
       snapshots: this.snapshots,
       saveProducers: () => this.saveProducers(),
       flushedOffset: () => this.sync.offset,
+      hasFailedFlush: () => this.hasFailedFlush,
       roll: (nowMs) => this.roll(nowMs),
       warn: (message) => parts.tools.logger.warn(message),
     });

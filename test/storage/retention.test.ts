@@ -282,6 +282,16 @@ describe('retention by size', () => {
     expect(log.watermarks.start).toBe(2);
   });
 
+  it('counts no bytes that a failed flush has put in doubt, until a start has looked at them', () => {
+    const { log, disk } = fresh({ retentionBytesMax: 400 });
+    segments(log, [NOW_MS, NOW_MS, NOW_MS, NOW_MS]);
+    const due = log.beginSync(NOW_MS);
+    expect(due).toBeGreaterThan(0);
+    log.endSync(-5);
+    expect(log.upkeep.enforceRetention(NOW_MS, ALL)).toBe(0);
+    expect(names(disk, '.log')).toHaveLength(4);
+  });
+
   it('of 0 lets everything go', () => {
     const { log } = fresh({ retentionBytesMax: 0 });
     segments(log, [NOW_MS, NOW_MS]);

@@ -36,6 +36,7 @@ import type { LogSettings } from './log-settings.ts';
 import { LogSync } from './log-sync.ts';
 import { LogUpkeep } from './log-upkeep.ts';
 import { LogWriteBack } from './log-write-back.ts';
+import { isPassing, passingErrorOf } from './passing-errors.ts';
 import type { ProducerFacts } from './producer-entry.ts';
 import type { DecidedTransaction, ProducerLedger } from './producer-ledger.ts';
 import { loadLedger } from './producer-replay.ts';
@@ -49,19 +50,12 @@ import { Watermarks } from './watermarks.ts';
 const NONE = 0;
 const OFFSET_OUT_OF_RANGE = 1;
 const EIO = 5;
-const ENOSPC = 28;
-const EDQUOT = 122;
 
 export const TIMESTAMP_LATEST = -1;
 export const TIMESTAMP_EARLIEST = -2;
 export const TIMESTAMP_MAX = -3;
 export const TIMESTAMP_EARLIEST_LOCAL = -4;
 export const TIMESTAMP_LATEST_TIERED = -5;
-
-/** The disk, or what one user may have of it. */
-function isDiskFull(error: number): boolean {
-  return error === -ENOSPC || error === -EDQUOT;
-}
 
 export interface LogParts {
   readonly tools: StorageTools;
@@ -263,13 +257,13 @@ export class Log {
     return written;
   }
 
-  /** Puts a log that met a full disk back to work. 0, or a negative errno when it stays poisoned. */
+  /** Puts a log back to work that found no room, or no descriptor. 0, or a negative errno when it stays poisoned. */
   heal(nowMs: number): number {
     if (this.poison === 0) return 0;
     if (this.owesNote) this.owesNote = !noteFailedFlush(this.tools, this.folder);
     // After a failed flush the kernel may have dropped pages it calls clean, also where it was room that the flush found
     // missing: only recovery can tell what is left.
-    if (this.hasFailedFlush || !isDiskFull(this.poison)) return this.poison;
+    if (this.hasFailedFlush || !isPassing(this.poison)) return this.poison;
     const segment = this.list.active;
     try {
       this.tools.disk.truncate(this.tools.files.use(segment.log), segment.sizeBytes);
@@ -452,7 +446,7 @@ export class Log {
     } catch (error) {
       if (!isFault(error)) throw error;
       this.tools.logger.warn(`${this.partitionName} cannot go on in a new segment: ${error.message}`);
-      this.fail(error.code === 'PB_DISK_FULL' ? -ENOSPC : -EIO);
+      this.fail(passingErrorOf(error) ?? -EIO);
       return false;
     }
     this.snapshots.save(this.nextOffset);
@@ -564,7 +558,7 @@ export class Log {
       const error = index.append(ended.producerId, ended.firstOffset, ended.lastOffset, ended.stableOffset);
       // The marker is in the log, so recovery will rebuild the entry; readers must not see the log without it. On a full
       // disk they find it in memory.
-      if (error < 0 && !isDiskFull(error)) return this.fail(error);
+      if (error < 0 && !isPassing(error)) return this.fail(error);
       if (isNew && index.hasFile && !this.hasSyncedNames()) return this.poison;
     }
     this.endedTransactions.length = 0;

@@ -1,15 +1,19 @@
-/** A log whose disk is full: what of it goes on by itself, and what a start has to look at. */
+/** A log whose disk is full, or whose process has no descriptor left: what of it goes on by itself, and what a start has to look at. */
 import { describe, expect, it } from 'vitest';
 import { batchBaseOffset, batchBytes } from '../../src/protocol/batch.ts';
 import { AbortedList } from '../../src/storage/aborted-index.ts';
 import { APPEND_FLAG_INTERNAL } from '../../src/zerocopy/layout.ts';
-import { FakeDisk } from '../support/fake-disk.ts';
+import { FakeDisk, type FakeErrno } from '../support/fake-disk.ts';
 import { append, batch, FOLDER, makeTools, marker, NOW_MS, open, queue, SMALL } from './storage-kit.ts';
 
 function fresh() {
   const disk = new FakeDisk();
   const log = open(makeTools(disk).tools);
   return { disk, log };
+}
+
+function failOpens(disk: FakeDisk, errno: FakeErrno): void {
+  for (let time = 0; time < 20; time++) disk.failNext('open', errno);
 }
 
 function baseOffsets(bytes: Uint8Array): number[] {
@@ -43,6 +47,37 @@ describe('a write that finds the disk full', () => {
       expect(list.count).toBe(1);
     },
   );
+});
+
+describe('a log that cannot go on in a new segment', () => {
+  it.each([
+    ['ENOSPC', -28],
+    ['EMFILE', -24],
+  ] as const)('takes appends again once there is what was missing (%s)', (name, error) => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    failOpens(disk, name);
+    expect(log.roll(NOW_MS)).toBe(false);
+    expect(queue(log, batch())).toBe(56);
+    expect(log.isPoisoned).toBe(true);
+    expect([0, error]).toContain(log.heal(NOW_MS));
+    disk.forgive();
+    expect(log.heal(NOW_MS)).toBe(0);
+    expect(append(log, batch())).toBe(0);
+    expect(log.roll(NOW_MS)).toBe(true);
+    expect(append(log, batch())).toBe(0);
+    log.close(true);
+    const again = open(makeTools(disk).tools, { recoveryPoint: 3 });
+    expect(again.watermarks).toMatchObject({ end: 3 });
+  });
+
+  it('stays closed for any other reason', () => {
+    const { disk, log } = fresh();
+    append(log, batch());
+    failOpens(disk, 'EIO');
+    expect(log.roll(NOW_MS)).toBe(false);
+    expect(log.heal(NOW_MS)).toBe(-5);
+  });
 });
 
 describe('a flush that failed on a full disk', () => {

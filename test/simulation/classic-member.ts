@@ -179,9 +179,10 @@ class ClassicMember {
     const { simulation, offsets, memberId } = this;
     const askedMs = simulation.trueMs;
     const answer = await link.ask(heartbeat, 4, { groupId: offsets.group, generationId, memberId });
-    // A group that loads has a good word for everybody: from a generation that is over, it says nothing.
-    if (answer.errorCode !== 0) await this.isRefused(link, answer.errorCode);
-    else if (!this.generations.isOver(generationId)) this.membership.isKept(askedMs, false);
+    if (answer.errorCode !== 0) return await this.isRefused(link, answer.errorCode);
+    // A group that loads has a good word for everybody: it says nothing to whoever may be out already.
+    const isIn = !this.generations.isOver(generationId) && this.membership.isSureAt(askedMs);
+    if (isIn) this.membership.isKept(askedMs, false);
   }
 
   private async commitSome(link: SimulatedLink, part: Part): Promise<void> {

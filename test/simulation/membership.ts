@@ -27,6 +27,11 @@ export class Membership {
     this.life = this.simulation.history.life;
   }
 
+  /** Its session cannot have ended by then. */
+  isSureAt(askedMs: number): boolean {
+    return askedMs < this.untilMs;
+  }
+
   /** It goes, or asks for something that may have it put out. */
   ends(): void {
     this.untilMs = Number.NEGATIVE_INFINITY;

@@ -46,6 +46,30 @@ export function problemOfGroup(overrides: GroupOverrides, broker: BrokerConfig):
   );
 }
 
+/** The broker's own defaults and bounds, which Kafka holds against each other when it starts; null: they go together. */
+export function problemOfGroupDefaults(broker: BrokerConfig): string | null {
+  for (const twin of Object.values(groupTwins)) {
+    if (twin === null) continue;
+    const { key, minKey, maxKey } = twin;
+    const problem =
+      problemOfOrder(broker, maxKey, minKey) ??
+      problemOfOrder(broker, key, minKey) ??
+      problemOfOrder(broker, maxKey, key);
+    if (problem !== null) return problem;
+  }
+  const values = groupValues({}, broker);
+  return (
+    problemOfPair(values, 'consumer.session.timeout.ms', 'consumer.heartbeat.interval.ms', 'group.') ??
+    problemOfPair(values, 'share.session.timeout.ms', 'share.heartbeat.interval.ms', 'group.')
+  );
+}
+
+function problemOfOrder(broker: BrokerConfig, upper: GroupTwin['minKey'], lower: GroupTwin['minKey']): string | null {
+  const [most, least] = [numberAt(upper, broker), numberAt(lower, broker)];
+  if (most === null || least === null || most >= least) return null;
+  return `${upper} (${most}) is below ${lower} (${least}); raise the first or lower the second`;
+}
+
 /** All values in force. Broker bounds may have changed since a text was stored: the value is kept within them. */
 export function groupValues(overrides: GroupOverrides, broker: BrokerConfig): GroupValues {
   const values = Object.fromEntries(
@@ -76,7 +100,9 @@ function groupValue(key: GroupKey, overrides: GroupOverrides, broker: BrokerConf
   const own = overrides[key];
   const read = own === undefined ? null : readValue(key, groupSettings[key], own);
   if (read?.isGood === true) return typeof read.value === 'number' ? within(twin, read.value, broker) : read.value;
-  return twin === null ? groupSettings[key].default : broker.values[twin.key];
+  if (twin === null) return groupSettings[key].default;
+  const value = broker.values[twin.key];
+  return typeof value === 'number' ? within(twin, value, broker) : value;
 }
 
 function within(twin: GroupTwin | null, value: number, broker: BrokerConfig): number {
@@ -95,10 +121,10 @@ function problemOfBounds(key: GroupKey, value: SettingValue, broker: BrokerConfi
   return null;
 }
 
-function problemOfPair(values: GroupValues, longer: GroupKey, shorter: GroupKey): string | null {
+function problemOfPair(values: GroupValues, longer: GroupKey, shorter: GroupKey, prefix = ''): string | null {
   const [long, short] = [values[longer], values[shorter]];
   if (typeof long !== 'number' || typeof short !== 'number' || long > short) return null;
-  return `${longer} (${long}) must be above ${shorter} (${short}); raise the first or lower the second`;
+  return `${prefix}${longer} (${long}) must be above ${prefix}${shorter} (${short}); raise the first or lower the second`;
 }
 
 function numberAt(key: GroupTwin['minKey'], broker: BrokerConfig): number | null {

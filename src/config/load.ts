@@ -7,6 +7,7 @@ import { BrokerConfig, isSettingName, type SettingInput, type SettingSource } fr
 import { brokerKeyOf, brokerSettings } from './broker-settings.ts';
 import { closestWord } from './did-you-mean.ts';
 import { firstUsersOf } from './first-users.ts';
+import { problemOfGroupDefaults } from './group-config.ts';
 import { isSasl, listenersOf } from './listeners.ts';
 import { loginTermsOf } from './logins.ts';
 import { parseProperties } from './properties-file.ts';
@@ -167,12 +168,15 @@ function checkTogether(config: BrokerConfig): void {
     const given = values['log.dirs'].length === 0 ? 'none' : values['log.dirs'].join(', ');
     throw new Fault('PB_BAD_SETTING', `log.dirs must name one data folder but names ${given}; choose one with --data`);
   }
-  const problem = problemTogether(config);
+  const problem = problemTogether(config) ?? problemOfGroupDefaults(config);
   if (problem !== null) throw new Fault('PB_BAD_SETTING', problem);
 }
 
 /** The same for what may change while the broker runs: a sentence, or null. */
 export function problemTogether(config: BrokerConfig): string | null {
+  if (config.values['max.connections.per.ip'] === 0 && config.values['max.connections.per.ip.overrides'] === '') {
+    return 'max.connections.per.ip is 0, which lets nobody in; raise it, or name addresses in max.connections.per.ip.overrides';
+  }
   const messageBytes = config.entry('message.max.bytes').value;
   const requestBytes = config.values['socket.request.max.bytes'];
   if (typeof messageBytes !== 'number' || messageBytes <= requestBytes) return null;

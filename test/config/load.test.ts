@@ -93,4 +93,33 @@ describe('loading the settings', () => {
       'lets in',
     );
   });
+
+  it('refuses what lets nobody in', () => {
+    expect(() => loadBrokerConfig({ sets: ['max.connections.per.ip=0'] })).toThrow(
+      'max.connections.per.ip is 0, which lets nobody in; raise it, or name addresses in max.connections.per.ip.overrides',
+    );
+    const overrides = 'max.connections.per.ip.overrides=127.0.0.1:100';
+    expect(loadBrokerConfig({ sets: ['max.connections.per.ip=0', overrides] }).values['max.connections.per.ip']).toBe(
+      0,
+    );
+  });
+
+  it.each([
+    ['group.consumer.session.timeout.ms=1000', '(1000) is below group.consumer.min.session.timeout.ms (45000)'],
+    ['group.consumer.session.timeout.ms=90000', '(60000) is below group.consumer.session.timeout.ms (90000)'],
+    ['group.consumer.min.session.timeout.ms=70000', '(60000) is below group.consumer.min.session.timeout.ms (70000)'],
+    ['group.consumer.heartbeat.interval.ms=60000', '(15000) is below group.consumer.heartbeat.interval.ms (60000)'],
+    ['group.consumer.assignment.interval.ms=16000', '(15000) is below group.consumer.assignment.interval.ms (16000)'],
+    ['group.share.record.lock.duration.ms=1000', '(1000) is below group.share.min.record.lock.duration.ms (15000)'],
+    ['group.share.delivery.count.limit=11', '(10) is below group.share.delivery.count.limit (11)'],
+  ])('refuses %s beside the bounds of groups, as Kafka does', (set, problem) => {
+    expect(() => loadBrokerConfig({ sets: [set] })).toThrow(problem);
+  });
+
+  it('refuses heartbeats that come no sooner than the session ends', () => {
+    const sets = ['group.consumer.heartbeat.interval.ms=45000', 'group.consumer.max.heartbeat.interval.ms=50000'];
+    expect(() => loadBrokerConfig({ sets })).toThrow(
+      'group.consumer.session.timeout.ms (45000) must be above group.consumer.heartbeat.interval.ms (45000)',
+    );
+  });
 });

@@ -233,7 +233,12 @@ interface Grantee {
   readonly permissionType: number;
 }
 
+/** A host without a principal would be left aside: the rule would say less than was asked for, and take away more. */
 function granteesOf(options: Rules): Grantee[] {
+  for (const kind of ['allow', 'deny'] as const) {
+    if (options[`${kind}-host`].length === 0 || options[`${kind}-principal`].length > 0) continue;
+    throw new Fault('PB_UNKNOWN_FLAG', `--${kind}-host says from where, not who; write --${kind}-principal as well`);
+  }
   const each = (principals: readonly string[], hosts: readonly string[], permissionType: number): Grantee[] =>
     principals.flatMap((principal) =>
       (hosts.length === 0 ? [WILDCARD] : hosts).map((host) => ({ principal, host, permissionType })),
@@ -252,13 +257,16 @@ function bindingsOf(options: Wish, patternType: number): AclBinding[] {
   if (resources.length === 0)
     throw new Fault('PB_UNKNOWN_FLAG', 'the rule is about nothing; write --topic, --group, …');
   if (grantees.length === 0) throw new Fault('PB_UNKNOWN_FLAG', 'the rule is about nobody; write --allow-principal');
-  const bindings = resources.flatMap((resource) =>
-    operationsFor(options, resource.resourceType).flatMap((operation) =>
+  return resources.flatMap((resource) => {
+    const operations = operationsFor(options, resource.resourceType);
+    if (operations.length === 0) {
+      const what = `${resourceTypeName(resource.resourceType)} ${resource.resourceName}`;
+      throw new Fault('PB_UNKNOWN_FLAG', `--producer or --consumer needs nothing of ${what}; leave that out`);
+    }
+    return operations.flatMap((operation) =>
       grantees.map((grantee) => ({ ...resource, ...grantee, operation, patternType })),
-    ),
-  );
-  if (bindings.length === 0) throw new Fault('PB_UNKNOWN_FLAG', 'producers and consumers need a --topic or a --group');
-  return bindings;
+    );
+  });
 }
 
 /** Producers and consumers are sets of operations; beside them others can be named. */

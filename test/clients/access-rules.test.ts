@@ -77,11 +77,28 @@ describe('perfbroker acl', () => {
       'acl add --allow-principal User:x',
       'acl remove',
       'acl add --topic t --operation fly --allow-principal User:x',
+      'acl add --topic t --allow-principal User:x --deny-host 10.0.0.1',
+      'acl add --topic t --group g --producer --allow-principal User:x',
+      'acl add --topic t --allow-principal x',
     ]) {
       const { exitCode, warnings } = await run(line.split(' '), { environment });
       expect([line, exitCode === 0]).toEqual([line, false]);
       expect(warnings).not.toBe('');
     }
+    expect(await type('acl list')).not.toContain('User:x');
+  });
+
+  it('takes no rule away for a host without a principal', async () => {
+    const environment = { PERFBROKER_BOOTSTRAP_SERVER: broker.address };
+    await type('acl add --topic kept --allow-principal User:alice');
+    const { exitCode, warnings } = await run('acl remove --topic kept --deny-host 10.0.0.1'.split(' '), {
+      environment,
+    });
+    expect([exitCode, warnings]).toEqual([
+      1,
+      'perfbroker: --deny-host says from where, not who; write --deny-principal as well',
+    ]);
+    expect(await type('acl remove --topic kept')).toContain('1 access rules removed');
   });
 });
 

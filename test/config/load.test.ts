@@ -67,6 +67,9 @@ describe('loading the settings', () => {
     expect(() => loadBrokerConfig({ sets: ['segment.bytes=3'] })).toThrow('log.segment.bytes');
     expect(() => loadBrokerConfig({ flags: { 'log.dris': 'x' } })).toThrow('did you mean log.dirs?');
     expect(() => loadBrokerConfig({ sets: ['port'] })).toThrow('key=value');
+    expect(() => loadBrokerConfig({ sets: ['ssl.key.pasword=tiger'] })).toThrow(
+      /^--set ssl\.key\.pasword: there is no setting 'ssl\.key\.pasword'; did you mean ssl\.key\.password\?$/,
+    );
   });
 
   it('leaves aside what a Kafka file says about things that do not exist here, with a notice', () => {

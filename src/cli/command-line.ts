@@ -99,6 +99,7 @@ class WordReader {
 function numberOf(head: string, spec: OptionSpec, text: string): number {
   const number = Number(text);
   if (text.trim() === '' || !Number.isFinite(number)) throw wrong(`${head} ${text} is not a number`);
+  if (spec.hasDecimals !== true && !Number.isSafeInteger(number)) throw wrong(`${head} ${text} is not a whole number`);
   const { min, max } = spec;
   if (min !== undefined && number < min) throw wrong(`${head} ${text} is too small; at least ${min}`);
   if (max !== undefined && number > max) throw wrong(`${head} ${text} is too large; at most ${max}`);

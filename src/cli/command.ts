@@ -17,6 +17,8 @@ export interface OptionSpec {
   readonly names?: readonly string[];
   readonly min?: number;
   readonly max?: number;
+  /** Of a number: it may have decimals. */
+  readonly hasDecimals?: boolean;
   readonly choices?: readonly string[];
   readonly isRequired?: boolean;
 }

@@ -90,7 +90,7 @@ export const configSet = defineCommand({
     subtract: { kind: 'list', placeholder: 'KEY=VALUE', doc: 'Takes from a setting that is a list.' },
     'validate-only': { kind: 'flag', doc: 'Only check whether it could be changed.' },
   },
-  examples: ['config set --topic orders retention.ms=3600000', 'config set --all-brokers log.retention.hours=24'],
+  examples: ['config set --topic orders retention.ms=3600000', 'config set --all-brokers log.retention.ms=86400000'],
   run: ({ options, positionals, terminal }) =>
     withAdmin(options, terminal, async (admin) => {
       const pairs = (option: string, texts: readonly string[], operation: 'set' | 'append' | 'subtract') =>

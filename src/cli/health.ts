@@ -3,9 +3,10 @@
  * exit code and have no curl. Asks the HTTP side for `/ready`, or, with --bootstrap-server, opens a connection as clients do.
  */
 import { get } from 'node:http';
+import { must } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
 import { Connection } from '../client/connection.ts';
-import { splitHostPort } from '../config/addresses.ts';
+import { addressesOf } from '../client/dial.ts';
 import { defineCommand } from './command.ts';
 
 const URL_DEFAULT = 'http://127.0.0.1:9644/ready';
@@ -51,8 +52,12 @@ export const health = defineCommand({
 });
 
 async function askListener(address: string, waitMs: number): Promise<string> {
-  const { host, port } = splitHostPort(address);
-  const connection = await Connection.open({ host, port, connectTimeoutMs: waitMs, requestTimeoutMs: waitMs });
+  const [place] = addressesOf(address);
+  const connection = await Connection.open({
+    ...must(place, 'a text without an address is refused'),
+    connectTimeoutMs: waitMs,
+    requestTimeoutMs: waitMs,
+  });
   await connection.close();
   return 'the broker answers';
 }
@@ -61,7 +66,8 @@ function askPage(url: string, waitMs: number): Promise<string> {
   const unwell = (what: string, cause?: unknown): Fault =>
     new Fault('PB_CONNECTION', `${url} ${what}; is the broker running, with --http-port?`, { cause });
   return new Promise((resolve, reject) => {
-    if (!/^http:\/\//.test(url)) throw new Fault('PB_BAD_SETTING', `'${url}' is no address of a page; write http://…`);
+    if (!/^http:\/\//.test(url) || !URL.canParse(url))
+      throw new Fault('PB_BAD_SETTING', `'${url}' is no address of a page; write http://…`);
     const asked = get(url, { agent: false, signal: AbortSignal.timeout(waitMs) }, (response) => {
       let text = '';
       response.setEncoding('utf8');

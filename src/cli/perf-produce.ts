@@ -38,6 +38,7 @@ export const perfProduce = defineCommand({
     'payload-file': { kind: 'text', placeholder: 'FILE', doc: 'Take values from the lines of a file.' },
     throughput: {
       kind: 'number',
+      hasDecimals: true,
       names: ['rate'],
       placeholder: 'N',
       doc: 'Records a second at the most; -1 for as many as go.',
@@ -52,7 +53,13 @@ export const perfProduce = defineCommand({
       doc: 'Compression; none.',
     },
     'batch-size': { kind: 'number', min: 1, placeholder: 'BYTES', doc: 'Bytes of a batch; 65536.' },
-    linger: { kind: 'number', min: 0, placeholder: 'MS', doc: 'How long a record may wait for others; 5.' },
+    linger: {
+      kind: 'number',
+      hasDecimals: true,
+      min: 0,
+      placeholder: 'MS',
+      doc: 'How long a record may wait for others; 5.',
+    },
     'producer-props': {
       kind: 'list',
       names: ['command-property', 'producer-property'],

@@ -49,7 +49,7 @@ export const produce = defineCommand({
       choices: CODEC_NAMES,
       doc: 'Compression of batches; none.',
     },
-    rate: { kind: 'number', min: 0.001, placeholder: 'N', doc: 'Records a second at the most.' },
+    rate: { kind: 'number', hasDecimals: true, min: 0.001, placeholder: 'N', doc: 'Records a second at the most.' },
     'batch-size': {
       kind: 'number',
       names: ['max-partition-memory-bytes'],
@@ -59,6 +59,7 @@ export const produce = defineCommand({
     },
     linger: {
       kind: 'number',
+      hasDecimals: true,
       names: ['timeout'],
       min: 0,
       placeholder: 'MS',

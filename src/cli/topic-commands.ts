@@ -7,6 +7,9 @@ import { withAdmin } from './open-client.ts';
 import { show } from './text-table.ts';
 import { propertiesOf } from './tool-properties.ts';
 
+const INT16_MAX = 32_767;
+const INT32_MAX = 2_147_483_647;
+
 const topicName = { name: 'TOPIC', doc: 'The topic; --topic does the same.', isRequired: false, isMany: true } as const;
 const topicOption = {
   topic: { kind: 'list', alias: 't', placeholder: 'TOPIC', doc: 'The topic.' },
@@ -29,6 +32,7 @@ export const topicCreate = defineCommand({
       kind: 'number',
       alias: 'p',
       min: 1,
+      max: INT32_MAX,
       placeholder: 'N',
       doc: 'How many partitions; the broker’s default.',
     },
@@ -36,6 +40,7 @@ export const topicCreate = defineCommand({
       kind: 'number',
       alias: 'r',
       min: 1,
+      max: INT16_MAX,
       placeholder: 'N',
       doc: 'How many replicas; the broker’s default.',
     },
@@ -187,6 +192,7 @@ export const topicAlter = defineCommand({
       kind: 'number',
       alias: 'p',
       min: 1,
+      max: INT32_MAX,
       placeholder: 'N',
       doc: 'How many partitions it shall have in all.',
     },
@@ -203,11 +209,14 @@ export const topicAlter = defineCommand({
       if (changes.length === 0 && options.partitions === null) {
         throw new Fault('PB_UNKNOWN_FLAG', 'nothing to change; give --partitions, --config or --delete-config');
       }
-      if (changes.length > 0) {
-        demand(await admin.configs.alter(names.map((name) => ({ type: 'topic', name, changes }))));
-      }
+      const settings = changes.length === 0 ? [] : names.map((name) => ({ type: 'topic' as const, name, changes }));
       const total = options.partitions;
-      if (total !== null) demand(await admin.topics.grow(names.map((name) => ({ name, total }))));
+      const growths = total === null ? [] : names.map((name) => ({ name, total }));
+      // Two requests: the second must not fail for what could be seen before the first.
+      for (const validateOnly of [true, false]) {
+        if (settings.length > 0) demand(await admin.configs.alter(settings, { validateOnly }));
+        if (growths.length > 0) demand(await admin.topics.grow(growths, { validateOnly }));
+      }
       await terminal.write(names.map((name) => `${name} altered\n`).join(''));
       return 0;
     }),

@@ -43,6 +43,7 @@ describe('a command line', () => {
     [['--partitions', '0'], 'too small; at least 1'],
     [['--partitions', '101'], 'too large; at most 100'],
     [['--partitions', 'x'], 'is not a number'],
+    [['--partitions', '1.5'], '--partitions 1.5 is not a whole number'],
     [['--partitions'], 'needs a value; write --partitions N'],
     [['--partitions', '1', '--partitions', '2'], 'given twice'],
     [[], '--partitions is missing'],

@@ -50,6 +50,9 @@ describe('topics', () => {
     const [described] = JSON.parse(await type('topic describe one --json'));
     expect(described.partitions).toHaveLength(4);
     expect(described.configs).toEqual({ 'retention.ms': '2000' });
+    expect(await refused('topic alter one --partitions 2 --config retention.ms=3000')).toContain('INVALID_PARTITIONS');
+    expect(await type('topic describe one')).toContain('retention.ms=2000');
+    expect(await refused('topic create odd --partitions 3000000000')).toContain('--partitions 3000000000 is too large');
     await type('topic create one --if-not-exists');
     expect(await refused('topic create one')).toContain('TOPIC_ALREADY_EXISTS');
     expect(await refused('topic create odd/name')).toContain('INVALID_TOPIC_EXCEPTION');
@@ -173,6 +176,12 @@ describe('a command', () => {
     ]) {
       expect(await refused(line), line).toMatch(/Usage: perfbroker|perfbroker topic/);
     }
+  });
+
+  it('says what is wrong with an address for health', async () => {
+    expect(await refused('health --url http://')).toContain("'http://' is no address of a page");
+    expect(await refused('health -b localhost:99999')).toContain("'localhost:99999' is not host:port");
+    expect(await type(`health -b ${broker.address}`)).toBe('the broker answers\n');
   });
 
   it('is there in a blink and prints no colour into a pipe', () => {

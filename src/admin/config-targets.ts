@@ -64,7 +64,7 @@ export function configTargetOf(
     case RESOURCE_BROKER_LOGGER:
       return refuse(
         errorCode.INVALID_REQUEST,
-        'log levels cannot be changed while the broker runs; start it with --log-level',
+        'log levels cannot be changed here: the log has what is of the level info or above',
       );
     case RESOURCE_CLIENT_METRICS:
       return refuse(

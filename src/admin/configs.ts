@@ -84,7 +84,10 @@ export function describeConfigs(catalog: Catalog, config: BrokerConfig, wish: Co
     case RESOURCE_GROUP:
       return describeGroup(catalog, config, wish);
     case RESOURCE_BROKER_LOGGER:
-      return refused(errorCode.INVALID_REQUEST, 'log levels are not kept as settings here; see --log-level');
+      return refused(
+        errorCode.INVALID_REQUEST,
+        'log levels are not kept as settings here: the log has what is of the level info or above',
+      );
     case RESOURCE_CLIENT_METRICS:
       return refused(errorCode.INVALID_REQUEST, 'this broker takes no client metrics, so there are no subscriptions');
     default:

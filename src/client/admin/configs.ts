@@ -152,7 +152,7 @@ export class ConfigAdmin {
     });
     return altered.map(({ resourceType, resourceName, errorCode: code, errorMessage }) => ({
       ...resourceOf(resourceType, resourceName),
-      error: errorOf(code, `changing settings of ${resourceName}`, errorMessage),
+      error: errorOf(code, `changing settings of ${resourceName === '' ? 'all brokers' : resourceName}`, errorMessage),
     }));
   }
 

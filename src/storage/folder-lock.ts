@@ -26,6 +26,7 @@ import {
 import { join } from 'node:path';
 import { Fault } from '../base/fault.ts';
 import { makeFolders } from './node-disk.ts';
+import { unwritableFolder } from './unwritable-folder.ts';
 
 const LOCK_FILE = 'perfbroker.lock';
 const TAKEOVER_SUFFIX = '.takeover';
@@ -56,18 +57,17 @@ export class FolderLock {
     const path = join(folder, LOCK_FILE);
     const content = JSON.stringify(describeProcess(process.pid));
     const own = `${path}.${process.pid}`;
-    let made: readonly string[];
+    let made: readonly string[] = [];
     try {
       made = makeFolders(folder);
       // What an earlier process of that id left, or somebody planted: made anew, never written through.
       isDone(() => unlinkSync(own));
       writeFileSync(own, content, { mode: 0o600, flag: 'wx' });
     } catch (cause) {
-      throw new Fault(
-        'PB_DATA_UNWRITABLE',
-        `data folder ${folder} cannot be written; choose another with --data or change its owner`,
-        { cause },
-      );
+      // A full disk takes the file's name and not its text.
+      isDone(() => unlinkSync(own));
+      removeMade(made);
+      throw unwritableFolder(folder, cause);
     }
     try {
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -106,7 +106,7 @@ export class FolderLock {
   /** For a start that failed: releases, and takes away again what was made for it and is still empty. */
   giveBack(): void {
     this.release();
-    for (const folder of this.made.toReversed()) isDone(() => rmdirSync(folder));
+    removeMade(this.made);
   }
 
   /** Only our own lock is ever removed. */
@@ -181,6 +181,11 @@ function removeStale(path: string, found: string): void {
   if (!isDone(() => writeNew(guard, String(process.pid)))) return;
   if (readText(path) === found) isDone(() => unlinkSync(path));
   isDone(() => unlinkSync(guard));
+}
+
+/** Those that are still empty. */
+function removeMade(made: readonly string[]): void {
+  for (const folder of made.toReversed()) isDone(() => rmdirSync(folder));
 }
 
 function writeNew(path: string, text: string): void {

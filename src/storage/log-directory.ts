@@ -25,6 +25,7 @@ import {
 import type { Disk } from './disk.ts';
 import { deletedFolderName, isDeletedFolder, parsePartitionFolder, partitionFolderName } from './file-names.ts';
 import { beginPartition, type NewPartition } from './new-partition.ts';
+import { unwritableFolder } from './unwritable-folder.ts';
 
 export const FORMAT_FILE = 'perfbroker.format';
 export const CLEAN_STOP_FILE = '.kafka_cleanshutdown';
@@ -96,11 +97,7 @@ export class LogDirectory {
       this.checkFormat();
     } catch (error) {
       if (isFault(error) && error.code.startsWith('PB_DATA')) throw error;
-      throw new Fault(
-        'PB_DATA_UNWRITABLE',
-        `data folder ${this.root} cannot be written; choose another with --data or change its owner`,
-        { cause: error },
-      );
+      throw unwritableFolder(this.root, error);
     }
     this.recoveryPoints = this.read(RECOVERY_POINTS_FILE) ?? new Map();
     this.logStarts = this.read(LOG_STARTS_FILE) ?? new Map();

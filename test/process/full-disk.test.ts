@@ -4,7 +4,7 @@
  * PERFBROKER_FULL_TIMES: how often it fills up at a random moment (`npm run nightly:full-disk`: 50).
  */
 import { execFileSync } from 'node:child_process';
-import { statfsSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Admin } from '../../src/client/admin.ts';
@@ -66,6 +66,24 @@ async function produceUntil(producer: Producer, wished: number): Promise<number>
 }
 
 describe.skipIf(probe === null)('a disk that fills up (needs root to mount one)', () => {
+  it('is named by a start that finds it full, which leaves nothing behind', async () => {
+    const folder = mountSmall(64 * 1024) ?? '';
+    try {
+      writeFileSync(join(folder, 'thief'), Buffer.alloc(MEBIBYTE));
+    } catch {
+      // It filled what there was.
+    }
+    for (const data of [join(folder, 'a', 'b'), folder]) {
+      const ended = await startBroker(data).ended;
+      expect(ended.stderr).toBe(
+        `perfbroker: data folder ${data} cannot be written: its disk is full; make room there or choose another with --data\n`,
+      );
+      expect(readdirSync(folder)).toEqual(['thief']);
+    }
+    execFileSync('mount', ['-o', 'remount,ro', folder]);
+    expect((await startBroker(folder).ended).stderr).toContain('its file system is read-only; mount it for writing');
+  });
+
   it('refuses producers at the reserve, goes on reading and deleting, and serves again by itself', async () => {
     const folder = mountSmall(48 * MEBIBYTE) ?? '';
     const broker = startBroker(join(folder, 'data'), ['--disk-reserve', String(8 * MEBIBYTE)]);

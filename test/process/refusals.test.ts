@@ -54,8 +54,13 @@ describe('a broker that cannot start', () => {
   it('names a data folder that is a file, or that nobody can make', async () => {
     const file = join(temporaryFolder(), 'file');
     writeFileSync(file, '');
-    for (const path of [file, join(file, 'below'), '/proc/perfbroker']) {
-      expect(await refusal(['--data', path, '--port', '0'])).toContain(`data folder ${path} cannot be written; choose`);
+    for (const [path, why] of [
+      [file, 'is a file'],
+      [join(file, 'below'), 'lies below a file'],
+      ['/proc/perfbroker', 'cannot be written (ENOENT)'],
+    ]) {
+      const text = await refusal(['--data', `${path}`, '--port', '0']);
+      expect(text).toContain(`data folder ${path} ${why}; choose another with --data`);
     }
   });
 

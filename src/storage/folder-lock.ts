@@ -79,7 +79,7 @@ export class FolderLock {
         if (found === null) continue;
         const holder = parseHolder(found);
         if (holder !== null && isAlive(holder, path, nowMs)) throw lockedBy(folder, holder);
-        removeStale(path, found);
+        removeStale(path, found, nowMs);
       }
     } finally {
       isDone(() => unlinkSync(own));
@@ -169,13 +169,14 @@ function signOfLifeAgeMs(path: string, nowMs: number): number {
 }
 
 /** Removes the lock if it still says what was read, with the takeover guard held. A dead guard is removed for the next attempt. */
-function removeStale(path: string, found: string): void {
+function removeStale(path: string, found: string, nowMs: number): void {
   const guard = path + TAKEOVER_SUFFIX;
   const guardText = readText(guard);
   if (guardText !== null) {
     const pid = Number(guardText);
-    // A guard without a process id is being written this moment, or was left by a crash between two calls.
-    if (pid === process.pid || (pid > 0 && !isRunning(pid))) isDone(() => unlinkSync(guard));
+    // One without a process id is being written this moment. It is held for a blink: an old one is nobody's, whoever has the id now.
+    const isOld = signOfLifeAgeMs(guard, nowMs) >= SIGN_OF_LIFE_MS_MAX;
+    if (isOld || pid === process.pid || (pid > 0 && !isRunning(pid))) isDone(() => unlinkSync(guard));
     return;
   }
   if (!isDone(() => writeNew(guard, String(process.pid)))) return;

@@ -141,6 +141,18 @@ describe('the lock of a data folder', () => {
     FolderLock.take(folder, Date.now()).release();
   });
 
+  it('is taken where a start was killed while it took it from a dead one', () => {
+    for (const guard of ['', String(process.ppid)]) {
+      holder({ pid: spawnSync(process.execPath, ['-e', '']).pid });
+      const takeover = `${path()}.takeover`;
+      writeFileSync(takeover, guard);
+      expect(codeOf(() => FolderLock.take(folder, Date.now()))).toBe('PB_DATA_LOCKED');
+      utimesSync(takeover, 1000, 1000);
+      FolderLock.take(folder, Date.now()).release();
+      expect(existsSync(takeover)).toBe(false);
+    }
+  });
+
   it('that cannot be read is a dead one', () => {
     writeFileSync(path(), '{');
     FolderLock.take(folder, Date.now()).release();

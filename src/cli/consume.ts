@@ -136,6 +136,12 @@ function planOf(
       `a group decides who reads which partition from where; leave --group out, or move the group with perfbroker group reset`,
     );
   }
+  if (group !== null && options['until-end'] === true) {
+    throw new Fault(
+      'PB_UNKNOWN_FLAG',
+      'others of the group may read the end, so --until-end does not go with --group; write --timeout-ms or --max-messages',
+    );
+  }
   const isEarliest = options['from-beginning'] === true || given.get('auto.offset.reset') === 'earliest';
   return {
     topic,
@@ -257,6 +263,8 @@ class Printer {
   private readonly terminal: Terminal;
   private readonly ends: Map<string, number>;
   private count = 0;
+  /** The first record of the last batch that was left out; -1: there is none. */
+  private notPrinted = -1;
 
   constructor(
     consumer: RecordConsumer,
@@ -274,7 +282,7 @@ class Printer {
 
   async run(signal: AbortSignal): Promise<void> {
     const { plan, consumer } = this;
-    const endsAtEnd = plan.endsAtEnd && plan.group === null;
+    const { endsAtEnd } = plan;
     if (endsAtEnd) await this.dropEmpty();
     let silentSinceMs = performance.now();
     let committedMs = silentSinceMs;
@@ -288,6 +296,8 @@ class Printer {
       silentSinceMs = nowMs;
       const place = `${batch.topic}-${batch.partition}`;
       await this.print(batch.records, this.ends.get(place) ?? Number.POSITIVE_INFINITY);
+      // What is not printed must not be committed.
+      if (plan.group !== null && this.notPrinted >= 0) consumer.seek(batch, this.notPrinted);
       if (batch.nextOffset >= (this.ends.get(place) ?? Number.POSITIVE_INFINITY)) this.ends.delete(place);
       if (plan.group !== null && nowMs - committedMs >= COMMIT_MS) {
         await consumer.commit();
@@ -306,7 +316,10 @@ class Printer {
   private async print(records: readonly Parameters<RecordFormat>[0][], end: number): Promise<void> {
     let text = '';
     for (const record of records) {
-      if (this.count === this.plan.countMax || record.offset >= end) break;
+      if (this.count === this.plan.countMax || record.offset >= end) {
+        this.notPrinted = record.offset;
+        break;
+      }
       text += this.format(record);
       this.count += 1;
     }

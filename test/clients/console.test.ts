@@ -132,6 +132,10 @@ describe('groups', () => {
     writeFileSync(plan, 'work,0,1\n');
     await type(`group reset team --from-file ${plan} --execute`);
     expect(await type('consume work --group team -n 3')).toBe('2\n3\n4\n');
+    await type('group reset team --to-offset 0 --execute');
+    expect(await type('consume work --group team -n 1')).toBe('1\n');
+    expect(await type('group describe team')).toMatch(/work +0 +1 +4 +3/);
+    expect(await refused('consume work --group team --until-end')).toContain('--until-end does not go with --group');
     await type('group delete team');
     expect(await refused('group delete team')).toContain('GROUP_ID_NOT_FOUND');
     expect(await refused('group reset team')).toContain('say where to');

@@ -22,6 +22,8 @@ async function main(): Promise<void> {
     process.exitCode = await runCommand(words, processTerminal(), { checkData });
     return;
   }
+  // Whoever reads the screen may have seen enough (`| head`): no reason to stop.
+  process.stdout.on('error', () => {});
   const { readBrokerArguments } = await import('./cli/broker-arguments.ts');
   const given = readBrokerArguments(words);
   if (given.kind === 'help') {
@@ -38,7 +40,9 @@ async function main(): Promise<void> {
     process.stdout.write(renderSettingsPage());
     return;
   }
-  const file = given.configPath === null ? null : { path: given.configPath, content: readConfig(given.configPath) };
+  const { textOfProperties } = await import('./config/properties-file.ts');
+  const path = given.configPath;
+  const file = path === null ? null : { path, content: textOfProperties(path, readConfig(path)) };
   // Loading some hundred modules makes it grow by 6 MB, which a resting broker keeps and never uses; the start takes 4 % longer.
   keepNurseries();
   const { loadBrokerConfig } = await import('./config/load.ts');
@@ -126,9 +130,9 @@ function setUpMs(): number {
   return performance.getEntriesByName('perfbroker: set up')[0]?.startTime ?? 0;
 }
 
-function readConfig(path: string): string {
+function readConfig(path: string): Uint8Array {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (cause) {
     throw new Fault('PB_BAD_SETTING', `--config ${path} cannot be read; check the path and its rights`, { cause });
   }

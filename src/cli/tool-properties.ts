@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Fault } from '../base/fault.ts';
-import { parseProperties } from '../config/properties-file.ts';
+import { parseProperties, textOfProperties } from '../config/properties-file.ts';
 
 export function propertiesOf(option: string, pairs: readonly string[]): Map<string, string> {
   const properties = new Map<string, string>();
@@ -17,13 +17,13 @@ export function propertiesOf(option: string, pairs: readonly string[]): Map<stri
 }
 
 export function propertiesFrom(path: string): Map<string, string> {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (cause) {
     throw new Fault('PB_BAD_SETTING', `${path} cannot be read; check the path and its rights`, { cause });
   }
-  return new Map(parseProperties(text).map(({ key, value }) => [key, value]));
+  return new Map(parseProperties(textOfProperties(path, bytes)).map(({ key, value }) => [key, value]));
 }
 
 export function isTrue(properties: ReadonlyMap<string, string>, key: string): boolean {

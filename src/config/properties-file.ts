@@ -2,11 +2,26 @@
  * Reads the `.properties` grammar of Java, which is what people's `server.properties` are written in: comments with # or
  * !, `key=value`, `key: value` or `key value`, a backslash at the end of a line to go on, and \t \n \r \f \uXXXX escapes.
  */
+import { Fault } from '../base/fault.ts';
+
 export interface Property {
   readonly key: string;
   readonly value: string;
   /** Line the entry begins on, counted from 1. */
   readonly line: number;
+}
+
+/**
+ * UTF-8, as people write it, or else Latin-1, as Java reads it. Text with zero bytes is UTF-16: none of its settings would be
+ * known, and all be left aside.
+ */
+export function textOfProperties(path: string, bytes: Uint8Array): string {
+  if (bytes.includes(0)) throw new Fault('PB_BAD_SETTING', `${path} is not text in UTF-8; save it as such`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return Buffer.from(bytes).toString('latin1');
+  }
 }
 
 /** Entries in file order; when a key comes twice, both are here and the last one counts. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseProperties } from '../../src/config/properties-file.ts';
+import { parseProperties, textOfProperties } from '../../src/config/properties-file.ts';
 
 const pairs = (text: string) => parseProperties(text).map((property) => [property.key, property.value]);
 
@@ -32,6 +32,19 @@ describe('a properties file', () => {
       fc.property(fc.string({ unit: fc.constantFrom('\\', '\n', '=', ' ', 'a', 'u', '#') }), (text) => {
         parseProperties(text);
       }),
+    );
+  });
+});
+
+describe('the bytes of a properties file', () => {
+  it('are UTF-8 with or without a mark, or else Latin-1, and refused where they are UTF-16', () => {
+    const read = (bytes: Uint8Array) => parseProperties(textOfProperties('a.properties', bytes));
+    const expected = [{ key: 'broker.rack', value: 'café', line: 1 }];
+    expect(read(Buffer.from('broker.rack=café\r\n'))).toEqual(expected);
+    expect(read(Buffer.from('\ufeffbroker.rack=café'))).toEqual(expected);
+    expect(read(Buffer.from('broker.rack=café', 'latin1'))).toEqual(expected);
+    expect(() => read(Buffer.from('\ufeffbroker.rack=x', 'utf16le'))).toThrow(
+      'a.properties is not text in UTF-8; save it as such',
     );
   });
 });

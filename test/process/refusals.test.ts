@@ -1,4 +1,6 @@
 /** What a person did wrong: one sentence with the way out, exit code 1, and nothing left behind. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -103,5 +105,18 @@ describe('the command line', () => {
     const version = await new Spawned(['--version']).ended;
     expect(version).toMatchObject({ code: 0, stderr: '' });
     expect(version.stdout).toMatch(/^perfbroker \d+\.\d+\.\d+\n$/);
+  });
+
+  it('is content with nobody reading what it shows', async () => {
+    for (const flag of ['--help', '--settings']) {
+      const child = spawn(process.execPath, [mainFile, flag], { stdio: ['ignore', 'pipe', 'pipe'] });
+      child.stdout.destroy();
+      let told = '';
+      child.stderr.on('data', (chunk: Buffer) => {
+        told += chunk.toString();
+      });
+      expect(await once(child, 'close')).toEqual([0, null]);
+      expect(told).toBe('');
+    }
   });
 });

@@ -75,6 +75,8 @@ export class HttpSide {
   private gate: Gate | null = null;
   private isReachedByOthers = false;
   private connections = 0;
+  /** Connections whose request is being answered. */
+  private readonly answered = new WeakSet<object>();
 
   constructor(parts: HttpSideParts) {
     this.parts = parts;
@@ -99,6 +101,11 @@ export class HttpSide {
         connectionsCheckingInterval: limits.checkMs,
       },
       (request, response) => {
+        const { socket } = request;
+        // Node hands over all requests that came in one packet: a thousand pages would be under way, and main with them.
+        if (this.answered.has(socket)) return void socket.destroy();
+        this.answered.add(socket);
+        response.once('close', () => this.answered.delete(socket));
         for (const [name, value] of SAFE_HEADERS) response.setHeader(name, value);
         return listener(request, response);
       },

@@ -202,6 +202,20 @@ describe('what is not asked for well', () => {
     expect((await side.get('/health')).status).toBe(200);
   });
 
+  it('is one at a time: a connection that sends more before the answer is closed', async () => {
+    const side = await Side.start();
+    const request = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const text = await side.raw(request.repeat(1000));
+    expect(text.split('HTTP/1.1 200').length).toBeLessThanOrEqual(2);
+
+    const socket = await side.connect();
+    for (let round = 0; round < 3; round++) {
+      socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      const [answer] = await once(socket, 'data');
+      expect(String(answer)).toContain('HTTP/1.1 200');
+    }
+  });
+
   it('takes a bounded number of connections, and others again when those are gone', async () => {
     const side = await Side.start();
     const idle: Socket[] = [];

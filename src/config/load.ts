@@ -174,6 +174,7 @@ function checkTogether(config: BrokerConfig): void {
 
 /** The same for what may change while the broker runs: a sentence, or null. */
 export function problemTogether(config: BrokerConfig): string | null {
+  if (config.values['max.connections'] === 0) return 'max.connections is 0, which lets nobody in; raise it';
   if (config.values['max.connections.per.ip'] === 0 && config.values['max.connections.per.ip.overrides'] === '') {
     return 'max.connections.per.ip is 0, which lets nobody in; raise it, or name addresses in max.connections.per.ip.overrides';
   }

@@ -248,6 +248,7 @@ describe('behaviour 38: settings of brokers', () => {
     expect(await alter(client, BROKER, '1', [['message.max.bytes', SET, '2000000000']])).toBe(42);
     expect(await alter(client, BROKER, '1', [['max.connections.per.ip', SET, '0']])).toBe(42);
     expect(await alter(client, BROKER, '', [['max.connections.per.ip', SET, '0']])).toBe(42);
+    expect(await alter(client, BROKER, '1', [['max.connections', SET, '0']])).toBe(42);
     expect(await alter(client, BROKER, '9', [['log.retention.ms', SET, '1']])).toBe(42);
     expect(await alter(client, BROKER, 'x', [['log.retention.ms', SET, '1']])).toBe(42);
     expect(await alter(client, BROKER, '1', [['log.cleanup.policy', APPEND, 'compact']])).toBe(0);

@@ -98,6 +98,9 @@ describe('loading the settings', () => {
   });
 
   it('refuses what lets nobody in', () => {
+    expect(() => loadBrokerConfig({ sets: ['max.connections=0'] })).toThrow(
+      'max.connections is 0, which lets nobody in',
+    );
     expect(() => loadBrokerConfig({ sets: ['max.connections.per.ip=0'] })).toThrow(
       'max.connections.per.ip is 0, which lets nobody in; raise it, or name addresses in max.connections.per.ip.overrides',
     );

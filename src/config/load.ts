@@ -26,6 +26,8 @@ export interface SettingsGiven {
 export const nothingGiven: SettingsGiven = { flags: {}, sets: [], environment: {}, file: null };
 
 const ENVIRONMENT_PREFIX = 'PERFBROKER_';
+/** For the commands. */
+const VARIABLE_OF_COMMANDS = 'PERFBROKER_BOOTSTRAP_SERVER';
 
 export function loadBrokerConfig(given: Partial<SettingsGiven>): BrokerConfig {
   const all = { ...nothingGiven, ...given };
@@ -131,7 +133,7 @@ function readEnvironment(environment: SettingsGiven['environment'], notices: str
   const names = environmentNames();
   const inputs: SettingInput[] = [];
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith(ENVIRONMENT_PREFIX) || text === undefined) continue;
+    if (!variable.startsWith(ENVIRONMENT_PREFIX) || text === undefined || variable === VARIABLE_OF_COMMANDS) continue;
     const name = names.get(variable) ?? scopedNameOf(variable);
     if (name !== null) {
       inputs.push(inputOf(name, text, 'environment', variable));

@@ -42,6 +42,7 @@ describe('loading the settings', () => {
         PERFBROKER_PLAIN_SASL_JAAS_CONFIG: 'other;',
         PERFBROKER_LISTENER_NAME_SSL_NUM_PARTITIONS: '7',
         PERFBROKER_LISTENER_NAME_: '',
+        PERFBROKER_BOOTSTRAP_SERVER: 'localhost:9092',
       },
     });
     expect(config.valueFor('SASL_SSL', '', 'ssl.keystore.location')).toBe('a.pem');

@@ -65,6 +65,8 @@ export interface CommandDefinition<Table extends OptionTable> {
   readonly examples: readonly string[];
   /** Means nothing without arguments: bare it shows how it is used. */
   readonly needsArguments: boolean;
+  /** Exit code for a command line that is wrong; 1 unless that says something else. */
+  readonly misuseCode?: number;
   /** The exit code. Throws Fault with a sentence for people. */
   run(input: CommandInput<OptionValues<Table>>): Promise<number>;
 }

@@ -14,6 +14,7 @@ const NOT_LOOKED = 2;
 export const logVerify = defineCommand({
   words: 'log verify',
   needsArguments: false,
+  misuseCode: NOT_LOOKED,
   summary: 'Check every file of a data folder, and say what a start would do about what is wrong.',
   positional: {
     name: 'TOPIC-PARTITION',

@@ -5,7 +5,7 @@
 import { Fault, isFault } from '../base/fault.ts';
 import { closestWord } from '../config/did-you-mean.ts';
 import type { Command, CommandServices } from './command.ts';
-import { readCommandLine } from './command-line.ts';
+import { type CommandLine, readCommandLine } from './command-line.ts';
 import { type CommandRow, commandsBelow, commandTable, findCommand } from './command-table.ts';
 import type { Terminal } from './terminal.ts';
 import { renderOverview, renderUsage } from './usage.ts';
@@ -43,12 +43,26 @@ async function runOne(
     terminal.warn(renderUsage(command));
     return 1;
   }
-  const { options, positionals, wantsHelp } = readCommandLine(command, argv);
+  const read = attempt(command, argv);
+  if (isFault(read)) {
+    terminal.warn(`perfbroker: ${read.message}`);
+    return command.misuseCode ?? 1;
+  }
+  const { options, positionals, wantsHelp } = read;
   if (wantsHelp) {
     await terminal.write(renderUsage(command));
     return 0;
   }
   return command.run({ options, positionals, terminal, services });
+}
+
+function attempt(command: Command, argv: readonly string[]): CommandLine | Fault {
+  try {
+    return readCommandLine(command, argv);
+  } catch (error) {
+    if (isFault(error)) return error;
+    throw error;
+  }
 }
 
 async function showWhatThereIs(argv: readonly string[], terminal: Terminal): Promise<number> {

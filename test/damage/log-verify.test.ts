@@ -126,6 +126,7 @@ describe('log verify', () => {
       ]);
       expect((await run(['log', 'verify', '--data', data, 'orders-9'])).exitCode).toBe(2);
       expect((await run(['log', 'verify', '--data', join(root, 'nothing')])).exitCode).toBe(2);
+      expect((await run(['log', 'verify', '--dtaa', data])).exitCode).toBe(2);
     } finally {
       rmSync(root, { recursive: true, force: true });
     }

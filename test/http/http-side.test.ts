@@ -206,7 +206,7 @@ describe('what is not asked for well', () => {
     const side = await Side.start();
     const request = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n';
     const text = await side.raw(request.repeat(1000));
-    expect(text.split('HTTP/1.1 200').length).toBeLessThanOrEqual(2);
+    expect(text.split('HTTP/1.1 ').length).toBeLessThanOrEqual(2);
 
     const socket = await side.connect();
     for (let round = 0; round < 3; round++) {

@@ -139,23 +139,10 @@ export class OffsetDesk implements GroupProtocol {
   }
 
   async fetch(shard: GroupShard, wish: FetchWish): Promise<FetchedOffsets> {
-    // What is in memory but not written yet must not be told.
+    const fetched = this.look(shard, wish);
+    // What is in memory but not written yet must not be told. What comes while this waits is not in the answer.
     await shard.settled();
-    const group = shard.groups.get(wish.groupId);
-    if (shard.errorCode !== errorCode.NONE) return { errorCode: shard.errorCode, topics: [] };
-    const code = group?.checkFetch(wish.memberId, wish.memberEpoch) ?? errorCode.NONE;
-    // A group that cannot have offsets is like one that is not there: it has committed nothing.
-    const isRefused = code !== errorCode.NONE && code !== errorCode.GROUP_ID_NOT_FOUND;
-    if (isRefused) return { errorCode: code, topics: [] };
-    const { groupId, isStableRequired } = wish;
-    const topics = wish.topics ?? allTopics(shard, groupId);
-    return {
-      errorCode: errorCode.NONE,
-      topics: topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map((partition) => fetchOne(shard, groupId, name, partition, isStableRequired)),
-      })),
-    };
+    return shard.errorCode === errorCode.NONE ? fetched : { errorCode: shard.errorCode, topics: [] };
   }
 
   /** The code of the group, and codes by topic and partition in the order of the wish. */
@@ -246,6 +233,23 @@ export class OffsetDesk implements GroupProtocol {
     if (code !== errorCode.STALE_MEMBER_EPOCH) return code;
     if (claim.isTransactional) return errorCode.ILLEGAL_GENERATION;
     return claim.apiVersion >= STALE_EPOCH_SINCE ? code : errorCode.UNSUPPORTED_VERSION;
+  }
+
+  private look(shard: GroupShard, wish: FetchWish): FetchedOffsets {
+    const group = shard.groups.get(wish.groupId);
+    const code = group?.checkFetch(wish.memberId, wish.memberEpoch) ?? errorCode.NONE;
+    // A group that cannot have offsets is like one that is not there: it has committed nothing.
+    const isRefused = code !== errorCode.NONE && code !== errorCode.GROUP_ID_NOT_FOUND;
+    if (isRefused) return { errorCode: code, topics: [] };
+    const { groupId, isStableRequired } = wish;
+    const topics = wish.topics ?? allTopics(shard, groupId);
+    return {
+      errorCode: errorCode.NONE,
+      topics: topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map((partition) => fetchOne(shard, groupId, name, partition, isStableRequired)),
+      })),
+    };
   }
 
   private plan(

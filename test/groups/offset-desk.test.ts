@@ -77,6 +77,21 @@ describe('committed offsets', () => {
     expect(answer).toEqual({ offset: 2, errorCode: 0 });
   });
 
+  it('are not told of before they are written when the commit came while a fetch waited', async () => {
+    const rig = await rigWithTopic();
+    const [partition] = rig.partitions;
+    if (partition === undefined) throw new Error('there is a partition');
+    partition.isHeld = true;
+    const first = commit(rig, 1);
+    const reading = fetched(rig);
+    const second = commit(rig, 2);
+    partition.waiting.shift()?.();
+    expect(await reading).toEqual({ offset: 1, errorCode: 0 });
+    partition.release();
+    await Promise.all([first, second]);
+    expect(await fetched(rig)).toEqual({ offset: 2, errorCode: 0 });
+  });
+
   it('that were lost with the log are not told of, and the shard is read anew', async () => {
     const rig = await rigWithTopic();
     await commit(rig, 1);

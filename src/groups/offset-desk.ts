@@ -160,8 +160,7 @@ export class OffsetDesk implements GroupProtocol {
       if (code === errorCode.NONE) removeOffsets(shard, groupId, name, partitions, entries);
       return partitions.map(() => code);
     });
-    const code = entries.length === 0 ? errorCode.NONE : await shard.append(entries);
-    return { errorCode: code, codes };
+    return { errorCode: await shard.appendInPieces(entries), codes };
   }
 
   // ── load ──────────────────────────────────────────────────────────────────────────────────────────────────────────

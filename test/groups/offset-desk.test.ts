@@ -105,6 +105,20 @@ describe('committed offsets', () => {
     expect(await fetched(rig)).toEqual({ offset: 1, errorCode: 0 });
   });
 
+  it('are deleted also where their tombstones do not fit into one batch', async () => {
+    const rig = await rigWithTopic();
+    const groupId = 'g'.repeat(30_000);
+    const shard = rig.shardOf(groupId);
+    for (let from = 0; from < 180; from += 30) {
+      const offsets = Array.from({ length: 30 }, (_, index) => offsetOf(1, from + index));
+      await rig.offsets.commit(shard, { groupId, claim: anybody, retentionMs: -1, offsets });
+    }
+    const topics = [{ name: 't', partitions: Array.from({ length: 180 }, (_, index) => index) }];
+    expect((await rig.offsets.deleteOffsets(shard, groupId, topics)).errorCode).toBe(0);
+    const next = await again(rig);
+    expect([...next.shardOf(groupId).offsets.groupIds]).toEqual([]);
+  });
+
   it('of a topic that is there under another id are dropped at load', async () => {
     const rig = await rigWithTopic();
     await commit(rig, 1);

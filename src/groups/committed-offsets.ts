@@ -23,6 +23,12 @@ interface Kept extends CommittedOffset {
   readonly order: number;
 }
 
+export interface OfferedOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly kept: CommittedOffset;
+}
+
 export type PartitionOffsets = ReadonlyMap<number, CommittedOffset>;
 export type GroupOffsets = ReadonlyMap<string, PartitionOffsets>;
 
@@ -34,6 +40,7 @@ export class CommittedOffsets {
   private readonly groups = new Map<string, MutableOffsets>();
   private readonly pending = new Map<number, Map<string, MutableOffsets>>();
   private nextOrder = 0;
+  private nextOffer = -1;
 
   get(groupId: string, topic: string, partition: number): CommittedOffset | null {
     return this.groups.get(groupId)?.get(topic)?.get(partition) ?? null;
@@ -78,6 +85,34 @@ export class CommittedOffsets {
       this.pending.set(producerId, groups);
     }
     put(entryOf(groups, groupId), topic, partition, this.keep(offset));
+  }
+
+  /**
+   * Offsets of a transaction that are being written: they have their place among the others and can be removed, but belong
+   * to no producer until `takeOffer`. Gives the number to take them by.
+   */
+  offerPending(groupId: string, offers: readonly OfferedOffset[]): number {
+    const number = this.nextOffer--;
+    for (const { topic, partition, kept } of offers) this.setPending(number, groupId, topic, partition, kept);
+    return number;
+  }
+
+  /** They are written for the producer; null: they could not be. */
+  takeOffer(number: number, producerId: number | null): void {
+    const groups = this.pending.get(number);
+    if (groups === undefined) return;
+    this.pending.delete(number);
+    if (producerId === null) return;
+    const known = this.pending.get(producerId);
+    if (known === undefined) {
+      this.pending.set(producerId, groups);
+      return;
+    }
+    for (const [groupId, topics] of groups) {
+      for (const [topic, partitions] of topics) {
+        for (const [partition, offset] of partitions) put(entryOf(known, groupId), topic, partition, offset);
+      }
+    }
   }
 
   /** The partition has an offset that a transaction has not decided about. */

@@ -8,7 +8,7 @@ import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { decodeStored, type StoredRecord } from '../protocol/stored-record.ts';
 import type { ClassicGroups } from './classic-groups.ts';
-import type { CommittedOffset } from './committed-offsets.ts';
+import type { CommittedOffset, OfferedOffset } from './committed-offsets.ts';
 import type { Group } from './group.ts';
 import type { CommitClaim } from './group-face.ts';
 import {
@@ -121,7 +121,7 @@ export class OffsetDesk implements GroupProtocol {
   }
 
   /**
-   * The group's side of TxnOffsetCommit: offsets that become visible with the marker. They are put into memory when they
+   * The group's side of TxnOffsetCommit: offsets that become visible with the marker. They become the producer's when they
    * are written and not before: the log may refuse a fenced producer, whose successor's offsets must not be touched.
    */
   async commitInTransaction(shard: GroupShard, wish: TransactionalCommitWish): Promise<readonly number[]> {
@@ -130,12 +130,10 @@ export class OffsetDesk implements GroupProtocol {
     if (typeof checked === 'number') return wish.offsets.map(() => checked);
     const plan = this.plan(groupId, wish.offsets, this.parts.nowMs(), -1);
     if (plan.entries.length === 0) return plan.codes;
+    const offer = shard.offsets.offerPending(groupId, plan.kept);
     const code = await shard.append(plan.entries, { producerId, producerEpoch }, isOpen);
-    if (code !== errorCode.NONE) return plan.codes.map((own) => (own === errorCode.NONE ? code : own));
-    for (const { topic, partition, kept } of plan.kept) {
-      shard.offsets.setPending(producerId, groupId, topic, partition, kept);
-    }
-    return plan.codes;
+    shard.offsets.takeOffer(offer, code === errorCode.NONE ? producerId : null);
+    return plan.codes.map((own) => (own === errorCode.NONE ? code : own));
   }
 
   async fetch(shard: GroupShard, wish: FetchWish): Promise<FetchedOffsets> {
@@ -259,7 +257,7 @@ export class OffsetDesk implements GroupProtocol {
   ): CommitPlan {
     const lengthMax = this.parts.metadataLengthMax();
     const entries: StoredEntry[] = [];
-    const kept: CommitPlan['kept'][number][] = [];
+    const kept: OfferedOffset[] = [];
     let bytes = 0;
     const codes = offsets.map(({ topic, topicId, partition, offset, leaderEpoch, metadata }) => {
       if (metadata.length > lengthMax) return errorCode.OFFSET_METADATA_TOO_LARGE;
@@ -278,7 +276,7 @@ export class OffsetDesk implements GroupProtocol {
 
 interface CommitPlan {
   readonly entries: readonly StoredEntry[];
-  readonly kept: readonly { readonly topic: string; readonly partition: number; readonly kept: CommittedOffset }[];
+  readonly kept: readonly OfferedOffset[];
   readonly codes: readonly number[];
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CommitClaim } from '../../src/groups/group-face.ts';
+import { deleteGroup } from '../../src/groups/group-removal.ts';
 import { fenced, type GroupRig, groupRig, logLost, type Partition, settle } from './group-rig.ts';
 
 const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
@@ -172,6 +173,53 @@ describe('behaviour 52: offsets of a transaction', () => {
     rig.partitions[0]?.mark(7, true);
     expect((await fetched(rig)).offset).toBe(6);
     expect((await fetched(await again(rig))).offset).toBe(6);
+  });
+
+  it('lose to a plain commit that came while they were being written', async () => {
+    const rig = await rigWithTopic();
+    const [partition] = rig.partitions;
+    if (partition === undefined) throw new Error('there is a partition');
+    partition.isHeld = true;
+    const writing = [commitInTransaction(rig, 5, { producerId: 7 }), commit(rig, 6)];
+    partition.release();
+    await Promise.all(writing);
+    await rig.coordinator.onMarkers(0, 7, 0, true);
+    partition.mark(7, true);
+    partition.isHeld = false;
+    expect((await fetched(rig)).offset).toBe(6);
+    expect((await fetched(await again(rig))).offset).toBe(6);
+  });
+
+  it('go with their group when it is deleted while they are being written', async () => {
+    const rig = await rigWithTopic();
+    const [partition] = rig.partitions;
+    if (partition === undefined) throw new Error('there is a partition');
+    partition.isHeld = true;
+    const writing = commitInTransaction(rig, 5, { producerId: 7 });
+    const deleting = deleteGroup(rig.shardOf('g'), 'g');
+    partition.release();
+    expect(await Promise.all([writing, deleting])).toEqual([[0], 0]);
+    await rig.coordinator.onMarkers(0, 7, 0, true);
+    partition.mark(7, true);
+    partition.isHeld = false;
+    expect((await fetched(rig)).offset).toBe(-1);
+    expect((await fetched(await again(rig))).offset).toBe(-1);
+  });
+
+  it('keep their group while they are being written', async () => {
+    const rig = await rigWithTopic();
+    const [partition] = rig.partitions;
+    if (partition === undefined) throw new Error('there is a partition');
+    partition.isHeld = true;
+    const writing = commitInTransaction(rig, 5, { producerId: 7 });
+    await rig.pass(20_000);
+    partition.release();
+    await writing;
+    partition.isHeld = false;
+    await rig.coordinator.onMarkers(0, 7, 0, true);
+    expect(rig.coordinator.groupOf('g')).not.toBeNull();
+    await rig.pass(200_000);
+    expect((await fetched(rig)).offset).toBe(-1);
   });
 
   it('are in memory before a marker that was written behind them takes effect', async () => {

@@ -54,6 +54,11 @@ export class CommittedOffsets {
     return this.groups.keys();
   }
 
+  /** Groups that transactions would commit offsets for. */
+  get pendingGroupIds(): Iterable<string> {
+    return new Set([...this.pending.values()].flatMap((groups) => [...groups.keys()]));
+  }
+
   has(groupId: string): boolean {
     return this.groups.has(groupId);
   }

@@ -166,14 +166,16 @@ export class OffsetDesk implements GroupProtocol {
   /** Groups that only commit have no record of their own; and topics may have gone while nobody was there to see it. */
   loaded(shard: GroupShard): void {
     const entries: StoredEntry[] = [];
-    for (const groupId of [...shard.offsets.groupIds]) {
+    for (const groupId of new Set([...shard.offsets.groupIds, ...shard.offsets.pendingGroupIds])) {
       for (const [topic, partitions] of [...shard.offsets.ofGroup(groupId)]) {
         const now = this.parts.topicIdOf(topic);
         for (const [partition, { topicId }] of [...partitions]) {
           if (topicId !== ZERO_UUID && topicId !== now) removeOffsets(shard, groupId, topic, [partition], entries);
         }
       }
-      if (shard.offsets.has(groupId) && !shard.groups.has(groupId)) this.parts.classic.create(shard, groupId);
+      if (shard.groups.has(groupId)) continue;
+      const hasOffsets = shard.offsets.has(groupId) || shard.offsets.hasPending(groupId);
+      if (hasOffsets) this.parts.classic.create(shard, groupId);
     }
     if (entries.length > 0) void shard.appendInPieces(entries);
   }

@@ -222,6 +222,16 @@ describe('behaviour 52: offsets of a transaction', () => {
     expect((await fetched(rig)).offset).toBe(-1);
   });
 
+  it('that are all a group has make it be there after a load', async () => {
+    const rig = await rigWithTopic();
+    await commitInTransaction(rig, 5, { producerId: 7 });
+    const next = await again(rig);
+    await next.coordinator.onMarkers(0, 7, 0, true);
+    expect(next.coordinator.groupOf('g')).not.toBeNull();
+    await next.pass(200_000);
+    expect((await fetched(next)).offset).toBe(-1);
+  });
+
   it('are in memory before a marker that was written behind them takes effect', async () => {
     const rig = await rigWithTopic();
     const [partition] = rig.partitions;

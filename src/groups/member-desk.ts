@@ -25,8 +25,10 @@ export class MemberDesk {
     const group = hostOf(shard, wish.groupId);
     if (group === null) return await this.classic.join(shard, wish);
     if (group.isEmpty) {
-      // Nobody is left who spoke the newer protocol: the group begins anew as a classic one.
+      if (member.memberId !== '') return refusedJoin(errorCode.UNKNOWN_MEMBER_ID, member.memberId);
+      // Nobody is left who spoke the newer protocol: the group begins anew as a classic one, also when the join is refused.
       shard.forget(group);
+      this.classic.create(shard, wish.groupId);
       const code = await shard.append(group.tombstones());
       if (code !== errorCode.NONE) return refusedJoin(code, member.memberId);
       return await this.classic.join(shard, wish);

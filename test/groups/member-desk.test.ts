@@ -1,0 +1,89 @@
+/** Members of the classic protocol at groups that are, or were, consumer groups. */
+import { describe, expect, it } from 'vitest';
+import type { ConsumerGroupSettings } from '../../src/groups/group-world.ts';
+import type { MemberHeartbeat } from '../../src/groups/member-heartbeat.ts';
+import { errorCode } from '../../src/protocol/errors.ts';
+import { plainSettings } from './consumer-rig.ts';
+import { type GroupRig, groupRig } from './group-rig.ts';
+
+const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
+/** A ConsumerProtocolSubscription of version 0: the topic t, no data of the user. */
+const subscription = Uint8Array.of(0, 0, 0, 0, 0, 1, 0, 1, 0x74, 0xff, 0xff, 0xff, 0xff);
+
+async function rigWithTopic(settings: Partial<ConsumerGroupSettings> = {}): Promise<GroupRig> {
+  const topicIds = new Map([['t', TOPIC_ID]]);
+  return await groupRig({ topicIds, consumerSettings: { ...plainSettings, ...settings } });
+}
+
+interface Guest {
+  readonly memberId?: string;
+  readonly instanceId?: string | null;
+  readonly sessionTimeoutMs?: number;
+}
+
+function join(rig: GroupRig, { memberId = '', instanceId = null, sessionTimeoutMs = 30_000 }: Guest = {}) {
+  return rig.members.join(rig.shardOf('g'), {
+    groupId: 'g',
+    protocolType: 'consumer',
+    member: {
+      memberId,
+      instanceId,
+      clientId: 'client',
+      clientHost: '/127.0.0.1',
+      sessionTimeoutMs,
+      rebalanceTimeoutMs: 60_000,
+      protocols: [{ name: 'range', metadata: subscription }],
+    },
+    mustKnowId: false,
+    canSkipAssignment: true,
+  });
+}
+
+async function beatAnew(rig: GroupRig, memberId: string, memberEpoch: number, more: Partial<MemberHeartbeat> = {}) {
+  const joining = memberEpoch === 0 ? { rebalanceTimeoutMs: 60_000, topicNames: ['t'], owned: [] } : {};
+  const command = {
+    groupId: 'g',
+    memberId,
+    memberEpoch,
+    instanceId: null,
+    rackId: null,
+    rebalanceTimeoutMs: -1,
+    topicNames: null,
+    topicPattern: null,
+    assignorName: null,
+    owned: null,
+    clientId: 'client',
+    clientHost: '/127.0.0.1',
+    ...joining,
+    ...more,
+  };
+  return await rig.consumer.heartbeat(rig.shardOf('g'), command, 1);
+}
+
+async function commit(rig: GroupRig): Promise<readonly number[]> {
+  const claim = { memberId: '', instanceId: null, generationOrEpoch: -1, isTransactional: false, apiVersion: 9 };
+  const offsets = [{ topic: 't', topicId: TOPIC_ID, partition: 0, offset: 5, leaderEpoch: -1, metadata: '' }];
+  return await rig.offsets.commit(rig.shardOf('g'), { groupId: 'g', claim, retentionMs: -1, offsets });
+}
+
+describe('an empty consumer group', () => {
+  it('stays what it is when somebody joins whom no group knows', async () => {
+    const rig = await rigWithTopic();
+    await beatAnew(rig, 'one', 0);
+    await beatAnew(rig, 'one', -1);
+    await commit(rig);
+    expect((await join(rig, { memberId: 'former' })).errorCode).toBe(errorCode.UNKNOWN_MEMBER_ID);
+    expect(rig.coordinator.groupOf('g')?.kind).toBe('consumer');
+  });
+
+  it('leaves no offsets without a group behind when a join is refused', async () => {
+    const rig = await rigWithTopic();
+    await beatAnew(rig, 'one', 0);
+    await beatAnew(rig, 'one', -1);
+    await commit(rig);
+    expect((await join(rig, { sessionTimeoutMs: 1 })).errorCode).toBe(errorCode.INVALID_SESSION_TIMEOUT);
+    expect(rig.coordinator.groupOf('g')).not.toBeNull();
+    await rig.pass(100_000);
+    expect(rig.shardOf('g').offsets.has('g')).toBe(false);
+  });
+});

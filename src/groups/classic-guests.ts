@@ -14,7 +14,15 @@ import { findSpeaker, knownStatic, refuseFenced, refuseFullGroup, unknownMember 
 import { newChange, type Outcome, outcomeOf } from './group-outcome.ts';
 import { GroupRefusal } from './group-refusal.ts';
 import { canDowngrade, type GroupWorld } from './group-world.ts';
-import { advance, membersAfter, nextEpoch, nextTarget, noteSubscription, type Progress } from './member-progress.ts';
+import {
+  advance,
+  isTargetDue,
+  membersAfter,
+  nextEpoch,
+  nextTarget,
+  noteSubscription,
+  type Progress,
+} from './member-progress.ts';
 import type { TopicView } from './topic-view.ts';
 
 export interface GuestJoin {
@@ -163,12 +171,16 @@ export function syncGuest(group: ConsumerGroup, sync: GuestSync, topics: TopicVi
 export function heartbeatOfGuest(
   group: ConsumerGroup,
   { memberId, instanceId, generationId }: { memberId: string; instanceId: string | null; generationId: number },
+  world: GroupWorld,
 ): Outcome<number> {
   const { member, sessionTimeoutMs } = guestOf(group, memberId, instanceId);
   refuseOtherGeneration(member, generationId);
   const change = newChange();
   change.effects.push({ kind: 'session', memberId: member.id, delayMs: sessionTimeoutMs });
-  if (!hasNews(group, member)) return outcomeOf(change, errorCode.NONE);
+  // Where nobody speaks the newer protocol no heartbeat makes a new target: one that joins again has to.
+  const areAlone = group.classicMemberCount === group.members.size;
+  const isDue = areAlone && isTargetDue(group, nextEpoch({ group, world, change }, group.members, false), world);
+  if (!isDue && !hasNews(group, member)) return outcomeOf(change, errorCode.NONE);
   change.effects.push({ kind: 'join', memberId: member.id, delayMs: member.metadata.rebalanceTimeoutMs });
   return outcomeOf(change, errorCode.REBALANCE_IN_PROGRESS);
 }

@@ -138,7 +138,7 @@ export class ConsumerGroups implements GroupProtocol {
     group: ConsumerGroup,
     command: { readonly memberId: string; readonly instanceId: string | null; readonly generationId: number },
   ): Promise<Reply<number>> {
-    return this.decide(shard, () => ({ group, outcome: heartbeatOfGuest(group, command) }));
+    return this.decide(shard, () => ({ group, outcome: heartbeatOfGuest(group, command, this.world(group.groupId)) }));
   }
 
   leave(shard: GroupShard, group: ConsumerGroup, members: readonly LeavingGuest[]): Promise<Reply<readonly number[]>> {

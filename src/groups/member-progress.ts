@@ -115,7 +115,7 @@ export function membersAfter(group: ConsumerGroup, member: ConsumerMember): Read
 
 /** The epoch of the group after this change. */
 export function nextEpoch(
-  { group, world, change }: Progress,
+  { group, world, change }: Omit<Progress, 'before'>,
   members: ReadonlyMap<string, ConsumerMember>,
   isForced: boolean,
 ): number {
@@ -137,14 +137,17 @@ export function nextTarget(
   epoch: number,
 ): Target {
   const { settings, nowMs } = world;
-  const isSettled =
-    group.assignmentTimestampMs === 0 || nowMs >= group.assignmentTimestampMs + settings.assignmentIntervalMs;
-  if (group.assignmentEpoch >= epoch || !isSettled)
-    return { epoch: group.assignmentEpoch, assignment: lastTarget(group, member) };
+  if (!isTargetDue(group, epoch, world)) return { epoch: group.assignmentEpoch, assignment: lastTarget(group, member) };
   const defaultAssignor = settings.assignors[0] ?? 'uniform';
   const { records, assignments } = makeTarget({ group, members, epoch, defaultAssignor, topics: world.topics, nowMs });
   change.records.push(...records);
   return { epoch, assignment: assignments.get(member.id) ?? emptyAssignment };
+}
+
+export function isTargetDue(group: ConsumerGroup, epoch: number, { settings, nowMs }: GroupWorld): boolean {
+  const { assignmentTimestampMs } = group;
+  const isSettled = assignmentTimestampMs === 0 || nowMs >= assignmentTimestampMs + settings.assignmentIntervalMs;
+  return group.assignmentEpoch < epoch && isSettled;
 }
 
 function lastTarget(group: ConsumerGroup, { id, metadata }: ConsumerMember): Assignment {

@@ -1,5 +1,6 @@
 /** Members of the classic protocol at groups that are, or were, consumer groups. */
 import { describe, expect, it } from 'vitest';
+import type { JoinAnswer } from '../../src/groups/classic-effects.ts';
 import type { ConsumerGroupSettings } from '../../src/groups/group-world.ts';
 import type { MemberHeartbeat } from '../../src/groups/member-heartbeat.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
@@ -37,6 +38,15 @@ function join(rig: GroupRig, { memberId = '', instanceId = null, sessionTimeoutM
     mustKnowId: false,
     canSkipAssignment: true,
   });
+}
+
+async function sync(rig: GroupRig, { memberId, generationId }: JoinAnswer): Promise<Uint8Array> {
+  const command = { memberId, instanceId: null, generationId, protocolType: null, protocolName: null };
+  return (await rig.members.sync(rig.shardOf('g'), 'g', { ...command, assignments: new Map() })).assignment;
+}
+
+function beat(rig: GroupRig, { memberId, generationId }: JoinAnswer): Promise<number> {
+  return rig.members.heartbeat(rig.shardOf('g'), 'g', { memberId, instanceId: null, generationId });
 }
 
 async function beatAnew(rig: GroupRig, memberId: string, memberEpoch: number, more: Partial<MemberHeartbeat> = {}) {
@@ -85,5 +95,37 @@ describe('an empty consumer group', () => {
     expect(rig.coordinator.groupOf('g')).not.toBeNull();
     await rig.pass(100_000);
     expect(rig.shardOf('g').offsets.has('g')).toBe(false);
+  });
+});
+
+describe('classic members that are alone in a consumer group', () => {
+  it('share out again what one of them had that left', async () => {
+    for (const assignmentIntervalMs of [0, 1000]) {
+      const rig = await rigWithTopic({ migrationPolicy: 'upgrade', assignmentIntervalMs });
+      const newer = await beatAnew(rig, 'newer', 0);
+      expect(newer.errorCode).toBe(0);
+      const reader = await join(rig);
+      const other = await join(rig);
+      await beatAnew(rig, 'newer', -1);
+      await rig.pass(2000);
+      let members = [reader, other];
+      for (let round = 0; round < 5; round++) {
+        members = await Promise.all(
+          members.map(async (member) => {
+            const code = await beat(rig, member);
+            if (code === errorCode.NONE) return member;
+            expect(code).toBe(errorCode.REBALANCE_IN_PROGRESS);
+            const again = await join(rig, { memberId: member.memberId });
+            await sync(rig, again);
+            return again;
+          }),
+        );
+        await rig.pass(1000);
+      }
+      const group = rig.coordinator.groupOf('g');
+      expect(group).toMatchObject({ kind: 'consumer', stateName: 'Stable' });
+      const held = await Promise.all(members.map((member) => sync(rig, member)));
+      expect(held.filter((assignment) => assignment.length > 12)).toHaveLength(1);
+    }
   });
 });

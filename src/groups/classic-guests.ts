@@ -56,7 +56,7 @@ export function joinAsGuest(group: ConsumerGroup, join: GuestJoin, world: GroupW
   }
   const isNew = join.memberId === '';
   const memberId = isNew ? world.newId() : join.memberId;
-  refuseFullGroup(group, memberId, world.settings.sizeMax);
+  refuseFullGroup(group, memberId, instanceId, world.settings.sizeMax);
   const [first] = join.protocols;
   if (first === undefined || !supports(group, join))
     throw new GroupRefusal(errorCode.INCONSISTENT_GROUP_PROTOCOL, `No protocol of member ${memberId} fits the group.`);

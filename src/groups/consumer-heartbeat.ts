@@ -22,7 +22,7 @@ export interface HeartbeatAnswer {
 
 export function heartbeat(group: ConsumerGroup, command: MemberHeartbeat, world: GroupWorld): Outcome<HeartbeatAnswer> {
   const { memberEpoch, instanceId, owned } = command;
-  refuseFullGroup(group, command.memberId, world.settings.sizeMax);
+  refuseFullGroup(group, command.memberId, instanceId, world.settings.sizeMax);
   const memberId = command.memberId === '' ? world.newId() : command.memberId;
   const change = newChange();
   const speaker = { memberId, instanceId, memberEpoch, owned, mayJoin: memberEpoch === 0, isClassic: false };

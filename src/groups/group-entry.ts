@@ -21,8 +21,15 @@ export interface Speaker {
   readonly isClassic: boolean;
 }
 
-export function refuseFullGroup(group: ConsumerGroup, memberId: string, sizeMax: number): void {
-  if (group.members.size < sizeMax || group.members.has(memberId)) return;
+/** A static member that comes back takes the place of its former self. */
+export function refuseFullGroup(
+  group: ConsumerGroup,
+  memberId: string,
+  instanceId: string | null,
+  sizeMax: number,
+): void {
+  const isKnown = group.members.has(memberId) || group.staticMember(instanceId) !== null;
+  if (group.members.size < sizeMax || isKnown) return;
   throw new GroupRefusal(
     errorCode.GROUP_MAX_SIZE_REACHED,
     `Group ${group.groupId} has ${sizeMax} members, which is as many as it may have.`,

@@ -129,3 +129,18 @@ describe('classic members that are alone in a consumer group', () => {
     }
   });
 });
+
+describe('a static member', () => {
+  it('comes back to a full group under a new id, by either protocol', async () => {
+    const rig = await rigWithTopic({ sizeMax: 2 });
+    await beatAnew(rig, 'one', 0, { instanceId: 'fixed' });
+    await beatAnew(rig, 'two', 0);
+    expect((await beatAnew(rig, 'three', 0)).errorCode).toBe(errorCode.GROUP_MAX_SIZE_REACHED);
+    const busy = await beatAnew(rig, 'one again', 0, { instanceId: 'fixed' });
+    expect(busy.errorCode).toBe(errorCode.UNRELEASED_INSTANCE_ID);
+    await beatAnew(rig, 'one', -2, { instanceId: 'fixed' });
+    expect((await beatAnew(rig, 'one again', 0, { instanceId: 'fixed' })).errorCode).toBe(0);
+    expect((await join(rig, { instanceId: 'fixed' })).errorCode).toBe(0);
+    expect((await join(rig, { instanceId: 'another' })).errorCode).toBe(errorCode.GROUP_MAX_SIZE_REACHED);
+  });
+});

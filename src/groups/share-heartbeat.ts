@@ -105,8 +105,9 @@ export function knowsTopics({ known, begun }: ShareGroup, topics: ShareTopics): 
 
 /** Whether the member reads something that it did not read before. */
 export function bringsTopics(group: ShareGroup, { memberId, topicNames }: ShareHeartbeat): boolean {
+  if (topicNames === null) return false;
   const before = new Set(group.members.get(memberId)?.metadata.topicNames);
-  return topicNames?.some((name) => !before.has(name)) ?? false;
+  return topicNames.some((name) => !before.has(name));
 }
 
 /** Throws GroupRefusal when the member may not speak, or not so. */

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import { Alarms } from '../../src/base/alarms.ts';
+import type { GroupShard } from '../../src/groups/group-shard.ts';
 import { ShareGroup } from '../../src/groups/share-group.ts';
 import { ShareGroups } from '../../src/groups/share-groups.ts';
+import type { ShareHeartbeat } from '../../src/groups/share-heartbeat.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { FakeTopics, idOfName } from './consumer-rig.ts';
 import { groupRig } from './group-rig.ts';
 
 const GROUPS_MAX = 100_000;
 
-test('a shard that is full of groups takes no other, whether by a heartbeat or by offsets that are set', async () => {
-  const rig = await groupRig();
-  const shard = rig.shardOf('group');
-  const groups = new ShareGroups({
+function groupsIn(shard: GroupShard): ShareGroups {
+  return new ShareGroups({
     alarms: new Alarms(() => 0),
     topics: new FakeTopics({ work: 1 }),
     rulesOf: () => ({ sessionMs: 45_000, heartbeatMs: 5000, sizeMax: 10, assignmentIntervalMs: 0 }),
@@ -19,16 +19,27 @@ test('a shard that is full of groups takes no other, whether by a heartbeat or b
     shardOf: () => ({ shard, errorCode: errorCode.NONE }),
     warn: () => undefined,
   });
-  const join = (groupId: string) =>
-    groups.heartbeat({
-      groupId,
-      memberId: 'member',
-      memberEpoch: 0,
-      rackId: null,
-      topicNames: ['work'],
-      clientId: 'client',
-      clientHost: '/127.0.0.1',
-    });
+}
+
+function joinOf(groupId: string, topicNames: readonly string[]): ShareHeartbeat {
+  const client = { clientId: 'client', clientHost: '/127.0.0.1' };
+  return { groupId, memberId: 'member', memberEpoch: 0, rackId: null, topicNames, ...client };
+}
+
+test('a member that names very many topics again is answered at once', async () => {
+  const groups = groupsIn((await groupRig()).shardOf('group'));
+  const topicNames = Array.from({ length: 100_000 }, (_, index) => index.toString(36));
+  await groups.heartbeat(joinOf('group', topicNames));
+  const beganMs = performance.now();
+  await groups.heartbeat(joinOf('group', [...topicNames].reverse()));
+  expect(performance.now() - beganMs).toBeLessThan(3000);
+});
+
+test('a shard that is full of groups takes no other, whether by a heartbeat or by offsets that are set', async () => {
+  const rig = await groupRig();
+  const shard = rig.shardOf('group');
+  const groups = groupsIn(shard);
+  const join = (groupId: string) => groups.heartbeat(joinOf(groupId, ['work']));
   const start = { topicId: idOfName('work'), name: 'work', partition: 0, startOffset: 3 };
   for (let index = 1; index < GROUPS_MAX; index++) shard.groups.set(`g${index}`, new ShareGroup(`g${index}`));
   await groups.alterOffsets('last', [start], true);

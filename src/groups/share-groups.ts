@@ -85,6 +85,8 @@ interface GroupAlarm {
   readonly alarm: Alarm;
 }
 
+/** Of one record, as for consumer groups. */
+const ENTRY_BYTES_MAX = 1 << 20;
 const START_AS_CONFIGURED = -1;
 const KINDS = [
   KIND_SHARE_MEMBER,
@@ -123,6 +125,7 @@ export class ShareGroups implements GroupProtocol {
     const world = this.worldOf(rules);
     checkShareSpeaker(group, command, world);
     const outcome = shareHeartbeat(group, command, world);
+    refuseTooLarge(groupId, outcome.records);
     shard.groups.set(groupId, group);
     for (const record of outcome.records) group.apply(record);
     group.known = topicsVersion === null ? null : { topicsVersion, begun: group.begun };
@@ -405,6 +408,18 @@ function partitionsOf(group: ShareGroup): { topicId: string; partition: number }
 function newGroup(groupId: string, { hasRoom }: GroupShard): ShareGroup {
   if (hasRoom) return new ShareGroup(groupId);
   throw new GroupRefusal(errorCode.GROUP_MAX_SIZE_REACHED, 'There is no room for another group.');
+}
+
+/** What does not fit into the log is not done at all. */
+function refuseTooLarge(groupId: string, records: readonly ShareGroupRecord[]): void {
+  for (const record of records) {
+    const { key, value } = shareEntry(groupId, record);
+    if (key.length + (value?.length ?? 0) <= ENTRY_BYTES_MAX) continue;
+    throw new GroupRefusal(
+      errorCode.UNKNOWN_SERVER_ERROR,
+      `A record of more than ${ENTRY_BYTES_MAX} bytes is not kept.`,
+    );
+  }
 }
 
 function notShared(groupId: string): GroupRefusal {

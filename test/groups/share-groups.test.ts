@@ -35,6 +35,14 @@ test('a member that names very many topics again is answered at once', async () 
   expect(performance.now() - beganMs).toBeLessThan(3000);
 });
 
+test('a member whose topics do not fit into a record is not taken', async () => {
+  const rig = await groupRig();
+  const topicNames = Array.from({ length: 30_000 }, (_, index) => `a-topic-with-a-name-of-some-length-${index}`);
+  const joining = groupsIn(rig.shardOf('group')).heartbeat(joinOf('group', topicNames));
+  await expect(joining).rejects.toMatchObject({ errorCode: errorCode.UNKNOWN_SERVER_ERROR });
+  expect(rig.shardOf('group').groups.size).toBe(0);
+});
+
 test('a shard that is full of groups takes no other, whether by a heartbeat or by offsets that are set', async () => {
   const rig = await groupRig();
   const shard = rig.shardOf('group');

@@ -120,10 +120,13 @@ function guestMetadata(old: MemberMetadata, join: GuestJoin, { topics, rackId }:
 /** One of the member's protocols has to be supported by all classic members that are there. */
 function supports(group: ConsumerGroup, { protocolType, protocols }: GuestJoin): boolean {
   if (protocolType !== CONSUMER_PROTOCOL_TYPE) return false;
-  const guests = [...group.members.values()].flatMap(({ metadata }) => metadata.classic ?? []);
-  return protocols.some(({ name }) =>
-    guests.every((guest) => guest.supportedProtocols.some((own) => own.name === name)),
-  );
+  let common = new Set(protocols.map(({ name }) => name));
+  for (const { metadata } of group.members.values()) {
+    if (metadata.classic === null) continue;
+    const own = metadata.classic.supportedProtocols.map(({ name }) => name);
+    common = new Set(own.filter((name) => common.has(name)));
+  }
+  return common.size > 0;
 }
 
 function isLastOfItsKind(group: ConsumerGroup, member: ConsumerMember, { settings }: GroupWorld): boolean {

@@ -1,6 +1,7 @@
 /** Members of the classic protocol at groups that are, or were, consumer groups. */
 import { describe, expect, it } from 'vitest';
 import type { JoinAnswer } from '../../src/groups/classic-effects.ts';
+import type { ClassicProtocol } from '../../src/groups/classic-member.ts';
 import type { ConsumerGroupSettings } from '../../src/groups/group-world.ts';
 import type { MemberHeartbeat } from '../../src/groups/member-heartbeat.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
@@ -20,9 +21,13 @@ interface Guest {
   readonly memberId?: string;
   readonly instanceId?: string | null;
   readonly sessionTimeoutMs?: number;
+  readonly protocols?: readonly ClassicProtocol[];
 }
 
-function join(rig: GroupRig, { memberId = '', instanceId = null, sessionTimeoutMs = 30_000 }: Guest = {}) {
+const range: ClassicProtocol = { name: 'range', metadata: subscription };
+
+function join(rig: GroupRig, guest: Guest = {}) {
+  const { memberId = '', instanceId = null, sessionTimeoutMs = 30_000, protocols = [range] } = guest;
   return rig.members.join(rig.shardOf('g'), {
     groupId: 'g',
     protocolType: 'consumer',
@@ -33,7 +38,7 @@ function join(rig: GroupRig, { memberId = '', instanceId = null, sessionTimeoutM
       clientHost: '/127.0.0.1',
       sessionTimeoutMs,
       rebalanceTimeoutMs: 60_000,
-      protocols: [{ name: 'range', metadata: subscription }],
+      protocols,
     },
     mustKnowId: false,
     canSkipAssignment: true,
@@ -95,6 +100,25 @@ describe('an empty consumer group', () => {
     expect(rig.coordinator.groupOf('g')).not.toBeNull();
     await rig.pass(100_000);
     expect(rig.shardOf('g').offsets.has('g')).toBe(false);
+  });
+});
+
+describe('a classic member that joins a consumer group', () => {
+  it('is answered at once however many protocols it and the others name', async () => {
+    const rig = await rigWithTopic();
+    await beatAnew(rig, 'newer', 0);
+    const protocolsOf = (letter: string) =>
+      Array.from({ length: 50_000 }, (_, index) => {
+        return { name: `${letter}${index}`, metadata: index < 2 ? subscription : new Uint8Array(0) };
+      });
+    const [first, second] = [protocolsOf('a'), protocolsOf('b')];
+    expect((await join(rig, { protocols: first })).errorCode).toBe(0);
+    const beganMs = performance.now();
+    const refused = await join(rig, { protocols: second });
+    expect(performance.now() - beganMs).toBeLessThan(3000);
+    expect(refused.errorCode).toBe(errorCode.INCONSISTENT_GROUP_PROTOCOL);
+    expect((await join(rig, { protocols: [...second.slice(1), ...first.slice(0, 1)] })).errorCode).toBe(0);
+    expect((await join(rig, { protocols: first.slice(1) })).errorCode).toBe(errorCode.INCONSISTENT_GROUP_PROTOCOL);
   });
 });
 

@@ -78,16 +78,20 @@ export class ClassicGroups implements GroupProtocol, ClassicSide {
     return this.joins.size + this.syncs.size;
   }
 
+  /** NONE, or why nobody can join a group like this, of whatever kind it is. */
+  refusalOf(member: MemberDescription): number {
+    const { sessionMinMs, sessionMaxMs } = this.parts.rules();
+    const { sessionTimeoutMs } = member;
+    if (sessionTimeoutMs < sessionMinMs || sessionTimeoutMs > sessionMaxMs) return errorCode.INVALID_SESSION_TIMEOUT;
+    return metadataBytes(member) > METADATA_BYTES_MAX ? errorCode.INVALID_REQUEST : errorCode.NONE;
+  }
+
   /** Resolves when the member is in a generation, or will not be. */
   join(shard: GroupShard, wish: JoinWish): Promise<JoinAnswer> {
     const { member } = wish;
     const rules = this.parts.rules();
-    if (member.sessionTimeoutMs < rules.sessionMinMs || member.sessionTimeoutMs > rules.sessionMaxMs) {
-      return Promise.resolve(refusedJoin(errorCode.INVALID_SESSION_TIMEOUT, member.memberId));
-    }
-    if (metadataBytes(member) > METADATA_BYTES_MAX) {
-      return Promise.resolve(refusedJoin(errorCode.INVALID_REQUEST, member.memberId));
-    }
+    const refusal = this.refusalOf(member);
+    if (refusal !== errorCode.NONE) return Promise.resolve(refusedJoin(refusal, member.memberId));
     const isNew = !shard.groups.has(wish.groupId);
     if (isNew && member.memberId === '' && !shard.hasRoom) {
       return Promise.resolve(refusedJoin(errorCode.GROUP_MAX_SIZE_REACHED, ''));

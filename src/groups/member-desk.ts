@@ -24,6 +24,8 @@ export class MemberDesk {
     const { member } = wish;
     const group = hostOf(shard, wish.groupId);
     if (group === null) return await this.classic.join(shard, wish);
+    const refusal = this.classic.refusalOf(member);
+    if (refusal !== errorCode.NONE) return refusedJoin(refusal, member.memberId);
     if (group.isEmpty) {
       if (member.memberId !== '') return refusedJoin(errorCode.UNKNOWN_MEMBER_ID, member.memberId);
       // Nobody is left who spoke the newer protocol: the group begins anew as a classic one, also when the join is refused.

@@ -104,6 +104,17 @@ describe('an empty consumer group', () => {
 });
 
 describe('a classic member that joins a consumer group', () => {
+  it('is held to the same bounds as in a classic group', async () => {
+    const rig = await rigWithTopic();
+    await beatAnew(rig, 'newer', 0);
+    for (const sessionTimeoutMs of [-1, 2 ** 31 - 1]) {
+      expect((await join(rig, { sessionTimeoutMs })).errorCode).toBe(errorCode.INVALID_SESSION_TIMEOUT);
+    }
+    const large = [range, { name: 'roundrobin', metadata: new Uint8Array(2 << 20) }];
+    expect((await join(rig, { protocols: large })).errorCode).toBe(errorCode.INVALID_REQUEST);
+    expect((await join(rig)).errorCode).toBe(0);
+  });
+
   it('is answered at once however many protocols it and the others name', async () => {
     const rig = await rigWithTopic();
     await beatAnew(rig, 'newer', 0);

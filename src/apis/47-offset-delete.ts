@@ -53,8 +53,8 @@ function answerTopics(
   denied: ReadonlySet<string>,
 ): { name: string; partitions: { partitionIndex: number; errorCode: number }[] }[] {
   return topics.map(({ name, partitions }, index) => {
-    const codeOf = new Map(known[index]?.partitions.map((partition, place) => [partition, codes[index]?.[place]]));
     const unknown = denied.has(name) ? errorCode.TOPIC_AUTHORIZATION_FAILED : errorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    const codeOf = new Map(known[index]?.partitions.map((partition, place) => [partition, codes[index]?.[place]]));
     return {
       name,
       partitions: partitions.map((partitionIndex) => ({

@@ -43,6 +43,8 @@ export class ConsumerGroup implements GroupFace {
   private readonly holders = new Map<string, Map<number, string>>();
   private readonly patternReaders = new Map<string, number>();
   private classicCount = 0;
+  /** Made when somebody asks, until members or patterns change. */
+  private subscribed: Set<string> | null = null;
 
   constructor(groupId: string) {
     this.groupId = groupId;
@@ -103,11 +105,12 @@ export class ConsumerGroup implements GroupFace {
   }
 
   isSubscribedTo(topicName: string): boolean {
-    for (const { metadata } of this.members.values()) {
-      if (metadata.topicNames.includes(topicName)) return true;
+    if (this.subscribed === null) {
+      this.subscribed = new Set();
+      for (const { metadata } of this.members.values()) addAll(this.subscribed, metadata.topicNames);
+      for (const { topicNames } of this.patterns.values()) addAll(this.subscribed, topicNames);
     }
-    for (const { topicNames } of this.patterns.values()) if (topicNames.includes(topicName)) return true;
-    return false;
+    return this.subscribed.has(topicName);
   }
 
   /**
@@ -167,6 +170,7 @@ export class ConsumerGroup implements GroupFace {
   }
 
   apply(record: ConsumerGroupRecord): void {
+    if (record.kind === 'member' || record.kind === 'pattern') this.subscribed = null;
     switch (record.kind) {
       case 'group':
         this.epoch = record.value?.epoch ?? 1;
@@ -265,4 +269,8 @@ export class ConsumerGroup implements GroupFace {
       if (holders.size === 0) this.holders.delete(topicId);
     }
   }
+}
+
+function addAll(names: Set<string>, more: readonly string[]): void {
+  for (const name of more) names.add(name);
 }

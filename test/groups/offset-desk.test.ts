@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { ConsumerGroup } from '../../src/groups/consumer-group.ts';
+import { newMember } from '../../src/groups/consumer-member.ts';
 import type { CommitClaim } from '../../src/groups/group-face.ts';
 import { deleteGroup } from '../../src/groups/group-removal.ts';
 import { fenced, type GroupRig, groupRig, logLost, type Partition, settle } from './group-rig.ts';
@@ -118,6 +120,24 @@ describe('committed offsets', () => {
     expect((await rig.offsets.deleteOffsets(shard, groupId, topics)).errorCode).toBe(0);
     const next = await again(rig);
     expect([...next.shardOf(groupId).offsets.groupIds]).toEqual([]);
+  });
+
+  it('are found to be read by members at once, however many topics there are', async () => {
+    const rig = await rigWithTopic();
+    const group = new ConsumerGroup('g');
+    const topicNames = Array.from({ length: 60_000 }, (_, index) => index.toString(36));
+    group.apply({ kind: 'member', memberId: 'm', value: { ...newMember('m').metadata, topicNames } });
+    rig.shardOf('g').groups.set('g', group);
+    const topics = topicNames.map((name) => ({ name, partitions: [0] }));
+    const beganMs = performance.now();
+    const { codes } = await rig.offsets.deleteOffsets(rig.shardOf('g'), 'g', [
+      ...topics,
+      { name: 'other', partitions: [0] },
+    ]);
+    expect(performance.now() - beganMs).toBeLessThan(1500);
+    expect([codes[1], codes.at(-1)]).toEqual([[86], [0]]);
+    group.apply({ kind: 'member', memberId: 'm', value: null });
+    expect((await rig.offsets.deleteOffsets(rig.shardOf('g'), 'g', topics)).codes[1]).toEqual([0]);
   });
 
   it('of a topic that is there under another id are dropped at load', async () => {

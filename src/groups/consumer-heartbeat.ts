@@ -11,7 +11,8 @@ import { findSpeaker, refuseFullGroup } from './group-entry.ts';
 import { newChange, type Outcome, outcomeOf } from './group-outcome.ts';
 import type { GroupWorld } from './group-world.ts';
 import type { MemberHeartbeat } from './member-heartbeat.ts';
-import { advance, membersAfter, nextEpoch, nextTarget, noteSubscription } from './member-progress.ts';
+import { advance, membersAfter, nextEpoch, nextTarget, noteSubscription, type Progress } from './member-progress.ts';
+import { preferredAssignor } from './target-assignment.ts';
 
 export interface HeartbeatAnswer {
   readonly memberId: string;
@@ -32,7 +33,8 @@ export function heartbeat(group: ConsumerGroup, command: MemberHeartbeat, world:
   let member: ConsumerMember = { ...before, metadata: metadataOf(before.metadata, command) };
   const subscription = noteSubscription(progress, member.metadata);
   const members = membersAfter(group, member);
-  const epoch = nextEpoch(progress, members, subscription.needsNewEpoch);
+  const needsNewEpoch = subscription.needsNewEpoch || hasAssignorChanged(progress, member, members);
+  const epoch = nextEpoch(progress, members, needsNewEpoch);
   const target = nextTarget(progress, members, member, epoch);
   member = advance(progress, member, target, subscription.hasChanged, owned);
   change.effects.push({ kind: 'session', memberId, delayMs: world.settings.sessionTimeoutMs });
@@ -54,6 +56,18 @@ function metadataOf(old: MemberMetadata, command: MemberHeartbeat): MemberMetada
     assignorName: command.assignorName ?? old.assignorName,
     classic: null,
   };
+}
+
+/** Whether the assignor that most members ask for is another one with what this member asks for now. */
+function hasAssignorChanged(
+  { group, world, before }: Progress,
+  { metadata }: ConsumerMember,
+  members: ReadonlyMap<string, ConsumerMember>,
+): boolean {
+  if (metadata.assignorName === before.metadata.assignorName) return false;
+  const [byDefault] = world.settings.assignors;
+  const was = preferredAssignor(group.members.values()) ?? byDefault;
+  return was !== (preferredAssignor(members.values()) ?? byDefault);
 }
 
 /** A member that says everything wants to hear everything: it missed an answer. */

@@ -149,6 +149,21 @@ describe('a consumer group over its log', () => {
     expect(groupIn(rig)).toMatchObject({ stateName: 'Empty', epoch: 3 });
   });
 
+  test('makes a new target when static members come back and most ask for another assignor', async () => {
+    const rig = await groupRig(options);
+    const ask = (memberId: string, assignorName: string) =>
+      call(rig, heartbeatOf(memberId, 0, { instanceId: memberId, assignorName }));
+    for (const id of ['one', 'two', 'three']) await ask(id, 'uniform');
+    const { epoch } = groupIn(rig);
+    for (const id of ['one', 'two', 'three']) await call(rig, heartbeatOf(id, -2, { instanceId: id }));
+    await ask('one', 'range');
+    expect(groupIn(rig).epoch).toBe(epoch);
+    await ask('two', 'range');
+    expect(groupIn(rig)).toMatchObject({ epoch: epoch + 1, assignmentEpoch: epoch + 1 });
+    await ask('three', 'range');
+    expect(groupIn(rig).epoch).toBe(epoch + 1);
+  });
+
   test('lets a slow lookup of a pattern go on while heartbeats are answered', async () => {
     const many = new Map(
       Array.from({ length: 2000 }, (_value, index) => {

@@ -244,10 +244,13 @@ export class OffsetDesk implements GroupProtocol {
     const topics = wish.topics ?? allTopics(shard, groupId);
     return {
       errorCode: errorCode.NONE,
-      topics: topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map((partition) => fetchOne(shard, groupId, name, partition, isStableRequired)),
-      })),
+      topics: topics.map(({ name, partitions }) => {
+        const topic = { name, id: this.parts.topicIdOf(name) };
+        return {
+          name,
+          partitions: partitions.map((partition) => fetchOne(shard, groupId, topic, partition, isStableRequired)),
+        };
+      }),
     };
   }
 
@@ -309,17 +312,19 @@ function allTopics(shard: GroupShard, groupId: string): readonly TopicPartitions
 function fetchOne(
   shard: GroupShard,
   groupId: string,
-  topic: string,
+  { name, id }: { readonly name: string; readonly id: string | null },
   partition: number,
   isStableRequired: boolean,
 ): FetchedPartition {
   const { offsets } = shard;
   const none = { partition, offset: -1, leaderEpoch: -1, metadata: '' };
-  if (isStableRequired && offsets.isPending(groupId, topic, partition)) {
+  if (isStableRequired && offsets.isPending(groupId, name, partition)) {
     return { ...none, errorCode: errorCode.UNSTABLE_OFFSET_COMMIT };
   }
-  const found = offsets.get(groupId, topic, partition);
-  if (found === null) return { ...none, errorCode: errorCode.NONE };
+  const found = offsets.get(groupId, name, partition);
+  // A transaction may commit offsets of a topic that another of its name has followed meanwhile.
+  const isOfAnother = id !== null && found !== null && found.topicId !== ZERO_UUID && found.topicId !== id;
+  if (found === null || isOfAnother) return { ...none, errorCode: errorCode.NONE };
   const { offset, leaderEpoch, metadata } = found;
   return { partition, offset, leaderEpoch, metadata, errorCode: errorCode.NONE };
 }

@@ -195,6 +195,16 @@ describe('behaviour 52: offsets of a transaction', () => {
     expect((await fetched(await again(rig))).offset).toBe(6);
   });
 
+  it('of a topic that is there under another id are not told of when it commits', async () => {
+    const rig = await rigWithTopic();
+    await commitInTransaction(rig, 5, { producerId: 7 });
+    rig.coordinator.stop();
+    const topicIds = new Map([['t', 'AAAAAAAAAAAAAAAAAAAAAg']]);
+    const next = await groupRig({ partitions: rig.partitions, topicIds });
+    await next.coordinator.onMarkers(0, 7, 0, true);
+    expect(await fetched(next)).toEqual({ offset: -1, errorCode: 0 });
+  });
+
   it('lose to a plain commit that came while they were being written', async () => {
     const rig = await rigWithTopic();
     const [partition] = rig.partitions;

@@ -15,7 +15,7 @@ import {
 } from './classic-effects.ts';
 import type { ClassicGroup } from './classic-group.ts';
 import type { ClassicMember, MemberDescription } from './classic-member.ts';
-import { type ClassicRules, completeIfAllJoined, prepare, rebalance } from './classic-rebalance.ts';
+import { type ClassicRules, completeIfAllJoined, prepare, rebalance, removeMember } from './classic-rebalance.ts';
 
 export interface JoinCommand {
   readonly ticket: number;
@@ -45,7 +45,9 @@ export function join(
   const isNew = member.memberId === '';
   if (!hasRoom(group, member.memberId, rules)) {
     group.pendingMembers.delete(member.memberId);
+    const known = group.members.get(member.memberId);
     return [
+      ...(known === undefined ? [] : removeMember(group, known)),
       { kind: 'joined', ticket, answer: refusedJoin(errorCode.GROUP_MAX_SIZE_REACHED, '') },
       ...completeIfAllJoined(group, nowMs),
     ];

@@ -267,6 +267,40 @@ describe('an assignment that is being written', () => {
   });
 });
 
+describe('a group that is larger than groups may be by now', () => {
+  it('goes on without the members that come back last, and does not wait for them', async () => {
+    const rig = await groupRig();
+    const wishOf = (memberId: string) => ({
+      groupId: GROUP,
+      protocolType: 'x',
+      member: {
+        memberId,
+        instanceId: null,
+        clientId: 'c',
+        clientHost: '/h',
+        rebalanceTimeoutMs: 50_000,
+        sessionTimeoutMs: 50_000,
+        protocols: [{ name: 'range', metadata: new Uint8Array([1]) }],
+      },
+      mustKnowId: false,
+      canSkipAssignment: true,
+    });
+    const shard = rig.shardOf(GROUP);
+    const first = await rig.classic.join(shard, wishOf(''));
+    const others = [rig.classic.join(shard, wishOf('')), rig.classic.join(shard, wishOf(''))];
+    const again = await rig.classic.join(shard, wishOf(first.memberId));
+    const members = [again, ...(await Promise.all(others))];
+    const { memberId, generationId } = again;
+    const sync = { memberId, generationId, instanceId: null, protocolType: null, protocolName: null };
+    await rig.classic.sync(shard, GROUP, { ...sync, assignments: new Map() });
+    const next = await groupRig({ partitions: rig.partitions, nowMs: rig.nowMs, sizeMax: 2 });
+    const codes = members.map(async (member) => {
+      return (await next.classic.join(next.shardOf(GROUP), wishOf(member.memberId))).errorCode;
+    });
+    expect(await Promise.all(codes)).toEqual([0, 0, 81]);
+  });
+});
+
 describe('the alarms of groups', () => {
   it('are one a group, and heartbeats and commits set none', async () => {
     const rig = await groupRig({ upkeepEveryMs: 1e9 });

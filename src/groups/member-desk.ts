@@ -33,7 +33,8 @@ export class MemberDesk {
       this.classic.create(shard, wish.groupId);
       const code = await shard.append(group.tombstones());
       if (code !== errorCode.NONE) return refusedJoin(code, member.memberId);
-      return await this.classic.join(shard, wish);
+      // Somebody of the newer protocol may have come meanwhile.
+      return await this.join(shard, wish);
     }
     const reply = await this.consumer.join(shard, group, {
       ...member,

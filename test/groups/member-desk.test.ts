@@ -103,6 +103,18 @@ describe('an empty consumer group', () => {
   });
 });
 
+describe('an empty consumer group that a classic member joins', () => {
+  it('takes the member also when one of the newer protocol comes at the same time', async () => {
+    const rig = await rigWithTopic();
+    await beatAnew(rig, 'one', 0);
+    await beatAnew(rig, 'one', -1);
+    const joining = join(rig);
+    const newer = beatAnew(rig, 'two', 0);
+    expect((await newer).errorCode).toBe(0);
+    expect((await joining).errorCode).toBe(0);
+  });
+});
+
 describe('a classic member that joins a consumer group', () => {
   it('is held to the same bounds as in a classic group', async () => {
     const rig = await rigWithTopic();

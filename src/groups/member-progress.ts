@@ -151,8 +151,8 @@ export function isTargetDue(group: ConsumerGroup, epoch: number, { settings, now
 }
 
 function lastTarget(group: ConsumerGroup, { id, metadata }: ConsumerMember): Assignment {
-  const forerunner = metadata.instanceId === null ? id : group.staticMembers.get(metadata.instanceId);
-  return forerunner === undefined ? emptyAssignment : group.targetOf(forerunner);
+  const forerunner = metadata.instanceId === null ? undefined : group.staticMembers.get(metadata.instanceId);
+  return group.targetOf(forerunner ?? id);
 }
 
 export function advance(

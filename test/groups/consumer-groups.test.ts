@@ -164,6 +164,23 @@ describe('a consumer group over its log', () => {
     expect(groupIn(rig).epoch).toBe(epoch + 1);
   });
 
+  test('leaves a member what it is to have when it names an instance id for the first time', async () => {
+    const rig = await groupRig(options);
+    const both = { topicNames: ['a', 'b'] };
+    await call(rig, heartbeatOf('one', 0, both));
+    await call(rig, heartbeatOf('two', 0, both));
+    const waiting = await call(rig, heartbeatOf('two', 0, { ...both, instanceId: 'fixed' }));
+    expect(waiting.answer?.assignment?.size).toBe(0);
+    const told = await call(rig, heartbeatOf('one', 2));
+    const owned = [...(told.answer?.assignment ?? [])].map(([topicId, partitions]) => {
+      return { topicId, partitions: [...partitions.keys()] };
+    });
+    expect(owned.length).toBe(1);
+    await call(rig, heartbeatOf('one', 2, { owned }));
+    const given = await call(rig, heartbeatOf('two', 3, { instanceId: 'fixed' }));
+    expect(given.answer?.assignment?.size).toBe(1);
+  });
+
   test('lets a slow lookup of a pattern go on while heartbeats are answered', async () => {
     const many = new Map(
       Array.from({ length: 2000 }, (_value, index) => {

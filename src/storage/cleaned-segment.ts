@@ -73,8 +73,11 @@ export class CleanedSegment {
     this.check(this.segment.aborted.append(producerId, firstOffset, lastOffset, stableOffset));
   }
 
-  /** Everything is on the device, names as well, and the files are closed. */
-  finish(): void {
+  /**
+   * Everything is on the device, names as well, and the files are closed. `modifiedMs`: when the newest of what it was made of
+   * was written, since retention goes by that where records have no timestamps or none is left.
+   */
+  finish(modifiedMs: number): void {
     const { segment, tools } = this;
     this.flush();
     assert(this.writtenBytes === segment.sizeBytes, 'what was added was written');
@@ -86,6 +89,7 @@ export class CleanedSegment {
     if (segment.aborted.hasFile) this.check(disk.sync(files.use(segment.aborted.file.handle)));
     this.letGo();
     segment.close(false);
+    disk.setModified(segment.log.path, modifiedMs);
     disk.syncFolder(segment.folder);
   }
 

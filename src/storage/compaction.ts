@@ -26,6 +26,7 @@ import {
 } from './cleaned-transactions.ts';
 import { boundCompaction } from './compaction-bound.ts';
 import { ControlMarker, MARKER_ABORT, MARKER_OTHER } from './control-marker.ts';
+import { LOG_SUFFIX, offsetName } from './file-names.ts';
 import { OffsetMap } from './offset-map.ts';
 import { RELATIVE_OFFSET_MAX, Segment } from './segment.ts';
 import type { StorageTools } from './storage-tools.ts';
@@ -210,7 +211,8 @@ export function cleanGroup(tools: StorageTools, task: GroupTask, help: CleaningH
         return true;
       });
     }
-    cleaned.finish();
+    const newest = tools.disk.stat(`${plan.folder}/${offsetName(last.baseOffset)}${LOG_SUFFIX}`);
+    cleaned.finish(newest?.modifiedMs ?? plan.nowMs);
   } catch (error) {
     cleaned.discard();
     throw error;

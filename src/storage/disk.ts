@@ -51,6 +51,8 @@ export interface Disk {
   makeFolder(path: string): void;
   list(path: string): string[];
   stat(path: string): FileStat | null;
+  /** When it was written last, as others are to see it. */
+  setModified(path: string, modifiedMs: number): void;
   rename(from: string, to: string): void;
   remove(path: string): void;
   removeFolder(path: string): void;

@@ -123,6 +123,10 @@ export class NativeDisk implements Disk {
     return this.files.stat(path);
   }
 
+  setModified(path: string, modifiedMs: number): void {
+    this.files.setModified(path, modifiedMs);
+  }
+
   rename(from: string, to: string): void {
     this.files.rename(from, to);
   }

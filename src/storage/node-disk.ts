@@ -14,6 +14,7 @@ import {
   fsyncSync,
   ftruncateSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -158,6 +159,10 @@ export class NodeDisk implements Disk {
     if (found === undefined) return null;
     if (found.isSymbolicLink()) throw notFollowed(path);
     return { sizeBytes: found.isFile() ? found.size : 0, modifiedMs: Math.floor(found.mtimeMs) };
+  }
+
+  setModified(path: string, modifiedMs: number): void {
+    orFault('given its time', path, () => lutimesSync(path, modifiedMs / 1000, modifiedMs / 1000));
   }
 
   rename(from: string, to: string): void {

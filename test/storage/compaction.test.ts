@@ -390,6 +390,33 @@ describe('the segments of a compacted log', () => {
   });
 });
 
+describe('retention by time in a log that is compacted and deleted', () => {
+  const HOUR_MS = 3_600_000;
+
+  it('goes by when what a segment was made of was written, where it has no timestamps or nothing is left', () => {
+    for (const left of [one('old', 'x'), one(null, 'x')]) {
+      const clock = { nowMs: NOW_MS };
+      const disk = new FakeDisk({ nowMs: () => clock.nowMs });
+      const { tools } = makeTools(disk);
+      const settings = { ...COMPACTED, isDeleted: true, retentionMsMax: 10 * HOUR_MS };
+      const log = open(tools, { settings });
+      expect(queue(log, entries([{ ...left, timestamp: -1 }]), APPEND_FLAG_INTERNAL)).toBe(0);
+      expect(log.flushWrites()).toBeGreaterThan(0);
+      expect(log.roll(clock.nowMs)).toBe(true);
+      expect(
+        queue(log, entries([{ ...one('new', '1'), timestamp: NOW_MS + 20 * HOUR_MS }]), APPEND_FLAG_INTERNAL),
+      ).toBe(0);
+      expect(log.flushWrites()).toBeGreaterThan(0);
+      clock.nowMs += 9 * HOUR_MS;
+      expect(compact(tools, makeTools(disk).tools, log, { nowMs: clock.nowMs })).toBe(1);
+      expect(log.upkeep.enforceRetention(clock.nowMs, 100)).toBe(0);
+      clock.nowMs += 2 * HOUR_MS;
+      expect(log.upkeep.enforceRetention(clock.nowMs, 100)).toBe(1);
+      expect(shown(readCommitted(tools, log))).toEqual(['1 new=1']);
+    }
+  });
+});
+
 describe('what happens to a log while it is compacted', () => {
   function twoSegments(settings: Partial<LogSettings> = {}): Rig {
     const rig = fresh(settings);

@@ -56,6 +56,14 @@ describe.each(bodies)('the %s disk', (_name, createDisk) => {
     disk.close(fd);
   });
 
+  it('says when a file was written last, and takes another time for it', () => {
+    const path = join(folder, 'a');
+    disk.makeFile(path, new Uint8Array(3));
+    disk.setModified(path, 1_600_000_000_500);
+    expect(disk.stat(path)).toEqual({ sizeBytes: 3, modifiedMs: 1_600_000_000_500 });
+    expect(codeOf(() => disk.setModified(join(folder, 'b'), 0))).toBe('PB_DISK_ERROR');
+  });
+
   it('writes vectors of any number of pieces, in their order, from several memories', () => {
     const random = new Prng(7);
     for (const count of [1, 2, 1023, 1024, 1025, 3000]) {

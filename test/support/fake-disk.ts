@@ -339,6 +339,12 @@ export class FakeDisk implements Disk {
       : { sizeBytes: 0, modifiedMs: 0 };
   }
 
+  setModified(path: string, modifiedMs: number): void {
+    const node = this.nodeAt(path);
+    if (node?.kind !== 'file') throw fileFault('given its time', path, 'ENOENT');
+    node.modifiedMs = modifiedMs;
+  }
+
   rename(from: string, to: string): void {
     this.throwFailureOf('rename', from);
     const node = this.nodeAt(from);

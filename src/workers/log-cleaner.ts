@@ -113,13 +113,14 @@ export class LogCleaner {
     await Promise.all(this.underWay);
   }
 
-  /** Compacts the dirtiest log. False when none is worth it. */
-  async pass(): Promise<boolean> {
-    const chosen = this.choose(await this.candidates());
+  /** Compacts the dirtiest log, but for those that `failed`, and adds to these. False when none is compacted. */
+  async pass(failed = new Set<string>()): Promise<boolean> {
+    const chosen = this.choose(await this.candidates(), failed);
     if (chosen === null) return false;
-    const plan = await chosen.post.beginCleaning(chosen.slot, ANSWER_WAIT_MS);
+    const { partitionName } = chosen;
+    failed.add(partitionName);
+    const plan = await this.planFor(chosen);
     if (plan === null) return false;
-    const { partitionName } = plan;
     let endOffset = -1;
     this.cleaning += 1;
     try {
@@ -132,7 +133,19 @@ export class LogCleaner {
       this.cleaning -= 1;
       await chosen.post.endCleaning(chosen.slot, partitionName, endOffset, ANSWER_WAIT_MS);
     }
-    return endOffset >= 0;
+    if (endOffset < 0) return false;
+    failed.delete(partitionName);
+    return true;
+  }
+
+  private async planFor({ post, slot, partitionName }: Candidate): Promise<CleaningPlan | null> {
+    try {
+      return await post.beginCleaning(slot, ANSWER_WAIT_MS);
+    } catch (error) {
+      // The worker may take it up later: retention in that log waits for the end of a compaction.
+      await post.endCleaning(slot, partitionName, -1, ANSWER_WAIT_MS);
+      throw error;
+    }
   }
 
   private forgetMemory(): void {
@@ -148,8 +161,13 @@ export class LogCleaner {
 
   private async passes(): Promise<void> {
     const { logger, settings } = this.parts;
+    // One that cannot be compacted now must not keep the others from it.
+    const failed = new Set<string>();
     try {
-      while (!this.isStopping && settings().isEnabled && (await this.pass()));
+      while (!this.isStopping && settings().isEnabled) {
+        const failedBefore = failed.size;
+        if (!(await this.pass(failed)) && failed.size === failedBefore) break;
+      }
     } catch (error) {
       if (!this.isStopping) logger.warn(`compaction stopped short: ${String(error)}`);
     }
@@ -201,8 +219,9 @@ export class LogCleaner {
     });
   }
 
-  private choose(candidates: readonly Candidate[]): Candidate | null {
+  private choose(candidates: readonly Candidate[], failed: ReadonlySet<string>): Candidate | null {
     let best: Candidate | null = null;
+    this.forgetGone(candidates);
     this.due = -1;
     this.dirtyBytes = 0;
     for (const candidate of candidates) {
@@ -210,10 +229,18 @@ export class LogCleaner {
       if (this.uncleanable.has(candidate.partitionName)) continue;
       const isWorthIt = candidate.isOverdue || dirtyRatio(candidate) > candidate.dirtyRatioMin;
       if (isWorthIt) this.due += 1;
-      if (isWorthIt && (best === null || dirtyRatio(candidate) > dirtyRatio(best))) best = candidate;
+      if (!isWorthIt || failed.has(candidate.partitionName)) continue;
+      if (best === null || dirtyRatio(candidate) > dirtyRatio(best)) best = candidate;
     }
     this.due = Math.max(0, this.due);
     return best;
+  }
+
+  /** What is not dirty any more was deleted, and another may come under its name. */
+  private forgetGone(candidates: readonly Candidate[]): void {
+    if (this.uncleanable.size === 0) return;
+    const dirty = new Set(candidates.map(({ partitionName }) => partitionName));
+    for (const name of this.uncleanable) if (!dirty.has(name)) this.uncleanable.delete(name);
   }
 
   private complain(partitionName: string, fault: Fault): void {

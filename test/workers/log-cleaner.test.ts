@@ -33,14 +33,25 @@ function planOf(slot: number): CleaningPlan {
 
 /** A worker that has these logs, and work that does nothing but what the test says. */
 function makeRig(rows: CleanableLog[], settings: Partial<CleanerSettings> = {}) {
-  const state = { isSwapped: true, fault: null as Fault | null, hang: null as Promise<void> | null };
+  const state = {
+    isSwapped: true,
+    fault: null as Fault | null,
+    hang: null as Promise<void> | null,
+    /** Slots that have no plan now, and those that do not answer. */
+    planless: new Set<number>(),
+    silent: new Set<number>(),
+    /** Slots whose compaction fails, by what. */
+    faults: new Map<number, Fault>(),
+  };
   const said: string[] = [];
   const offered: (SharedArrayBuffer | null)[] = [];
   const answer = (command: WorkerCommand): void => {
     if (command.kind === 'cleanables') post.receive({ kind: 'cleanables', id: command.id, rows });
     else if (command.kind === 'begin-cleaning') {
       said.push(`plan ${command.slot}`);
-      post.receive({ kind: 'cleaning-plan', id: command.id, plan: planOf(command.slot) });
+      if (state.silent.has(command.slot)) return;
+      const plan = state.planless.has(command.slot) ? null : planOf(command.slot);
+      post.receive({ kind: 'cleaning-plan', id: command.id, plan });
     } else if (command.kind === 'swap-cleaned') {
       post.receive({ kind: 'swapped', id: command.id, isDone: state.isSwapped });
     } else if (command.kind === 'end-cleaning') {
@@ -54,7 +65,8 @@ function makeRig(rows: CleanableLog[], settings: Partial<CleanerSettings> = {}) 
     post: (message) => queueMicrotask(() => answer(message as WorkerCommand)),
   });
   const work = {
-    buildMap: async (_plan: CleaningPlan, { memory }: MapWishes): Promise<MapBuilt> => {
+    buildMap: async ({ partitionName }: CleaningPlan, { memory }: MapWishes): Promise<MapBuilt> => {
+      for (const [slot, fault] of state.faults) if (partitionName === `users-${slot}`) throw fault;
       offered.push(memory ?? null);
       if (state.hang !== null) await state.hang;
       if (state.fault !== null) throw state.fault;
@@ -121,6 +133,20 @@ describe('a compaction that fails', () => {
     }
   });
 
+  test('is forgotten with its log: another one may come under the name', async () => {
+    const { cleaner, said, state, rows } = makeRig([dirty(0, 0, 100)]);
+    state.fault = new Fault('PB_DATA_DAMAGED', 'so it is');
+    await cleaner.pass();
+    state.fault = null;
+    expect(cleaner.figures.uncleanable).toBe(1);
+    const [row] = rows.splice(0);
+    await cleaner.pass();
+    expect(cleaner.figures.uncleanable).toBe(0);
+    if (row !== undefined) rows.push(row);
+    expect(await cleaner.pass()).toBe(true);
+    expect(said).toEqual(['plan 0', 'end 0 -1', 'plan 0', 'end 0 10']);
+  });
+
   test('counts for nothing when its segments have changed meanwhile', async () => {
     const { cleaner, said, state } = makeRig([dirty(0, 0, 100)]);
     state.isSwapped = false;
@@ -153,6 +179,35 @@ describe('the cleaner', () => {
     await vi.advanceTimersByTimeAsync(5000);
     await cleaner.stop();
     expect(said).toEqual([]);
+  });
+
+  test('goes on to the others where the dirtiest cannot be compacted now, and comes back to it at the next look', async () => {
+    for (const hinder of ['planless', 'full'] as const) {
+      const { cleaner, said, state } = makeRig([dirty(0, 0, 100), dirty(1, 10, 90), dirty(2, 20, 80)]);
+      if (hinder === 'planless') state.planless.add(0);
+      else state.faults.set(0, new Fault('PB_DISK_FULL', 'so it is'));
+      cleaner.start();
+      await vi.advanceTimersByTimeAsync(1100);
+      const others = ['plan 1', 'end 1 10', 'plan 2', 'end 2 10'];
+      expect(said.filter((line) => !line.includes(' 0'))).toEqual(others);
+      expect(said.filter((line) => line === 'plan 0')).toHaveLength(1);
+      state.planless.clear();
+      state.faults.clear();
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(said.slice(-2)).toEqual(['plan 0', 'end 0 10']);
+      await cleaner.stop();
+    }
+  });
+
+  test('ends a compaction whose plan came too late, for the log waits for its end', async () => {
+    const { cleaner, said, state } = makeRig([dirty(0, 0, 100)]);
+    state.silent.add(0);
+    cleaner.start();
+    await vi.advanceTimersByTimeAsync(1100);
+    state.silent.clear();
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(said.slice(0, 2)).toEqual(['plan 0', 'end 0 -1']);
+    await cleaner.stop();
   });
 
   test('takes as many logs at one time as it has threads, and gives up what is under way when it stops', async () => {

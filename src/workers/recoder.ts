@@ -8,7 +8,7 @@
  *      └────large, or one ahead───> queue of the partition ──oldest has come back──> takeReady: append in order
  */
 import { assert, must } from '../base/assert.ts';
-import { batchCodec } from '../protocol/batch.ts';
+import { batchCodec, stampTimestamp } from '../protocol/batch.ts';
 import { BatchCheck, type BatchRules, createBatchRules } from '../protocol/batch-check.ts';
 import { codecByName } from '../protocol/compression.ts';
 import { errorCode } from '../protocol/errors.ts';
@@ -116,6 +116,11 @@ export class Recoder {
     this.reason = 0;
     const error = this.checkInput(partition, memory, at, length, flags, nowMs);
     if (error !== 0) return error;
+    // Who opens the batch next does not look for it any more.
+    if (this.check.isMaxTimestampWrong) {
+      const { isLogAppendTime, maxTimestamp } = this.check;
+      stampTimestamp(memory, at, length, isLogAppendTime, maxTimestamp, this.parts.crc);
+    }
     const settings = partition.log.settings;
     const codec = batchCodec(memory.view, at);
     const target = settings.compressionType === 'producer' ? codec : codecByName(settings.compressionType);

@@ -1,8 +1,10 @@
 /** Re-encoding inside a worker: what stays in the turn, what goes to the background, and that order survives both. */
 import { describe, expect, test } from 'vitest';
 import { must } from '../../src/base/assert.ts';
+import { batchMaxTimestamp, stampTimestamp } from '../../src/protocol/batch.ts';
 import { INFLATED_BYTES_MAX } from '../../src/protocol/batch-check.ts';
 import { recompressBatch } from '../../src/protocol/recompress.ts';
+import { memoryOver } from '../../src/protocol/records.ts';
 import type { WorkerReply } from '../../src/workers/commands.ts';
 import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
 import { RECEIPT_APPEND } from '../../src/zerocopy/layout.ts';
@@ -59,6 +61,29 @@ describe('a topic with a codec of its own', () => {
     const batches = batchesIn(rig.disk.contentOf(`data/orders-0/${LOG_FILE}`));
     expect(batches.map((batch) => batch[22]! & 7)).toEqual([1, 1]);
     expect(batches[1]?.slice(16)).toEqual(same.slice(16));
+  });
+
+  test('has the largest timestamp of its records in the header, whatever the producer stated', () => {
+    for (const [codec, valueBytes] of [
+      [0, 20],
+      [1, 20],
+      [0, GZIP_LARGE],
+    ] as const) {
+      const rig = makeRecodingRig();
+      rig.open(0);
+      const bytes = batchOf({ codec, valueBytes });
+      const memory = { ...memoryOver(bytes), address: 0 };
+      const maxTimestamp = batchMaxTimestamp(memory.view, 0);
+      stampTimestamp(memory, 0, bytes.length, false, maxTimestamp - 1000, crc32cInTypeScript);
+      rig.append(0, bytes, 1);
+      rig.publish();
+      rig.turn();
+      for (const task of takeTasks(rig)) finish(rig, task);
+      rig.turn();
+      expect(rig.take().map((receipt) => receipt.error)).toEqual([0]);
+      const [batch] = batchesIn(rig.disk.contentOf(`data/orders-0/${LOG_FILE}`));
+      expect(batchMaxTimestamp(memoryOver(must(batch, 'it was stored')).view, 0)).toBe(maxTimestamp);
+    }
   });
 
   test('sends large ones to the background, and later ones of the partition wait behind them; other partitions do not', () => {

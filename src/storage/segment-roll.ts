@@ -42,13 +42,16 @@ export class SegmentRoll {
     const ageMs = settings.isCompacted
       ? Math.min(settings.segmentMsMax, settings.compactionLagMsMax)
       : settings.segmentMsMax;
-    return settings.segmentJitterMsMax === 0 ? ageMs : ageMs - this.jitterMs(baseOffset, settings);
+    return settings.segmentJitterMsMax === 0 ? ageMs : ageMs - this.jitterMs(baseOffset, ageMs, settings);
   }
 
-  /** The same for a segment each time it is asked, another for the next one and for other partitions. */
-  private jitterMs(baseOffset: number, settings: LogSettings): number {
+  /**
+   * The same for a segment each time it is asked, another for the next one and for other partitions. Less than the age: else
+   * every append would begin a segment.
+   */
+  private jitterMs(baseOffset: number, ageMs: number, settings: LogSettings): number {
     let hash = Math.imul(this.nameHash ^ (baseOffset | 0), FNV_PRIME);
     hash = Math.imul(hash ^ (hash >>> 15), FNV_PRIME);
-    return (hash >>> 0) % Math.max(1, Math.min(settings.segmentJitterMsMax, settings.segmentMsMax));
+    return (hash >>> 0) % Math.max(1, Math.min(settings.segmentJitterMsMax, ageMs));
   }
 }

@@ -401,6 +401,14 @@ describe('the age of segments', () => {
       expect(log.segmentCount).toBe(isCompacted ? 2 : 1);
     }
   });
+
+  it('is not taken off whole by a jitter that is longer', () => {
+    const { log } = fresh({ isCompacted: true, compactionLagMsMax: 1000, segmentJitterMsMax: HOUR_MS });
+    for (let count = 0; count < 20; count++) {
+      expect(append(log, batch({ timestamps: [NOW_MS], key: new Uint8Array([1]), valueBytes: 1 }))).toBe(0);
+    }
+    expect(log.segmentCount).toBe(1);
+  });
 });
 
 it('whatever the timestamps, sizes and limits: what is left is a suffix, and nothing unexpired is gone', () => {

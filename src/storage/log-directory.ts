@@ -16,6 +16,7 @@ import {
   HIGH_WATERMARKS_FILE,
   LOG_STARTS_FILE,
   RECOVERY_POINTS_FILE,
+  readCheckpoint,
   readCheckpointOrNull,
   readWritten,
   WRITTEN_FILE,
@@ -81,6 +82,8 @@ export class LogDirectory {
   private writtenOffsets = new Map<string, number>();
   /** By folder name. */
   private readonly unopened = new Map<string, { readonly topic: string; readonly partition: number }>();
+  /** Folder names of partitions that were put aside since the checkpoints were written. */
+  private readonly gone = new Set<string>();
 
   constructor(disk: Disk, root: string) {
     this.disk = disk;
@@ -160,6 +163,31 @@ export class LogDirectory {
     this.saveLogStarts(rows);
     this.saveCleaned(rows);
     this.save(HIGH_WATERMARKS_FILE, rows, this.recoveryPoints, (row) => row.high);
+    this.gone.clear();
+  }
+
+  /**
+   * To be called before partitions are made: what the checkpoints say of earlier ones of their names goes. A start would believe
+   * it of the new ones, and take records before an old log start for deleted. Throws Fault.
+   */
+  forgetNamesakes(partitions: readonly { readonly topic: string; readonly partition: number }[]): void {
+    const all = partitions.map(({ topic, partition }) => partitionFolderName(topic, partition));
+    const found = [this.recoveryPoints, this.logStarts, this.cleanedOffsets, this.writtenOffsets];
+    const names = new Set(all.filter((name) => this.gone.has(name) || found.some((offsets) => offsets.has(name))));
+    if (names.size === 0) return;
+    for (const file of [RECOVERY_POINTS_FILE, LOG_STARTS_FILE, CLEANED_FILE, HIGH_WATERMARKS_FILE]) {
+      const offsets = readCheckpoint(this.disk, this.path(file));
+      const rows = rowsWithout(names, offsets);
+      if (rows.length < offsets.size) writeCheckpoint(this.disk, this.path(file), rows);
+    }
+    const written = readWritten(this.disk, this.path(WRITTEN_FILE));
+    const rows = written === null ? [] : rowsWithout(names, written.offsets);
+    if (written !== null && rows.length < written.offsets.size)
+      writeWritten(this.disk, this.path(WRITTEN_FILE), written.bootId, rows);
+    for (const name of names) {
+      this.gone.delete(name);
+      for (const offsets of found) offsets.delete(name);
+    }
   }
 
   /** Where logs begin: soon after a start has moved, so that what was deleted does not come back with a killed process. */
@@ -225,6 +253,7 @@ export class LogDirectory {
    */
   putAside(topic: string, partition: number, uniqueHex: string): string | null {
     const from = this.pathOf(topic, partition);
+    this.gone.add(partitionFolderName(topic, partition));
     if (this.disk.stat(from) === null) return null;
     const to = this.path(deletedFolderName(topic, partition, uniqueHex));
     this.disk.rename(from, to);
@@ -288,4 +317,13 @@ export class LogDirectory {
   private path(name: string): string {
     return `${this.root}/${name}`;
   }
+}
+
+function rowsWithout(names: ReadonlySet<string>, offsets: ReadonlyMap<string, number>): CheckpointRow[] {
+  const rows: CheckpointRow[] = [];
+  for (const [name, offset] of offsets) {
+    const place = names.has(name) ? null : parsePartitionFolder(name);
+    if (place !== null) rows.push({ topic: place.topic, partition: place.partition, offset });
+  }
+  return rows;
 }

@@ -9,7 +9,7 @@ import type { LogDirectory } from '../storage/log-directory.ts';
 import type { NewPartition } from '../storage/new-partition.ts';
 
 export interface PartitionFoldersParts {
-  readonly directory: Pick<LogDirectory, 'begin' | 'putAside' | 'removeFolder' | 'syncNames'>;
+  readonly directory: Pick<LogDirectory, 'begin' | 'forgetNamesakes' | 'putAside' | 'removeFolder' | 'syncNames'>;
   /** 32 hex digits, others each time. */
   readonly uniqueHex: () => string;
   /** Lets main do something else. */
@@ -33,6 +33,12 @@ export class PartitionFolders {
   /** An outcome for each, in their order. What is `found` there already is for the log to look at. */
   async begin(partitions: readonly NewPartition[]): Promise<Beginning[]> {
     const beginnings: Beginning[] = [];
+    try {
+      this.parts.directory.forgetNamesakes(partitions);
+    } catch (error) {
+      const beginning = this.unmade(error, partitions.length === 1 ? 'a partition does' : 'partitions do');
+      return partitions.map(() => beginning);
+    }
     await this.forEach(partitions, (partition) => beginnings.push(this.beginOne(partition)));
     return beginnings;
   }
@@ -64,11 +70,15 @@ export class PartitionFolders {
     try {
       return this.parts.directory.begin(partition) ? 'begun' : 'found';
     } catch (error) {
-      if (!isFault(error)) throw error;
-      // Clients are not told where the data lies; whoever runs the broker is.
-      this.parts.logger.error(`partition ${partition.topic}-${partition.partition} does not open: ${error.message}`);
-      return { problem: error.message };
+      return this.unmade(error, `partition ${partition.topic}-${partition.partition} does`);
     }
+  }
+
+  private unmade(error: unknown, whatDoes: string): Beginning {
+    if (!isFault(error)) throw error;
+    // Clients are not told where the data lies; whoever runs the broker is.
+    this.parts.logger.error(`${whatDoes} not open: ${error.message}`);
+    return { problem: error.message };
   }
 
   private async forEach<T>(items: readonly T[], work: (item: T) => unknown): Promise<void> {

@@ -48,6 +48,38 @@ describe('a data folder', () => {
     expect(third.vouchersOf('orders', 0).writtenOffset).toBe(-1);
   });
 
+  it('tells nothing of an earlier partition of the same name once a new one is made', () => {
+    for (const isOfLastRun of [false, true]) {
+      const disk = new FakeDisk();
+      let directory = new LogDirectory(disk, 'data');
+      directory.open('boot-1');
+      const other = { ...row, topic: 'users' };
+      directory.begin({ topic: 'orders', partition: 0, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', leaderEpoch: 0 });
+      directory.saveWritten('boot-1', [row, other]);
+      directory.saveCheckpoints([row, other]);
+      if (isOfLastRun) {
+        directory = new LogDirectory(disk, 'data');
+        directory.open('boot-1');
+      } else directory.putAside('orders', 0, '0'.repeat(32));
+      directory.forgetNamesakes([{ topic: 'orders', partition: 0 }]);
+      const next = new LogDirectory(disk, 'data');
+      next.open('boot-1');
+      const nothing = { recoveryPoint: 0, logStartOffset: 0, writtenOffset: -1, cleanedOffset: 0, mayHaveGaps: false };
+      expect(next.vouchersOf('orders', 0)).toEqual(nothing);
+      expect(next.vouchersOf('users', 0)).toMatchObject({ recoveryPoint: 5, logStartOffset: 2, writtenOffset: 9 });
+    }
+  });
+
+  it('writes nothing for partitions whose names are new', () => {
+    const disk = new FakeDisk();
+    const directory = new LogDirectory(disk, 'data');
+    directory.open('boot-1');
+    directory.saveCheckpoints([row]);
+    const { open, write } = disk.counts;
+    directory.forgetNamesakes([{ topic: 'users', partition: 0 }]);
+    expect(disk.counts).toMatchObject({ open, write });
+  });
+
   it('knows a clean stop once', () => {
     const disk = new FakeDisk();
     const directory = new LogDirectory(disk, 'data');

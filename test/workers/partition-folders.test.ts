@@ -52,6 +52,21 @@ describe('partition folders', () => {
     expect(disk.list('data/orders-1')).toEqual([]);
   });
 
+  test('made under a name that was another topic’s have nothing to do with it, or are not made', async () => {
+    const { disk, directory, folders } = makeFolders();
+    const [place] = partitionsOf('orders', 1);
+    if (place === undefined) throw new Error('there is one');
+    await folders.begin([place]);
+    directory.saveCheckpoints([{ ...place, recoveryPoint: 9, logStart: 5, high: 9, end: 9, cleanedOffset: 0 }]);
+    await folders.remove([place]);
+    disk.failNext('write', 'ENOSPC');
+    expect(await folders.begin([place])).toEqual([{ problem: expect.stringContaining('checkpoint') }]);
+    expect(await folders.begin([place])).toEqual(['begun']);
+    const next = new LogDirectory(disk, 'data');
+    next.open(null);
+    expect(next.vouchersOf('orders', 0)).toMatchObject({ logStartOffset: 0, recoveryPoint: 0 });
+  });
+
   test('of deleted topics go a few at a time, and the data folder is flushed once', async () => {
     const { disk, folders, pauses } = makeFolders();
     const count = FOLDERS_AT_ONCE * 2 + 1;

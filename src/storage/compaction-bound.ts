@@ -24,7 +24,7 @@ const NEVER: CompactionBound = { gapsBelow: 0, flushed: 0 };
 const UNKNOWN: CompactionBound = { gapsBelow: Number.POSITIVE_INFINITY, flushed: 0 };
 const FORM = /^0\n(\d{1,16}) (\d{1,16})\n$/;
 
-export function readBound(disk: Disk, folder: string): CompactionBound {
+export function readBound(disk: Pick<Disk, 'readFile'>, folder: string): CompactionBound {
   const content = disk.readFile(pathIn(folder));
   if (content === null) return NEVER;
   return boundOf(content) ?? UNKNOWN;

@@ -4,7 +4,7 @@
  * that the stop was not clean, or finding out, it lets `recovery` put the folder in order first.
  */
 import { Fault } from '../base/fault.ts';
-import { boundUnknownGaps } from './compaction-bound.ts';
+import { boundUnknownGaps, readBound } from './compaction-bound.ts';
 import { collectEpochs, EpochHistory } from './epoch-history.ts';
 import { EPOCHS_FILE, PARTITION_METADATA_FILE } from './file-names.ts';
 import { promisesDevice } from './flush-policy.ts';
@@ -63,7 +63,7 @@ export function beginLog({ tools, folder, partitionName, settings, leaderEpoch, 
     end: 0,
     recoveryPoint: 0,
     cleanedOffset: 0,
-    mayHaveGaps: settings.isCompacted,
+    gapsBelow: 0,
   });
 }
 
@@ -75,7 +75,7 @@ export function openLog(parts: OpenLogParts): Log {
   let recoveryPoint = parts.recoveryPoint;
   if (!parts.isClean) recoveryPoint = recover(parts, recoveryPoint, parts.writtenOffset);
   let segments = listSegments(tools, folder, nowMs);
-  const gapsBelow = mayHaveGaps(parts) ? Number.POSITIVE_INFINITY : parts.cleanedOffset;
+  const gapsBelow = gapsBelowIn(parts);
   const found = endOf(tools, segments, parts.isClean ? recoveryPoint : -1, gapsBelow);
   let end = found.offset;
   const isEndLost = found.isLost;
@@ -110,7 +110,7 @@ export function openLog(parts: OpenLogParts): Log {
     end,
     recoveryPoint,
     cleanedOffset: parts.cleanedOffset,
-    mayHaveGaps: mayHaveGaps(parts),
+    gapsBelow,
   });
   log.beginEpoch(Math.max(parts.leaderEpoch, epochs.latest, 0));
   log.syncNames();
@@ -135,8 +135,10 @@ function epochsOfBatches({ tools, folder, partitionName }: OpenLogParts, segment
   return epochs;
 }
 
-function mayHaveGaps({ settings, mayHaveGaps: isDoubtful }: OpenLogParts): boolean {
-  return settings.isCompacted || isDoubtful === true;
+/** A compaction that did not come to its end has left gaps that no checkpoint knows of. */
+function gapsBelowIn({ tools, folder, settings, mayHaveGaps, cleanedOffset }: OpenLogParts): number {
+  if (settings.isCompacted || mayHaveGaps === true) return Number.POSITIVE_INFINITY;
+  return Math.max(cleanedOffset, readBound(tools.disk, folder).gapsBelow);
 }
 
 function recover(parts: OpenLogParts, recoveryPoint: number, writtenOffset: number): number {

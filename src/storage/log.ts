@@ -69,8 +69,8 @@ export interface LogParts {
   readonly recoveryPoint: number;
   /** Up to there it was compacted. */
   readonly cleanedOffset: number;
-  /** It may have been compacted beyond that. */
-  readonly mayHaveGaps: boolean;
+  /** Up to there compaction may have left gaps. */
+  readonly gapsBelow: number;
 }
 
 export class Log {
@@ -103,7 +103,7 @@ export class Log {
   private readonly endedTransactions: DecidedTransaction[] = [];
   /** The offset the next record gets: runs ahead of `watermarks.end` by what is queued. */
   private nextOffset: number;
-  private mayHaveGaps: boolean;
+  private gapsBelow: number;
   private poison = 0;
   private hasFailedFlush = false;
   /** The next start is to know of the failed flush, and there was no room to write it down. */
@@ -147,7 +147,7 @@ export class Log {
       roll: (nowMs) => this.roll(nowMs),
       warn: (message) => parts.tools.logger.warn(message),
     });
-    this.mayHaveGaps = parts.mayHaveGaps;
+    this.gapsBelow = parts.gapsBelow;
     this.noteGaps();
     this.nextOffset = parts.end;
     this.leaderEpoch = Math.max(0, parts.epochs.latest);
@@ -196,8 +196,8 @@ export class Log {
 
   /** Once it may have been compacted it is taken for that: which of its offsets are gone nobody knows for sure. */
   private noteGaps(): void {
-    if (this.settings.isCompacted) this.mayHaveGaps = true;
-    this.reader.gapsBelow = this.mayHaveGaps ? Number.POSITIVE_INFINITY : this.cleaning.cleanedOffset;
+    if (this.settings.isCompacted) this.gapsBelow = Number.POSITIVE_INFINITY;
+    this.reader.gapsBelow = this.gapsBelow;
   }
 
   /** Flushed bytes are worth nothing in a file whose name the power takes. Throws Fault. */

@@ -68,6 +68,8 @@ class PartitionCheck {
   private ended: DecidedTransaction[] = [];
   private epochs: readonly EpochRow[] = [];
   private isEpochTold = false;
+  /** Up to there compaction may have left gaps. */
+  private gapsBelow = 0;
 
   constructor(tools: CheckTools, partition: PartitionToCheck) {
     this.tools = tools;
@@ -110,9 +112,9 @@ class PartitionCheck {
 
   /** Null: it went while we were on our way. */
   private segmentAt(index: number, baseOffset: number): SegmentToCheck | null {
-    const { folder, isLive, mayHaveGaps, vouchers } = this.partition;
+    const { folder, isLive } = this.partition;
+    const { gapsBelow } = this;
     const upper = this.bases[index + 1] ?? -1;
-    const gapsBelow = mayHaveGaps ? Number.POSITIVE_INFINITY : vouchers.cleanedOffset;
     const segment = { folder, baseOffset, sizeBytes: 0, upper, gapsBelow, isGrowing: isLive && upper < 0 };
     const path = abortedPath(segment).replace(/\.txnindex$/, LOG_SUFFIX);
     const stat = this.tools.disk.stat(path);
@@ -166,7 +168,11 @@ class PartitionCheck {
   private checkBound(): void {
     const file = `${this.partition.folder}/${COMPACTION_BOUND_FILE}`;
     const content = this.tools.disk.readFile(file);
-    if (content === null || boundOf(content) !== null) return;
+    const bound = content === null ? null : boundOf(content);
+    const { mayHaveGaps, vouchers } = this.partition;
+    const isDoubtful = mayHaveGaps || (content !== null && bound === null);
+    this.gapsBelow = isDoubtful ? Number.POSITIVE_INFINITY : Math.max(vouchers.cleanedOffset, bound?.gapsBelow ?? 0);
+    if (content === null || bound !== null) return;
     const outcome = 'a start after a power cut takes every gap for one that compaction left';
     this.tools.tell(fileFinding(file, 'it cannot be read', outcome));
   }

@@ -6,6 +6,7 @@
  */
 import { isFault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
+import { readBound } from '../storage/compaction-bound.ts';
 import type { Disk } from '../storage/disk.ts';
 import { LOG_SUFFIX, offsetName, offsetOfName } from '../storage/file-names.ts';
 import { type Finding, sentenceOf } from '../storage/finding.ts';
@@ -23,7 +24,7 @@ export interface ScrubSettings {
 }
 
 export interface LogScrubberParts {
-  readonly disk: Pick<Disk, 'list' | 'stat'>;
+  readonly disk: Pick<Disk, 'list' | 'readFile' | 'stat'>;
   /** Where the logs lie, by slot, and how far they are flushed. */
   readonly logs: () => Promise<readonly LogToScrub[]>;
   /** Done in the background; throws Fault. */
@@ -120,13 +121,23 @@ export class LogScrubber {
       .map((name) => offsetOfName(name, LOG_SUFFIX))
       .filter((base) => base >= 0)
       .sort((left, right) => left - right);
-    const gapsBelow = isCompacted ? Number.POSITIVE_INFINITY : cleanedOffset;
+    const gapsBelow = isCompacted ? Number.POSITIVE_INFINITY : Math.max(cleanedOffset, this.boundOf(folder));
     return bases.flatMap((baseOffset, index) => {
       const upper = bases[index + 1] ?? Number.POSITIVE_INFINITY;
       if (upper > recoveryPoint || upper <= logStart) return [];
       const sizeBytes = this.sizeOf(folder, baseOffset);
       return sizeBytes < 0 ? [] : { folder, baseOffset, sizeBytes, upper, gapsBelow, isGrowing: false };
     });
+  }
+
+  /** Up to where a compaction got that did not come to its end. */
+  private boundOf(folder: string): number {
+    try {
+      return readBound(this.parts.disk, folder).gapsBelow;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      return Number.POSITIVE_INFINITY;
+    }
   }
 
   private namesIn(folder: string): readonly string[] {

@@ -2,10 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { boundCompaction, readBound } from '../../src/storage/compaction-bound.ts';
 import { offsetName } from '../../src/storage/file-names.ts';
+import type { Finding } from '../../src/storage/finding.ts';
+import { checkPartition } from '../../src/storage/partition-check.ts';
 import { recoverPartition } from '../../src/storage/recovery.ts';
+import { READ_FLAG_FIRST_BATCH_WHOLE } from '../../src/zerocopy/layout.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
 import { compact, entries, flush } from './compaction-kit.ts';
-import { append, batch, FOLDER, makeTools, NOW_MS, open, SMALL } from './storage-kit.ts';
+import { append, batch, crc, FOLDER, makeTools, NOW_MS, open, SMALL, TOPIC_ID } from './storage-kit.ts';
 
 const COMPACTED = { ...SMALL, segmentBytesMax: 600, isCompacted: true };
 const BOUND = `${FOLDER}/compaction-bound`;
@@ -69,6 +72,32 @@ describe('a gap in a compacted log', () => {
     expect(report.endOffset).toBeGreaterThanOrEqual(30);
     expect(report.recoveryPoint).toBe(gapsBelow);
     expect(report.segmentsRemoved).toBe(0);
+  });
+
+  it('is read where compaction made it and never came to its end, also when the log is compacted no more', () => {
+    const { disk, tools, log } = fresh();
+    for (let index = 0; index < 30; index++) append(log, keyed(`${index % 2}`));
+    flush(tools, log);
+    const stopped = () => {
+      throw new Error('stopped');
+    };
+    expect(() =>
+      compact(tools, makeTools(disk).tools, log, { beforeSwap: (group) => group === 1 && stopped() }),
+    ).toThrow();
+    expect(log.close(true)).toBe(0);
+    const again = open(makeTools(disk).tools, { settings: { ...COMPACTED, isCompacted: false }, recoveryPoint: 30 });
+    const errors = Array.from(
+      { length: 30 },
+      (_, offset) => again.read(offset, 1000, READ_FLAG_FIRST_BATCH_WHOLE).error,
+    );
+    expect(errors.filter((error) => error !== 0)).toEqual([]);
+    const findings: Finding[] = [];
+    const vouchers = { recoveryPoint: 30, logStartOffset: 0, writtenOffset: -1, cleanedOffset: 0, mayHaveGaps: false };
+    checkPartition(
+      { disk, crc, tell: (finding) => findings.push(finding), pace: () => {} },
+      { folder: FOLDER, vouchers, isClean: true, isLive: false, mayHaveGaps: false, topicId: TOPIC_ID },
+    );
+    expect(findings).toEqual([]);
   });
 
   it('is believed where nobody can say up to where it was compacted', () => {

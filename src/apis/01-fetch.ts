@@ -144,7 +144,9 @@ export class FetchApi implements GuardedDataApi {
     exchange.words[to + ENTRY_FD] = words[at + READ_DONE_FD]!;
     exchange.words[to + ENTRY_LENGTH] = length;
     exchange.words[to + ENTRY_LEASE] = length > 0 ? words[at + READ_DONE_LEASE]! : -1;
-    exchange.words[to + ENTRY_STATE] = error === 0 && length === 0 ? STATE_STARVED : STATE_DONE;
+    // Without bytes although it may have a whole batch, it has none for this client: it is not fed again.
+    const isStarved = error === 0 && length === 0 && entry !== plan.wholeEntry;
+    exchange.words[to + ENTRY_STATE] = isStarved ? STATE_STARVED : STATE_DONE;
     const toNumber = entry * ENTRY_NUMBERS;
     exchange.numbers[toNumber + ENTRY_POSITION] = numbers[from + READ_DONE_POSITION_NUMBER]!;
     exchange.numbers[toNumber + ENTRY_HIGH] = numbers[from + READ_DONE_HIGH_NUMBER]!;
@@ -156,7 +158,7 @@ export class FetchApi implements GuardedDataApi {
 
   onIdle(front: FrontFace, exchange: Exchange): boolean {
     const plan = this.planOf(exchange);
-    if (plan.takenBytes === 0 && !plan.hasErrors) this.feedStarved(exchange, plan);
+    if (plan.takenBytes === 0) this.feedStarved(exchange, plan);
     if (!this.ask(front, exchange, plan)) {
       front.again(exchange);
       return false;
@@ -204,6 +206,7 @@ export class FetchApi implements GuardedDataApi {
     plan.takenBytes = 0;
     plan.hasErrors = false;
     plan.firstWholeGiven = false;
+    plan.wholeEntry = -1;
     plan.abortedCount = 0;
     let toAsk = 0;
     for (let index = 0; index < plan.count; index++) {
@@ -296,6 +299,7 @@ export class FetchApi implements GuardedDataApi {
         if (left <= 0 && !isFirst) continue;
         const bytes = Math.max(0, Math.min(plan.entryAt(index).bytesMax, left));
         if (!this.askOne(front, exchange, plan, index, bytes, isFirst)) return false;
+        if (isFirst) plan.wholeEntry = index;
         plan.firstWholeGiven = true;
         left -= bytes;
       }
@@ -343,9 +347,8 @@ export class FetchApi implements GuardedDataApi {
       if (exchange.words[at + ENTRY_STATE] !== STATE_STARVED) continue;
       const high = plan.isCommitted ? ENTRY_STABLE : ENTRY_HIGH;
       const limit = exchange.numbers[index * ENTRY_NUMBERS + high]!;
-      // Each is fed once: without bytes although it may have a whole batch, it has none for this client.
       exchange.words[at + ENTRY_STATE] = STATE_DONE;
-      if (plan.entryAt(index).fetchOffset >= limit || order === 0) continue;
+      if (plan.entryAt(index).fetchOffset >= limit) continue;
       exchange.words[at + ENTRY_STATE] = STATE_WANTED;
       plan.firstWholeGiven = false;
       return;

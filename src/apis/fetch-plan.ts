@@ -59,6 +59,8 @@ export class FetchPlan {
   takenBytes = 0;
   hasErrors = false;
   firstWholeGiven = false;
+  /** Who was asked for it last. */
+  wholeEntry = -1;
   /** Its time is up: what is there now is the answer. */
   isLast = false;
   /** Aborted transactions: entry, producer id, first offset. */
@@ -77,6 +79,7 @@ export class FetchPlan {
     this.takenBytes = 0;
     this.hasErrors = false;
     this.firstWholeGiven = false;
+    this.wholeEntry = -1;
     this.isLast = false;
     this.abortedCount = 0;
     // Of a large request nothing is kept, as its exchange keeps nothing.

@@ -192,6 +192,46 @@ describe('Fetch', () => {
     expect(lengthsIn(client, 12)).toEqual([5000, 0]);
   });
 
+  test('22: a partition that cannot be read does not take the place of the first that has bytes', () => {
+    const rig = rigOf();
+    const topic = rig.addTopic('news', 2);
+    for (const partition of [0, 1])
+      rig.workerOf(topic, partition).append(rig.slotOf(topic, partition), anyBatch(5000, partition));
+    rig.workerOf(topic, 0).readErrors.set(rig.slotOf(topic, 0), errorCode.CORRUPT_MESSAGE);
+    const client = rig.connect();
+    ask(
+      client,
+      12,
+      [0, 1].map((partition) => ({ topic, partition, offset: 0, bytesMax: 1000 })),
+    );
+    rig.settle();
+    expect(lengthsIn(client, 12)).toEqual([0, 5000]);
+    client.end();
+    rig.settle();
+    rig.expectNothingHeld();
+  });
+
+  test('22: where compaction left nothing behind an offset nothing is read twice, and the answer comes in time', () => {
+    const rig = rigOf();
+    const topic = rig.addTopic('news', 2);
+    const worker = rig.workerOf(topic, 1);
+    worker.append(rig.slotOf(topic, 1), anyBatch(90, 1), 4);
+    worker.logs.get(rig.slotOf(topic, 1))!.batches.length = 0;
+    const client = rig.connect();
+    ask(
+      client,
+      12,
+      [0, 1].map((partition) => ({ topic, partition, offset: 0 })),
+    );
+    rig.pass(600);
+    rig.settle();
+    expect(lengthsIn(client, 12)).toEqual([0, 0]);
+    expect(worker.readCount).toBeLessThanOrEqual(4);
+    client.end();
+    rig.settle();
+    rig.expectNothingHeld();
+  });
+
   test('22: what one partition leaves over of max_bytes is given to later ones, never more', () => {
     const rig = rigOf();
     const topic = rig.addTopic('news', 12);

@@ -90,6 +90,8 @@ export class FakeWorker {
   readonly logs = new Map<number, PartitionLog>();
   /** Error of the next appends, by slot. */
   readonly appendErrors = new Map<number, number>();
+  /** Error of reads that would be answered, by slot. */
+  readonly readErrors = new Map<number, number>();
   /** Jobs per turn; 0 stops it. */
   jobsPerTurn = Number.POSITIVE_INFINITY;
   appendedFlags = 0;
@@ -256,6 +258,7 @@ export class FakeWorker {
     const isCommitted = (flags & READ_FLAG_COMMITTED) !== 0;
     let error = this.epochError(log, words[at + JOB_LEADER_EPOCH]!);
     if (error === 0 && (offset < log.start || offset > log.end)) error = errorCode.OFFSET_OUT_OF_RANGE;
+    if (error === 0) error = this.readErrors.get(slot) ?? 0;
     let position = 0;
     let length = 0;
     const limit = isCommitted ? log.stable : log.end;

@@ -20,7 +20,10 @@ const CONFIGS = {
 };
 
 function bytesIn(folder: string): number {
-  return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  return readdirSync(folder).reduce(
+    (sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
 }
 
 async function readAll(consumer: Consumer, end: number): Promise<BatchRecord[]> {

@@ -78,30 +78,33 @@ test('a start whose own flush fails vouches for nothing', async () => {
 });
 
 // Once only a flush of the running broker was noted as failed.
-test.each(['kill', 'stop'] as const)('a start after one whose own flush failed, and a %s, writes again', async (end) => {
-  for (const seed of SEEDS) {
-    const { world, broker, client, topic } = await begin(seed);
-    for (const fill of [1, 2, 3]) expect((await produceTo(client, topic, batchOf({ fill }))).errorCode).toBe(0);
-    await broker.writeCheckpoints();
-    broker.kill();
-    const { sync } = world.disk;
-    world.disk.sync = (fd) => {
-      if (world.disk.pathOf(fd) === LOG) world.disk.failNext('sync', 'EIO');
-      return sync.call(world.disk, fd);
-    };
-    const sets = ['perfbroker.durability=fsync'];
-    const second = await BrokerInOneThread.start(world, { sets });
-    expect(second.report?.problems).toEqual([expect.stringContaining('could not be flushed')]);
-    world.disk.sync = sync;
-    if (end === 'kill') second.kill();
-    else await second.stop();
-    const third = await BrokerInOneThread.start(world, { sets });
-    expect(await fills(third, topic)).toEqual([1, 2, 3]);
-    const fourth = await afterPowerCut(third, world);
-    expect(await fills(fourth, topic), `seed ${seed}`).toEqual([1, 2, 3]);
-    fourth.kill();
-  }
-});
+test.each(['kill', 'stop'] as const)(
+  'a start after one whose own flush failed, and a %s, writes again',
+  async (end) => {
+    for (const seed of SEEDS) {
+      const { world, broker, client, topic } = await begin(seed);
+      for (const fill of [1, 2, 3]) expect((await produceTo(client, topic, batchOf({ fill }))).errorCode).toBe(0);
+      await broker.writeCheckpoints();
+      broker.kill();
+      const { sync } = world.disk;
+      world.disk.sync = (fd) => {
+        if (world.disk.pathOf(fd) === LOG) world.disk.failNext('sync', 'EIO');
+        return sync.call(world.disk, fd);
+      };
+      const sets = ['perfbroker.durability=fsync'];
+      const second = await BrokerInOneThread.start(world, { sets });
+      expect(second.report?.problems).toEqual([expect.stringContaining('could not be flushed')]);
+      world.disk.sync = sync;
+      if (end === 'kill') second.kill();
+      else await second.stop();
+      const third = await BrokerInOneThread.start(world, { sets });
+      expect(await fills(third, topic)).toEqual([1, 2, 3]);
+      const fourth = await afterPowerCut(third, world);
+      expect(await fills(fourth, topic), `seed ${seed}`).toEqual([1, 2, 3]);
+      fourth.kill();
+    }
+  },
+);
 
 // Once it was shown at once, with `flush.messages` as with `flush.ms=0`, and a power cut could take it from its readers.
 test.each([{ 'flush.messages': '1' }, { 'flush.ms': '0' }])(

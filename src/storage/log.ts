@@ -214,9 +214,9 @@ export class Log {
     assert(this.isOpen, 'an open log is appended to');
     clearAppended(this.appended, this.watermarks.start);
     this.nowMs = nowMs;
-    if (this.poison !== 0) return this.intake.refuse(memory.view, at, length);
     const check = this.tools.check;
     const error = this.intake.admit(memory, at, length, flags, nowMs, this.settings, this.appended);
+    if (this.poison !== 0) return this.answerPoisoned(memory, at, length, error);
     if (error !== NONE || this.appended.isDuplicate) return error;
     if (this.tools.room.isLow && (flags & APPEND_FLAG_INTERNAL) === 0) {
       this.appended.reason = REASON_DISK_FULL;
@@ -238,6 +238,13 @@ export class Log {
     this.appended.baseOffset = baseOffset;
     this.appended.lastOffset = lastOffset;
     return NONE;
+  }
+
+  /** A batch sent again that readers have seen is answered whatever has become of the disk since. */
+  private answerPoisoned(memory: Memory, at: number, length: number, error: number): number {
+    if (error === NONE && this.appended.isDuplicate && this.appended.lastOffset < this.watermarks.high) return NONE;
+    clearAppended(this.appended, this.watermarks.start);
+    return this.intake.refuse(memory.view, at, length);
   }
 
   /** Bytes written; a negative errno when the log is poisoned, be it by this write or an earlier one. */

@@ -49,6 +49,25 @@ describe('a write that finds the disk full', () => {
   );
 });
 
+describe('a batch that is sent again to a log that takes no more', () => {
+  const producer = { producerId: 7, producerEpoch: 0 };
+
+  // Refused as well, it came again when five others stood behind it in the log, and its producer could not go on.
+  it('is answered as the first time when readers have seen it, and others are not', () => {
+    const { disk, log } = fresh();
+    expect(append(log, batch({ ...producer, baseSequence: 0 }))).toBe(0);
+    disk.failNext('write', 'EIO');
+    queue(log, batch({ ...producer, baseSequence: 1 }));
+    expect(log.flushWrites()).toBe(-5);
+    expect(queue(log, batch({ ...producer, baseSequence: 1 }))).toBe(56);
+    expect(queue(log, batch({ ...producer, baseSequence: 0 }))).toBe(0);
+    expect(log.appended).toMatchObject({ isDuplicate: true, baseOffset: 0, lastOffset: 0 });
+    expect(queue(log, batch())).toBe(56);
+    expect(log.appended).toMatchObject({ isDuplicate: false, baseOffset: -1 });
+    expect(log.watermarks.end).toBe(1);
+  });
+});
+
 describe('a log that cannot go on in a new segment', () => {
   it.each([
     ['ENOSPC', -28],

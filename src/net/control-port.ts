@@ -125,7 +125,6 @@ export class ControlPort {
   private readonly clients = new Map<number, Client>();
   private readonly replies: (Reply | Verdict)[] = [];
   private bytesWaiting = 0;
-  private isCutShort = false;
   /** Requests that are handled when there is room for answers again. */
   private waitingForRoom: (() => void)[] = [];
 
@@ -144,7 +143,7 @@ export class ControlPort {
 
   /** There is more to take: drain again as soon as what was begun has had its turn. */
   get hasMore(): boolean {
-    return this.isCutShort;
+    return this.parts.lane.incoming.peek() >= 0;
   }
 
   /** Bytes of answers that wait for room. */
@@ -155,13 +154,9 @@ export class ControlPort {
   /** Main's bell rang: takes what the front sent, writes what waits. */
   drain(): void {
     const { lane } = this.parts;
-    this.isCutShort = false;
     let taken = 0;
     for (let slot = lane.incoming.peek(); slot >= 0; slot = lane.incoming.peek()) {
-      if (taken === TAKEN_AT_ONCE) {
-        this.isCutShort = true;
-        break;
-      }
+      if (taken === TAKEN_AT_ONCE) break;
       taken += 1;
       const words = lane.incoming.words;
       const at = slot * SLOT_WORDS;

@@ -5,7 +5,7 @@ import type { HeartbeatReply } from '../../src/groups/consumer-groups.ts';
 import type { MemberHeartbeat } from '../../src/groups/member-heartbeat.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { Prng } from '../support/prng.ts';
-import { plainSettings } from './consumer-rig.ts';
+import { plainSettings, silentCommand } from './consumer-rig.ts';
 import { type GroupRig, groupRig, logLost, Partition, settle } from './group-rig.ts';
 
 const topicIds = new Map(['a', 'b', 'c'].map((name) => [name, Buffer.from(name.repeat(16)).toString('base64url')]));
@@ -14,18 +14,10 @@ const options = { topicIds, consumerSettings: plainSettings };
 function heartbeatOf(memberId: string, memberEpoch: number, more: Partial<MemberHeartbeat> = {}): MemberHeartbeat {
   const joining = memberEpoch === 0 ? { rebalanceTimeoutMs: 60_000, topicNames: ['a'], owned: [] } : {};
   return {
+    ...silentCommand,
     groupId: 'g',
     memberId,
     memberEpoch,
-    instanceId: null,
-    rackId: null,
-    rebalanceTimeoutMs: -1,
-    topicNames: null,
-    topicPattern: null,
-    assignorName: null,
-    owned: null,
-    clientId: 'client',
-    clientHost: '/127.0.0.1',
     ...joining,
     ...more,
   };

@@ -129,7 +129,8 @@ export class ConsumerRig {
   }
 }
 
-const silentCommand: MemberHeartbeat = {
+/** A heartbeat that says nothing new. */
+export const silentCommand: MemberHeartbeat = {
   groupId: 'group',
   memberId: '',
   memberEpoch: 0,

@@ -5,7 +5,7 @@ import type { ClassicProtocol } from '../../src/groups/classic-member.ts';
 import type { ConsumerGroupSettings } from '../../src/groups/group-world.ts';
 import type { MemberHeartbeat } from '../../src/groups/member-heartbeat.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
-import { plainSettings } from './consumer-rig.ts';
+import { plainSettings, silentCommand } from './consumer-rig.ts';
 import { type GroupRig, groupRig } from './group-rig.ts';
 
 const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
@@ -57,18 +57,10 @@ function beat(rig: GroupRig, { memberId, generationId }: JoinAnswer): Promise<nu
 async function beatAnew(rig: GroupRig, memberId: string, memberEpoch: number, more: Partial<MemberHeartbeat> = {}) {
   const joining = memberEpoch === 0 ? { rebalanceTimeoutMs: 60_000, topicNames: ['t'], owned: [] } : {};
   const command = {
+    ...silentCommand,
     groupId: 'g',
     memberId,
     memberEpoch,
-    instanceId: null,
-    rackId: null,
-    rebalanceTimeoutMs: -1,
-    topicNames: null,
-    topicPattern: null,
-    assignorName: null,
-    owned: null,
-    clientId: 'client',
-    clientHost: '/127.0.0.1',
     ...joining,
     ...more,
   };

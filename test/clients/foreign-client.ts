@@ -13,6 +13,10 @@ import { makeTopic, type ServerUnderTest, startServer } from './server-under-tes
 
 const run = promisify(execFile);
 const PROGRAM_MS_MAX = 180_000;
+const LAST_WORDS_MS = 2000;
+const LAST_WORDS_MAX = 8000;
+/** A program that hangs is ended before its test is, so that the error tells what it said. */
+const CASE_MS_MAX = PROGRAM_MS_MAX + 20_000;
 const OUTPUT_BYTES_MAX = 1 << 30;
 const RECORDS_DEFAULT = 20_000;
 export const PARTITIONS = 3;
@@ -77,17 +81,35 @@ export function itRoundTrips(
         const said = await runProgram(file, parameters, options);
         expect(JSON.parse(said.trim().split('\n').at(-1) ?? '')).toEqual(wholeOutcome(recordsPerCodec));
       },
-      PROGRAM_MS_MAX,
+      CASE_MS_MAX,
     );
   }
 }
 
-/** Runs a program and returns what it printed; its complaints are in the error when it fails. */
+/**
+ * Runs a program and returns what it printed; its complaints are in the error when it fails. One that hangs is asked where
+ * it stands before it is ended: on SIGQUIT a JVM and a Go program tell what each of their threads waits for.
+ */
 export async function runProgram(
   file: string,
   parameters: readonly string[],
   options: { readonly cwd?: string } = {},
 ): Promise<string> {
-  const { stdout } = await run(file, parameters, { ...options, timeout: PROGRAM_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX });
-  return stdout;
+  const running = run(file, parameters, { ...options, maxBuffer: OUTPUT_BYTES_MAX });
+  let hasHung = false;
+  const hung = setTimeout(() => {
+    hasHung = true;
+    running.child.kill('SIGQUIT');
+  }, PROGRAM_MS_MAX);
+  const ended = setTimeout(() => running.child.kill('SIGKILL'), PROGRAM_MS_MAX + LAST_WORDS_MS);
+  try {
+    return (await running).stdout;
+  } catch (error) {
+    if (!hasHung || !(error instanceof Error) || !('stdout' in error) || !('stderr' in error)) throw error;
+    const said = [error.stdout, error.stderr].map((text) => String(text).slice(0, LAST_WORDS_MAX)).join('\n');
+    throw new Error(`${file} ${parameters.join(' ')} did not end within ${PROGRAM_MS_MAX} ms; it said:\n${said}`);
+  } finally {
+    clearTimeout(hung);
+    clearTimeout(ended);
+  }
 }

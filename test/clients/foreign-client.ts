@@ -105,9 +105,11 @@ export async function runProgram(
   try {
     return (await running).stdout;
   } catch (error) {
-    if (!hasHung || !(error instanceof Error) || !('stdout' in error) || !('stderr' in error)) throw error;
-    const said = [error.stdout, error.stderr].map((text) => String(text).slice(0, LAST_WORDS_MAX)).join('\n');
-    throw new Error(`${file} ${parameters.join(' ')} did not end within ${PROGRAM_MS_MAX} ms; it said:\n${said}`);
+    if (!(error instanceof Error) || !('stdout' in error) || !('stderr' in error)) throw error;
+    const { exitCode, signalCode } = running.child;
+    const end = hasHung ? `had not ended after ${PROGRAM_MS_MAX} ms` : `ended with ${signalCode ?? exitCode}`;
+    const said = [error.stderr, error.stdout].map((text) => String(text).slice(0, LAST_WORDS_MAX)).join('\n');
+    throw new Error(`${file} ${parameters.join(' ')} ${end}; it said:\n${said}`);
   } finally {
     clearTimeout(hung);
     clearTimeout(ended);

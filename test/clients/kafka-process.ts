@@ -17,7 +17,7 @@ export const javaFolder: string = join(projectRoot, '.cache', 'clients', 'java')
 export const javaClassPath: string = `${join(javaFolder, 'classes')}:${join(javaFolder, 'lib', '*')}`;
 
 /** For programs that end soon: half of the processor time of such a JVM goes to the second compiler and the collector. */
-export const briefJvm: readonly string[] = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
+export const briefJvm: readonly string[] = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-XX:-UsePerfData'];
 /** What a small Java program begins with; its class and its options follow. */
 export const javaArguments: readonly string[] = ['-Xmx256m', ...briefJvm, '-cp', javaClassPath];
 

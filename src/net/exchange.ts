@@ -77,6 +77,8 @@ export class Exchange {
   entriesBegun = 0;
   entryCount = 0;
   isParked = false;
+  /** A lane was full: the front tries again. */
+  isRetried = false;
   /** What the API remembers between begin and settle in one number. */
   note = 0;
   words: Int32Array = new Int32Array(ENTRIES_START * ENTRY_WORDS);
@@ -133,6 +135,7 @@ export class Exchange {
     this.entriesBegun = 0;
     this.entryCount = 0;
     this.isParked = false;
+    this.isRetried = false;
     this.note = 0;
     this.replyHead = -1;
     this.replyTail = -1;

@@ -307,6 +307,8 @@ export class Front implements FrontFace, MuteListener {
   }
 
   again(exchange: Exchange): void {
+    if (exchange.isRetried) return;
+    exchange.isRetried = true;
     this.retries.push(exchange);
   }
 
@@ -359,8 +361,7 @@ export class Front implements FrontFace, MuteListener {
     if (exchange.isData) this.apiOf(exchange).end(this, exchange);
     if (exchange.replyHead >= 0) this.outbox.dropChain(exchange.replyHead);
     this.dropFrame(exchange);
-    const retry = this.retries.indexOf(exchange);
-    if (retry >= 0) this.retries.splice(retry, 1);
+    if (exchange.isRetried) this.retries.splice(this.retries.indexOf(exchange), 1);
     this.exchanges.give(exchange);
   }
 
@@ -522,7 +523,9 @@ export class Front implements FrontFace, MuteListener {
     const count = this.retries.length;
     for (let index = 0; index < count; index++) {
       const exchange = this.retries[index]!;
-      assert(exchange.connection !== null, 'who tries again has a connection');
+      exchange.isRetried = false;
+      // Its connection may be gone while jobs of it are out: their receipts end it.
+      if (exchange.connection === null) continue;
       if (exchange.pending === 0 && this.apiOf(exchange).onIdle(this, exchange)) this.ready(exchange);
     }
     this.retries.splice(0, count);

@@ -6,7 +6,7 @@ import { errorCode } from '../../src/protocol/errors.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { BOARD_SLOTS_MAX } from '../../src/zerocopy/layout.ts';
 import { anyBatch, framesOf, requestFrame, responseOf } from '../net/wire.ts';
-import { answer, ask, idOf, lengthsIn, partitionsIn, rigOf } from './fetch-client.ts';
+import { answer, ask, idOf, lengthsIn, partitionsIn, rigOf, topicsOf } from './fetch-client.ts';
 
 describe('Fetch', () => {
   test.each([4, 5, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18])('speaks version %i', (version) => {
@@ -372,6 +372,21 @@ describe('Fetch', () => {
     rig.settle();
     rig.expectNothingHeld();
   });
+
+  test.each([true, false])(
+    'a connection that goes while a lane has no room for its wide fetch (lodges: %s)',
+    (lodges) => {
+      const rig = rigOf({ laneSlots: 2, workers: 1, lodges });
+      const topic = rig.addTopic('news', 3);
+      const wanted = [0, 1, 2].map((partition) => ({ topic, partition, offset: 9 }));
+      const request = { maxWaitMs: 500, minBytes: 1, topics: topicsOf(12, wanted) };
+      const client = rig.connect();
+      client.write(Buffer.concat([requestFrame(fetch, 12, 1, request), Buffer.from([0, 0, 0, 1, 0])]));
+      rig.settle();
+      expect(client.isClosedByBroker).toBe(true);
+      rig.expectNothingHeld();
+    },
+  );
 
   test('with lanes of two slots, wide fetches are answered whole', () => {
     const rig = rigOf({ laneSlots: 2 });

@@ -4,7 +4,7 @@
  * Not on the hot path: allocates for the batch it opens.
  */
 import { isFault } from '../base/fault.ts';
-import { batchBytes, batchLeaderEpoch, NO_TIMESTAMP } from '../protocol/batch.ts';
+import { batchBytes, batchCount, batchLeaderEpoch, NO_TIMESTAMP } from '../protocol/batch.ts';
 import { INFLATED_BYTES_MAX } from '../protocol/batch-check.ts';
 import { RecordCursor } from '../protocol/records.ts';
 import type { Segment } from './segment.ts';
@@ -138,12 +138,14 @@ export class TimestampSearch {
           return settle(into, NONE, records.offset, records.timestamp, epoch);
         }
       }
+      // Records before the start, or none at all, may be what the header speaks of.
+      if (baseOffset < start || batchCount(memory.view, 0) === 0) return false;
     } catch (error) {
-      // A producer may store a payload that cannot be opened; its batch is then as exact as the answer gets.
       if (!isFault(error)) throw error;
-      return settle(into, NONE, Math.max(baseOffset, start), this.tools.walk.maxTimestamp, epoch);
     }
-    return false;
+    // A producer may store a payload that cannot be opened, or state a time that none of its records has: its batch is then
+    // as exact as the answer gets. To look into the next one would let many such batches hold the worker for minutes.
+    return settle(into, NONE, Math.max(baseOffset, start), this.tools.walk.maxTimestamp, epoch);
   }
 }
 

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { batchBaseOffset, batchBytes, batchLeaderEpoch, CODEC_LZ4, CODEC_ZSTD } from '../../src/protocol/batch.ts';
+import {
+  batchBaseOffset,
+  batchBytes,
+  batchLeaderEpoch,
+  CODEC_LZ4,
+  CODEC_ZSTD,
+  stampTimestamp,
+} from '../../src/protocol/batch.ts';
 import { AbortedList } from '../../src/storage/aborted-index.ts';
 import { EntryFile } from '../../src/storage/entry-file.ts';
 import { FileHandle } from '../../src/storage/file-cache.ts';
@@ -274,6 +281,22 @@ describe('looking up', () => {
       expect(log.findByTimestamp(NOW_MS + 10, 0)).toMatchObject({ offset: -1, timestamp: -1, error: 0 });
       expect(log.findByTimestamp(-3, 0)).toMatchObject({ offset: 3, timestamp: NOW_MS + 9 });
     }
+  });
+
+  it('opens one batch at most, though their headers state times that none of their records has', () => {
+    const { disk, log } = fresh({ ...SMALL, segmentBytesMax: 1 << 20 });
+    append(log, batch({ codec: CODEC_LZ4, timestamps: [NOW_MS] }));
+    for (let index = 0; index < 5; index++) {
+      const memory = inMemory(batch({ codec: CODEC_LZ4, timestamps: [NOW_MS + 1] }));
+      stampTimestamp(memory, 0, memory.bytes.length, false, NOW_MS + 1000, makeTools(disk).tools.crc);
+      append(log, memory.bytes);
+    }
+    const reads = disk.counts.read;
+    expect(log.findByTimestamp(NOW_MS + 500, 0)).toMatchObject({ error: 0, offset: 1, timestamp: NOW_MS + 1000 });
+    expect(disk.counts.read - reads).toBeLessThanOrEqual(3);
+    expect(log.findByTimestamp(-3, 0)).toMatchObject({ error: 0, offset: 1, timestamp: NOW_MS + 1000 });
+    expect(log.findByTimestamp(NOW_MS, 0)).toMatchObject({ offset: 0, timestamp: NOW_MS });
+    expect(log.findByTimestamp(NOW_MS + 1001, 0).offset).toBe(-1);
   });
 
   it('finds the first of several records with the largest timestamp', () => {

@@ -71,6 +71,8 @@ export interface LogReadsParts {
   readonly disk: Disk;
   /** Cold reads under way; fewer than the aide's ring has slots, flushes need some too. */
   readonly coldReadsMax: number;
+  /** Stretches that are read ahead at the same time; they have slots of their own as well. */
+  readonly stretchesMax: number;
 }
 
 export class LogReads {
@@ -87,7 +89,7 @@ export class LogReads {
   constructor(parts: LogReadsParts) {
     this.parts = parts;
     this.tickets = new ReadTickets(parts.coldReadsMax);
-    this.ahead = new ReadAhead(parts.table, parts.aide, parts.disk);
+    this.ahead = new ReadAhead(parts.table, parts.aide, parts.disk, parts.stretchesMax);
   }
 
   get coldCount(): number {

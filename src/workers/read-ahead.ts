@@ -29,16 +29,20 @@ export class ReadAhead {
   private readonly table: PartitionTable;
   private readonly aide: LaneEnd;
   private readonly disk: Disk;
+  private readonly stretchesMax: number;
+  private underWay = 0;
 
-  constructor(table: PartitionTable, aide: LaneEnd, disk: Disk) {
+  /** `stretchesMax`: what the aide's ring has room for beside cold reads and flushes. */
+  constructor(table: PartitionTable, aide: LaneEnd, disk: Disk, stretchesMax: number) {
     this.table = table;
     this.aide = aide;
     this.disk = disk;
+    this.stretchesMax = stretchesMax;
   }
 
   /** A region was found that ends at `position`, and the log goes on behind it at `offset`. */
   behind(partition: OwnedPartition, fd: number, position: number, offset: number): void {
-    if (partition.isReadingAhead) return;
+    if (partition.isReadingAhead || this.underWay >= this.stretchesMax) return;
     if (this.disk.residentBytes(fd, position + STRETCH_BYTES / 2, PROBE_BYTES, true) >= PROBE_BYTES) return;
     const jobs = this.aide.outgoing;
     // What somebody waits for goes first.
@@ -51,6 +55,7 @@ export class ReadAhead {
     jobs.words[at + AIDE_FD] = fd;
     jobs.words[at + AIDE_LENGTH] = STRETCH_BYTES;
     jobs.numbers[(at >> 1) + AIDE_POSITION_NUMBER] = position;
+    this.underWay += 1;
     partition.isReadingAhead = true;
     partition.aheadOffset = offset;
   }
@@ -58,6 +63,7 @@ export class ReadAhead {
   /** The slot whose stretch the aide is done with, well or not; -1 when the ticket is none of ours. */
   came(ticket: number): number {
     if (ticket >= 0) return -1;
+    this.underWay -= 1;
     const slot = ticketOf(ticket);
     const partition = this.table.at(slot);
     if (partition !== null) partition.isReadingAhead = false;

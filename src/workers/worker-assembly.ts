@@ -60,8 +60,9 @@ export interface AssembledWorker {
 
 /** A quarter of the flusher's ring. */
 const WRITE_BACKS_SHARE = 4;
-/** Half of the aide's ring; the other half is for flushes. */
-const COLD_READS_SHARE = 2;
+/** Half of the aide's ring, an eighth of it for what is read ahead; the other half is for flushes. */
+const READS_SHARE = 2;
+const STRETCHES_SHARE = 8;
 
 export function assembleWorker(parts: WorkerParts): AssembledWorker {
   const { lanes, slabs, aide, flusher, stages, board, disk, crc, memoryOf, mailbox, reply, logger } = parts;
@@ -72,8 +73,9 @@ export function assembleWorker(parts: WorkerParts): AssembledWorker {
   const table = new PartitionTable();
   const gate = new AckGate(receipts, stages);
   const leases = new ReadLeases();
-  const coldReadsMax = aide.outgoing.slotCount / COLD_READS_SHARE;
-  const reads = new LogReads({ table, receipts, leases, aide, disk, coldReadsMax });
+  const stretchesMax = Math.floor(aide.outgoing.slotCount / STRETCHES_SHARE);
+  const coldReadsMax = aide.outgoing.slotCount / READS_SHARE - stretchesMax;
+  const reads = new LogReads({ table, receipts, leases, aide, disk, coldReadsMax, stretchesMax });
   const flushes = new LogFlushes(aide, flusher, table, gate);
   const { folder } = reserve;
   const flushWindow = new FlushWindow({ flusher, table, flushes, tools, windowMs: settings.flushWindowMs, folder });

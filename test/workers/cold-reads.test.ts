@@ -144,6 +144,30 @@ describe('a cold read', () => {
     expect(rig.parts.leases.count).toBe(0);
   });
 
+  test('and what is read ahead behind it leave the aide room for as many flushes as there may be', () => {
+    const rig = makeRig({ aideSlots: 64, laneSlots: 256, settings: { isSyncedBeforeAck: true } });
+    const partitions = 32;
+    for (let slot = 0; slot < partitions; slot++) {
+      rig.open(slot);
+      for (let count = 0; count < 2; count++) rig.append(slot, batchOf(), 1);
+      rig.publish();
+      rig.settle();
+    }
+    rig.take();
+    rig.disk.residentBytes = () => 0;
+    for (let slot = 0; slot < partitions; slot++) rig.read(slot, 0, slot, 0, batchOf().length);
+    for (let slot = 0; slot < partitions; slot++) rig.append(slot, batchOf(), 100 + slot);
+    rig.publish();
+    rig.settle();
+    const answers = rig.take();
+    expect(answers.map(({ exchange }) => exchange).sort((left, right) => left - right)).toEqual([
+      ...Array.from({ length: partitions }, (_, slot) => slot),
+      ...Array.from({ length: partitions }, (_, slot) => 100 + slot),
+    ]);
+    expect(answers.filter(({ error }) => error !== 0)).toEqual([]);
+    expect(rig.parts.reads.coldCount).toBe(0);
+  });
+
   test('makes the worker look closely for a while; reads of what is in memory cost no looks after it', () => {
     const rig = rigWithOneBatch();
     const looksOf = (reads: number) => {

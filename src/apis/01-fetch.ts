@@ -164,7 +164,8 @@ export class FetchApi implements GuardedDataApi {
       return false;
     }
     if (exchange.pending > 0) return false;
-    if (this.isEnough(front, plan)) return true;
+    // Where no place is left to wait, what was read is better than nothing.
+    if (this.isEnough(front, plan) || !front.parked.hasRoom(plan.count)) return true;
     this.release(front, exchange, plan);
     return !this.park(front, exchange, plan);
   }
@@ -242,14 +243,17 @@ export class FetchApi implements GuardedDataApi {
     const entry = plan.entryAt(index);
     words[at + ENTRY_WORKER] = entry.topic.workers[entry.partition]!;
     const board = front.board;
-    // Read against the order in which the worker writes them: bytes last, so that nothing that arrives later is missed.
+    // The bytes first: what arrives during the look counts as gained, once more at worst. The rest against the order in which
+    // the worker writes it.
+    const bytes = board.bytes(slot);
     const epoch = board.epoch(slot);
     const stable = board.stable(slot);
     const high = board.high(slot);
     const start = board.logStart(slot);
     const end = board.end(slot);
     const limit = plan.isCommitted ? stable : high;
-    exchange.numbers[numberAt + ENTRY_SEEN_BYTES] = board.bytes(slot);
+    // What is counted there already and may not be shown yet, since it waits for a flush, counts for enough when it may.
+    exchange.numbers[numberAt + ENTRY_SEEN_BYTES] = end > high ? Number.NEGATIVE_INFINITY : bytes;
     exchange.numbers[numberAt + ENTRY_SEEN_LIMIT] = limit;
     exchange.numbers[numberAt + ENTRY_HIGH] = high;
     exchange.numbers[numberAt + ENTRY_STABLE] = Math.min(stable, high);

@@ -112,9 +112,15 @@ function problemOf(session: FetchSession | null, cursor: FetchCursor): number {
 
 function update(front: FrontFace, cursor: FetchCursor, sessions: FetchSessions, session: FetchSession): void {
   while (cursor.nextTopic()) {
-    const topic = routed(front, cursor) ?? known(session, cursor) ?? stranger(cursor);
+    const gone = known(session, cursor);
+    const topic = routed(front, cursor) ?? gone ?? stranger(cursor);
     while (cursor.nextPartition()) {
       let entry = session.find(topic, cursor.partition);
+      if (entry === null) {
+        // Made anew under its name, which nobody has looked at yet: the partition is there once.
+        entry = gone === null ? null : session.find(gone, cursor.partition);
+        if (entry !== null) session.retarget(entry, topic);
+      }
       if (entry === null) {
         entry = session.add(topic, cursor.partition);
         sessions.recount(1);

@@ -146,6 +146,21 @@ describe('fetch sessions', () => {
     expect(byId).toBeGreaterThan(0);
   });
 
+  test('26: a partition of a topic that was made anew is in a session by name once, also when the client names it', () => {
+    const rig = rigOf();
+    const topic = rig.addTopic('news', 2);
+    const client = rig.connect();
+    const wanted = [0, 1].map((partition) => ({ topic, partition, offset: 0 }));
+    const sessionId = session(rig, client, wanted);
+    rig.removeTopic(topic);
+    const anew = rig.addTopic('news', 2);
+    for (const partition of [0, 1])
+      rig.workerOf(anew, partition).append(rig.slotOf(anew, partition), anyBatch(100, partition));
+    ask(client, 12, wanted.slice(0, 1), { sessionId, sessionEpoch: 1 });
+    rig.settle();
+    expect(partitionsIn(client, 12).map((one) => one.partitionIndex)).toEqual([0, 1]);
+  });
+
   test('24: when max_bytes is short, partitions take turns', () => {
     const rig = rigOf();
     const topic = rig.addTopic('news', 3);

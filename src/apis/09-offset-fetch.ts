@@ -11,6 +11,7 @@ import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { offsetFetch } from '../protocol/schemas/09-offset-fetch.ts';
 import { checks } from './access.ts';
+import { askedOnce } from './asked-once.ts';
 import { type ControlContext, defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof offsetFetch>;
@@ -40,7 +41,10 @@ export const offsetFetchHandler = defineHandler({
   access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, context) {
-    const answers = await Promise.all(questionsOf(request, context).map((one) => answerGroup(one, request, context)));
+    const wholeOf = askedOnce((groupId) => fetchWhole(groupId, request, context));
+    const answers = await Promise.all(
+      questionsOf(request, context).map((one) => answerGroup(one, wholeOf, request, context)),
+    );
     return shape(answers, context);
   },
 
@@ -57,7 +61,12 @@ function questionsOf(request: Request, { apiVersion }: ControlContext): readonly
   return [{ groupId: request.groupId, memberId: null, memberEpoch: -1, topics }];
 }
 
-async function answerGroup(one: GroupQuestion, request: Request, context: ControlContext): Promise<GroupAnswer> {
+async function answerGroup(
+  one: GroupQuestion,
+  wholeOf: (groupId: string) => Promise<Whole>,
+  request: Request,
+  context: ControlContext,
+): Promise<GroupAnswer> {
   const { permit } = context;
   if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, one.groupId)) {
     return refusedGroup(one, errorCode.GROUP_AUTHORIZATION_FAILED, context);
@@ -66,16 +75,42 @@ async function answerGroup(one: GroupQuestion, request: Request, context: Contro
   const { shard, errorCode: code } = coordinator.shardOf(one.groupId);
   if (shard === null) return refusedGroup(one, code, context);
   const named = one.topics?.map((topic) => nameTopic(topic, context)) ?? null;
+  const whole = named === null ? wholeOf(one.groupId) : null;
   const fetched = await offsets.fetch(shard, {
     groupId: one.groupId,
     memberId: one.memberId,
     memberEpoch: one.memberEpoch,
-    topics: named === null ? null : named.flatMap(({ asked }) => asked ?? []),
+    topics: named?.flatMap(({ asked }) => asked ?? []) ?? [],
     isStableRequired: request.requireStable,
   });
   if (fetched.errorCode !== errorCode.NONE) return refusedGroup(one, fetched.errorCode, context);
-  const topics = named === null ? allTopics(fetched, context) : askedTopics(named, fetched);
+  if (whole === null)
+    return { groupId: one.groupId, errorCode: errorCode.NONE, topics: askedTopics(named ?? [], fetched) };
+  const { errorCode: wholeCode, topics } = await whole;
+  if (wholeCode !== errorCode.NONE) return refusedGroup(one, wholeCode, context);
   return { groupId: one.groupId, errorCode: errorCode.NONE, topics };
+}
+
+/** All that a group has committed. */
+interface Whole {
+  readonly errorCode: number;
+  readonly topics: readonly TopicAnswer[];
+}
+
+/** Whoever asks for it is looked at by itself: a request may ask for one group as several members. */
+async function fetchWhole(groupId: string, request: Request, context: ControlContext): Promise<Whole> {
+  const { coordinator, offsets } = context.services.groups;
+  const { shard, errorCode: code } = coordinator.shardOf(groupId);
+  if (shard === null) return { errorCode: code, topics: [] };
+  const isStableRequired = request.requireStable;
+  const fetched = await offsets.fetch(shard, {
+    groupId,
+    memberId: null,
+    memberEpoch: -1,
+    topics: null,
+    isStableRequired,
+  });
+  return { errorCode: fetched.errorCode, topics: allTopics(fetched, context) };
 }
 
 interface NamedTopic {

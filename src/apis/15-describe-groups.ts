@@ -9,6 +9,7 @@ import { errorCode } from '../protocol/errors.ts';
 import { OPERATIONS_NOT_ASKED } from '../protocol/schemas/03-metadata.ts';
 import { describeGroups } from '../protocol/schemas/15-describe-groups.ts';
 import { checks } from './access.ts';
+import { askedOnce } from './asked-once.ts';
 import { defineHandler } from './define.ts';
 
 const NOT_FOUND_SINCE = 6;
@@ -19,24 +20,26 @@ export const describeGroupsHandler = defineHandler({
 
   handle(request, { apiVersion, services, permit }) {
     return {
-      groups: request.groups.map((groupId) => {
-        if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, groupId)) {
-          return refused(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, null);
-        }
-        const group = describeClassicGroup(services.groups.coordinator, groupId);
-        const isMissing = group.errorCode === errorCode.GROUP_ID_NOT_FOUND;
-        const told = isMissing && apiVersion < NOT_FOUND_SINCE ? errorCode.NONE : group.errorCode;
-        return {
-          ...group,
-          groupId,
-          errorCode: told,
-          errorMessage: told === errorCode.GROUP_ID_NOT_FOUND ? `Group ${groupId} not found.` : null,
-          authorizedOperations:
-            request.includeAuthorizedOperations && told === errorCode.NONE
-              ? permit.operations(RESOURCE_GROUP, groupId)
-              : OPERATIONS_NOT_ASKED,
-        };
-      }),
+      groups: request.groups.map(
+        askedOnce((groupId) => {
+          if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, groupId)) {
+            return refused(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, null);
+          }
+          const group = describeClassicGroup(services.groups.coordinator, groupId);
+          const isMissing = group.errorCode === errorCode.GROUP_ID_NOT_FOUND;
+          const told = isMissing && apiVersion < NOT_FOUND_SINCE ? errorCode.NONE : group.errorCode;
+          return {
+            ...group,
+            groupId,
+            errorCode: told,
+            errorMessage: told === errorCode.GROUP_ID_NOT_FOUND ? `Group ${groupId} not found.` : null,
+            authorizedOperations:
+              request.includeAuthorizedOperations && told === errorCode.NONE
+                ? permit.operations(RESOURCE_GROUP, groupId)
+                : OPERATIONS_NOT_ASKED,
+          };
+        }),
+      ),
     };
   },
 

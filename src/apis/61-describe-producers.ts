@@ -10,6 +10,7 @@ import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode, errorMessage } from '../protocol/errors.ts';
 import { describeProducers } from '../protocol/schemas/61-describe-producers.ts';
 import { checks } from './access.ts';
+import { askedOnce } from './asked-once.ts';
 import { type ControlServices, defineHandler, denial } from './define.ts';
 
 type Partition = ElementOf<ElementOf<ResponseInputOf<typeof describeProducers>['topics']>['partitions']>;
@@ -19,6 +20,11 @@ export const describeProducersHandler = defineHandler({
   access: [checks(OPERATION_READ, RESOURCE_TOPIC)],
 
   async handle(request, { services, permit }) {
+    // By where they lie: no number has a slash in it, so two places never have one name.
+    const describeOnce = askedOnce((place) => {
+      const end = place.lastIndexOf('/');
+      return describe(place.slice(0, end), Number(place.slice(end + 1)), services);
+    });
     const topics = [];
     for (const { name, partitionIndexes } of request.topics) {
       const partitions: Partition[] = [];
@@ -27,7 +33,7 @@ export const describeProducersHandler = defineHandler({
         topics.push({ name, partitions: partitionIndexes.map((one) => refused(one, topicDenial)) });
         continue;
       }
-      for (const partition of partitionIndexes) partitions.push(await describe(name, partition, services));
+      for (const partition of partitionIndexes) partitions.push(await describeOnce(`${name}/${partition}`));
       topics.push({ name, partitions });
     }
     return { topics };

@@ -7,6 +7,7 @@ import type { Permit } from '../security/permit.ts';
 import type { Transaction } from '../transactions/transaction.ts';
 import { partitionRows } from '../transactions/transaction-records.ts';
 import { checks } from './access.ts';
+import { askedOnce } from './asked-once.ts';
 import { defineHandler } from './define.ts';
 
 type Row = ElementOf<ResponseInputOf<typeof describeTransactions>['transactionStates']>;
@@ -16,16 +17,16 @@ export const describeTransactionsHandler = defineHandler({
   access: [checks(OPERATION_DESCRIBE, RESOURCE_TRANSACTIONAL_ID), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, { services, permit }) {
-    const transactionStates: Row[] = [];
-    for (const transactionalId of request.transactionalIds) {
+    const describeOnce = askedOnce(async (transactionalId) => {
       if (!permit.may(OPERATION_DESCRIBE, RESOURCE_TRANSACTIONAL_ID, transactionalId)) {
-        transactionStates.push(refused(transactionalId, errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
-        continue;
+        return refused(transactionalId, errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
       }
       const { error, transaction } = await services.transactions.describe(transactionalId);
       const isKnown = error === errorCode.NONE && transaction !== null;
-      transactionStates.push(isKnown ? rowOf(transaction, permit) : refused(transactionalId, error));
-    }
+      return isKnown ? rowOf(transaction, permit) : refused(transactionalId, error);
+    });
+    const transactionStates: Row[] = [];
+    for (const transactionalId of request.transactionalIds) transactionStates.push(await describeOnce(transactionalId));
     return { transactionStates };
   },
 

@@ -14,6 +14,7 @@ import { errorCode } from '../protocol/errors.ts';
 import { OPERATIONS_NOT_ASKED } from '../protocol/schemas/03-metadata.ts';
 import { consumerGroupDescribe } from '../protocol/schemas/69-consumer-group-describe.ts';
 import { checks } from './access.ts';
+import { askedOnce } from './asked-once.ts';
 import { type ControlServices, defineHandler } from './define.ts';
 
 type Described = ElementOf<ResponseInputOf<typeof consumerGroupDescribe>['groups']>;
@@ -27,7 +28,7 @@ export const consumerGroupDescribeHandler = defineHandler({
   access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, { services, permit }) {
-    const groups = request.groupIds.map(async (groupId) => {
+    const describeOnce = askedOnce(async (groupId) => {
       if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, groupId)) {
         return refused(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, null);
       }
@@ -42,7 +43,7 @@ export const consumerGroupDescribeHandler = defineHandler({
         authorizedOperations: isAsked ? permit.operations(RESOURCE_GROUP, groupId) : OPERATIONS_NOT_ASKED,
       };
     });
-    return { groups: await Promise.all(groups) };
+    return { groups: await Promise.all(request.groupIds.map(describeOnce)) };
   },
 
   refuse: (request, refusal) => ({

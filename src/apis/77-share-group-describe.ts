@@ -9,6 +9,7 @@ import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { shareGroupDescribe } from '../protocol/schemas/77-share-group-describe.ts';
 import { checks } from './access.ts';
+import { askedOnce } from './asked-once.ts';
 import { defineHandler } from './define.ts';
 import type { ShareServices } from './share-services.ts';
 
@@ -20,23 +21,22 @@ export const shareGroupDescribeHandler = defineHandler({
   access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, { services, permit }) {
-    const groups: GroupAnswer[] = [];
-    for (const groupId of request.groupIds) {
+    const describeOnce = askedOnce(async (groupId): Promise<GroupAnswer> => {
       if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, groupId)) {
-        groups.push(failed(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, ''));
-        continue;
+        return failed(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, '');
       }
       const answer = await describe(services.shares, groupId);
       const topics = answer.members.flatMap(({ assignment }) =>
         assignment.topicPartitions.map(({ topicName }) => topicName),
       );
       if (permit.denied(OPERATION_DESCRIBE, RESOURCE_TOPIC, topics).size > 0) {
-        groups.push(failed(groupId, errorCode.TOPIC_AUTHORIZATION_FAILED, HIDDEN_TOPICS));
-        continue;
+        return failed(groupId, errorCode.TOPIC_AUTHORIZATION_FAILED, HIDDEN_TOPICS);
       }
       const isAsked = request.includeAuthorizedOperations && answer.errorCode === errorCode.NONE;
-      groups.push(isAsked ? { ...answer, authorizedOperations: permit.operations(RESOURCE_GROUP, groupId) } : answer);
-    }
+      return isAsked ? { ...answer, authorizedOperations: permit.operations(RESOURCE_GROUP, groupId) } : answer;
+    });
+    const groups: GroupAnswer[] = [];
+    for (const groupId of request.groupIds) groups.push(await describeOnce(groupId));
     return { groups };
   },
 

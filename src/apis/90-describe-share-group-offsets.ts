@@ -12,6 +12,7 @@ import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { describeShareGroupOffsets } from '../protocol/schemas/90-describe-share-group-offsets.ts';
 import { checks } from './access.ts';
+import { askedOnce } from './asked-once.ts';
 import { type ControlContext, defineHandler, denial } from './define.ts';
 import type { ShareServices } from './share-services.ts';
 
@@ -31,8 +32,11 @@ export const describeShareGroupOffsetsHandler = defineHandler({
   access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, context) {
+    const describeWhole = askedOnce((groupId) => describe(context, { groupId, topics: null }));
     const groups: GroupAnswer[] = [];
-    for (const group of request.groups) groups.push(await describe(context, group));
+    for (const group of request.groups) {
+      groups.push(await (group.topics === null ? describeWhole(group.groupId) : describe(context, group)));
+    }
     return { groups };
   },
 

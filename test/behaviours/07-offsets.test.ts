@@ -1,5 +1,6 @@
 /** Behaviours 45 to 49: committed offsets, the end of groups, and finding their coordinator. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { CommittedOffsets } from '../../src/groups/committed-offsets.ts';
 import { offsetCommit } from '../../src/protocol/schemas/08-offset-commit.ts';
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
 import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
@@ -173,6 +174,18 @@ describe('behaviour 46: the text that is committed with an offset', () => {
 });
 
 describe('behaviour 47: OffsetFetch', () => {
+  test('looks once for all that a group has, however often a request asks for it', async () => {
+    const { client } = await offsetRig();
+    await commit(client, 'g', 5);
+    const looks = vi.spyOn(CommittedOffsets.prototype, 'get');
+    const wish = { topics: [], groupId: '', requireStable: false };
+    const groups = Array.from({ length: 4 }, () => ({ groupId: 'g', topics: null }));
+    const answer = await client.ask(offsetFetch, 9, { ...wish, groups });
+    expect(answer.groups.map(({ topics }) => topics[0]?.partitions[0]?.committedOffset)).toEqual([5, 5, 5, 5]);
+    expect(looks).toHaveBeenCalledOnce();
+    looks.mockRestore();
+  });
+
   test('takes many groups from version 8 on, each with an error of its own', async () => {
     const { client } = await offsetRig();
     await commit(client, 'g', 5);

@@ -4,6 +4,7 @@
  *
  *   group id → topic → partition → offset                 what OffsetFetch answers
  *   producer id → group id → topic → partition → offset   what a transaction will make of it when it commits
+ *   group id → topic → partition → producer ids           the same found from the other end: transactions may be many
  *
  * Of two writers the one whose record lies further back in the log wins, also when the earlier one becomes visible later
  * (a transaction that ends after a plain commit came in between): `order` counts records.
@@ -39,6 +40,7 @@ const NOTHING: GroupOffsets = new Map();
 export class CommittedOffsets {
   private readonly groups = new Map<string, MutableOffsets>();
   private readonly pending = new Map<number, Map<string, MutableOffsets>>();
+  private readonly waiting = new Map<string, Map<string, Map<number, Set<number>>>>();
   private nextOrder = 0;
   private nextOffer = -1;
 
@@ -56,7 +58,7 @@ export class CommittedOffsets {
 
   /** Groups that transactions would commit offsets for. */
   get pendingGroupIds(): Iterable<string> {
-    return new Set([...this.pending.values()].flatMap((groups) => [...groups.keys()]));
+    return this.waiting.keys();
   }
 
   has(groupId: string): boolean {
@@ -70,15 +72,19 @@ export class CommittedOffsets {
   /** Also what transactions would have committed for it. */
   remove(groupId: string, topic: string, partition: number): void {
     drop(this.groups, groupId, topic, partition);
-    for (const [producerId, groups] of this.pending) {
+    for (const producerId of this.waiting.get(groupId)?.get(topic)?.get(partition) ?? []) {
+      const groups = this.pending.get(producerId);
+      if (groups === undefined) continue;
       drop(groups, groupId, topic, partition);
       if (groups.size === 0) this.pending.delete(producerId);
     }
+    drop(this.waiting, groupId, topic, partition);
   }
 
   clear(): void {
     this.groups.clear();
     this.pending.clear();
+    this.waiting.clear();
   }
 
   // ── transactions ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,6 +96,7 @@ export class CommittedOffsets {
       this.pending.set(producerId, groups);
     }
     put(entryOf(groups, groupId), topic, partition, this.keep(offset));
+    this.note(producerId, groupId, topic, partition);
   }
 
   /**
@@ -106,51 +113,39 @@ export class CommittedOffsets {
   takeOffer(number: number, producerId: number | null): void {
     const groups = this.pending.get(number);
     if (groups === undefined) return;
-    this.pending.delete(number);
+    this.forgetPending(number, groups);
     if (producerId === null) return;
-    const known = this.pending.get(producerId);
-    if (known === undefined) {
-      this.pending.set(producerId, groups);
-      return;
-    }
+    const known = this.pending.get(producerId) ?? new Map<string, MutableOffsets>();
+    this.pending.set(producerId, known);
     for (const [groupId, topics] of groups) {
       for (const [topic, partitions] of topics) {
-        for (const [partition, offset] of partitions) put(entryOf(known, groupId), topic, partition, offset);
+        for (const [partition, offset] of partitions) {
+          put(entryOf(known, groupId), topic, partition, offset);
+          this.note(producerId, groupId, topic, partition);
+        }
       }
     }
   }
 
   /** The partition has an offset that a transaction has not decided about. */
   isPending(groupId: string, topic: string, partition: number): boolean {
-    for (const groups of this.pending.values()) {
-      if (groups.get(groupId)?.get(topic)?.has(partition) === true) return true;
-    }
-    return false;
+    return this.waiting.get(groupId)?.get(topic)?.has(partition) === true;
   }
 
   hasPending(groupId: string): boolean {
-    for (const groups of this.pending.values()) {
-      if (groups.has(groupId)) return true;
-    }
-    return false;
+    return this.waiting.has(groupId);
   }
 
-  /** What transactions would commit for the group; null: no group in any. */
-  pendingOf(groupId: string): readonly { readonly topic: string; readonly partition: number }[] {
-    const found: { readonly topic: string; readonly partition: number }[] = [];
-    for (const groups of this.pending.values()) {
-      for (const [topic, partitions] of groups.get(groupId) ?? []) {
-        for (const partition of partitions.keys()) found.push({ topic, partition });
-      }
-    }
-    return found;
+  /** Of what transactions would commit for the group. */
+  pendingOf(groupId: string): ReadonlyMap<string, ReadonlyMap<number, unknown>> {
+    return this.waiting.get(groupId) ?? NOTHING;
   }
 
   /** The transaction of the producer has ended. */
   endTransaction(producerId: number, isCommit: boolean): void {
     const groups = this.pending.get(producerId);
     if (groups === undefined) return;
-    this.pending.delete(producerId);
+    this.forgetPending(producerId, groups);
     if (!isCommit) return;
     for (const [groupId, topics] of groups) {
       for (const [topic, partitions] of topics) {
@@ -164,6 +159,26 @@ export class CommittedOffsets {
     }
   }
 
+  private note(producerId: number, groupId: string, topic: string, partition: number): void {
+    const partitions = entryOf(entryOf(this.waiting, groupId), topic);
+    const producers = partitions.get(partition);
+    if (producers === undefined) partitions.set(partition, new Set([producerId]));
+    else producers.add(producerId);
+  }
+
+  private forgetPending(producerId: number, groups: ReadonlyMap<string, MutableOffsets>): void {
+    this.pending.delete(producerId);
+    for (const [groupId, topics] of groups) {
+      for (const [topic, partitions] of topics) {
+        for (const partition of partitions.keys()) {
+          const producers = this.waiting.get(groupId)?.get(topic)?.get(partition);
+          producers?.delete(producerId);
+          if (producers?.size === 0) drop(this.waiting, groupId, topic, partition);
+        }
+      }
+    }
+  }
+
   private keep(offset: CommittedOffset): Kept {
     const { leaderEpoch, metadata, commitTimestampMs, expireTimestampMs, topicId } = offset;
     const order = this.nextOrder++;
@@ -171,25 +186,25 @@ export class CommittedOffsets {
   }
 }
 
-function entryOf(groups: Map<string, MutableOffsets>, groupId: string): MutableOffsets {
-  let topics = groups.get(groupId);
-  if (topics === undefined) {
-    topics = new Map();
-    groups.set(groupId, topics);
+function entryOf<Key, InnerKey, Value>(outer: Map<Key, Map<InnerKey, Value>>, key: Key): Map<InnerKey, Value> {
+  let inner = outer.get(key);
+  if (inner === undefined) {
+    inner = new Map();
+    outer.set(key, inner);
   }
-  return topics;
+  return inner;
 }
 
 function put(topics: MutableOffsets, topic: string, partition: number, offset: Kept): void {
-  let partitions = topics.get(topic);
-  if (partitions === undefined) {
-    partitions = new Map();
-    topics.set(topic, partitions);
-  }
-  partitions.set(partition, offset);
+  entryOf(topics, topic).set(partition, offset);
 }
 
-function drop(groups: Map<string, MutableOffsets>, groupId: string, topic: string, partition: number): void {
+function drop<Value>(
+  groups: Map<string, Map<string, Map<number, Value>>>,
+  groupId: string,
+  topic: string,
+  partition: number,
+): void {
   const topics = groups.get(groupId);
   const partitions = topics?.get(topic);
   if (topics === undefined || partitions === undefined || !partitions.delete(partition)) return;

@@ -64,7 +64,7 @@ function expireOffsets(
 function endGroup(shard: GroupShard, group: Group, entries: StoredEntry[]): void {
   const { groupId } = group;
   const topics = new Set([...shard.offsets.ofGroup(groupId).keys()]);
-  for (const { topic } of shard.offsets.pendingOf(groupId)) topics.add(topic);
+  for (const topic of shard.offsets.pendingOf(groupId).keys()) topics.add(topic);
   for (const topic of topics) {
     removeOffsets(shard, groupId, topic, partitionsOf(shard, groupId, topic), entries);
   }
@@ -73,8 +73,7 @@ function endGroup(shard: GroupShard, group: Group, entries: StoredEntry[]): void
 }
 
 function partitionsOf(shard: GroupShard, groupId: string, topic: string): ReadonlySet<number> {
-  const partitions = new Set(shard.offsets.ofGroup(groupId).get(topic)?.keys() ?? []);
-  for (const pending of shard.offsets.pendingOf(groupId))
-    if (pending.topic === topic) partitions.add(pending.partition);
-  return partitions;
+  const { offsets } = shard;
+  const committed = offsets.ofGroup(groupId).get(topic)?.keys() ?? [];
+  return new Set([...committed, ...(offsets.pendingOf(groupId).get(topic)?.keys() ?? [])]);
 }

@@ -537,8 +537,7 @@ export class Front implements FrontFace, MuteListener {
     const open = this.connections.open;
     for (let index = open.length - 1; index >= 0; index--) {
       const connection = open[index]!;
-      if (connection.state !== CONNECTION_OPEN) continue;
-      this.receiver.checkSilence(connection, this.nowMs);
+      if (connection.state === CONNECTION_OPEN) this.receiver.checkSilence(connection, this.nowMs);
       const lastMs = Math.max(connection.lastBytesMs, connection.sendSinceMs);
       const isBusy = connection.orderCount > 0 && !connection.isSending;
       if (isBusy || this.nowMs - lastMs <= this.limits.idleMs) continue;

@@ -114,3 +114,17 @@ test('more connections than leave descriptors for files are closed, though max.c
   rig.settle();
   expect(next.isClosedByBroker).toBe(false);
 });
+
+// Such a connection stayed for as long as its client liked.
+test('who does not read the last answer before its connection ends is idle as anybody else', async () => {
+  const onRequest = async (frame: Uint8Array) => (frame[10] === 0x6e ? null : answerTo(frame, 500));
+  const rig = rigOf({ limits: { idleMs: 5000 }, onRequest });
+  const client = rig.connect({ windowBytes: 10 });
+  client.write(Buffer.concat([controlFrame(1, 'ok'), controlFrame(2, 'n')]));
+  await rig.settleAsync();
+  rig.pass(4000, 100);
+  expect(client.isClosedByBroker).toBe(false);
+  rig.pass(2000, 100);
+  expect(client.isClosedByBroker).toBe(true);
+  rig.expectNothingHeld();
+});

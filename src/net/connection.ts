@@ -85,6 +85,8 @@ export class Connection {
   memoryWaitSinceMs = 0;
   /** A frame lies there that cannot be begun yet (lanes, exchanges or outbox are full). */
   isHeld = false;
+  /** The peer has closed its side: what it asked for is answered, then the connection closes. */
+  hasEnded = false;
 
   /** Of the client id it used last; null: not looked up yet. */
   meters: ClientMeters | null = null;
@@ -121,6 +123,12 @@ export class Connection {
     return this.fillAt - this.readAt;
   }
 
+  /** Nothing more is to be read, answered or sent. */
+  get isDone(): boolean {
+    if (this.partHead >= 0) return false;
+    return this.state === CONNECTION_ENDING || (this.hasEnded && this.orderCount === 0);
+  }
+
   /** `principal`: what its certificate says it is; null where it has shown none. */
   open(id: number, peer: string, listener: ListenerFacts, principal: string | null, nowMs: number): void {
     assert(this.state === CONNECTION_FREE, 'a socket is reused only after its closing completed');
@@ -147,6 +155,7 @@ export class Connection {
     this.blockBytesWanted = 0;
     this.isWaitingForMemory = false;
     this.isHeld = false;
+    this.hasEnded = false;
     this.rights = null;
     this.meters = null;
     this.mutedUntilMs = 0;

@@ -539,7 +539,7 @@ export class Front implements FrontFace, MuteListener {
       const connection = open[index]!;
       if (connection.state === CONNECTION_OPEN) this.receiver.checkSilence(connection, this.nowMs);
       const lastMs = Math.max(connection.lastBytesMs, connection.sendSinceMs);
-      const isBusy = connection.orderCount > 0 && !connection.isSending;
+      const isBusy = connection.orderCount > 0 && !connection.isSending && !connection.hasEnded;
       if (isBusy || this.nowMs - lastMs <= this.limits.idleMs) continue;
       if (this.tallies !== null) this.tallies.idleClosed();
       this.connections.close(connection);

@@ -124,7 +124,8 @@ export class Outbox {
     if (part === NONE) return;
     const parts = this.parts;
     const hasMore = parts.nextOf(part) !== NONE;
-    if (hasMore || connection.isHeld || connection.state !== CONNECTION_OPEN) this.awaitsSent = true;
+    const isEnding = connection.hasEnded || connection.state !== CONNECTION_OPEN;
+    if (hasMore || isEnding || connection.isHeld) this.awaitsSent = true;
     if (connection.isSending) return;
     connection.isSending = true;
     connection.sendSinceMs = nowMs;

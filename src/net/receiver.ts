@@ -140,9 +140,18 @@ export class Receiver {
       this.cut(connection);
     } else if (wasCancelled && result === ECANCELED) {
       this.fallSilent(connection);
+    } else if (result === 0) {
+      this.end(connection);
     } else {
       this.table.close(connection);
     }
+  }
+
+  /** As in Kafka, which sees the end behind the last request: a peer that says no more may still read. */
+  private end(connection: Connection): void {
+    connection.hasEnded = true;
+    this.dropBlock(connection);
+    if (connection.isDone) this.table.close(connection);
   }
 
   /** Begins as many frames as are whole; then receives on, unless something holds the connection. */

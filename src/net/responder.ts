@@ -134,7 +134,7 @@ export class Responder {
     this.settleHeads(connection);
     if (connection.state === CONNECTION_CLOSING) return;
     this.front.outbox.flush(connection, this.front.nowMs);
-    if (connection.state === CONNECTION_ENDING && connection.partHead < 0) {
+    if (connection.isDone) {
       this.table.close(connection);
       return;
     }

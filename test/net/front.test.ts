@@ -494,6 +494,30 @@ describe('connections', () => {
     expect([silent.isClosedByBroker, waiting.isClosedByBroker]).toEqual([true, false]);
   });
 
+  test('who closes its side is answered what it asked for, and then closed; one that waits too long before', () => {
+    const rig = rigOf({ limits: { idleMs: 5000 } });
+    rig.addTopic('news', 1);
+    const client = rig.connect({ windowBytes: 30 });
+    client.write(Buffer.concat([produceOf(1), produceOf(2), produceOf(3).subarray(0, 50)]));
+    client.end();
+    const pieces: Uint8Array[] = [];
+    for (let round = 0; round < 10; round++) {
+      rig.settle();
+      pieces.push(client.take());
+    }
+    expect(framesOf(Buffer.concat(pieces)).map(correlationOf)).toEqual([1, 2]);
+    expect(client.isClosedByBroker).toBe(true);
+    const waiting = rig.connect();
+    const partitions = [{ partitionIndex: 0, fetchOffset: 2, partitionMaxBytes: 100 }];
+    waiting.write(
+      requestFrame(fetch, 12, 1, { maxWaitMs: 20_000, minBytes: 1, topics: [{ name: 'news', partitions }] }),
+    );
+    waiting.end();
+    rig.pass(6000, 100);
+    expect(waiting.isClosedByBroker).toBe(true);
+    rig.expectNothingHeld();
+  });
+
   test('when descriptors run out it stops accepting for a moment, and says so once', () => {
     const rig = rigOf();
     rig.transport.failAccepts(2);

@@ -57,15 +57,21 @@ export class Dispatcher {
 
   /** False while the connection has to be answered, or read its answers, first. */
   canBegin(connection: Connection): boolean {
-    const { limits, exchanges } = this.parts;
+    const { limits } = this.parts;
     if (connection.mutedUntilMs > 0) return false;
     // As in Kafka: or all that a client sent ahead would pass before the first answer mutes it.
     if (connection.orderCount > 0 && this.isLimited(connection)) return false;
     if (connection.login === LOGIN_UNDER_WAY && connection.orderCount > 0) return false;
-    if (exchanges.latestOf(connection)?.state === EXCHANGE_STARTING) return false;
+    if (this.parts.exchanges.latestOf(connection)?.state === EXCHANGE_STARTING) return false;
     if (connection.orderCount >= limits.exchangesPerConnectionMax) return false;
     if (connection.outboxBytes + connection.asideBytes >= limits.outboxBytesPerConnectionMax) return false;
-    return exchanges.usedCount < limits.exchangesMax;
+    return this.hasExchange(connection);
+  }
+
+  /** Whoever has one already leaves half of all to those that have none: a few that wait for long hold up nobody. */
+  private hasExchange({ orderCount }: Connection): boolean {
+    const { exchanges, limits } = this.parts;
+    return exchanges.usedCount < (orderCount === 0 ? limits.exchangesMax : limits.exchangesMax / 2);
   }
 
   private isLimited({ meters }: Connection): boolean {
@@ -161,7 +167,7 @@ export class Dispatcher {
   needsRetry(connection: Connection): boolean {
     const latest = this.parts.exchanges.latestOf(connection);
     if (latest?.state === EXCHANGE_STARTING) return latest.isData || !this.hasEnough(connection);
-    return this.parts.exchanges.usedCount >= this.parts.limits.exchangesMax;
+    return !this.hasExchange(connection);
   }
 
   private openData(connection: Connection, exchange: Exchange, api: DataApi): void {

@@ -115,6 +115,20 @@ test('more connections than leave descriptors for files are closed, though max.c
   expect(next.isClosedByBroker).toBe(false);
 });
 
+// Two clients that asked for much to wait for were enough to keep everybody else from being answered, for as long as they liked.
+test('clients that send many requests ahead leave one for each of the others', () => {
+  const rig = rigOf({ limits: { exchangesMax: 16, exchangesPerConnectionMax: 8 } });
+  rig.addTopic('news', 1);
+  const topics = [{ name: 'news', partitions: [{ partitionIndex: 0, fetchOffset: 0, partitionMaxBytes: 100 }] }];
+  const long = requestFrame(fetch, 12, 1, { maxWaitMs: 2_000_000_000, minBytes: 1, topics });
+  for (const client of [rig.connect(), rig.connect()]) for (let index = 0; index < 8; index++) client.write(long);
+  for (let turn = 0; turn < 20; turn++) rig.step(1);
+  const good = rig.transport.connect();
+  good.write(requestFrame(fetch, 12, 7, { maxWaitMs: 5, minBytes: 1, topics }));
+  for (let turn = 0; turn < 20; turn++) rig.step(1);
+  expect(framesOf(good.take()).map(correlationOf)).toEqual([7]);
+});
+
 // Such a connection stayed for as long as its client liked.
 test('who does not read the last answer before its connection ends is idle as anybody else', async () => {
   const onRequest = async (frame: Uint8Array) => (frame[10] === 0x6e ? null : answerTo(frame, 500));

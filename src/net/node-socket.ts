@@ -32,8 +32,8 @@ export interface NodeSocketOwner {
   readonly landing: Landing;
   /** Something was pushed. */
   announce(): void;
-  /** A buffer for a piece of a region, or null: `resumeRegion` is called when there is one. */
-  takeBuffer(socket: NodeSocket): Buffer | null;
+  /** For a piece of a region. */
+  takeBuffer(): Buffer;
   giveBuffer(buffer: Buffer): void;
   /** `completeReceive` is to be called before completions are handed out. */
   noteFilled(socket: NodeSocket): void;
@@ -64,9 +64,6 @@ export class NodeSocket {
 
   /** Bytes of the write under way; 0 when there is none. */
   private sendingBytes = 0;
-  private regionFd = -1;
-  private regionPosition = 0;
-  private regionLength = 0;
   private regionBuffer: Buffer | null = null;
 
   private hasEnded = false;
@@ -135,34 +132,22 @@ export class NodeSocket {
       this.finishSend(this.deathResult);
       return;
     }
-    this.regionFd = fd;
-    this.regionPosition = position;
-    this.regionLength = length;
-    const buffer = this.owner.takeBuffer(this);
-    if (buffer !== null) this.resumeRegion(buffer);
-  }
-
-  /** The transport found a buffer; false when it is no longer wanted (and stays the transport's). */
-  resumeRegion(buffer: Buffer): boolean {
-    if (this.regionFd < 0) return false;
+    const buffer = this.owner.takeBuffer();
     this.regionBuffer = buffer;
-    const fd = this.regionFd;
-    this.regionFd = -1;
     let count: number;
     try {
-      count = readSync(fd, buffer, 0, Math.min(buffer.length, this.regionLength), this.regionPosition);
+      count = readSync(fd, buffer, 0, Math.min(buffer.length, length), position);
     } catch (error) {
       this.finishSend(errnoOf(error));
-      return true;
+      return;
     }
     // A region that ends before its length was promised wrongly; 0 would be asked for again without end.
     if (count === 0) {
       this.finishSend(-EIO);
-      return true;
+      return;
     }
     this.sendingBytes = count;
     this.socket.write(buffer.subarray(0, count), this.onWritten);
-    return true;
   }
 
   close(): void {
@@ -300,7 +285,6 @@ export class NodeSocket {
 
   private finishSend(result: number): void {
     this.sendingBytes = 0;
-    this.regionFd = -1;
     const buffer = this.regionBuffer;
     this.regionBuffer = null;
     this.complete(DONE_SEND, result);

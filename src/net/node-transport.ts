@@ -9,7 +9,8 @@
  *   and runs turns whenever that is called; calls are merged until the loop comes around (setImmediate).
  *
  * Bounds: a socket holds two chunks that nobody asked for; regions go through buffers of 256 KiB, of which there are
- * 128; connections that wait while nothing is accepted are dropped beyond 1024.
+ * 128, and beyond them of 16 KiB, one for each socket; connections that wait while nothing is accepted are dropped beyond
+ * 1024.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { assert, must } from '../base/assert.ts';
@@ -36,6 +37,9 @@ const SOCKETS_MAX = 65_536;
 const HELD_CONNECTIONS_MAX = 1024;
 const REGION_BUFFER_BYTES = 256 * 1024;
 const REGION_BUFFERS_MAX = 128;
+/** As much as a record of TLS. */
+const SMALL_BUFFER_BYTES = 16 * 1024;
+const SMALL_BUFFERS_KEPT = 128;
 
 /** What a connection passes through on its way in: the handshake of TLS. It bounds what waits in it. */
 export interface Porch {
@@ -75,7 +79,7 @@ export class NodeTransport implements Transport, NodeSocketOwner {
   /** Their receives have got something and complete with the next look. */
   private readonly filling: NodeSocket[] = [];
   private readonly buffers: Buffer[] = [];
-  private readonly waitingForBuffer = new Fifo<NodeSocket>(SOCKETS_MAX);
+  private readonly smallBuffers: Buffer[] = [];
   private buffersMade = 0;
   /** Listeners that the front has taken note of. */
   private listenedCount = 0;
@@ -220,24 +224,20 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     this.announce();
   }
 
-  takeBuffer(socket: NodeSocket): Buffer | null {
+  /** A reader that has stopped keeps its buffer, and nobody else may have to wait for that: there is always one. */
+  takeBuffer(): Buffer {
     const free = this.buffers.pop();
     if (free !== undefined) return free;
-    if (this.buffersMade < REGION_BUFFERS_MAX) {
-      this.buffersMade += 1;
-      return Buffer.allocUnsafeSlow(REGION_BUFFER_BYTES);
+    if (this.buffersMade === REGION_BUFFERS_MAX) {
+      return this.smallBuffers.pop() ?? Buffer.allocUnsafeSlow(SMALL_BUFFER_BYTES);
     }
-    const isWaiting = this.waitingForBuffer.push(socket);
-    assert(isWaiting, 'no more sockets wait for a buffer than there are sockets');
-    return null;
+    this.buffersMade += 1;
+    return Buffer.allocUnsafeSlow(REGION_BUFFER_BYTES);
   }
 
   giveBuffer(buffer: Buffer): void {
-    // A socket that was closed while it waited still stands in the queue and says no.
-    for (let next = this.waitingForBuffer.shift(); next !== undefined; next = this.waitingForBuffer.shift()) {
-      if (next.resumeRegion(buffer)) return;
-    }
-    this.buffers.push(buffer);
+    if (buffer.length === REGION_BUFFER_BYTES) this.buffers.push(buffer);
+    else if (this.smallBuffers.length < SMALL_BUFFERS_KEPT) this.smallBuffers.push(buffer);
   }
 
   forget(socket: NodeSocket): void {

@@ -210,6 +210,14 @@ describe('the plain-Node transport', () => {
     rmSync(folder, { recursive: true });
   });
 
+  // 128 readers over TLS that had stopped kept all buffers, and no region was sent to anybody else.
+  test('however many readers keep their buffers, there is one for the next', () => {
+    const taken = Array.from({ length: 200 }, () => driver.transport.takeBuffer());
+    expect(taken.map((buffer) => buffer.length)).toEqual([...Array(128).fill(262_144), ...Array(72).fill(16_384)]);
+    for (const buffer of taken) driver.transport.giveBuffer(buffer);
+    expect(driver.transport.takeBuffer().length).toBe(262_144);
+  });
+
   test('completes a receive with 0 when the peer closes its side, and still sends', async () => {
     const { client, socket } = await connected();
     const memory = plainMemory(64);

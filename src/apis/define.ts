@@ -183,8 +183,8 @@ function audit<Request, Response>(
   const shown = names.slice(0, AUDITED_NAMES_MAX).join(', ');
   const more = names.length > AUDITED_NAMES_MAX ? ` and ${names.length - AUDITED_NAMES_MAX} more` : '';
   const action = { identity: connection.identity, api: definition.api.name, what: shown + more };
-  if (!hasError(response)) changes.changed(action, 'done');
-  else if (hasSuccess(response)) changes.changed(action, 'refused');
+  // Where no part of the answer has a code there was nothing to do, and anybody may ask for that.
+  if (hasSuccess(response)) changes.changed(action, hasError(response) ? 'refused' : 'done');
   else changes.refused(action);
 }
 

@@ -35,6 +35,7 @@ import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.
 import { listGroups } from '../../src/protocol/schemas/16-list-groups.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
+import { deleteRecords } from '../../src/protocol/schemas/21-delete-records.ts';
 import { txnOffsetCommit } from '../../src/protocol/schemas/28-txn-offset-commit.ts';
 import { describeAcls } from '../../src/protocol/schemas/29-describe-acls.ts';
 import { createAcls as createAclsApi } from '../../src/protocol/schemas/30-create-acls.ts';
@@ -427,6 +428,22 @@ describe('64: the audit log', () => {
     expect(lines().filter((line) => line.includes('of=mine'))).toHaveLength(2);
     await broker.pass(1000);
     expect(lines().at(-1)).toMatch(/api=CreateTopics moreTimes=19$/);
+  });
+
+  test('says of no request that it was done which had nothing in it that anybody could do', async () => {
+    const rig = await startRig({ sets });
+    const { client, broker } = rig;
+    for (let time = 0; time < 20; time++) {
+      await client.ask(deleteRecords, 2, { topics: [{ name: 'theirs', partitions: [] }], timeoutMs: 1000 });
+      await client.ask(createTopics, 7, { topics: [] });
+      await client.ask(createAclsApi, 3, { creations: [] });
+    }
+    const lines = broker.lines.filter((line) => line.includes('audit') && !line.includes('outcome=denied'));
+    expect(lines.map((line) => line.match(/outcome=\w+|api=\w+/g)?.join(' '))).toEqual([
+      'outcome=refused api=DeleteRecords',
+      'outcome=refused api=CreateTopics',
+      'outcome=refused api=CreateAcls',
+    ]);
   });
 
   test('has a line for who switches it off', async () => {

@@ -7,11 +7,20 @@ export interface PemBlock {
 }
 
 export const CERTIFICATE = 'CERTIFICATE';
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s:,-]*?)-----END \1-----/g;
+const BEGIN = /-----BEGIN ([A-Z0-9 ]+)-----/g;
+const CONTENT = /^[A-Za-z0-9+/=\s:,-]*$/;
+const DASHES = '-----';
 
-export function blocksOf(text: string): readonly PemBlock[] {
+/** Takes no longer than the text is long, whatever stands in it: clients may set it while the broker runs. */
+export function blocksOf(given: string): readonly PemBlock[] {
+  const text = given.replaceAll('\\n', '\n');
   const blocks: PemBlock[] = [];
-  for (const [, label = '', content = ''] of text.replaceAll('\\n', '\n').matchAll(BLOCK)) {
+  for (const { 0: line, 1: label = '', index } of text.matchAll(BEGIN)) {
+    const from = index + line.length;
+    const to = text.indexOf(DASHES, from);
+    if (to < 0 || !text.startsWith(`-----END ${label}-----`, to)) continue;
+    const content = text.slice(from, to);
+    if (!CONTENT.test(content)) continue;
     blocks.push({ label, text: `-----BEGIN ${label}-----\n${bodyOf(content)}\n-----END ${label}-----\n` });
   }
   return blocks;

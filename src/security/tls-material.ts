@@ -2,7 +2,7 @@
  * Reads what a listener with TLS needs from the settings and the files they name, and tries it, so that what is wrong is
  * said with the setting's name and a remedy before a client meets it. Called by main, at start and to renew.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { Fault } from '../base/fault.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
 import type { Listener } from '../config/listeners.ts';
@@ -14,6 +14,7 @@ import { blocksOf, CERTIFICATE, isPrivateKey } from './pem.ts';
 import { readPkcs12Trust } from './pkcs12-trust.ts';
 
 const PRIVATE_KEY_REMEDY = 'put the private key (PRIVATE KEY or ENCRYPTED PRIVATE KEY) beside the certificate';
+const STORE_BYTES_MAX = 16_777_216;
 const UNDECRYPTED_KEY = 'the private key cannot be decrypted; see ssl.key.password';
 const PRIVATE_KEY_RENEWAL =
   'openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW (its encryption may be an outdated one)';
@@ -208,15 +209,18 @@ class ListenerTls {
     return new Fault('PB_BAD_SETTING', message, cause === null ? {} : { cause: String(cause) });
   }
 
+  /** Clients may name it while the broker runs: what has no end, or is not there yet, would keep main for good. */
   private file(key: string, location: string): Buffer {
     try {
-      return readFileSync(location);
+      const stat = statSync(location);
+      if (stat.isFile() && stat.size <= STORE_BYTES_MAX) return readFileSync(location);
     } catch (cause) {
       const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
       const remedy =
         code === 'ENOENT' ? 'there is no such file; correct the path' : `it cannot be read (${code}); check its rights`;
       throw this.bad(`${key} ${location}: ${remedy}`);
     }
+    throw this.bad(`${key} ${location} is no file of at most ${STORE_BYTES_MAX} bytes; give it one with certificates`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import type { BrokerConfig } from '../../src/config/broker-config.ts';
 import { listenersOf } from '../../src/config/listeners.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 import type { TlsTerms } from '../../src/net/tls-terms.ts';
+import { blocksOf } from '../../src/security/pem.ts';
 import { readTlsTerms } from '../../src/security/tls-material.ts';
 import { Authority, encryptedKey, hasOpenssl } from '../support/certificates.ts';
 
@@ -22,6 +23,13 @@ function read(settings: { readonly [key: string]: string }, protocol = 'SSL'): T
   if (listener === undefined) throw new Error('the settings name a listener');
   return readTlsTerms(config, listener);
 }
+
+it('of PEM is found in a text of beginnings without an end before anybody has to wait', () => {
+  const block = '-----BEGIN A B-----\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END A B-----\n';
+  expect(blocksOf(`${'-----BEGIN A-----'.repeat(20_000)}${block}-----END A-----`)).toEqual([
+    { label: 'A B', text: block },
+  ]);
+});
 
 describe.runIf(hasOpenssl)('what a listener with TLS needs (openssl)', () => {
   const authority = hasOpenssl ? new Authority(folder) : null;
@@ -113,11 +121,17 @@ describe.runIf(hasOpenssl)('what a listener with TLS needs (openssl)', () => {
       writeFileSync(path, content);
       return path;
     };
+    const huge = file('huge.pem', '');
+    truncateSync(huge, 2 ** 24 + 1);
     const own = { 'ssl.keystore.location': certificate.file };
     const cases: [{ readonly [key: string]: string }, string][] = [
       [{}, 'the listener SSL (SSL): it has no certificate; set ssl.keystore.location'],
       [{ 'ssl.keystore.key': 'x' }, 'only one of certificate and key'],
       [{ 'ssl.keystore.location': '/nowhere' }, 'ssl.keystore.location /nowhere: there is no such file'],
+      [{ 'ssl.keystore.location': folder }, 'is no file of at most'],
+      [{ 'ssl.keystore.location': '/dev/zero' }, 'is no file of at most'],
+      [{ ...own, 'ssl.client.auth': 'required', 'ssl.truststore.location': '/dev/zero' }, 'is no file of at most'],
+      [{ 'ssl.keystore.location': huge }, 'is no file of at most'],
       [{ 'ssl.keystore.location': certificate.certificateFile }, 'comes without a private key'],
       [{ 'ssl.keystore.location': certificate.keyFile }, 'has no certificate'],
       [

@@ -3,8 +3,7 @@
  * answers failures late. Main's control ports call it with whatever such a client sent. It composes; what a login is stands
  * in `security/login`.
  *
- * Logins that are worked on at the same time are bounded; the others wait in line, each with the one frame that its
- * connection may have under way.
+ * Whoever has to wait (for the keys of tokens, which others hold) keeps nobody else waiting.
  */
 import type { Alarms } from '../base/alarms.ts';
 import { must } from '../base/assert.ts';
@@ -32,15 +31,12 @@ export interface LoginDeskParts {
   readonly log: Logger;
 }
 
-const WORKING_MAX = 64;
 const LOG_PERIOD_MS = 10_000;
 
 export class LoginDesk {
   private readonly parts: LoginDeskParts;
   private readonly logins = new Map<number, Login>();
   private readonly log: RateLimitedLog;
-  private working = 0;
-  private readonly waiting: (() => void)[] = [];
   /** Since the start. */
   readonly counts = { done: 0, failed: 0 };
 
@@ -55,9 +51,7 @@ export class LoginDesk {
   }
 
   async take(frame: Uint8Array, connection: ConnectionFacts): Promise<LoginReply> {
-    // Before the wait: a connection that is gone by then is not remembered anew.
-    const login = this.loginOf(connection);
-    const step = await this.inTurn(() => login.take(frame));
+    const step = await this.loginOf(connection).take(frame);
     if (step.login !== null) this.counts.done += 1;
     if (step.closes) await this.refused(step, connection);
     return { answer: step.answer, closes: step.closes, login: step.login };
@@ -101,18 +95,5 @@ export class LoginDesk {
     });
     this.logins.set(facts.connection, login);
     return login;
-  }
-
-  private async inTurn(work: () => Promise<LoginStep>): Promise<LoginStep> {
-    if (this.working >= WORKING_MAX) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    else this.working += 1;
-    try {
-      return await work();
-    } finally {
-      // The place goes to the next in line, or comes free.
-      const next = this.waiting.shift();
-      if (next === undefined) this.working -= 1;
-      else next();
-    }
   }
 }

@@ -7,6 +7,7 @@
  * A refusal takes two steps, as the RFC has it: the broker says what is wrong in JSON, the client sends a single 0x01.
  */
 import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { Turns } from '../base/turns.ts';
 import type { OauthTerms } from '../config/logins.ts';
 import { NO_TOKEN, REFUSED, type SaslConversation, type SaslMechanism, type SaslStep } from './sasl-mechanism.ts';
 import type { KeySet, SigningKeys } from './signing-keys.ts';
@@ -32,6 +33,8 @@ const ALGORITHMS = [
   'Ed25519',
 ];
 const TOKEN_BYTES_MAX = 65_536;
+/** Signatures checked at one time: it is done by threads that also write to the disk. */
+const CHECKS_MAX = 64;
 const BLANK_MAX = 0x20;
 const KVSEP = '\u0001';
 const INVALID = JSON.stringify({ status: 'invalid_token' });
@@ -42,13 +45,14 @@ const EXTENSION = /^[A-Za-z]+=[\x20-\x7e\t\r\n]+$/;
 export class SaslOauth implements SaslMechanism {
   readonly name = 'OAUTHBEARER';
   private readonly parts: OauthParts;
+  private readonly checks = new Turns(CHECKS_MAX);
 
   constructor(parts: OauthParts) {
     this.parts = parts;
   }
 
   begin(): SaslConversation {
-    return new OauthConversation(this.parts);
+    return new OauthConversation(this.parts, this.checks);
   }
 }
 
@@ -56,9 +60,11 @@ class OauthConversation implements SaslConversation {
   private readonly parts: OauthParts;
   /** Why the token was refused; the client was told that it was, and has to say that it heard. */
   private problem: string | null = null;
+  private readonly checks: Turns;
 
-  constructor(parts: OauthParts) {
+  constructor(parts: OauthParts, checks: Turns) {
     this.parts = parts;
+    this.checks = checks;
   }
 
   async take(token: Uint8Array): Promise<SaslStep> {
@@ -83,14 +89,14 @@ class OauthConversation implements SaslConversation {
     const keys = await this.parts.keys.current(false);
     if (keys === null) return 'there are no keys to check it with';
     try {
-      return this.claimsOf(await this.payload(token, keys));
+      return this.claimsOf(await this.checks.take(() => this.payload(token, keys)));
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) return problemOf(error);
     }
     const fresh = await this.parts.keys.current(true);
     if (fresh === null || fresh === keys) return 'it is signed with a key that is not among those that are known';
     try {
-      return this.claimsOf(await this.payload(token, fresh));
+      return this.claimsOf(await this.checks.take(() => this.payload(token, fresh)));
     } catch (error) {
       return problemOf(error);
     }

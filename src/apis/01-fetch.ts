@@ -82,7 +82,6 @@ import { planFetch } from './fetch-request.ts';
 import { FetchSessions, NO_SESSION, revived } from './fetch-sessions.ts';
 
 const ZSTD_SINCE = 10;
-const SESSION_IDS = 0x3fff_ffff;
 
 export class FetchApi implements GuardedDataApi {
   readonly key = 1;
@@ -420,9 +419,7 @@ export class FetchApi implements GuardedDataApi {
   private sessionsOf(front: FrontFace): FetchSessions {
     if (this.sessions === null) {
       const { fetchSessionsMax, fetchSessionIdleMs } = front.limits;
-      // Anywhere, so that a client of an earlier run hardly ever meets another's session.
-      const firstId = randomInt(1, SESSION_IDS);
-      this.sessions = new FetchSessions(fetchSessionsMax, fetchSessionIdleMs, firstId, front.fronts, front.index);
+      this.sessions = new FetchSessions(fetchSessionsMax, fetchSessionIdleMs, randomInt, front.fronts, front.index);
     }
     return this.sessions;
   }

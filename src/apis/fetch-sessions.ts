@@ -137,20 +137,21 @@ export class FetchSessions {
   private readonly idleMs: number;
   private readonly idStep: number;
   private readonly idLow: number;
-  private nextId: number;
+  private readonly random: (below: number) => number;
   private entryCount = 0;
 
   /**
-   * Ids go up by `idStep`, the number of fronts, and stay `idRest` modulo it: no session of one front has the number of
-   * another's, so a client that comes back to another front is told that its session is not there.
+   * Ids are drawn by lot: whoever knows one may end that session, or go on with it. They stay `idRest` modulo `idStep`, the
+   * number of fronts: no session of one front has the number of another's, so a client that comes back to another front is
+   * told that its session is not there.
    */
-  constructor(slotsMax: number, idleMs: number, firstId: number, idStep = 1, idRest = 0) {
+  constructor(slotsMax: number, idleMs: number, random: (below: number) => number, idStep = 1, idRest = 0) {
     assert(idRest >= 0 && idRest < idStep, 'a rest is below what is divided by');
     this.slotsMax = slotsMax;
     this.idleMs = idleMs;
     this.idStep = idStep;
     this.idLow = idRest === 0 ? idStep : idRest;
-    this.nextId = Math.floor(firstId / idStep) * idStep + this.idLow;
+    this.random = random;
   }
 
   get count(): number {
@@ -205,14 +206,10 @@ export class FetchSessions {
   }
 
   private takeId(): number {
-    while (this.sessions.has(this.nextId)) this.nextId = this.idAfter(this.nextId);
-    const id = this.nextId;
-    this.nextId = this.idAfter(id);
-    return id;
-  }
-
-  private idAfter(id: number): number {
-    return id > EPOCH_MAX - this.idStep ? this.idLow : id + this.idStep;
+    for (;;) {
+      const id = this.random(Math.floor(EPOCH_MAX / this.idStep)) * this.idStep + this.idLow;
+      if (!this.sessions.has(id)) return id;
+    }
   }
 }
 

@@ -68,6 +68,16 @@ describe('fetch sessions', () => {
     expect(answer(client, 12).errorCode).toBe(errorCode.FETCH_SESSION_ID_NOT_FOUND);
   });
 
+  test('24: nobody finds the sessions of others by the number of his own', () => {
+    const rig = rigOf();
+    const topic = rig.addTopic('news', 1);
+    const [others, own] = [rig.connect(), rig.connect()].map((client) =>
+      Array.from({ length: 8 }, () => session(rig, client, [{ topic, partition: 0, offset: 0 }])),
+    );
+    expect(new Set([...others!, ...own!]).size).toBe(16);
+    expect(others!.filter((id) => own!.some((mine) => Math.abs(mine - id) < 100))).toEqual([]);
+  });
+
   test('24: partitions are forgotten; one that errs is repeated', () => {
     const rig = rigOf();
     const topic = rig.addTopic('news', 2);

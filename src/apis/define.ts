@@ -184,8 +184,13 @@ function audit<Request, Response>(
   const more = names.length > AUDITED_NAMES_MAX ? ` and ${names.length - AUDITED_NAMES_MAX} more` : '';
   const action = { identity: connection.identity, api: definition.api.name, what: shown + more };
   // Where no part of the answer has a code there was nothing to do, and anybody may ask for that.
-  if (hasSuccess(response)) changes.changed(action, hasError(response) ? 'refused' : 'done');
-  else changes.refused(action);
+  if (!hasSuccess(response)) changes.refused(action);
+  else changes.changed(action, hasError(response) ? 'refused' : isOnlyCheck(request) ? 'checked' : 'done');
+}
+
+/** Under the same name in all that can ask whether something would be done. */
+function isOnlyCheck(request: unknown): boolean {
+  return typeof request === 'object' && request !== null && 'validateOnly' in request && request.validateOnly === true;
 }
 
 const AUDITED_NAMES_MAX = 10;

@@ -106,7 +106,7 @@ export class AuditLog {
     });
   }
 
-  /** `outcome`: "done", or "refused" when some of it was. */
+  /** `outcome`: "done", "checked" when it was only asked whether it would be, or "refused" when some of it was. */
   changed({ identity, api, what }: AuditedChange, outcome: string): void {
     const { principal, host, listener } = identity;
     this.logger.info('audit', { outcome, principal, host, api, of: shown(what), listener });

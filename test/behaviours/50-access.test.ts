@@ -399,15 +399,16 @@ describe('64: the audit log', () => {
     await grant(rig, all);
     const { client, broker } = rig;
     const topic = await createTopic(client, 't', { configs: { 'retention.ms': '123456789' } });
+    const wish = (name: string) => ({ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] });
+    await client.ask(createTopics, 7, { topics: [wish('perhaps')], validateOnly: true });
     await setRules(rig, []);
     await produceTo(client, topic, batchOf());
-    await client.ask(createTopics, 7, {
-      topics: [{ name: 'mine', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
-    });
+    await client.ask(createTopics, 7, { topics: [wish('mine')] });
     const audit = broker.lines.filter((line) => line.includes('audit'));
     const has = (...parts: readonly string[]): boolean =>
       audit.some((line) => parts.every((part) => line.includes(part)));
     expect(has('outcome=done', 'api=CreateTopics', 'of=t', 'principal=User:ANONYMOUS')).toBe(true);
+    expect(has('outcome=checked', 'api=CreateTopics', 'of=perhaps')).toBe(true);
     expect(has('outcome=denied', 'operation=Write', 'resource=Topic:t', 'api=Produce')).toBe(true);
     expect(has('outcome=denied', 'operation=Create', 'resource=Topic:mine', 'api=CreateTopics')).toBe(true);
     expect(has('outcome=refused', 'api=CreateTopics', 'of=mine')).toBe(true);

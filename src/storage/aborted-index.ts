@@ -151,6 +151,14 @@ export class AbortedIndex {
     return offsets;
   }
 
+  /** Where the first marker lies whose entry waits for room on the disk; Infinity: none does. */
+  get waitingFrom(): number {
+    const first = this.file.firstPending;
+    if (first < 0) return Number.POSITIVE_INFINITY;
+    this.seek(first);
+    return readInt64(this.file.view, this.file.at + LAST_AT);
+  }
+
   /** Drops transactions whose marker lies at the offset or behind it. */
   truncateFrom(offset: number): void {
     let count = this.file.count;

@@ -40,6 +40,11 @@ export class EntryFile {
     return this.fileCount + this.pendingCount;
   }
 
+  /** The first entry that is not in the file; -1: all are. */
+  get firstPending(): number {
+    return this.pendingCount === 0 ? -1 : this.fileCount;
+  }
+
   get sizeBytes(): number {
     return this.count * this.entryBytes;
   }

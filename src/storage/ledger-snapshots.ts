@@ -38,9 +38,11 @@ export class LedgerSnapshots {
     if (this.bytesSince >= EVERY_BYTES) this.save(end);
   }
 
-  /** Good for all batches before the offset. False when the disk refuses. */
+  /** Good for all batches before the offset. False when the disk refuses, or has an aborted transaction waiting. */
   save(offset: number): boolean {
     const { tools, list } = this;
+    // A start looks at no batch before it, and would not find the transaction.
+    if (list.active.abortedWaitFrom < offset) return false;
     this.bytesSince = 0;
     this.soundOffset = NONE;
     try {

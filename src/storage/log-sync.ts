@@ -18,8 +18,10 @@ const FILES_OF_SEGMENT = 4;
 
 export class LogSync {
   readonly fds = new Int32Array(SYNC_FDS_MAX);
-  /** Everything before it is on the device. */
+  /** Every batch before it is on the device. */
   offset: number;
+  /** So is everything else that a start would not find again in the batches before it. */
+  recoveryPoint: number;
   isUnderWay = false;
   begunMs = 0;
   private readonly tools: StorageTools;
@@ -28,12 +30,24 @@ export class LogSync {
   private readonly segments: Segment[] = [];
   private readonly sizes: number[] = [];
   private upTo = 0;
+  private vouchedUpTo = 0;
   private coversNames = false;
 
   constructor(tools: StorageTools, list: SegmentList, offset: number) {
     this.tools = tools;
     this.list = list;
     this.offset = offset;
+    this.recoveryPoint = offset;
+  }
+
+  /** From there on an aborted transaction is told by its batches alone, since the disk has no room to note it. */
+  get waitingFrom(): number {
+    return this.list.active.abortedWaitFrom;
+  }
+
+  /** A flush, if it succeeds, brings the log further. */
+  isBehind(end: number): boolean {
+    return this.offset < end || (this.recoveryPoint < this.offset && this.waitingFrom === Number.POSITIVE_INFINITY);
   }
 
   /** Files of the flush under way: as many of `fds` are its. */
@@ -82,6 +96,7 @@ export class LogSync {
       this.segments.push(segment);
       this.sizes.push(segment.sizeBytes);
     }
+    this.vouchedUpTo = Math.min(this.upTo, this.waitingFrom);
     return this.handles.length;
   }
 
@@ -94,7 +109,9 @@ export class LogSync {
     }
     if (error >= 0) this.coversNames = false;
     this.letGo();
-    if (error >= 0 && this.upTo > this.offset) this.offset = this.upTo;
+    if (error < 0) return;
+    this.offset = Math.max(this.offset, this.upTo);
+    this.recoveryPoint = Math.max(this.recoveryPoint, this.vouchedUpTo);
   }
 
   private letGo(): void {
@@ -109,6 +126,7 @@ export class LogSync {
   cutTo(offset: number): void {
     assert(!this.isUnderWay, 'a log is cut between flushes');
     this.offset = Math.min(this.offset, offset);
+    this.recoveryPoint = Math.min(this.recoveryPoint, offset);
   }
 
   private hold(handle: FileHandle): void {

@@ -174,9 +174,9 @@ export class Log {
     return this.reader.leaseCount;
   }
 
-  /** Everything before it is on the device: what `recovery-point-offset-checkpoint` says. */
+  /** What `recovery-point-offset-checkpoint` says. */
   get recoveryPoint(): number {
-    return this.sync.offset;
+    return this.sync.recoveryPoint;
   }
 
   get producerCount(): number {
@@ -503,7 +503,7 @@ export class Log {
   }
 
   private syncNow(): number {
-    while (this.sync.offset < this.watermarks.end) {
+    while (this.sync.isBehind(this.watermarks.end)) {
       const count = this.beginSync(this.nowMs);
       if (count < 0) return count;
       let error = 0;

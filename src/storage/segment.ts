@@ -297,7 +297,15 @@ export class Segment {
 
   /** The one index that is no hint: what of it waits for room on the disk must not be left behind. */
   flushAborted(): number {
-    return this.abortedIndex === null ? 0 : this.abortedIndex.flush();
+    if (this.abortedIndex === null || this.abortedWaitFrom === Number.POSITIVE_INFINITY) return 0;
+    const error = this.abortedIndex.flush();
+    if (error === 0) this.isUnsynced = true;
+    return error;
+  }
+
+  /** A start has to look at the batches from there on again: only they tell of an aborted transaction. Infinity: none waits. */
+  get abortedWaitFrom(): number {
+    return this.abortedIndex === null ? Number.POSITIVE_INFINITY : this.abortedIndex.waitingFrom;
   }
 
   /** Cuts everything from the position on, where the batch with the given first offset begins. */

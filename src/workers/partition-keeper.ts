@@ -6,6 +6,7 @@ import { must } from '../base/assert.ts';
 import { isFault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
 import { errorCode } from '../protocol/errors.ts';
+import type { Log } from '../storage/log.ts';
 import { beginLog, openLog } from '../storage/log-open.ts';
 import type { StorageTools } from '../storage/storage-tools.ts';
 import type { Board } from '../zerocopy/board.ts';
@@ -352,8 +353,9 @@ export class PartitionKeeper {
 
 /** Whether the checkpoints have something to learn of the log; from here on they have. */
 function tell({ log, told }: OwnedPartition): boolean {
-  const { start, high, end } = log.watermarks;
+  const { start, high } = log.watermarks;
   const { recoveryPoint } = log;
+  const end = writtenEnd(log);
   const { cleanedOffset } = log.cleaning;
   const isKnown =
     told.end === end &&
@@ -370,6 +372,11 @@ function tell({ log, told }: OwnedPartition): boolean {
   return true;
 }
 
+/** What a start finds without a look at the batches, as long as the system runs. */
+function writtenEnd({ watermarks, sync }: Log): number {
+  return Math.min(watermarks.end, sync.waitingFrom);
+}
+
 function rowOf(partition: OwnedPartition): PartitionReport {
   const { log, slot } = partition;
   const marks = log.watermarks;
@@ -378,7 +385,7 @@ function rowOf(partition: OwnedPartition): PartitionReport {
     recoveryPoint: log.recoveryPoint,
     logStart: marks.start,
     high: marks.high,
-    end: marks.end,
+    end: writtenEnd(log),
     sizeBytes: log.totalBytes,
     cleanedOffset: log.cleaning.cleanedOffset,
     unsyncedSinceMs: log.unsyncedSinceMs,

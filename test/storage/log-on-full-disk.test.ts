@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { batchBaseOffset, batchBytes } from '../../src/protocol/batch.ts';
 import { AbortedList } from '../../src/storage/aborted-index.ts';
+import type { Log } from '../../src/storage/log.ts';
 import { APPEND_FLAG_INTERNAL } from '../../src/zerocopy/layout.ts';
 import { FakeDisk, type FakeErrno } from '../support/fake-disk.ts';
 import { append, batch, FOLDER, makeTools, marker, NOW_MS, open, queue, SMALL } from './storage-kit.ts';
@@ -47,6 +48,58 @@ describe('a write that finds the disk full', () => {
       expect(list.count).toBe(1);
     },
   );
+});
+
+describe('an aborted transaction that there is no room to note', () => {
+  const settings = { ...SMALL, segmentBytesMax: 1_000_000 };
+
+  /** Its marker is followed by so many batches that a start which believes them does not come to it. */
+  function noted() {
+    const disk = new FakeDisk();
+    const log = open(makeTools(disk).tools, { settings });
+    append(log, batch({ producerId: 7, producerEpoch: 0, baseSequence: 0, isTransactional: true }));
+    const { write } = disk;
+    disk.write = (fd, ...rest) => (disk.pathOf(fd).endsWith('.txnindex') ? -28 : write.call(disk, fd, ...rest));
+    queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+    for (let count = 0; count < 150; count++) append(log, batch({ valueBytes: 300 }));
+    expect(log.watermarks).toMatchObject({ stable: 152, end: 152 });
+    const makeRoom = (): void => {
+      disk.write = write;
+    };
+    return { disk, log, makeRoom };
+  }
+
+  function flush(disk: FakeDisk, log: Log): void {
+    const count = log.beginSync(NOW_MS);
+    for (const fd of log.sync.fds.subarray(0, count)) expect(disk.sync(fd)).toBe(0);
+    log.endSync(0);
+  }
+
+  // Flushed and written down as such, the batches were not looked at again, and readers of committed records got aborted ones.
+  it('is found by the start after a crash, whatever was flushed and written down since', () => {
+    const { disk, log, makeRoom } = noted();
+    flush(disk, log);
+    expect(log.sync).toMatchObject({ offset: 152, recoveryPoint: 1, waitingFrom: 1 });
+    disk.crash('kill');
+    makeRoom();
+    const vouchers = { recoveryPoint: log.recoveryPoint, writtenOffset: log.sync.waitingFrom };
+    const again = open(makeTools(disk).tools, { settings, isClean: false, ...vouchers });
+    const list = new AbortedList(4);
+    again.collectAborted(0, 152, list);
+    expect(list.count).toBe(1);
+  });
+
+  it('is on the device before the log is said to be, once there is room', () => {
+    const { disk, log, makeRoom } = noted();
+    flush(disk, log);
+    makeRoom();
+    expect(log.roll(NOW_MS)).toBe(true);
+    expect(log.recoveryPoint).toBe(1);
+    expect(disk.isSynced(`${FOLDER}/00000000000000000000.txnindex`)).toBe(false);
+    expect(log.close(true)).toBe(0);
+    expect(log.recoveryPoint).toBe(152);
+    expect(disk.isSynced(`${FOLDER}/00000000000000000000.txnindex`)).toBe(true);
+  });
 });
 
 describe('a batch that is sent again to a log that takes no more', () => {

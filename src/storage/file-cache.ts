@@ -8,7 +8,9 @@
  *     oldest ──> … ──> newest      a list of the open and unpinned handles only
  */
 import { assert } from '../base/assert.ts';
+import { isFault } from '../base/fault.ts';
 import type { Disk } from './disk.ts';
+import { isOfReadOnlySystem } from './passing-errors.ts';
 
 const CLOSED = -1;
 
@@ -20,6 +22,8 @@ export class FileHandle {
   pinCount = 0;
   /** It is made, empty, when it is used for the first time. */
   isToCome = false;
+  /** Its file system took no writes when it was opened. */
+  isReadOnly = false;
   /** Nobody will use it again: it closes with its last pin. */
   isRetired = false;
   older: FileHandle | null = null;
@@ -83,6 +87,13 @@ export class FileCache {
     this.closeSurplus();
   }
 
+  /** Of one that can only be read: whoever uses it next tries to open it for writes as well. */
+  reopen(handle: FileHandle): void {
+    if (handle.fd === CLOSED || handle.pinCount > 0) return;
+    this.unlink(handle);
+    this.closeNow(handle);
+  }
+
   /** Closes a file that is done with, now or when its last pin goes. */
   retire(handle: FileHandle): void {
     handle.isRetired = true;
@@ -92,14 +103,25 @@ export class FileCache {
   }
 
   private open(handle: FileHandle, isNew: boolean): number {
-    const mode = handle.isFolder ? 'read' : 'read-write';
-    handle.fd = this.disk.open(handle.path, isNew || handle.isToCome ? 'create' : mode);
+    handle.fd = isNew || handle.isToCome ? this.disk.open(handle.path, 'create') : this.openFound(handle);
     this.openCountNow += 1;
     this.linkNewest(handle);
     if (handle.isToCome) this.disk.truncate(handle.fd, 0);
     handle.isToCome = false;
     this.closeSurplus();
     return handle.fd;
+  }
+
+  /** What lies on a file system that has become read-only is served all the same. */
+  private openFound(handle: FileHandle): number {
+    handle.isReadOnly = false;
+    try {
+      return this.disk.open(handle.path, handle.isFolder ? 'read' : 'read-write');
+    } catch (error) {
+      if (!isFault(error) || !isOfReadOnlySystem(error)) throw error;
+    }
+    handle.isReadOnly = true;
+    return this.disk.open(handle.path, 'read');
   }
 
   private closeSurplus(): void {

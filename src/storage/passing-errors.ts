@@ -19,6 +19,14 @@ export function isPassing(error: number): boolean {
 /** What such a fault came from, as a negative errno; null: it does not pass. */
 export function passingErrorOf({ code, cause }: Fault): number | null {
   if (code === 'PB_DISK_FULL') return -ENOSPC;
-  const name = cause instanceof Object && 'code' in cause ? String(cause.code) : '';
-  return BY_NAME.get(name) ?? null;
+  return BY_NAME.get(nameOf(cause)) ?? null;
+}
+
+/** The file system takes no writes, which says nothing against what is on it. */
+export function isOfReadOnlySystem({ cause }: Fault): boolean {
+  return nameOf(cause) === 'EROFS';
+}
+
+function nameOf(cause: unknown): string {
+  return cause instanceof Object && 'code' in cause ? String(cause.code) : '';
 }

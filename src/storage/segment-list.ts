@@ -40,8 +40,14 @@ export class SegmentList {
 
   /** The active segment can be appended to from here on. Throws Fault when its files cannot be opened. */
   readyForAppends(): void {
-    this.hold(this.active);
-    this.active.openForAppends();
+    const { active } = this;
+    if (active.log.isReadOnly) this.tools.files.reopen(active.log);
+    this.hold(active);
+    if (active.log.isReadOnly) {
+      this.letGo(active);
+      throw new Fault('PB_DATA_UNWRITABLE', `${active.log.path} can only be read; its file system is read-only`);
+    }
+    active.openForAppends();
   }
 
   get totalBytes(): number {

@@ -1,11 +1,11 @@
-/** A log whose disk is full, or whose process has no descriptor left: what of it goes on by itself, and what a start has to look at. */
+/** A log whose disk is full or takes no writes, or whose process has no descriptor left: what of it goes on by itself, and what a start has to look at. */
 import { describe, expect, it } from 'vitest';
 import { batchBaseOffset, batchBytes } from '../../src/protocol/batch.ts';
 import { AbortedList } from '../../src/storage/aborted-index.ts';
 import type { Log } from '../../src/storage/log.ts';
 import { APPEND_FLAG_INTERNAL } from '../../src/zerocopy/layout.ts';
 import { FakeDisk, type FakeErrno } from '../support/fake-disk.ts';
-import { append, batch, FOLDER, makeTools, marker, NOW_MS, open, queue, SMALL } from './storage-kit.ts';
+import { append, batch, FOLDER, makeTools, marker, NOW_MS, open, queue, readBytes, SMALL } from './storage-kit.ts';
 
 function fresh() {
   const disk = new FakeDisk();
@@ -186,5 +186,29 @@ describe('a flush that failed on a full disk', () => {
     expect(disk.stat(note)).toBeNull();
     expect(log.heal(NOW_MS)).toBe(-5);
     expect(disk.stat(note)).not.toBeNull();
+  });
+});
+
+describe('a log on a file system that has become read-only', () => {
+  // Files that nobody had open were opened for writes as well, which is refused there: nothing of them was served.
+  it('serves what nobody has open, and takes no appends until it can be written again', () => {
+    const disk = new FakeDisk();
+    const before = open(makeTools(disk).tools);
+    append(before, batch());
+    expect(before.roll(NOW_MS)).toBe(true);
+    before.close(true);
+    const { tools, warnings } = makeTools(disk, 1);
+    const log = open(tools, { recoveryPoint: 1 });
+    const openNow = disk.open;
+    disk.open = (path, mode) => {
+      if (mode !== 'read') disk.failNext('open', 'EROFS');
+      return openNow.call(disk, path, mode);
+    };
+    expect(baseOffsets(readBytes(tools, log, 0))).toEqual([0]);
+    for (let count = 0; count < 2; count++) expect(queue(log, batch())).toBe(56);
+    expect(warnings.at(-1)).toContain('its file system is read-only');
+    disk.open = openNow;
+    expect(append(log, batch())).toBe(0);
+    expect(log.watermarks.end).toBe(2);
   });
 });

@@ -103,7 +103,9 @@ class Recovery {
     const bound = readBound(tools.disk, args.folder);
     this.gapsBelow = args.mayHaveGaps ? Number.POSITIVE_INFINITY : Math.max(bound.gapsBelow, args.cleanedOffset);
     this.flushed = Math.max(0, args.recoveryPoint, bound.flushed);
-    this.vouched = Math.max(this.flushed, args.writtenOffset, this.snapshotVoucher());
+    // After a failed flush the page cache may have let go of what was written.
+    const written = this.isDistrusted ? -1 : Math.max(args.writtenOffset, this.snapshotVoucher());
+    this.vouched = Math.max(this.flushed, written);
     this.endOffset = this.segments[0]?.baseOffset ?? 0;
     const known = EpochHistory.read(tools, args.folder);
     this.epochs = known ?? new EpochHistory(tools, args.folder, []);

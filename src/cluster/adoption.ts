@@ -14,6 +14,8 @@ export interface FoundFolder {
   readonly topicId: string | null;
   /** Last entry of leader-epoch-checkpoint, 0 when there is none. */
   readonly leaderEpoch: number;
+  /** Nothing in it is of a log. */
+  readonly isForeign?: boolean;
 }
 
 export interface LeftoverFolder {
@@ -74,7 +76,10 @@ function leftoverOf(catalog: Catalog, folder: FoundFolder): LeftoverFolder | nul
     };
   }
   const topic = catalog.topicsByName.get(folder.topic);
-  if (topic === undefined) return null;
+  if (topic === undefined) {
+    if (folder.isForeign !== true) return null;
+    return { folder, isDeleted: false, reason: `the folder ${name} holds no log and is left alone` };
+  }
   if (folder.topicId !== null && folder.topicId !== topic.id) {
     return {
       folder,

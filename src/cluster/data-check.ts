@@ -171,7 +171,8 @@ class DataCheck {
     }
     const there = this.disk.list(this.root).filter((name) => {
       const parsed = parsePartitionFolder(name);
-      return parsed !== null && parsed.topic !== KAFKA_METADATA_TOPIC;
+      if (parsed === null || parsed.topic === KAFKA_METADATA_TOPIC) return false;
+      return this.disk.stat(this.path(name))?.isFolder === true;
     });
     if (there.length === 0 && this.disk.stat(this.path(FORMAT_FILE)) === null) {
       throw new Fault('PB_BAD_SETTING', `${this.root} holds no partitions and is no data folder; name one with --data`);

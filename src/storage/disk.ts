@@ -14,6 +14,7 @@ export type OpenMode = 'read' | 'read-write' | 'create';
 export interface FileStat {
   readonly sizeBytes: number;
   readonly modifiedMs: number;
+  readonly isFolder: boolean;
 }
 
 export interface Disk {

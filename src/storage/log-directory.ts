@@ -208,15 +208,14 @@ export class LogDirectory {
     writeWritten(this.disk, this.path(WRITTEN_FILE), bootId, lines);
   }
 
-  /** Partition folders, by name; removes what is left of deleted ones. Folders of other names are left alone. */
+  /** Partition folders, by name; removes what is left of deleted ones. Files, and folders of other names, are left alone. */
   list(): PartitionFolder[] {
     const folders: PartitionFolder[] = [];
     for (const name of this.disk.list(this.root)) {
-      if (isDeletedFolder(name)) {
-        this.removeFolder(this.path(name));
-        continue;
-      }
       const parsed = parsePartitionFolder(name);
+      const isDeleted = isDeletedFolder(name);
+      if ((parsed === null && !isDeleted) || this.disk.stat(this.path(name))?.isFolder !== true) continue;
+      if (isDeleted) this.removeFolder(this.path(name));
       // Kafka keeps its own metadata as a partition beside the others; it is none of ours to open.
       if (parsed === null || parsed.topic === '__cluster_metadata') continue;
       folders.push({ topic: parsed.topic, partition: parsed.partition, name, path: this.path(name) });
@@ -262,8 +261,18 @@ export class LogDirectory {
 
   /** What was put aside. */
   removeFolder(path: string): void {
-    for (const name of this.disk.list(path)) this.disk.remove(`${path}/${name}`);
+    for (const name of this.disk.list(path)) this.removeAny(`${path}/${name}`);
     this.disk.removeFolder(path);
+  }
+
+  /** Somebody may have put a folder there. */
+  private removeAny(path: string): void {
+    try {
+      this.disk.remove(path);
+    } catch (error) {
+      if (!isFault(error) || this.disk.stat(path)?.isFolder !== true) throw error;
+      this.disk.removeFolder(path);
+    }
   }
 
   private save(

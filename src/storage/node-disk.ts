@@ -158,7 +158,8 @@ export class NodeDisk implements Disk {
     const found = orFault('looked at', path, () => lstatSync(path, { throwIfNoEntry: false }));
     if (found === undefined) return null;
     if (found.isSymbolicLink()) throw notFollowed(path);
-    return { sizeBytes: found.isFile() ? found.size : 0, modifiedMs: Math.floor(found.mtimeMs) };
+    const sizeBytes = found.isFile() ? found.size : 0;
+    return { sizeBytes, modifiedMs: Math.floor(found.mtimeMs), isFolder: found.isDirectory() };
   }
 
   setModified(path: string, modifiedMs: number): void {

@@ -302,6 +302,18 @@ describe('adoption', () => {
     expect(await controller.allocateProducerId()).toBeGreaterThanOrEqual(2 ** 40);
   });
 
+  // An empty folder, say backup-2024, once was a topic with so many partitions.
+  it('leaves folders alone that hold no log, unless they are those of a topic that it knows', async () => {
+    const first = makeRig();
+    await first.controller.start(plainStart);
+    await create(first.controller, 'a');
+    const second = makeRig({ store: first.store });
+    const found = [folder('a', 0, null), folder('backup', 2024, null)].map((one) => ({ ...one, isForeign: true }));
+    const report = await second.controller.start({ ...plainStart, found });
+    expect(report).toMatchObject({ adoptedTopics: [], leftovers: [{ isDeleted: false, folder: found[1] }] });
+    expect([...second.controller.catalog.topicsByName.keys()]).toEqual(['a']);
+  });
+
   it('does not bring back a topic that was deleted when the broker died before its folders were gone', async () => {
     const first = makeRig();
     await first.controller.start(plainStart);

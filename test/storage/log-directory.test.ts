@@ -96,6 +96,8 @@ describe('a data folder', () => {
     directory.open(null);
     for (const name of ['orders-0', 'a-b-12', 'x-007', 'notes', '__cluster_metadata-0', `t-1.${'a'.repeat(32)}-delete`])
       disk.makeFolder(`data/${name}`);
+    // A file of a partition's name once kept the broker from starting.
+    for (const name of ['dump-1', `t-2.${'a'.repeat(32)}-delete`]) disk.makeFile(`data/${name}`, new Uint8Array(1));
     expect(
       directory
         .list()
@@ -103,6 +105,8 @@ describe('a data folder', () => {
         .sort(),
     ).toEqual(['a-b-12', 'orders-0']);
     expect(disk.list('data')).not.toContain(`t-1.${'a'.repeat(32)}-delete`);
+    // Nor does a folder that somebody put into one keep it from going.
+    disk.makeFolder('data/orders-0/backup');
     const aside = directory.putAside('orders', 0, 'b'.repeat(32));
     expect(disk.list('data')).toContain(`orders-0.${'b'.repeat(32)}-delete`);
     directory.removeFolder(must(aside, 'there was a folder'));

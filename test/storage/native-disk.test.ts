@@ -60,7 +60,7 @@ describe.each(bodies)('the %s disk', (_name, createDisk) => {
     const path = join(folder, 'a');
     disk.makeFile(path, new Uint8Array(3));
     disk.setModified(path, 1_600_000_000_500);
-    expect(disk.stat(path)).toEqual({ sizeBytes: 3, modifiedMs: 1_600_000_000_500 });
+    expect(disk.stat(path)).toEqual({ sizeBytes: 3, modifiedMs: 1_600_000_000_500, isFolder: false });
     expect(codeOf(() => disk.setModified(join(folder, 'b'), 0))).toBe('PB_DISK_ERROR');
   });
 

@@ -335,8 +335,8 @@ export class FakeDisk implements Disk {
     const node = this.nodeAt(path);
     if (node === null) return null;
     return node.kind === 'file'
-      ? { sizeBytes: node.sizeBytes, modifiedMs: node.modifiedMs }
-      : { sizeBytes: 0, modifiedMs: 0 };
+      ? { sizeBytes: node.sizeBytes, modifiedMs: node.modifiedMs, isFolder: false }
+      : { sizeBytes: 0, modifiedMs: 0, isFolder: true };
   }
 
   setModified(path: string, modifiedMs: number): void {

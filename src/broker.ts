@@ -11,7 +11,7 @@ import { AlarmDriver } from './base/alarm-driver.ts';
 import { Alarms } from './base/alarms.ts';
 import { must } from './base/assert.ts';
 import { systemClock } from './base/clock.ts';
-import { isFault } from './base/fault.ts';
+import { Fault, isFault } from './base/fault.ts';
 import { createLogger, type LogFormat, type Logger, type LogLevel } from './base/logger.ts';
 import { Controller, type StartReport } from './cluster/controller.ts';
 import { FileStore } from './cluster/file-store.ts';
@@ -109,8 +109,6 @@ interface OpenedData {
   readonly isClean: boolean;
 }
 
-const LOCK_TOUCH_MS = 5000;
-
 export class Broker {
   private readonly parts: BrokerParts;
   private readonly logger: Logger;
@@ -119,7 +117,6 @@ export class Broker {
   private readonly bootId = readBootId();
   private folderNotices: readonly string[] = [];
   private lock: FolderLock | null = null;
-  private lockTimer: NodeJS.Timeout | null = null;
   private workers: StartedWorkers | null = null;
   private fronts: StartedFronts | null = null;
   private tls: TlsKeeper | null = null;
@@ -149,14 +146,13 @@ export class Broker {
     const io = chooseIoPath(this.parts.config.values['perfbroker.io'], native);
     const lock = FolderLock.take(this.dataFolder, Date.now());
     this.lock = lock;
+    lock.keep(() => this.fail(folderLost(this.dataFolder)));
     try {
       this.running = await this.startAll(io);
     } catch (error) {
       lock.giveBack();
       throw error;
     }
-    this.lockTimer = setInterval(() => lock.touch(Date.now()), LOCK_TOUCH_MS);
-    this.lockTimer.unref();
     return this.running.facts;
   }
 
@@ -488,7 +484,6 @@ export class Broker {
     running.checkpoints.saveLast(rows);
     await running.background.close();
     await this.http?.close();
-    if (this.lockTimer !== null) clearInterval(this.lockTimer);
     this.lock?.release();
     this.running = null;
   }
@@ -506,6 +501,13 @@ export class Broker {
     if (this.parts.onFailure !== undefined) this.parts.onFailure(cause);
     else process.exit(1);
   }
+}
+
+function folderLost(folder: string): Fault {
+  return new Fault(
+    'PB_DATA_LOCKED',
+    `another process took the data folder ${folder} while this one gave no sign of life; two must not write to it`,
+  );
 }
 
 /** A new partition does not inherit what was counted in its slot. */

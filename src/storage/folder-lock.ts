@@ -5,7 +5,7 @@
  *
  *   holder's boot is another             gone
  *   same namespace                       gone unless a process of that id with that start time lives
- *   another namespace                    nobody can look: gone when it gave no sign of life (`touch`) for ten seconds
+ *   another namespace                    nobody can look: gone when it gave no sign of life (`keep`) for ten seconds
  *
  * The file appears whole by a hard link, which fails when it exists; taking over a dead holder's lock is itself guarded by
  * a file made exclusively, so that of two processes starting at once one wins. Uses `node:fs` itself: the disk port is for
@@ -32,6 +32,7 @@ const LOCK_FILE = 'perfbroker.lock';
 const TAKEOVER_SUFFIX = '.takeover';
 const ATTEMPTS_MAX = 4;
 const SIGN_OF_LIFE_MS_MAX = 10_000;
+const SIGN_OF_LIFE_EVERY_MS = 5000;
 
 export interface Holder {
   readonly pid: number;
@@ -45,6 +46,7 @@ export class FolderLock {
   private readonly content: string;
   /** Folders that were made for it, uppermost first. */
   private readonly made: readonly string[];
+  private timer: NodeJS.Timeout | null = null;
 
   private constructor(path: string, content: string, made: readonly string[]) {
     this.path = path;
@@ -98,9 +100,32 @@ export class FolderLock {
     return holder !== null && isAlive(holder, path, nowMs);
   }
 
-  /** A sign of life, to be given every few seconds. */
-  touch(nowMs: number): void {
+  /**
+   * Gives signs of life from now on; a start may take minutes. `onLost`: another process has taken the folder, as it may from
+   * one that was frozen for long (a paused container).
+   */
+  keep(onLost: () => void): void {
+    this.timer = setInterval(() => {
+      if (this.isOurs()) return this.giveSign(Date.now());
+      this.stopKeeping();
+      onLost();
+    }, SIGN_OF_LIFE_EVERY_MS);
+    this.timer.unref();
+  }
+
+  private stopKeeping(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+  }
+
+  private giveSign(nowMs: number): void {
     isDone(() => lutimesSync(this.path, nowMs / 1000, nowMs / 1000));
+  }
+
+  /** What cannot be read names nobody else. */
+  private isOurs(): boolean {
+    const found = readText(this.path);
+    return found === null || found === this.content;
   }
 
   /** For a start that failed: releases, and takes away again what was made for it and is still empty. */
@@ -111,6 +136,7 @@ export class FolderLock {
 
   /** Only our own lock is ever removed. */
   release(): void {
+    this.stopKeeping();
     if (readText(this.path) === this.content) isDone(() => unlinkSync(this.path));
   }
 }

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import { Fault } from '../../src/base/fault.ts';
 import { FolderLock, readBootId } from '../../src/storage/folder-lock.ts';
@@ -175,6 +175,26 @@ describe('the lock of a data folder', () => {
     expect(codeOf(() => FolderLock.take(folder, Date.now()))).toBe('PB_DATA_LOCKED');
     utimesSync(path(), 1000, 1000);
     FolderLock.take(folder, Date.now()).release();
+  });
+
+  // Two brokers went on writing to one folder; and before a start was through, no sign of life was given at all.
+  it('is given signs of life, and its holder told when another process has it', () => {
+    vi.useFakeTimers();
+    const lock = FolderLock.take(folder, Date.now());
+    const onLost = vi.fn();
+    lock.keep(onLost);
+    utimesSync(path(), 1000, 1000);
+    vi.advanceTimersByTime(5000);
+    expect(statSync(path()).mtimeMs).toBeGreaterThan(1_000_000);
+    expect(onLost).not.toHaveBeenCalled();
+    writeFileSync(path(), '{"pid":1}');
+    vi.advanceTimersByTime(5000);
+    expect(onLost).toHaveBeenCalledOnce();
+    vi.advanceTimersByTime(5000);
+    lock.release();
+    expect(onLost).toHaveBeenCalledOnce();
+    expect(existsSync(path())).toBe(true);
+    vi.useRealTimers();
   });
 
   it('is taken where a start was killed while it took it from a dead one', () => {

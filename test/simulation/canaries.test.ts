@@ -1,6 +1,14 @@
 /** A simulation that finds nothing says something only if it would find what is broken: each of these it has to notice. */
 import { expect, test } from 'vitest';
-import { beginlessDisk, earlyDisk, flippingDisk, forgetfulDisk, namelessDisk } from './meddled-disk.ts';
+import {
+  beginlessDisk,
+  blindDisk,
+  earlyDisk,
+  flippingDisk,
+  forgetfulDisk,
+  moodyDisk,
+  namelessDisk,
+} from './meddled-disk.ts';
 import { GROUP_SETS, type Profile } from './profile.ts';
 import { type SimulationOptions, simulate } from './simulation.ts';
 import { Violation } from './violation.ts';
@@ -23,8 +31,8 @@ const NO_FAULTS: Profile['faults'] = {
   'file error': 0,
   'full disk': 0,
 };
-const KILLS = { faults: { ...NO_FAULTS, kill: 2 } };
-const CUTS = { faults: { ...NO_FAULTS, power: 2 } };
+const KILLS = { startFaults: 0, faults: { ...NO_FAULTS, kill: 2 } };
+const CUTS = { startFaults: 0, faults: { ...NO_FAULTS, power: 2 } };
 const FLUSHED_CUTS: Partial<Profile> = {
   ...CUTS,
   promised: 'device',
@@ -41,6 +49,8 @@ const canaries: [string, SimulationOptions][] = [
     { meddle: forgetfulDisk, profile: { ...CUTS, promised: 'window', flushWindowMs: 100 } },
   ],
   ['names of files that are never flushed', { meddle: namelessDisk, profile: FLUSHED_CUTS }],
+  ['a log that is cut where a start cannot read it', { meddle: blindDisk, profile: { ...KILLS, startFaults: 1 } }],
+  ['a log that takes nothing more for no reason', { meddle: moodyDisk, profile: KILLS }],
   ['starts of logs that are not written down', { meddle: beginlessDisk, profile: KILLS }],
   ['an acknowledgement before its write', { meddle: earlyDisk, profile: KILLS }],
   ['a bit that flips on the way to a consumer', { meddle: flippingDisk, profile: KILLS }],

@@ -92,6 +92,7 @@ async function create(simulation: Simulation, link: SimulatedLink, topic: Topic,
   });
   const code = answer.topics[0]?.errorCode ?? -1;
   simulation.note(`create ${name} -> ${code}`);
+  checkRefusal(simulation, name, code);
   demand(code !== ALREADY_EXISTS, `${name} was deleted, and is said to exist`);
   if (code === 0) settle(topic, { exists: surely(true) });
   simulation.book.count(code === 0 ? 'topics created' : `create error ${code}`);
@@ -103,6 +104,7 @@ async function remove(simulation: Simulation, link: SimulatedLink, topic: Topic)
   const answer = await link.ask(deleteTopics, 6, { topics: [{ name }], timeoutMs: 1000 });
   const code = answer.responses[0]?.errorCode ?? -1;
   simulation.note(`delete ${name} -> ${code}`);
+  checkRefusal(simulation, name, code);
   demand(code !== UNKNOWN_TOPIC, `${name} was created, and is said not to exist`);
   if (code === 0) settle(topic, { exists: surely(false) });
   simulation.book.count(code === 0 ? 'topics deleted' : `delete error ${code}`);
@@ -119,6 +121,7 @@ async function widen(simulation: Simulation, link: SimulatedLink, topic: Topic):
   });
   const code = answer.results[0]?.errorCode ?? -1;
   simulation.note(`widen ${name} to ${count} -> ${code}`);
+  checkRefusal(simulation, name, code);
   demand(code !== INVALID_PARTITIONS, `${name} is said to have ${count} partitions already`);
   if (code === 0) settle(topic, { partitions: surely(count) });
   simulation.book.count(code === 0 ? 'partitions created' : `widen error ${code}`);
@@ -136,8 +139,13 @@ async function configure(simulation: Simulation, link: SimulatedLink, topic: Top
   });
   const code = answer.responses[0]?.errorCode ?? -1;
   simulation.note(`configure ${name} -> ${code}`);
+  checkRefusal(simulation, name, code);
   if (code === 0) settle(topic, { retention: surely(value) });
   simulation.book.count(code === 0 ? 'settings changed' : `configure error ${code}`);
+}
+
+function checkRefusal({ isDiskTroubled }: Simulation, name: string, code: number): void {
+  demand(code === 0 || isDiskTroubled, `a change of ${name} is answered with error ${code} on a disk that is well`);
 }
 
 /** From what is found it is also learnt how things ended. */

@@ -8,7 +8,7 @@ import { heartbeat } from '../../src/protocol/schemas/12-heartbeat.ts';
 import { leaveGroup } from '../../src/protocol/schemas/13-leave-group.ts';
 import { syncGroup } from '../../src/protocol/schemas/14-sync-group.ts';
 import type { Prng } from '../support/prng.ts';
-import { COME_AGAIN, manners, untilFound } from './client-manners.ts';
+import { manners, mayComeAgain, untilFound } from './client-manners.ts';
 import { commit } from './committer.ts';
 import { type GroupOffsets, SESSION_MS } from './group-offsets.ts';
 import { Membership } from './membership.ts';
@@ -223,7 +223,7 @@ class ClassicMember {
       this.memberId = '';
       return;
     }
-    demand(COME_AGAIN.has(code), `${offsets.group}: a member is answered with error ${code}`);
+    demand(mayComeAgain(simulation, code), `${offsets.group}: a member is answered with error ${code}`);
     await untilFound(simulation, link, 0, offsets.group);
   }
 }

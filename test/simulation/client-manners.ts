@@ -9,7 +9,14 @@ import type { Simulation } from './simulation.ts';
 import { demand } from './violation.ts';
 
 /** Come again: the partition or the coordinator is not ready for this. */
-export const COME_AGAIN: ReadonlySet<number> = new Set([3, 5, 6, 7, 9, 14, 15, 16, 19, 51, 56, -1]);
+const COME_AGAIN: ReadonlySet<number> = new Set([3, 5, 6, 7, 9, 14, 15, 16, 19, 51, 56, -1]);
+
+/** Of these only what the disk failed since the last start began is a reason. */
+const OF_DISK: ReadonlySet<number> = new Set([3, 5, 6, 9, 19, 56, -1]);
+
+export function mayComeAgain({ isDiskTroubled }: Simulation, code: number): boolean {
+  return COME_AGAIN.has(code) && (isDiskTroubled || !OF_DISK.has(code));
+}
 
 /** As clients do: whoever is told that the coordinator is not there looks for it again, which may make its topic. */
 export async function untilFound(
@@ -23,7 +30,11 @@ export async function untilFound(
 }
 
 /** Where a partition begins, as the broker says; null: not now. */
-export async function beginningOf(link: SimulatedLink, model: PartitionModel): Promise<number | null> {
+export async function beginningOf(
+  simulation: Simulation,
+  link: SimulatedLink,
+  model: PartitionModel,
+): Promise<number | null> {
   const { topic, partition: partitionIndex, folder, start } = model;
   const { deletedOffset } = start;
   const partitions = [{ partitionIndex, timestamp: EARLIEST_TIMESTAMP }];
@@ -31,7 +42,7 @@ export async function beginningOf(link: SimulatedLink, model: PartitionModel): P
   const part = answer.topics[0]?.partitions[0];
   demand(part !== undefined, 'a partition whose start is asked for is answered');
   if (part.errorCode !== 0) {
-    demand(COME_AGAIN.has(part.errorCode), `${folder}: its start is answered with error ${part.errorCode}`);
+    demand(mayComeAgain(simulation, part.errorCode), `${folder}: its start is answered with error ${part.errorCode}`);
     return null;
   }
   start.seen(part.offset, deletedOffset);

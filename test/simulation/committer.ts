@@ -2,7 +2,7 @@
 import { offsetCommit } from '../../src/protocol/schemas/08-offset-commit.ts';
 import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
 import type { Prng } from '../support/prng.ts';
-import { COME_AGAIN, manners } from './client-manners.ts';
+import { manners, mayComeAgain } from './client-manners.ts';
 import { GroupOffsets } from './group-offsets.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
@@ -29,7 +29,7 @@ export async function committer(simulation: Simulation, name: string, random: Pr
         if (random.nextInt(4) === 0) await offsets.check(link, partitions);
         else {
           const code = await commit(simulation, link, offsets, partitions, NOBODY, random);
-          demand(code === 0 || COME_AGAIN.has(code), `${name}: a commit is answered with error ${code}`);
+          demand(code === 0 || mayComeAgain(simulation, code), `${name}: a commit is answered with error ${code}`);
         }
         await simulation.pause(random.nextInt(80));
       }

@@ -7,7 +7,7 @@ import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
 import { consumerGroupHeartbeat } from '../../src/protocol/schemas/68-consumer-group-heartbeat.ts';
 import type { Prng } from '../support/prng.ts';
-import { COME_AGAIN, untilFound } from './client-manners.ts';
+import { mayComeAgain, untilFound } from './client-manners.ts';
 import { commit } from './committer.ts';
 import { type GroupOffsets, SESSION_MS } from './group-offsets.ts';
 import { Membership } from './membership.ts';
@@ -200,7 +200,7 @@ class ConsumerMember {
       this.partitions = [];
       return;
     }
-    demand(COME_AGAIN.has(code), `${offsets.group}: a member is answered with error ${code}`);
+    demand(mayComeAgain(simulation, code), `${offsets.group}: a member is answered with error ${code}`);
     await untilFound(simulation, link, 0, offsets.group);
   }
 }

@@ -4,7 +4,7 @@
  * somebody whose time was over is recognised.
  */
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
-import { COME_AGAIN, untilFound } from './client-manners.ts';
+import { mayComeAgain, untilFound } from './client-manners.ts';
 import type { SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
 import type { TopicModel } from './topic-models.ts';
@@ -78,7 +78,10 @@ export class GroupOffsets {
         simulation.book.count('commits checked', partitionIndexes.length);
         return;
       }
-      demand(COME_AGAIN.has(found.errorCode), `${group}: its offsets are answered with error ${found.errorCode}`);
+      demand(
+        mayComeAgain(simulation, found.errorCode),
+        `${group}: its offsets are answered with error ${found.errorCode}`,
+      );
       await untilFound(simulation, link, 0, group);
     }
   }

@@ -21,6 +21,8 @@ export class History {
   readonly lives: Life[] = [];
   /** By partition folder: the process died between a failed flush and the note of it, and nobody can know of it any more. */
   private readonly unnoted = new Set<string>();
+  /** Folders of which a flush failed in the process that runs. */
+  private readonly inDoubt = new Set<string>();
   /** A flush takes turns of several roles as well. */
   private readonly boundMs: number;
 
@@ -59,13 +61,15 @@ export class History {
   }
 
   failSync(folder: string, nowMs: number): void {
+    this.inDoubt.add(folder);
     const failed = this.lives.at(-1)?.failedSyncs;
     if (failed !== undefined && !failed.has(folder)) failed.set(folder, nowMs);
   }
 
   /** The process dies; `isNoted` tells whether a folder has the note of a failed flush. */
   dies(isNoted: (folder: string) => boolean): void {
-    for (const folder of this.lives.at(-1)?.failedSyncs.keys() ?? []) if (!isNoted(folder)) this.unnoted.add(folder);
+    for (const folder of this.inDoubt) if (!isNoted(folder)) this.unnoted.add(folder);
+    this.inDoubt.clear();
   }
 
   isUnnoted(folder: string): boolean {

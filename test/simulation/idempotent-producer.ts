@@ -7,7 +7,7 @@
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { initProducerId } from '../../src/protocol/schemas/22-init-producer-id.ts';
 import type { Prng } from '../support/prng.ts';
-import { COME_AGAIN, manners } from './client-manners.ts';
+import { manners, mayComeAgain } from './client-manners.ts';
 import { numberedBatch } from './numbered-batches.ts';
 import { keysOf, type PartitionModel, type ProducerTrack, type SentBatch } from './partition-model.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
@@ -51,7 +51,7 @@ async function takeId(simulation: Simulation, link: SimulatedLink): Promise<Iden
   for (;;) {
     const answer = await link.ask(initProducerId, 4, { transactionalId: null, transactionTimeoutMs: 60_000 });
     if (answer.errorCode === 0) return answer;
-    demand(COME_AGAIN.has(answer.errorCode), `InitProducerId is answered with error ${answer.errorCode}`);
+    demand(mayComeAgain(simulation, answer.errorCode), `InitProducerId is answered with error ${answer.errorCode}`);
     await simulation.pause(30);
   }
 }
@@ -176,7 +176,10 @@ class Line {
     }
     simulation.book.count(`produce error ${code}`);
     const cannotGoOn = code === OUT_OF_ORDER || code === UNKNOWN_PRODUCER;
-    demand(cannotGoOn || COME_AGAIN.has(code), `${model.folder}: ${batch.track.name} is answered with error ${code}`);
+    demand(
+      cannotGoOn || mayComeAgain(simulation, code),
+      `${model.folder}: ${batch.track.name} is answered with error ${code}`,
+    );
     if (!cannotGoOn || this.isToBeSentAgain || place > 0) {
       this.isToBeSentAgain = true;
       return;

@@ -1,5 +1,6 @@
 /** A disk that lies to the broker, for tests that show that the simulation would notice. */
 
+import { constants } from 'node:os';
 import { LOG_STARTS_FILE } from '../../src/storage/checkpoint.ts';
 import type { Disk } from '../../src/storage/disk.ts';
 import type { FakeDisk } from '../support/fake-disk.ts';
@@ -71,6 +72,24 @@ export function flippingDisk(disk: FakeDisk): Disk {
       reads += 1;
       if (reads % 50 === 0 && count > 30) memory.bytes[at + count - 1] = (memory.bytes[at + count - 1] ?? 0) ^ 4;
       return count;
+    },
+  });
+}
+
+/** What the device does not give is said not to be there. */
+export function blindDisk(disk: FakeDisk): Disk {
+  return meddled(disk, {
+    read: (fd, position, memory, at, length) => Math.max(0, disk.read(fd, position, memory, at, length)),
+  });
+}
+
+/** Now and then a write is refused for nothing. */
+export function moodyDisk(disk: FakeDisk): Disk {
+  let writes = 0;
+  return meddled(disk, {
+    writeVector(fd, position, vector) {
+      writes += 1;
+      return writes % 100 === 0 ? -constants.errno.EIO : disk.writeVector(fd, position, vector);
     },
   });
 }

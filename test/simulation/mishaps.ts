@@ -1,7 +1,9 @@
 /** What goes wrong in a simulation, and when: drawn from its profile, remembered until it is over. */
 
 import { FAILED_FLUSH_FILE } from '../../src/storage/file-names.ts';
+import type { FakeErrno, FakeOperation } from '../support/fake-disk.ts';
 import { DATA_FOLDER } from '../support/simulated-world.ts';
+import { anyOf } from './client-manners.ts';
 import type { LifeEnd } from './history.ts';
 import { FAULT_KINDS, type FaultKind } from './profile.ts';
 import type { Simulation } from './simulation.ts';
@@ -12,6 +14,23 @@ const LONG_LEAP_MS = 40_000;
 const LONG_LEAP_STEP_MS = 400;
 const LONG_LEAP_ONE_IN = 60;
 const FILE_FAULTS = ['open', 'rename', 'remove', 'syncFolder', 'truncate'] as const;
+const INNER_FOLDERS = ['__consumer_offsets-0', '__transaction_state-0'];
+/** What the disk fails a start in, and how often a start asks it for that, about. */
+const START_FAULTS: readonly (readonly [FakeOperation, FakeErrno, number])[] = [
+  ['read', 'EIO', 200],
+  ['readFile', 'EIO', 50],
+  ['look', 'EIO', 300],
+  ['open', 'EIO', 150],
+  ['open', 'EMFILE', 150],
+  ['write', 'EIO', 60],
+  ['write', 'ENOSPC', 60],
+  ['sync', 'EIO', 40],
+  ['syncFolder', 'EIO', 20],
+  ['truncate', 'EIO', 60],
+  ['rename', 'EIO', 20],
+  ['remove', 'EIO', 10],
+];
+const CHANGES_OF_START = 150;
 
 export class Mishaps {
   private readonly simulation: Simulation;
@@ -20,6 +39,8 @@ export class Mishaps {
   private restartInTicks = NEVER;
   private roomInTicks = NEVER;
   private seenSyncFailures = 0;
+  private failuresBefore = 0;
+  private wasFull = false;
   /** Somebody sets the wall clock between two lives; while a broker runs its time does not go back. */
   private isClockWrong = false;
   private readonly weightTotal: number;
@@ -91,6 +112,64 @@ export class Mishaps {
     await this.happen(this.draw());
   }
 
+  /** A start may meet what is wrong with the disk as well; what it met goes when it is through. */
+  mayTroubleStart(): void {
+    const { simulation } = this;
+    const { random, world, profile } = simulation;
+    const { disk } = world;
+    this.failuresBefore = disk.failures.length;
+    this.wasFull = false;
+    if (!simulation.isRunning || !random.nextBoolean(profile.startFaults)) return;
+    const dice = random.nextInt(START_FAULTS.length + 6);
+    const fault = START_FAULTS[dice];
+    let kind = 'crash';
+    if (fault !== undefined) {
+      const [operation, errno, calls] = fault;
+      kind = `${operation} ${errno}`;
+      disk.failNext(operation, errno, random.nextInt(calls));
+    } else if (dice === START_FAULTS.length) {
+      kind = 'full disk';
+      this.fill(1000);
+    } else if (dice < START_FAULTS.length + 3) kind = `no bytes of ${this.ailSome()}`;
+    else {
+      this.crashEnds = profile.faults.power > 0 && random.nextBoolean() ? 'power' : 'kill';
+      disk.crashAt(1 + random.nextInt(CHANGES_OF_START));
+    }
+    simulation.book.count(`this start meets: ${kind}`);
+    simulation.note(`this start meets: ${kind}`);
+  }
+
+  endTroubleOfStart(): void {
+    const { world, book } = this.simulation;
+    for (const operation of world.disk.failures.slice(this.failuresBefore))
+      book.count(`failed in a start that goes on: ${operation}`);
+    this.forget();
+  }
+
+  /** Since the last start began. */
+  get isDiskTroubled(): boolean {
+    return this.wasFull || this.simulation.world.disk.failures.length > this.failuresBefore;
+  }
+
+  private fill(bytesLeftMax: number): void {
+    const { random, world } = this.simulation;
+    this.wasFull = true;
+    world.disk.capacityBytes = world.disk.usedBytesTotal + random.nextInt(bytesLeftMax);
+  }
+
+  /** The device does not give a file of one of the partitions. */
+  private ailSome(): string {
+    const { random, world, topics } = this.simulation;
+    const { disk } = world;
+    const folders = [...topics.partitions.map(({ folder }) => folder), ...INNER_FOLDERS];
+    const folder = `${DATA_FOLDER}/${anyOf(random, folders)}`;
+    const names = disk.stat(folder) === null ? [] : disk.list(folder);
+    if (names.length === 0) return 'nothing';
+    const name = anyOf(random, names);
+    disk.ail(`${folder}/${name}`);
+    return name.replace(/^.*(?=\.)/, '');
+  }
+
   private keepHouse(): void {
     const { broker, random } = this.simulation;
     if (broker === null) return;
@@ -151,13 +230,10 @@ export class Mishaps {
         disk.failNext(random.nextBoolean() ? 'read' : 'warm', 'EIO');
         return;
       case 'file error':
-        disk.failNext(
-          FILE_FAULTS[random.nextInt(FILE_FAULTS.length)] ?? 'open',
-          random.nextBoolean() ? 'EIO' : 'EMFILE',
-        );
+        disk.failNext(anyOf(random, FILE_FAULTS), random.nextBoolean() ? 'EIO' : 'EMFILE');
         return this.wantRestart();
       case 'full disk':
-        disk.capacityBytes = disk.usedBytesTotal + random.nextInt(3000);
+        this.fill(3000);
         this.roomInTicks = 40 + random.nextInt(200);
         return;
     }

@@ -4,7 +4,7 @@
  */
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import type { Prng } from '../support/prng.ts';
-import { anyOf, COME_AGAIN, manners } from './client-manners.ts';
+import { anyOf, manners, mayComeAgain } from './client-manners.ts';
 import { numberedBatch } from './numbered-batches.ts';
 import { keysOf, type PartitionModel, type ProducerTrack, type SentBatch } from './partition-model.ts';
 import type { SimulatedLink } from './simulated-link.ts';
@@ -97,5 +97,8 @@ function settle(
     return;
   }
   simulation.book.count(`produce error ${part.errorCode}`);
-  demand(COME_AGAIN.has(part.errorCode), `${model.folder}: a good batch is answered with error ${part.errorCode}`);
+  demand(
+    mayComeAgain(simulation, part.errorCode),
+    `${model.folder}: a good batch is answered with error ${part.errorCode}`,
+  );
 }

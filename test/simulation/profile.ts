@@ -15,6 +15,8 @@ export interface Profile {
   readonly faults: Readonly<Record<FaultKind, number>>;
   /** One of them about every so many ticks. */
   readonly faultEvery: number;
+  /** How often a start meets something. */
+  readonly startFaults: number;
   readonly shortWrite: number;
   readonly shortSend: number;
   readonly delay: number;
@@ -105,6 +107,7 @@ export function drawProfile(random: Prng): Profile {
     ticks: 100 + random.nextInt(300),
     faults: { ...NONE, ...ALWAYS, ...theme },
     faultEvery: 15 + random.nextInt(40),
+    startFaults: random.nextBoolean(0.4) ? 0.3 : 0,
     shortWrite: random.nextBoolean(0.3) ? 0.2 : 0,
     shortSend: random.nextBoolean(0.3) ? 0.3 : 0,
     delay: random.nextBoolean(0.5) ? 0.3 : 0,

@@ -6,7 +6,7 @@ import type { ResponseOf } from '../../src/protocol/api.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-leader-epoch.ts';
 import type { Prng } from '../support/prng.ts';
-import { anyOf, beginningOf, COME_AGAIN, manners } from './client-manners.ts';
+import { anyOf, beginningOf, manners, mayComeAgain } from './client-manners.ts';
 import type { FoundBatch } from './numbered-batches.ts';
 import type { PartitionModel } from './partition-model.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
@@ -128,7 +128,10 @@ class Reading {
       const part = answer.topics[0]?.partitions[0];
       demand(part !== undefined, 'an epoch that is asked for is answered');
       if (part.errorCode === 0) return await this.goBack(place, part.endOffset);
-      demand(COME_AGAIN.has(part.errorCode), `${model.folder}: the end of an epoch is answered with ${part.errorCode}`);
+      demand(
+        mayComeAgain(simulation, part.errorCode),
+        `${model.folder}: the end of an epoch is answered with ${part.errorCode}`,
+      );
       await simulation.pause(40);
     }
   }
@@ -137,7 +140,8 @@ class Reading {
     const { model, position } = place;
     const cutAt = model.truncatedSince(place.life, position);
     // Of epochs before the start of the log it is known no more than that they ended there, or further back.
-    const startOffset = cutAt === null || endOfEpoch <= cutAt ? -1 : await beginningOf(this.link, model);
+    const startOffset =
+      cutAt === null || endOfEpoch <= cutAt ? -1 : await beginningOf(this.simulation, this.link, model);
     if (cutAt !== null)
       demand(
         endOfEpoch <= cutAt || startOffset === null || endOfEpoch <= startOffset,
@@ -201,7 +205,7 @@ class Reading {
     if (code === OFFSET_OUT_OF_RANGE) return await this.find(place);
     if (FENCED.has(code)) return await this.validate(place);
     if (code !== 0) {
-      demand(COME_AGAIN.has(code), `${model.folder}: a fetch is answered with error ${code}`);
+      demand(mayComeAgain(this.simulation, code), `${model.folder}: a fetch is answered with error ${code}`);
       await this.simulation.pause(20);
       return;
     }
@@ -214,7 +218,7 @@ class Reading {
   private async find(place: Place): Promise<void> {
     const { simulation, link } = this;
     const { model, position, endOffset } = place;
-    const startOffset = await beginningOf(link, model);
+    const startOffset = await beginningOf(simulation, link, model);
     if (startOffset === null) return await simulation.pause(20);
     const isBehindStart = position < startOffset;
     // Where it looked for the start only, no epoch tells it that the log was cut; and while it asks, the log grows over its place.

@@ -4,7 +4,7 @@
  */
 import { deleteRecords } from '../../src/protocol/schemas/21-delete-records.ts';
 import type { Prng } from '../support/prng.ts';
-import { anyOf, beginningOf, COME_AGAIN, manners } from './client-manners.ts';
+import { anyOf, beginningOf, manners, mayComeAgain } from './client-manners.ts';
 import type { PartitionModel } from './partition-model.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
@@ -21,7 +21,7 @@ export async function recordDeleter(simulation: Simulation, random: Prng): Promi
       while (simulation.isRunning && !link.isBroken) {
         const model = anyOf(random, anyOf(random, simulation.topics.topics).partitions);
         await deleteSome(simulation, link, model, random);
-        if ((await beginningOf(link, model)) !== null) simulation.book.count('starts checked');
+        if ((await beginningOf(simulation, link, model)) !== null) simulation.book.count('starts checked');
         await simulation.pause(random.nextInt(300));
       }
     } catch (error) {
@@ -60,7 +60,7 @@ async function deleteSome(
     demand(isDue, `${folder}: deletion up to ${offset} is refused with ${errorCode}`);
     start.refused();
   } else {
-    demand(COME_AGAIN.has(errorCode), `${folder}: a deletion is answered with error ${errorCode}`);
+    demand(mayComeAgain(simulation, errorCode), `${folder}: a deletion is answered with error ${errorCode}`);
     return;
   }
   start.doubts(-1);

@@ -50,6 +50,7 @@ const MICROTASKS = 12;
 /** A flush takes turns of several roles, and everybody may be late. */
 const FLUSH_SLACK_MS = 1500;
 const STARTS_MAX = 20;
+const TROUBLED_STARTS_MAX = 4;
 const DRIVE_TICKS_MAX = 60_000;
 const LEAP_STEP_MS = 40;
 const LEAP_ROUNDS = 30;
@@ -91,6 +92,7 @@ export class Simulation {
   private failure: unknown = null;
   private readonly actors = new Set<string>();
   private shiftMs = 0;
+  private shiftedMs = Number.NEGATIVE_INFINITY;
   private latestBeforeMs = 0;
 
   constructor(seed: number, options: SimulationOptions) {
@@ -126,6 +128,11 @@ export class Simulation {
   /** Transactions may stay open: what decided them went with the power. */
   get isExcusedOpen(): boolean {
     return this.profile.promised === 'window' && this.history.hasPowerCutSince(0);
+  }
+
+  /** The disk failed the broker in something since its start began. */
+  get isDiskTroubled(): boolean {
+    return this.mishaps.isDiskTroubled;
   }
 
   async run(): Promise<void> {
@@ -187,6 +194,12 @@ export class Simulation {
     this.latestBeforeMs = this.latestMs;
     this.world.clock.set(this.nowMs + byMs);
     this.shiftMs += byMs;
+    this.shiftedMs = this.trueMs;
+  }
+
+  /** The clock was set since then. */
+  hasShiftedSince(trueMs: number): boolean {
+    return this.shiftedMs >= trueMs;
   }
 
   note(line: string): void {
@@ -299,7 +312,8 @@ export class Simulation {
   private async start(): Promise<void> {
     const { world, profile } = this;
     for (let attempt = 0; attempt < STARTS_MAX; attempt++) {
-      if (attempt > 3) this.mishaps.forget();
+      this.mishaps.forget();
+      if (attempt < TROUBLED_STARTS_MAX) this.mishaps.mayTroubleStart();
       world.store = new FileStore(DATA_FOLDER, fakeStoreFiles(this.disk));
       try {
         this.broker = await BrokerInOneThread.start(world, {
@@ -317,6 +331,7 @@ export class Simulation {
         });
         this.history.begin(this.trueMs);
         this.mishaps.learn();
+        this.mishaps.endTroubleOfStart();
         const problems = this.broker.report?.problems ?? [];
         for (const problem of problems) this.note(`problem: ${problem}`);
         if (problems.length > 0) this.mishaps.wantRestart();
@@ -381,10 +396,11 @@ export class Simulation {
     this.world.disk.faults.shortWrite = 0;
     const { wantsRestart } = this.mishaps;
     this.mishaps.forget();
-    if (wantsRestart) await this.fall('kill');
     this.isRunning = false;
+    if (wantsRestart) await this.fall('kill');
     this.note('the clients come to their end');
     await this.driven(this.untilActorsEnd());
+    await this.checkLeftovers();
     await this.fall(this.random.nextBoolean() ? 'stop' : 'kill');
     if (this.broker !== null) await this.driven(verifyTransactions(this, this.openLink(this.broker, {})));
     demand(this.topics.areAllVerified, 'a partition could not be read at the end');
@@ -393,6 +409,13 @@ export class Simulation {
       if (start.expiryCount > 0) this.book.count('logs with expired records');
     }
     this.book.count('ticks', this.profile.ticks);
+  }
+
+  /** Of clients that are gone nothing is held. */
+  private async checkLeftovers(): Promise<void> {
+    for (const link of this.links.splice(0)) link.break();
+    await this.driven(this.pause(100));
+    this.broker?.expectNothingHeld();
   }
 
   private async untilActorsEnd(): Promise<void> {

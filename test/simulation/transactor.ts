@@ -8,7 +8,7 @@ import { initProducerId } from '../../src/protocol/schemas/22-init-producer-id.t
 import { addPartitionsToTxn } from '../../src/protocol/schemas/24-add-partitions-to-txn.ts';
 import { endTxn } from '../../src/protocol/schemas/26-end-txn.ts';
 import type { Prng } from '../support/prng.ts';
-import { anyOf, COME_AGAIN, manners, untilFound } from './client-manners.ts';
+import { anyOf, manners, mayComeAgain, untilFound } from './client-manners.ts';
 import { numberedBatch } from './numbered-batches.ts';
 import type { PartitionModel, ProducerTrack, TransactionFate } from './partition-model.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
@@ -18,6 +18,8 @@ import { demand } from './violation.ts';
 
 /** Another producer of the id, or the broker itself, has ended what was open; or its state went with the power. */
 const GIVE_UP = new Set([45, 47, 48, 49, 59, 90, 120]);
+
+const TIMEOUT_MS = 60_000;
 
 export async function transactor(simulation: Simulation, name: string, random: Prng): Promise<void> {
   const work = new Transactor(simulation, name, random);
@@ -85,13 +87,19 @@ class Transactor {
     const { simulation } = this;
     await link.ask(findCoordinator, 4, { keyType: 1, coordinatorKeys: [this.name] });
     for (;;) {
-      const answer = await link.ask(initProducerId, 5, { transactionalId: this.name, transactionTimeoutMs: 60_000 });
+      const answer = await link.ask(initProducerId, 5, {
+        transactionalId: this.name,
+        transactionTimeoutMs: TIMEOUT_MS,
+      });
       if (answer.errorCode === 0) {
         if (this.fate !== null) this.settle(this.wantedEnd === 'commit' ? 'unknown' : 'aborted');
         this.take(answer);
         return;
       }
-      demand(COME_AGAIN.has(answer.errorCode), `${this.name}: InitProducerId is answered with ${answer.errorCode}`);
+      demand(
+        mayComeAgain(simulation, answer.errorCode),
+        `${this.name}: InitProducerId is answered with ${answer.errorCode}`,
+      );
       await untilFound(simulation, link, 1, this.name);
     }
   }
@@ -140,8 +148,11 @@ class Transactor {
         return true;
       }
       simulation.book.count(`produce error ${part.errorCode}`);
-      if (GIVE_UP.has(part.errorCode)) return false;
-      demand(COME_AGAIN.has(part.errorCode), `${model.folder}: a transaction is answered with ${part.errorCode}`);
+      if (this.mustGiveUp(part.errorCode)) return false;
+      demand(
+        mayComeAgain(simulation, part.errorCode),
+        `${model.folder}: a transaction is answered with ${part.errorCode}`,
+      );
       await simulation.pause(30);
     }
   }
@@ -158,8 +169,8 @@ class Transactor {
       });
       const code = answer.resultsByTopicV3AndBelow[0]?.resultsByPartition[0]?.partitionErrorCode ?? -1;
       if (code === 0) return true;
-      if (GIVE_UP.has(code)) return false;
-      demand(COME_AGAIN.has(code), `${name}: a partition is not added to a transaction (error ${code})`);
+      if (this.mustGiveUp(code)) return false;
+      demand(mayComeAgain(simulation, code), `${name}: a partition is not added to a transaction (error ${code})`);
       await simulation.pause(30);
     }
   }
@@ -181,10 +192,25 @@ class Transactor {
         return;
       }
       // Nothing was written, or somebody else has ended it; `begin` makes sure that it is over.
-      if (GIVE_UP.has(answer.errorCode)) return;
-      demand(COME_AGAIN.has(answer.errorCode), `${name}: EndTxn is answered with error ${answer.errorCode}`);
+      if (this.mustGiveUp(answer.errorCode)) return;
+      demand(mayComeAgain(simulation, answer.errorCode), `${name}: EndTxn is answered with error ${answer.errorCode}`);
       await untilFound(simulation, link, 1, name);
     }
+  }
+
+  /** Its transaction took too long, or a power cut took what was known of it. */
+  private mustGiveUp(code: number): boolean {
+    const { simulation, fate, name } = this;
+    if (!GIVE_UP.has(code)) return false;
+    const isLate =
+      fate === null || simulation.trueMs - fate.begunMs > TIMEOUT_MS || simulation.hasShiftedSince(fate.begunMs);
+    const isExcused =
+      isLate ||
+      simulation.isExcusedOpen ||
+      simulation.topics.partitions.some((model) => simulation.history.isUnnoted(model.folder));
+    demand(isExcused, `${name}: a transaction that goes on is answered with error ${code}`);
+    simulation.book.count(`transactions given up for error ${code}`);
+    return true;
   }
 
   private settle(outcome: 'committed' | 'aborted' | 'unknown'): void {

@@ -41,6 +41,8 @@ export async function verifyTopics(simulation: Simulation, link: SimulatedLink):
       const { model } = reading;
       if (reading.state !== 'whole') {
         simulation.note(`${model.folder} is not served`);
+        simulation.book.count('partitions not served');
+        checkIsTold(simulation, model);
         continue;
       }
       const epochBefore = model.epoch;
@@ -52,6 +54,13 @@ export async function verifyTopics(simulation: Simulation, link: SimulatedLink):
     }
   }
   link.break();
+}
+
+/** Only the disk is a reason, and whoever looks at the broker finds it. */
+function checkIsTold({ isDiskTroubled, broker }: Simulation, { folder }: PartitionModel): void {
+  demand(isDiskTroubled, `${folder} is not served after a start in which the disk failed nothing`);
+  const isTold = broker?.report?.problems.some((problem) => problem.includes(folder)) === true;
+  demand(isTold, `${folder} is not served, and no problem is told of it`);
 }
 
 function readingOf(model: PartitionModel): Reading {
@@ -86,7 +95,7 @@ async function readAll(
     for (const part of answer.topics[0]?.partitions ?? []) {
       const reading = open.find(({ model }) => model.partition === part.partitionIndex);
       demand(reading !== undefined, 'only what was asked for is answered');
-      if (part.errorCode === OFFSET_OUT_OF_RANGE) await findStart(link, reading);
+      if (part.errorCode === OFFSET_OUT_OF_RANGE) await findStart(simulation, link, reading);
       else take(simulation, reading, part);
     }
   }
@@ -126,9 +135,9 @@ function take(simulation: Simulation, reading: Reading, part: FetchedPart): void
 }
 
 /** Retention goes on while it is read, and a log that was cut may end before where it was known to begin. */
-async function findStart(link: SimulatedLink, reading: Reading): Promise<void> {
+async function findStart(simulation: Simulation, link: SimulatedLink, reading: Reading): Promise<void> {
   const { model, position, batches } = reading;
-  const startOffset = await beginningOf(link, model);
+  const startOffset = await beginningOf(simulation, link, model);
   if (startOffset === null) {
     reading.state = 'not served';
     return;

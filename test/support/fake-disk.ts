@@ -21,6 +21,8 @@ export type FakeErrno = 'EIO' | 'ENOSPC' | 'EACCES' | 'EMFILE' | 'EINTR' | 'EROF
 export type FakeOperation =
   | 'write'
   | 'read'
+  | 'readFile'
+  | 'look'
   | 'sync'
   | 'syncSystem'
   | 'warm'
@@ -68,6 +70,8 @@ export class FakeDisk implements Disk {
   };
   /** The process has died: whatever of it still runs finds no disk, until `crash` makes it usable again. */
   isDown = false;
+  /** What was asked for and failed, in order. */
+  readonly failures: FakeOperation[] = [];
   /** Paths of flushes that failed; those of folders end in a slash. */
   readonly failedSyncs: string[] = [];
   readonly counts = { write: 0, read: 0, sync: 0, syncSystem: 0, look: 0, warm: 0, open: 0, close: 0, syncFolder: 0 };
@@ -82,7 +86,8 @@ export class FakeDisk implements Disk {
   private readonly root = new FakeFolder();
   private readonly openFiles = new Map<number, OpenFile>();
   private readonly openFolders = new Map<number, { readonly folder: FakeFolder; readonly path: string }>();
-  private readonly nextFailures = new Map<FakeOperation, FakeErrno[]>();
+  private readonly nextFailures = new Map<FakeOperation, (FakeErrno | null)[]>();
+  private readonly ailing = new Set<FakeFile>();
   private nextFd = 1000;
   private changesUntilCrash = Number.POSITIVE_INFINITY;
   private usedBytes = 0;
@@ -96,11 +101,17 @@ export class FakeDisk implements Disk {
 
   // ── what a test does ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The next call of this kind fails so; several calls queue up. */
-  failNext(operation: FakeOperation, errno: FakeErrno): void {
+  /** The next call of this kind fails so, or one that comes as many calls later; several calls queue up. */
+  failNext(operation: FakeOperation, errno: FakeErrno, callsBefore = 0): void {
     const waiting = this.nextFailures.get(operation) ?? [];
+    for (let call = 0; call < callsBefore; call++) waiting.push(null);
     waiting.push(errno);
     this.nextFailures.set(operation, waiting);
+  }
+
+  /** The device gives nothing of the file until it is forgiven. */
+  ail(path: string): void {
+    this.ailing.add(this.fileAt(path));
   }
 
   /** Throws FakeCrash in the n-th changing operation from now on (1: the next); a write is torn by it. */
@@ -109,9 +120,10 @@ export class FakeDisk implements Disk {
     this.changesUntilCrash = operation;
   }
 
-  /** Nothing that was asked for by `failNext` and `crashAt` happens any more. */
+  /** Nothing that was asked for by `failNext`, `ail` and `crashAt` happens any more. */
   forgive(): void {
     this.nextFailures.clear();
+    this.ailing.clear();
     this.changesUntilCrash = Number.POSITIVE_INFINITY;
   }
 
@@ -200,7 +212,7 @@ export class FakeDisk implements Disk {
     this.counts.read += 1;
     this.demandPower();
     const { file } = this.opened(fd);
-    const failure = this.failureOf('read', this.faults.readError);
+    const failure = this.failureOf('read', this.faults.readError, file);
     if (failure !== null) return failure;
     const bytes = file.bytes.subarray(position, position + length);
     memory.bytes.set(bytes, at);
@@ -251,7 +263,7 @@ export class FakeDisk implements Disk {
   warm(fd: number, position: number, length: number): number {
     this.counts.warm += 1;
     const { file } = this.opened(fd);
-    const failure = this.failureOf('warm', 0);
+    const failure = this.failureOf('warm', 0, file);
     if (failure !== null) return failure;
     this.heat(file, position, length);
     return length;
@@ -328,10 +340,12 @@ export class FakeDisk implements Disk {
   }
 
   list(path: string): string[] {
+    this.throwFailureOf('look', path);
     return [...this.folderAt(path).entries.keys()].sort();
   }
 
   stat(path: string): FileStat | null {
+    this.throwFailureOf('look', path);
     const node = this.nodeAt(path);
     if (node === null) return null;
     return node.kind === 'file'
@@ -391,7 +405,10 @@ export class FakeDisk implements Disk {
   readFile(path: string): Uint8Array | null {
     this.demandPower();
     const node = this.nodeAt(path);
-    return node?.kind === 'file' ? node.bytes.slice() : null;
+    this.throwFailureOf('readFile', path);
+    if (node?.kind !== 'file') return null;
+    if (this.ailing.has(node)) throw this.failed('readFile', path, 'EIO');
+    return node.bytes.slice();
   }
 
   makeFile(path: string, content: Uint8Array): void {
@@ -463,15 +480,23 @@ export class FakeDisk implements Disk {
     }
   }
 
-  private failureOf(operation: FakeOperation, probability: number): number | null {
-    const waiting = this.nextFailures.get(operation)?.shift();
-    if (waiting !== undefined) return -constants.errno[waiting];
-    return this.random.nextBoolean(probability) ? -constants.errno.EIO : null;
+  private failureOf(operation: FakeOperation, probability: number, file: FakeFile | null = null): number | null {
+    const waiting = this.nextFailures.get(operation)?.shift() ?? null;
+    const isFailing = file !== null && this.ailing.has(file);
+    const errno = waiting ?? (isFailing || this.random.nextBoolean(probability) ? 'EIO' : null);
+    if (errno === null) return null;
+    this.failures.push(operation);
+    return -constants.errno[errno];
   }
 
   private throwFailureOf(operation: FakeOperation, path: string): void {
-    const waiting = this.nextFailures.get(operation)?.shift();
-    if (waiting !== undefined) throw fileFault(`reached (${operation})`, path, waiting);
+    const waiting = this.nextFailures.get(operation)?.shift() ?? null;
+    if (waiting !== null) throw this.failed(operation, path, waiting);
+  }
+
+  private failed(operation: FakeOperation, path: string, errno: FakeErrno): Fault {
+    this.failures.push(operation);
+    return fileFault(`reached (${operation})`, path, errno);
   }
 
   private isCrashNow(): boolean {

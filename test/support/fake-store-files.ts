@@ -40,7 +40,7 @@ function storeFile(disk: Disk, path: string, fd: number): StoreFile {
     },
     async chmod() {},
     async readFile() {
-      return disk.readFile(path) ?? new Uint8Array(0);
+      return withCode(() => disk.readFile(path)) ?? new Uint8Array(0);
     },
     async close() {
       disk.close(fd);

@@ -123,7 +123,9 @@ export class Recoder {
     }
     const settings = partition.log.settings;
     const codec = batchCodec(memory.view, at);
-    const target = settings.compressionType === 'producer' ? codec : codecByName(settings.compressionType);
+    // Whoever looks for the end of a transaction does not unpack it.
+    const isKept = settings.compressionType === 'producer' || this.check.isControl;
+    const target = isKept ? codec : codecByName(settings.compressionType);
     const isSame = codec === target;
     const isQueued = this.queues.has(partition);
     if (isSame && !isQueued) return this.passThrough(memory, at, length);

@@ -10,6 +10,7 @@ import { describeTransactions } from '../../src/protocol/schemas/65-describe-tra
 import { listTransactions } from '../../src/protocol/schemas/66-list-transactions.ts';
 import type { SimulatedClient } from '../support/simulated-client.ts';
 import {
+  batchesIn,
   batchOf,
   createTopic,
   fetchFrom,
@@ -423,6 +424,18 @@ test('transactional ids without a transaction for long are forgotten, also by th
   expect(await ids(rig.broker.connect())).toEqual([]);
   const { client } = await restart(rig, 'kill', { sets });
   expect(await ids(client)).toEqual([]);
+});
+
+test.each(['gzip', 'lz4'])('their ends are seen in topics that have batches re-encoded with %s', async (codec) => {
+  const { client, broker } = await startRig({ sets });
+  const topic = await createTopic(client, 'orders', { configs: { 'compression.type': codec } });
+  const producer = await TransactionalProducer.begin(client, 'tx', 2);
+  await producer.send(topic);
+  expect(await producer.end(true)).toBe(0);
+  await broker.settle();
+  const fetched = await fetchFrom(client, topic, 0, { isolationLevel: 1 });
+  expect(fetched).toMatchObject({ lastStableOffset: 2, highWatermark: 2 });
+  expect(batchesIn(fetched.records).map((batch) => batch[22]! & 7)).toEqual([codec === 'gzip' ? 1 : 3, 0]);
 });
 
 test('behaviours 21 and 28: a waiting fetch of committed records wakes when the transaction ends, with what was aborted', async () => {

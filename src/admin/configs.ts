@@ -67,13 +67,22 @@ export interface DescribedConfig {
 export interface ConfigWish {
   readonly resourceType: number;
   readonly resourceName: string;
-  /** Null: all. */
-  readonly keys: readonly string[] | null;
 }
 
 export type ConfigAnswer =
   | { readonly refusal: Refusal; readonly configs: readonly [] }
   | { readonly refusal: null; readonly configs: readonly DescribedConfig[] };
+
+/** The same text for resources of which the same is told: any name will do for a group. */
+export function likenessOf(catalog: Catalog, { resourceType, resourceName }: ConfigWish): string {
+  if (resourceType === RESOURCE_GROUP && resourceName !== '') {
+    return `${resourceType} of ${JSON.stringify(catalog.groupConfigs.get(resourceName) ?? {})}`;
+  }
+  const topic = resourceType === RESOURCE_TOPIC ? catalog.topicsByName.get(resourceName) : undefined;
+  return topic === undefined
+    ? `${resourceType}: ${resourceName}`
+    : `${resourceType} of ${JSON.stringify(topic.configs)}`;
+}
 
 export function describeConfigs(catalog: Catalog, config: BrokerConfig, wish: ConfigWish): ConfigAnswer {
   switch (wish.resourceType) {
@@ -114,7 +123,7 @@ function refused(code: number, message: string): ConfigAnswer {
 
 function describeTopic(catalog: Catalog, config: BrokerConfig, wish: ConfigWish): ConfigAnswer {
   const topic = catalog.topicsByName.get(wish.resourceName);
-  if (topic !== undefined) return { refusal: null, configs: chosen(describeTopicConfigs(topic, config), wish.keys) };
+  if (topic !== undefined) return { refusal: null, configs: describeTopicConfigs(topic, config) };
   const problem = problemOfTopicName(wish.resourceName);
   if (problem !== null) return refused(errorCode.INVALID_TOPIC_EXCEPTION, problem);
   return refused(errorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic '${wish.resourceName}'`);
@@ -124,9 +133,9 @@ function describeTopic(catalog: Catalog, config: BrokerConfig, wish: ConfigWish)
 function describeBroker(catalog: Catalog, config: BrokerConfig, wish: ConfigWish): ConfigAnswer {
   const nodeId = String(config.values['node.id']);
   if (wish.resourceName === '') {
-    return { refusal: null, configs: chosen(describeClusterConfigs(catalog.clusterConfigs), wish.keys) };
+    return { refusal: null, configs: describeClusterConfigs(catalog.clusterConfigs) };
   }
-  if (wish.resourceName === nodeId) return { refusal: null, configs: chosen(describeBrokerConfigs(config), wish.keys) };
+  if (wish.resourceName === nodeId) return { refusal: null, configs: describeBrokerConfigs(config) };
   const message = `this is broker ${nodeId}, not '${wish.resourceName}'; ask that one, or leave the name empty for the cluster`;
   return refused(errorCode.INVALID_REQUEST, message);
 }
@@ -147,7 +156,7 @@ function describeGroup(catalog: Catalog, config: BrokerConfig, wish: ConfigWish)
     }));
     described.push(describedConfig(key, setting, formatValueOf(setting, values[key]), synonyms, false));
   }
-  return { refusal: null, configs: chosen(described, wish.keys) };
+  return { refusal: null, configs: described };
 }
 
 /** Every setting of a topic, by name; also for one that does not exist yet. */
@@ -225,7 +234,11 @@ function sourceCode(source: SettingSource): number {
   return source === 'dynamic' ? SOURCE_DYNAMIC_BROKER : SOURCE_STATIC_BROKER;
 }
 
-function chosen(configs: readonly DescribedConfig[], keys: readonly string[] | null): readonly DescribedConfig[] {
+/** Those of the keys that there are; null, and none, ask for all. */
+export function chosen<Config extends { readonly name: string }>(
+  configs: readonly Config[],
+  keys: readonly string[] | null,
+): readonly Config[] {
   if (keys === null || keys.length === 0) return configs;
   const wanted = new Set(keys);
   return configs.filter((config) => wanted.has(config.name));

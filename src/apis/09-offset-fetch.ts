@@ -4,6 +4,7 @@
  * and no error. From version 10 on topics are named by id.
  */
 
+import { onceByName } from '../base/once.ts';
 import type { FetchedOffsets, TopicPartitions } from '../groups/offset-desk.ts';
 import { OPERATION_DESCRIBE, RESOURCE_GROUP, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
@@ -11,7 +12,6 @@ import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { offsetFetch } from '../protocol/schemas/09-offset-fetch.ts';
 import { checks } from './access.ts';
-import { askedOnce } from './asked-once.ts';
 import { type ControlContext, defineHandler } from './define.ts';
 
 type Request = RequestOf<typeof offsetFetch>;
@@ -41,7 +41,7 @@ export const offsetFetchHandler = defineHandler({
   access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, context) {
-    const wholeOf = askedOnce((groupId) => fetchWhole(groupId, request, context));
+    const wholeOf = onceByName((groupId) => fetchWhole(groupId, request, context));
     const answers = await Promise.all(
       questionsOf(request, context).map((one) => answerGroup(one, wholeOf, request, context)),
     );

@@ -3,13 +3,13 @@
  * to version 5, GROUP_ID_NOT_FOUND from version 6 on.
  */
 
+import { onceByName } from '../base/once.ts';
 import { describeClassicGroup } from '../groups/group-listing.ts';
 import { OPERATION_DESCRIBE, RESOURCE_GROUP } from '../protocol/acl.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { OPERATIONS_NOT_ASKED } from '../protocol/schemas/03-metadata.ts';
 import { describeGroups } from '../protocol/schemas/15-describe-groups.ts';
 import { checks } from './access.ts';
-import { askedOnce } from './asked-once.ts';
 import { defineHandler } from './define.ts';
 
 const NOT_FOUND_SINCE = 6;
@@ -21,7 +21,7 @@ export const describeGroupsHandler = defineHandler({
   handle(request, { apiVersion, services, permit }) {
     return {
       groups: request.groups.map(
-        askedOnce((groupId) => {
+        onceByName((groupId) => {
           if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, groupId)) {
             return refused(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, null);
           }

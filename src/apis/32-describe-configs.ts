@@ -3,8 +3,16 @@
  * Types and documentation came with version 3; synonyms and documentation only on request.
  */
 
-import { type DescribedConfig, describeConfigs as describeAll, isConfigResourceType } from '../admin/configs.ts';
+import {
+  type ConfigWish,
+  chosen,
+  type DescribedConfig,
+  describeConfigs as describeAll,
+  isConfigResourceType,
+  likenessOf,
+} from '../admin/configs.ts';
 import { type Refusal, refuse } from '../admin/refusal.ts';
+import { once } from '../base/once.ts';
 import { OPERATION_DESCRIBE_CONFIGS } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
@@ -27,17 +35,24 @@ export const describeConfigsHandler = defineHandler({
         'the request names a type of resources that there is not; use topics (2), brokers (4) or groups (32)';
       return refusedAll(request, refuse(errorCode.INVALID_REQUEST, message));
     }
+    const described = once(
+      (wish: ConfigWish) => {
+        const { refusal, configs } = describeAll(catalog, config, wish);
+        return { refusal, configs: configs.map((one) => configOf(one, request)) };
+      },
+      (wish) => likenessOf(catalog, wish),
+    );
     return {
       results: request.resources.map(({ resourceType, resourceName, configurationKeys }) => {
         const denied = denialOfConfigs(OPERATION_DESCRIBE_CONFIGS, { resourceType, resourceName }, context);
         if (denied !== null) return refusedOne({ resourceType, resourceName }, denied);
-        const answer = describeAll(catalog, config, { resourceType, resourceName, keys: configurationKeys });
+        const { refusal, configs } = described({ resourceType, resourceName });
         return {
-          errorCode: answer.refusal?.errorCode ?? errorCode.NONE,
-          errorMessage: answer.refusal?.message ?? '',
+          errorCode: refusal?.errorCode ?? errorCode.NONE,
+          errorMessage: refusal?.message ?? '',
           resourceType,
           resourceName,
-          configs: answer.configs.map((one) => configOf(one, request)),
+          configs: chosen(configs, configurationKeys),
         };
       }),
     };

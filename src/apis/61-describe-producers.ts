@@ -5,12 +5,12 @@
 
 import type { Refusal } from '../admin/refusal.ts';
 import { problemOfTopicName } from '../admin/topic-names.ts';
+import { onceByName } from '../base/once.ts';
 import { OPERATION_READ, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode, errorMessage } from '../protocol/errors.ts';
 import { describeProducers } from '../protocol/schemas/61-describe-producers.ts';
 import { checks } from './access.ts';
-import { askedOnce } from './asked-once.ts';
 import { type ControlServices, defineHandler, denial } from './define.ts';
 
 type Partition = ElementOf<ElementOf<ResponseInputOf<typeof describeProducers>['topics']>['partitions']>;
@@ -21,7 +21,7 @@ export const describeProducersHandler = defineHandler({
 
   async handle(request, { services, permit }) {
     // By where they lie: no number has a slash in it, so two places never have one name.
-    const describeOnce = askedOnce((place) => {
+    const describeOnce = onceByName((place) => {
       const end = place.lastIndexOf('/');
       return describe(place.slice(0, end), Number(place.slice(end + 1)), services);
     });

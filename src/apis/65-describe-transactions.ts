@@ -1,4 +1,5 @@
 /** DescribeTransactions, version 0: transactions by their transactional ids, each with an error of its own. */
+import { onceByName } from '../base/once.ts';
 import { OPERATION_DESCRIBE, RESOURCE_TOPIC, RESOURCE_TRANSACTIONAL_ID } from '../protocol/acl.ts';
 import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
@@ -7,7 +8,6 @@ import type { Permit } from '../security/permit.ts';
 import type { Transaction } from '../transactions/transaction.ts';
 import { partitionRows } from '../transactions/transaction-records.ts';
 import { checks } from './access.ts';
-import { askedOnce } from './asked-once.ts';
 import { defineHandler } from './define.ts';
 
 type Row = ElementOf<ResponseInputOf<typeof describeTransactions>['transactionStates']>;
@@ -17,7 +17,7 @@ export const describeTransactionsHandler = defineHandler({
   access: [checks(OPERATION_DESCRIBE, RESOURCE_TRANSACTIONAL_ID), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, { services, permit }) {
-    const describeOnce = askedOnce(async (transactionalId) => {
+    const describeOnce = onceByName(async (transactionalId) => {
       if (!permit.may(OPERATION_DESCRIBE, RESOURCE_TRANSACTIONAL_ID, transactionalId)) {
         return refused(transactionalId, errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
       }

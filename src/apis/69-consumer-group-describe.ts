@@ -4,6 +4,7 @@
  * speaks.
  */
 
+import { onceByName } from '../base/once.ts';
 import { type Assignment, type HeldPartitions, listOf } from '../groups/assignment.ts';
 import type { ConsumerGroup } from '../groups/consumer-group.ts';
 import type { ConsumerMember } from '../groups/consumer-member.ts';
@@ -14,7 +15,6 @@ import { errorCode } from '../protocol/errors.ts';
 import { OPERATIONS_NOT_ASKED } from '../protocol/schemas/03-metadata.ts';
 import { consumerGroupDescribe } from '../protocol/schemas/69-consumer-group-describe.ts';
 import { checks } from './access.ts';
-import { askedOnce } from './asked-once.ts';
 import { type ControlServices, defineHandler } from './define.ts';
 
 type Described = ElementOf<ResponseInputOf<typeof consumerGroupDescribe>['groups']>;
@@ -28,7 +28,7 @@ export const consumerGroupDescribeHandler = defineHandler({
   access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, { services, permit }) {
-    const describeOnce = askedOnce(async (groupId) => {
+    const describeOnce = onceByName(async (groupId) => {
       if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, groupId)) {
         return refused(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, null);
       }

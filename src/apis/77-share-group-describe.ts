@@ -1,5 +1,6 @@
 /** ShareGroupDescribe, version 1 (KIP-932): state, members and assignments of share groups. */
 
+import { onceByName } from '../base/once.ts';
 import { type Assignment, listOf } from '../groups/assignment.ts';
 import { GroupRefusal } from '../groups/group-refusal.ts';
 import { SHARE_ASSIGNOR } from '../groups/share-assignor.ts';
@@ -9,7 +10,6 @@ import type { ElementOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { shareGroupDescribe } from '../protocol/schemas/77-share-group-describe.ts';
 import { checks } from './access.ts';
-import { askedOnce } from './asked-once.ts';
 import { defineHandler } from './define.ts';
 import type { ShareServices } from './share-services.ts';
 
@@ -21,7 +21,7 @@ export const shareGroupDescribeHandler = defineHandler({
   access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, { services, permit }) {
-    const describeOnce = askedOnce(async (groupId): Promise<GroupAnswer> => {
+    const describeOnce = onceByName(async (groupId): Promise<GroupAnswer> => {
       if (!permit.may(OPERATION_DESCRIBE, RESOURCE_GROUP, groupId)) {
         return failed(groupId, errorCode.GROUP_AUTHORIZATION_FAILED, '');
       }

@@ -5,6 +5,7 @@
  */
 
 import { isFault } from '../base/fault.ts';
+import { onceByName } from '../base/once.ts';
 import { GroupRefusal } from '../groups/group-refusal.ts';
 import { OPERATION_DESCRIBE, RESOURCE_GROUP, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
@@ -12,7 +13,6 @@ import { errorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/fields.ts';
 import { describeShareGroupOffsets } from '../protocol/schemas/90-describe-share-group-offsets.ts';
 import { checks } from './access.ts';
-import { askedOnce } from './asked-once.ts';
 import { type ControlContext, defineHandler, denial } from './define.ts';
 import type { ShareServices } from './share-services.ts';
 
@@ -32,7 +32,7 @@ export const describeShareGroupOffsetsHandler = defineHandler({
   access: [checks(OPERATION_DESCRIBE, RESOURCE_GROUP), checks(OPERATION_DESCRIBE, RESOURCE_TOPIC)],
 
   async handle(request, context) {
-    const describeWhole = askedOnce((groupId) => describe(context, { groupId, topics: null }));
+    const describeWhole = onceByName((groupId) => describe(context, { groupId, topics: null }));
     const groups: GroupAnswer[] = [];
     for (const group of request.groups) {
       groups.push(await (group.topics === null ? describeWhole(group.groupId) : describe(context, group)));

@@ -140,8 +140,10 @@ export function defineHandler<Request, Response>(definition: HandlerDefinition<R
       const before = access.changes;
       const response = await respond(definition, request, context);
       audit(definition, request, response, context.connection, before ?? access.changes);
+      const frame = encode(response, context);
+      // Behind the encoding, which an answer that is too large does not outlive.
       context.services.answerErrors?.note(api.key, response);
-      return encode(response, context);
+      return frame;
     },
     refusal: (body, refusal, context) =>
       encode(definition.refuse(decodeRequest(api, context.apiVersion, body), refusal, context), context),

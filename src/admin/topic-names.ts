@@ -19,14 +19,21 @@ export function problemOfTopicName(name: string): string | null {
   return null;
 }
 
-/** A topic that exists and differs from `name` only in '.' and '_', or null. */
+/** A topic that exists and differs from `name`, which does not exist, only in '.' and '_', or null. */
 export function collisionOf(name: string, catalog: Catalog): string | null {
   if (!name.includes('.') && !name.includes('_')) return null;
-  const flat = flattened(name);
-  for (const existing of catalog.topicsByName.keys()) {
-    if (existing !== name && existing.length === name.length && flattened(existing) === flat) return existing;
-  }
-  return null;
+  return flatNamesOf(catalog).get(flattened(name)) ?? null;
+}
+
+/** By what is left of a name without the difference. One request may ask for very many names of one catalog. */
+const flatNamesByTopics = new WeakMap<Catalog['topicsByName'], ReadonlyMap<string, string>>();
+
+function flatNamesOf({ topicsByName }: Catalog): ReadonlyMap<string, string> {
+  const known = flatNamesByTopics.get(topicsByName);
+  if (known !== undefined) return known;
+  const flatNames = new Map([...topicsByName.keys()].map((name) => [flattened(name), name]));
+  flatNamesByTopics.set(topicsByName, flatNames);
+  return flatNames;
 }
 
 export function flattened(name: string): string {

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { refusalOfName } from '../../src/admin/topics.ts';
+import { Catalog } from '../../src/cluster/catalog.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { findCoordinator } from '../../src/protocol/schemas/10-find-coordinator.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
@@ -22,6 +24,24 @@ it('CreatePartitions for very many topics takes as long as their number', async 
   const answer = await ask(createPartitions, 3, { topics, timeoutMs: 1, validateOnly: true });
   expect(performance.now() - begunMs).toBeLessThan(4000);
   expect(answer.results.every((one) => one.errorCode === errorCode.UNKNOWN_TOPIC_OR_PARTITION)).toBe(true);
+});
+
+// Each was compared with every topic there is: 5 MB of names held main for minutes.
+it('whether a name collides with that of a topic is looked up', () => {
+  const records = Array.from({ length: 10_000 }, (_, index) => ({
+    kind: 'topic' as const,
+    name: `there.${index}`,
+    id: `id-${index}`,
+    configs: {},
+    leaderEpochs: [],
+  }));
+  const catalog = Catalog.empty.with(records);
+  const begunMs = performance.now();
+  for (let index = 0; index < 10_000; index++) {
+    expect(refusalOfName(`there_${index}`, catalog)?.errorCode).toBe(errorCode.INVALID_TOPIC_EXCEPTION);
+    if (refusalOfName(`where_${index}`, catalog) !== null) throw new Error('a name that is free is refused');
+  }
+  expect(performance.now() - begunMs).toBeLessThan(2000);
 });
 
 describe('DeleteTopics', () => {

@@ -289,6 +289,16 @@ export class Controller {
     this.owed = [];
     this.recordsWritten += written.length;
     this.current = next;
+    if (this.parts.store.isLong) await this.shortenStore();
+  }
+
+  /** What clients change again and again must not grow for as long as the broker runs. Another time will do as well. */
+  private async shortenStore(): Promise<void> {
+    try {
+      await this.parts.store.replaceAll(this.current.toRecords());
+    } catch (error) {
+      if (!isFault(error)) throw error;
+    }
   }
 
   /** For what holds whether it can be written down now or not. */

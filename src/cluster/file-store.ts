@@ -20,6 +20,10 @@ const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
 
 export const METADATA_FILE_NAME = 'perfbroker.metadata';
 
+/** A start reads the file whole: it is long when it has this much, and several times what it was made with. */
+const LONG_BYTES_MIN = 16 * 1024 * 1024;
+const LONG_TIMES = 4;
+
 /** What the store asks of an open file, or of a folder. */
 export interface StoreFile {
   write(bytes: Uint8Array, at: number, length: number, position: number): Promise<{ readonly bytesWritten: number }>;
@@ -42,12 +46,17 @@ export class FileStore implements MetadataStore {
   private readonly files: StoreFiles;
   private file: StoreFile | null = null;
   private endPosition = 0;
+  private longBytes = LONG_BYTES_MIN;
   private isPoisoned = false;
 
   /** The folder exists; the caller holds its lock. */
   constructor(dataFolder: string, files: StoreFiles = nodeFiles) {
     this.path = join(dataFolder, METADATA_FILE_NAME);
     this.files = files;
+  }
+
+  get isLong(): boolean {
+    return this.endPosition >= this.longBytes;
   }
 
   async open(): Promise<OpenedMetadata> {
@@ -84,31 +93,48 @@ export class FileStore implements MetadataStore {
   }
 
   async replaceAll(records: readonly CatalogRecord[]): Promise<void> {
-    this.usableFile();
-    const beside = `${this.path}.new`;
+    const before = this.usableFile();
+    // Where this fails it is not tried again before the file has grown by as much.
+    this.longBytes = Math.max(this.longBytes, 2 * this.endPosition);
     const bytes = Buffer.concat([fileHeader(), ...records.map((record) => encodeFrame([record]))]);
+    this.file = await this.replaced(bytes);
+    this.endPosition = bytes.length;
+    this.longBytes = Math.max(LONG_BYTES_MIN, LONG_TIMES * bytes.length);
+    await before.close();
     try {
-      const next = await this.files.open(beside, O_RDWR | O_CREAT | O_TRUNC | NO_FOLLOW, FILE_MODE);
-      try {
-        await writeWhole(next, bytes, 0);
-        await next.sync();
-      } finally {
-        await next.close();
-      }
-      await this.files.rename(beside, this.path);
       await this.syncFolder();
     } catch (cause) {
       this.isPoisoned = true;
       throw unwritable(this.path, cause);
     }
-    await this.close();
-    await this.openForAppend(bytes.length);
   }
 
   async close(): Promise<void> {
     const file = this.file;
     this.file = null;
     if (file !== null) await file.close();
+  }
+
+  /** The new file under the name of the old one. Until it is, nothing has happened to the old one. */
+  private async replaced(bytes: Uint8Array): Promise<StoreFile> {
+    const beside = `${this.path}.new`;
+    try {
+      const next = await this.files.open(beside, O_RDWR | O_CREAT | O_TRUNC | NO_FOLLOW, FILE_MODE);
+      try {
+        await next.chmod(FILE_MODE);
+        await writeWhole(next, bytes, 0);
+        await next.sync();
+        await this.files.rename(beside, this.path);
+        return next;
+      } catch (cause) {
+        // What it took of a full disk it gives back.
+        await next.truncate(0).catch(() => undefined);
+        await next.close();
+        throw cause;
+      }
+    } catch (cause) {
+      throw unwritable(this.path, cause);
+    }
   }
 
   /** A full disk is no reason to trust the file less, if what it took of the record is gone again. */

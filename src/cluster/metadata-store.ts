@@ -16,7 +16,9 @@ export interface MetadataStore {
   open(): Promise<OpenedMetadata>;
   /** Resolves when the records would survive a power cut. After a rejection the store takes nothing more. */
   append(records: readonly CatalogRecord[]): Promise<void>;
-  /** All at once or not at all: afterwards the store holds exactly these records. */
+  /** It has grown so much that `replaceAll` is worth it. */
+  readonly isLong: boolean;
+  /** All at once or not at all: afterwards the store holds exactly these records. Where it fails they are those from before. */
   replaceAll(records: readonly CatalogRecord[]): Promise<void>;
   close(): Promise<void>;
 }

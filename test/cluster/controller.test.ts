@@ -212,6 +212,23 @@ describe('the controller', () => {
     expect(host.config?.values['producer.id.expiration.ms']).toBe(99);
   });
 
+  it('writes the store anew when it has grown long, with what holds then', async () => {
+    const { controller, store } = makeRig();
+    await controller.start(plainStart);
+    const change = (bytes: string) =>
+      controller.amend(() => ({
+        records: [{ kind: 'broker-configs', configs: { 'message.max.bytes': bytes } }],
+        outcome: null,
+      }));
+    await change('1000');
+    store.isLong = true;
+    await change('2000');
+    expect(store.isLong).toBe(false);
+    expect(store.records).toEqual(controller.catalog.toRecords());
+    await change('3000');
+    expect(store.records).toHaveLength(controller.catalog.toRecords().length + 1);
+  });
+
   it('keeps settings of all kinds and quotas over a restart, and tells observers of each change', async () => {
     const first = makeRig();
     await first.controller.start(plainStart);

@@ -18,6 +18,7 @@ import type { ProducerFacts } from '../../src/storage/producer-entry.ts';
 export class MemoryStore implements MetadataStore {
   records: CatalogRecord[] = [];
   isFailing = false;
+  isLong = false;
   /** Lives with the store, so that a restart does not draw the same ids again. */
   readonly randomBytes = countingBytes();
 
@@ -32,6 +33,7 @@ export class MemoryStore implements MetadataStore {
   }
 
   replaceAll(records: readonly CatalogRecord[]): Promise<void> {
+    this.isLong = false;
     this.records = [...records];
     return Promise.resolve();
   }

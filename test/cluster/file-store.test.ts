@@ -101,13 +101,49 @@ describe('the metadata file', () => {
   });
 
   it('takes nothing more after a write that failed', async () => {
-    const store = new FileStore(folder);
+    const failing = async (): Promise<void> => {
+      throw Object.assign(new Error('the device failed'), { code: 'EIO' });
+    };
+    const files: StoreFiles = {
+      rename: nodeFiles.rename,
+      open: async (...args) => Object.assign(await nodeFiles.open(...args), { datasync: failing }),
+    };
+    const store = new FileStore(folder, files);
     await store.open();
-    rmSync(folder, { recursive: true });
-    await expect(store.replaceAll([topic('a')])).rejects.toMatchObject({ code: 'PB_DATA_UNWRITABLE' });
+    await expect(store.append([topic('a')])).rejects.toMatchObject({ code: 'PB_DATA_UNWRITABLE' });
     await expect(store.append([topic('a')])).rejects.toMatchObject({ code: 'PB_DISK_ERROR' });
     await store.close();
-    mkdirSync(folder);
+  });
+
+  it('is as it was where it could not be replaced', async () => {
+    const store = new FileStore(folder);
+    await store.open();
+    await store.append([topic('a')]);
+    mkdirSync(`${path}.new`);
+    await expect(store.replaceAll([topic('b')])).rejects.toMatchObject({ code: 'PB_DATA_UNWRITABLE' });
+    await store.append([topic('c')]);
+    await store.close();
+    expect((await reopened()).records).toEqual([topic('a'), topic('c')]);
+  });
+
+  // It was as long as everything that was ever changed, and a start that reads it whole found no memory for it.
+  it('is long when it has several times what it was made with', async () => {
+    const store = new FileStore(folder);
+    await store.open();
+    const configs = { 'leader.replication.throttled.replicas': '0:1,'.repeat(1_400_000) };
+    const large: CatalogRecord = { kind: 'topic-configs', id: 'AAAAAAAAAAAAAAAAAAAABA', configs };
+    const longAfter = async (): Promise<number> => {
+      let count = 0;
+      for (; !store.isLong; count++) await store.append([large]);
+      return count;
+    };
+    expect(await longAfter()).toBe(3);
+    await store.replaceAll([large]);
+    expect(await longAfter()).toBe(4);
+    await store.replaceAll([]);
+    expect(store.isLong).toBe(false);
+    await store.close();
+    expect((await reopened()).records).toEqual([]);
   });
 
   it.each([

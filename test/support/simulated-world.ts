@@ -12,6 +12,7 @@ export const DATA_FOLDER = 'data';
 
 /** Metadata in memory: an append is durable when it resolves, as the port demands. */
 export class RememberingStore implements MetadataStore {
+  readonly isLong = false;
   private records: CatalogRecord[] = [];
 
   open(): Promise<OpenedMetadata> {

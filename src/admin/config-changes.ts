@@ -9,7 +9,7 @@ import type { Controller } from '../cluster/controller.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { type ConfigTarget, type ConfigTexts, configTargetOf } from './config-targets.ts';
 import { isConfigResourceType } from './configs.ts';
-import { type Refusal, refuse } from './refusal.ts';
+import { type Refusal, refusalOfLength, refuse } from './refusal.ts';
 
 export const EDIT_SET = 0;
 export const EDIT_DELETE = 1;
@@ -57,6 +57,7 @@ function planAll(controller: Controller, catalog: Catalog, changes: readonly Con
     return refuse(errorCode.INVALID_REQUEST, 'the request names this resource twice; name it once');
   });
   const unknown = changes.filter((_, index) => malformed[index] === null).flatMap(unknownOperations);
+  const newGroups = new Set<string>();
   return changes.map((change, index) => {
     const refusal = malformed[index] ?? refusalOfOperation(unknown[0]);
     if (refusal !== null) return refused(refusal);
@@ -66,8 +67,12 @@ function planAll(controller: Controller, catalog: Catalog, changes: readonly Con
       change.resourceType,
       change.resourceName,
       controller.settingsCheck,
+      newGroups.size,
     );
-    return 'errorCode' in target ? refused(target) : planOne(target, change);
+    const planned = 'errorCode' in target ? refused(target) : planOne(target, change);
+    const { record } = planned;
+    if (record?.kind === 'group-configs' && !catalog.groupConfigs.has(record.group)) newGroups.add(record.group);
+    return planned;
   });
 }
 
@@ -122,6 +127,8 @@ function planOne(target: ConfigTarget, change: ConfigChange): Planned {
     }
     const text = edited(target, edit, next.get(edit.key));
     if (typeof text !== 'string') return refused(text);
+    const tooLong = refusalOfLength(edit.key, text);
+    if (tooLong !== null) return refused(tooLong);
     next.set(edit.key, text);
     changed.push(edit.key);
   }

@@ -46,13 +46,14 @@ export interface ConfigTarget {
 export const CONFIGURED_GROUPS_MAX = 10_000;
 const GROUP_NAME_LENGTH_MAX = 1000;
 
-/** The target of a change, or why there is none. */
+/** The target of a change, or why there is none. `groupsAdded`: by the same request, before. */
 export function configTargetOf(
   catalog: Catalog,
   config: BrokerConfig,
   resourceType: number,
   name: string,
   check: SettingsCheck,
+  groupsAdded: number,
 ): ConfigTarget | Refusal {
   switch (resourceType) {
     case RESOURCE_TOPIC:
@@ -60,7 +61,7 @@ export function configTargetOf(
     case RESOURCE_BROKER:
       return name === '' ? clusterTarget(catalog, config) : brokerTarget(catalog, config, name, check);
     case RESOURCE_GROUP:
-      return groupTarget(catalog, config, name);
+      return groupTarget(catalog, config, name, groupsAdded);
     case RESOURCE_BROKER_LOGGER:
       return refuse(
         errorCode.INVALID_REQUEST,
@@ -141,7 +142,7 @@ function clusterTarget(catalog: Catalog, config: BrokerConfig): ConfigTarget {
   };
 }
 
-function groupTarget(catalog: Catalog, config: BrokerConfig, name: string): ConfigTarget {
+function groupTarget(catalog: Catalog, config: BrokerConfig, name: string, added: number): ConfigTarget {
   return {
     texts: catalog.groupConfigs.get(name) ?? {},
     settingOf: (key) => settingIn(groupSettings, key),
@@ -149,7 +150,7 @@ function groupTarget(catalog: Catalog, config: BrokerConfig, name: string): Conf
     refusalOf: (next) => {
       const refusal = refusalOfGroupName(name) ?? refusalIf(errorCode.INVALID_CONFIG, problemOfGroup(next, config));
       if (refusal !== null) return refusal;
-      if (catalog.groupConfigs.has(name) || catalog.groupConfigs.size < CONFIGURED_GROUPS_MAX) return null;
+      if (catalog.groupConfigs.has(name) || catalog.groupConfigs.size + added < CONFIGURED_GROUPS_MAX) return null;
       const message = `${CONFIGURED_GROUPS_MAX} groups have settings of their own, and no more can; take some away`;
       return refuse(errorCode.POLICY_VIOLATION, message);
     },

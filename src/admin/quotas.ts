@@ -69,9 +69,11 @@ export function changeQuotas(
     const records: CatalogRecord[] = [];
     const counts = new Map<string, number>();
     for (const { entity } of changes) counts.set(entityKey(entity), (counts.get(entityKey(entity)) ?? 0) + 1);
+    let added = 0;
     const distinct = new Map(changes.map((change) => [entityKey(change.entity), change]));
     for (const [key, change] of distinct) {
-      const { refusal, values } = (counts.get(key) ?? 0) > 1 ? refusedTwice : planOne(catalog, change);
+      const { refusal, values } = (counts.get(key) ?? 0) > 1 ? refusedTwice : planOne(catalog, change, added);
+      if (Object.keys(values).length > 0 && !catalog.clientQuotas.has(key)) added += 1;
       outcome.push({ entity: change.entity, refusal });
       if (refusal === null) records.push({ kind: 'client-quota', entity: change.entity, values });
     }
@@ -91,7 +93,7 @@ function refused(code: number, message: string): Planned {
 
 const refusedTwice = refused(errorCode.INVALID_REQUEST, 'the request names this entity twice; name it once');
 
-function planOne(catalog: Catalog, { entity, edits }: QuotaChange): Planned {
+function planOne(catalog: Catalog, { entity, edits }: QuotaChange, added: number): Planned {
   const problem = problemOfEntity(entity);
   if (problem !== null) return refused(errorCode.INVALID_REQUEST, problem);
   const current = catalog.clientQuotas.get(entityKey(entity));
@@ -108,7 +110,7 @@ function planOne(catalog: Catalog, { entity, edits }: QuotaChange): Planned {
     if (figureProblem !== null) return refused(errorCode.INVALID_REQUEST, figureProblem);
     values.set(key, value);
   }
-  if (current === undefined && values.size > 0 && catalog.clientQuotas.size >= QUOTAS_MAX) {
+  if (current === undefined && values.size > 0 && catalog.clientQuotas.size + added >= QUOTAS_MAX) {
     return refused(errorCode.POLICY_VIOLATION, `there are ${QUOTAS_MAX} quotas, and no more can be; take some away`);
   }
   return { refusal: null, values: Object.fromEntries(values) };

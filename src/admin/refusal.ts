@@ -12,6 +12,15 @@ export function refuse(code: number, message: string): Refusal {
   return { errorCode: code, message };
 }
 
+const CONFIG_VALUE_LENGTH_MAX = 32_767;
+
+/** As in Kafka, before anything else is asked of the text of a setting. */
+export function refusalOfLength(key: string, text: string): Refusal | null {
+  if (text.length <= CONFIG_VALUE_LENGTH_MAX) return null;
+  const message = `the text of ${key} has ${text.length} characters, more than ${CONFIG_VALUE_LENGTH_MAX}; give it a shorter one`;
+  return refuse(errorCode.INVALID_CONFIG, message);
+}
+
 /** What a client is told about a fault. Bugs go on their way: they must not be answered. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Bug) throw error;

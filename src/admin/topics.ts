@@ -11,7 +11,7 @@ import { problemOfOverrides } from '../config/topic-config.ts';
 import { errorCode } from '../protocol/errors.ts';
 import { type MutationAllowance, UNLIMITED } from './mutation-quotas.ts';
 import { problemOfAssignments, type ReplicaAssignment, refusalOfCount, refusalOfTotal } from './partitions.ts';
-import { type Refusal, refusalOf, refuse } from './refusal.ts';
+import { type Refusal, refusalOf, refusalOfLength, refuse } from './refusal.ts';
 import { collisionOf, flattened, problemOfTopicName } from './topic-names.ts';
 
 export interface TopicWish {
@@ -170,6 +170,8 @@ function refusalOfConfigs(wish: TopicWish, config: BrokerConfig): Refusal | null
   for (const { name, value } of wish.configs) {
     if (value === null)
       return refuse(errorCode.INVALID_CONFIG, `the setting ${name} has no value; give it one or leave it out`);
+    const tooLong = refusalOfLength(name, value);
+    if (tooLong !== null) return tooLong;
     texts.set(name, value);
   }
   const problem = problemOfOverrides(Object.fromEntries(texts), config);

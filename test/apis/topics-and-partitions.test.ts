@@ -10,6 +10,7 @@ import { initProducerId } from '../../src/protocol/schemas/22-init-producer-id.t
 import { createPartitions } from '../../src/protocol/schemas/37-create-partitions.ts';
 import { describeCluster } from '../../src/protocol/schemas/60-describe-cluster.ts';
 import { describeTopicPartitions } from '../../src/protocol/schemas/75-describe-topic-partitions.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { makeDesk, topicWish } from './desk-client.ts';
 
 // Each was looked for among all before it: 400 KB held main for 6 s.
@@ -20,9 +21,9 @@ it('CreatePartitions for very many topics takes as long as their number', async 
     count: 2,
     assignments: null,
   }));
-  const begunMs = performance.now();
+  const begunMs = cpuMs();
   const answer = await ask(createPartitions, 3, { topics, timeoutMs: 1, validateOnly: true });
-  expect(performance.now() - begunMs).toBeLessThan(4000);
+  expect(cpuMs() - begunMs).toBeLessThan(4000);
   expect(answer.results.every((one) => one.errorCode === errorCode.UNKNOWN_TOPIC_OR_PARTITION)).toBe(true);
 });
 
@@ -36,12 +37,12 @@ it('whether a name collides with that of a topic is looked up', () => {
     leaderEpochs: [],
   }));
   const catalog = Catalog.empty.with(records);
-  const begunMs = performance.now();
+  const begunMs = cpuMs();
   for (let index = 0; index < 10_000; index++) {
     if (refusalOfName(`there_${index}`, catalog) === null) throw new Error('a name that collides is taken');
     if (refusalOfName(`where_${index}`, catalog) !== null) throw new Error('a name that is free is refused');
   }
-  expect(performance.now() - begunMs).toBeLessThan(2000);
+  expect(cpuMs() - begunMs).toBeLessThan(2000);
 });
 
 describe('DeleteTopics', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CommittedOffset, CommittedOffsets } from '../../src/groups/committed-offsets.ts';
 import { ZERO_UUID } from '../../src/protocol/fields.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 
 function at(offset: number): CommittedOffset {
   const times = { commitTimestampMs: 0, expireTimestampMs: -1 };
@@ -86,13 +87,13 @@ describe('offsets of transactions', () => {
   it('are found at once, however many transactions are open', () => {
     const offsets = new CommittedOffsets();
     for (let producer = 0; producer < 10_000; producer++) offsets.setPending(producer, 'g', 't', 0, at(1));
-    const begunMs = performance.now();
+    const begunMs = cpuMs();
     for (let partition = 1; partition < 20_000; partition++) {
       if (offsets.isPending('g', 't', partition) || offsets.hasPending(`h${partition}`))
         throw new Error('none is there');
       offsets.remove('g', 't', partition);
     }
-    expect(performance.now() - begunMs).toBeLessThan(1000);
+    expect(cpuMs() - begunMs).toBeLessThan(1000);
   });
 });
 

@@ -5,6 +5,7 @@ import { ShareGroup } from '../../src/groups/share-group.ts';
 import { ShareGroups } from '../../src/groups/share-groups.ts';
 import type { ShareHeartbeat } from '../../src/groups/share-heartbeat.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { FakeTopics, idOfName } from './consumer-rig.ts';
 import { groupRig } from './group-rig.ts';
 
@@ -30,9 +31,9 @@ test('a member that names very many topics again is answered at once', async () 
   const groups = groupsIn((await groupRig()).shardOf('group'));
   const topicNames = Array.from({ length: 100_000 }, (_, index) => index.toString(36));
   await groups.heartbeat(joinOf('group', topicNames));
-  const beganMs = performance.now();
+  const beganMs = cpuMs();
   await groups.heartbeat(joinOf('group', [...topicNames].reverse()));
-  expect(performance.now() - beganMs).toBeLessThan(3000);
+  expect(cpuMs() - beganMs).toBeLessThan(3000);
 });
 
 test('a member whose topics do not fit into a record is not taken', async () => {

@@ -15,6 +15,7 @@ import {
 } from '../../src/groups/share-heartbeat.ts';
 import { readShareEntry, shareEntry } from '../../src/groups/share-records.ts';
 import { storedKind } from '../../src/protocol/stored-record.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 
 const T = 'AAAAAAAAAAAAAAAAAAAAAA';
 
@@ -114,10 +115,10 @@ describe('a share group', () => {
       clientId: 'c',
       clientHost: '/1.2.3.4',
     };
-    const begunMs = performance.now();
+    const begunMs = cpuMs();
     expect(bringsTopics(stage.group, { ...command, topicNames: names })).toBe(false);
     expect(bringsTopics(stage.group, { ...command, topicNames: [...names, 'a-new-one'] })).toBe(true);
-    expect(performance.now() - begunMs).toBeLessThan(3000);
+    expect(cpuMs() - begunMs).toBeLessThan(3000);
   });
 
   it('makes no target before its time, except for who joins', () => {

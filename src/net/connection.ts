@@ -103,6 +103,8 @@ export class Connection {
   partHead = -1;
   partTail = -1;
   isSending = false;
+  /** What was handed over with the send under way; its part may have grown since. */
+  sendingBytes = 0;
   sendSinceMs = 0;
   /** Response bytes in memory that have not left. */
   outboxBytes = 0;

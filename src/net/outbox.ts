@@ -124,21 +124,20 @@ export class Outbox {
     if (part === NONE) return;
     const parts = this.parts;
     const hasMore = parts.nextOf(part) !== NONE;
+    const length = parts.lengthOf(part);
     const isEnding = connection.hasEnded || connection.state !== CONNECTION_OPEN;
     if (hasMore || isEnding || connection.isHeld) this.awaitsSent = true;
-    if (connection.isSending) return;
+    if (connection.isSending) {
+      if (length > connection.sendingBytes) this.awaitsSent = true;
+      return;
+    }
     connection.isSending = true;
+    connection.sendingBytes = length;
     connection.sendSinceMs = nowMs;
     if (parts.isRegion(part)) {
-      this.transport.sendRegion(
-        connection.socket,
-        parts.fdOf(part),
-        parts.positionOf(part),
-        parts.lengthOf(part),
-        hasMore,
-      );
+      this.transport.sendRegion(connection.socket, parts.fdOf(part), parts.positionOf(part), length, hasMore);
     } else {
-      this.transport.send(connection.socket, this.slab.memory, parts.positionOf(part), parts.lengthOf(part), hasMore);
+      this.transport.send(connection.socket, this.slab.memory, parts.positionOf(part), length, hasMore);
     }
   }
 

@@ -159,7 +159,10 @@ export class Responder {
         return;
       }
       // A client that does not read: its answers wait as leases and counts, not as bytes, until some have left.
-      if (connection.outboxBytes >= this.front.limits.outboxBytesPerConnectionMax) return;
+      if (connection.outboxBytes >= this.front.limits.outboxBytesPerConnectionMax) {
+        this.front.outbox.awaitsSent = true;
+        return;
+      }
       const queued = this.front.outbox.bytesQueued;
       const outcome = this.settle(connection, head);
       if (outcome === SETTLE_WAITS) {

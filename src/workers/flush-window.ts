@@ -94,6 +94,12 @@ export class FlushWindow {
     return true;
   }
 
+  /** The group is gathered, or told of its flush, a slice a turn: the next one has nothing to wait for. */
+  get isBusy(): boolean {
+    if (this.state === 'gathering') return true;
+    return this.state === 'settling' && (this.groupError === 0 || this.parts.flushes.hasRoom(true));
+  }
+
   /** Until `step` has something to do; Infinity: until something is written. */
   dueInMs(nowMs: number): number {
     const first = this.dirty.peek();

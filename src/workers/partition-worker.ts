@@ -135,7 +135,7 @@ export class PartitionWorker {
 
   /** A fresh look at everything that could give work, for the moment before the thread falls asleep. */
   get isIdle(): boolean {
-    if (this.parts.keeper.isBusy) return false;
+    if (this.parts.keeper.isBusy || this.parts.flushWindow.isBusy) return false;
     if (this.parts.mailbox.hasMail || !this.parts.aide.incoming.isEmpty || this.parts.recoder.hasReady) return false;
     if (!this.parts.flusher.incoming.isEmpty) return false;
     for (let lane = 0; lane < this.parts.lanes.length; lane++) {

@@ -79,6 +79,28 @@ describe('the flush window', () => {
     expect(rig.disk.counts.sync).toBe(sync);
   });
 
+  test('a flush of many logs goes on from turn to turn also where nothing else happens', () => {
+    const rig = makeRig();
+    const logs = 3 * 128;
+    for (let slot = 0; slot < logs; slot++) rig.open(slot);
+    for (let slot = 0; slot < logs; slot++) rig.append(slot, batchOf(), slot);
+    rig.publish();
+    rig.settle();
+    rig.nowMs += WINDOW_MS / 2;
+    rig.turn();
+    // As a front goes on with the worker that lives in its thread.
+    const turnWhileBusy = (): void => {
+      for (let turns = 0; !rig.worker.isIdle; turns++) {
+        expect(turns).toBeLessThan(100);
+        rig.turn();
+      }
+    };
+    turnWhileBusy();
+    rig.aide.turn(rig.nowMs);
+    turnWhileBusy();
+    expect(Array.from({ length: logs }, (_, slot) => slot).filter((slot) => !isFlushed(rig, slot))).toEqual([]);
+  });
+
   test('is off with 0', () => {
     const rig = makeRig({ flushWindowMs: 0 });
     rig.open(0);

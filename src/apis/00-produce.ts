@@ -182,7 +182,8 @@ export class ProduceApi implements GuardedDataApi {
   onIdle(front: FrontFace, exchange: Exchange): boolean {
     if (!hasReturned(exchange)) return true;
     if (isAnswered(exchange)) {
-      if (!this.sendAgain(front, exchange)) front.again(exchange);
+      const isSent = this.sendAgain(front, exchange);
+      if (!isSent || (exchange.pending === 0 && hasReturned(exchange))) front.again(exchange);
       return exchange.pending === 0 && !hasReturned(exchange);
     }
     if (!ask(front, exchange)) front.again(exchange);

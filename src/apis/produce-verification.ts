@@ -28,8 +28,10 @@ import {
 export const ENTRY_ERROR = 0;
 /** Of an entry that came back: what it is to be sent again with. */
 const ENTRY_GUARD = 3;
-/** What main said about an entry that came back. */
+/** What main said about an entry that came back, or LATER. */
 const ENTRY_VERDICT = 4;
+/** It came back once more while others wait for room to be sent again: main is asked about it anew. No error has this number. */
+const LATER = 0x7fff_ffff;
 
 // The note: bits 0-1 acks + 1, then facts, then how often main was asked.
 const ACKS_MASK = 3;
@@ -70,7 +72,7 @@ export function mustHold(front: FrontFace, exchange: Exchange): boolean {
 /** A worker gave a batch back. */
 export function noteReturned(exchange: Exchange, entry: number, guard: number): void {
   exchange.words[entry * ENTRY_WORDS + ENTRY_GUARD] = guard;
-  exchange.words[entry * ENTRY_WORDS + ENTRY_VERDICT] = 0;
+  exchange.words[entry * ENTRY_WORDS + ENTRY_VERDICT] = isAnswered(exchange) ? LATER : 0;
   exchange.note |= NOTE_RETURNED;
 }
 
@@ -105,13 +107,16 @@ export function ask(front: FrontFace, exchange: Exchange): boolean {
   if (isBehindUnclear(front, exchange) || !front.askMain(exchange)) return false;
   exchange.note += 1 << NOTE_ROUND_SHIFT;
   exchange.note &= ~NOTE_ANSWERED;
+  for (let entry = 0; entry < exchange.entryCount; entry++) {
+    if (isLater(exchange, entry)) exchange.words[entry * ENTRY_WORDS + ENTRY_VERDICT] = 0;
+  }
   return true;
 }
 
 /** How an entry goes on after main's answer: flags to send it again with, or 0 when it is not to be sent (any more). */
 export function flagsAgain(exchange: Exchange, entry: number): number {
   const at = entry * ENTRY_WORDS;
-  if (exchange.words[at + ENTRY_ERROR] !== APPEND_UNVERIFIED) return 0;
+  if (exchange.words[at + ENTRY_ERROR] !== APPEND_UNVERIFIED || isLater(exchange, entry)) return 0;
   const verdict = exchange.words[at + ENTRY_VERDICT]!;
   if (verdict !== 0) {
     exchange.words[at + ENTRY_ERROR] = verdict;
@@ -120,9 +125,17 @@ export function flagsAgain(exchange: Exchange, entry: number): number {
   return APPEND_FLAG_VERIFIED | ((exchange.words[at + ENTRY_GUARD]! & APPEND_GUARD_MASK) << APPEND_GUARD_SHIFT);
 }
 
-/** Everything that came back has been sent again, or refused. */
+/** Everything that main was asked about has been sent again, or refused. */
 export function endRound(exchange: Exchange): void {
   exchange.note &= ~(NOTE_RETURNED | NOTE_ANSWERED);
+  for (let entry = 0; entry < exchange.entryCount; entry++) {
+    if (isLater(exchange, entry)) exchange.note |= NOTE_RETURNED;
+  }
+}
+
+function isLater(exchange: Exchange, entry: number): boolean {
+  const at = entry * ENTRY_WORDS;
+  return exchange.words[at + ENTRY_ERROR] === APPEND_UNVERIFIED && exchange.words[at + ENTRY_VERDICT] === LATER;
 }
 
 function refuseReturned(exchange: Exchange, error: number): void {

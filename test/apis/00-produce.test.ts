@@ -6,6 +6,7 @@ import type { DataApi } from '../../src/net/data-api.ts';
 import { ATTRIBUTE_TRANSACTIONAL, BATCH_ATTRIBUTES, BATCH_MAGIC } from '../../src/protocol/batch.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
+import { APPEND_UNVERIFIED } from '../../src/zerocopy/layout.ts';
 import { FrontRig, type RigOptions } from '../net/front-rig.ts';
 import { anyBatch, correlationOf, framesOf, requestFrame, responseOf } from '../net/wire.ts';
 import type { FakeClient } from '../support/fake-client.ts';
@@ -111,6 +112,33 @@ describe('Produce', () => {
     rig.settle();
     expect(framesOf(client.take()).map(correlationOf)).toEqual([1, 2]);
     expect(sentBytes).toBe(outbox.bytesQueued);
+  });
+
+  // It was sent again with the worker's new guard, as if main had been asked since the marker that made it new.
+  test('a batch that comes back again while others wait for room is not sent on before main was asked once more', async () => {
+    let asked = 0;
+    const onVerify = () => {
+      asked += 1;
+      if (asked === 2) rig.worker(0).appendErrors.clear();
+      return Promise.resolve({ error: 0, refusals: [] });
+    };
+    const rig = new FrontRig({ laneSlots: 2, workers: 1, onVerify, apis: () => [new ProduceApi()] });
+    const topic = rig.addTopic('news', 3);
+    const partitions = [0, 1, 2];
+    for (const partition of partitions) rig.worker(0).appendErrors.set(rig.slotOf(topic, partition), APPEND_UNVERIFIED);
+    const client = rig.connect();
+    const batches = partitions.map((partition): [number, Uint8Array] => [partition, anyBatch(100, partition)]);
+    client.write(produceFrame(9, 1, -1, 'news', batches, 'bank'));
+    for (let turn = 0; turn < 100 && client.receivedBytes === 0; turn++) {
+      rig.step(1);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // All of them twice, then those that did not come in with the second answer.
+    expect([asked, rig.worker(0).appendCount]).toEqual([2, 9]);
+    expect(errorsIn(client, 9)).toEqual([0, 0, 0]);
+    client.end();
+    rig.settle();
+    rig.expectNothingHeld();
   });
 
   test.each([3, 5, 7, 8, 9, 10, 11, 12, 13])('speaks version %i', (version) => {

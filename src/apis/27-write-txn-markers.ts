@@ -53,20 +53,28 @@ function refusedAll({ markers }: RequestOf<typeof writeTxnMarkers>, code: number
 async function write(marker: Marker, services: ControlServices, codes: Codes): Promise<void> {
   const { producerId, producerEpoch, coordinatorEpoch, transactionResult: isCommit } = marker;
   const wanted = { producerId, producerEpoch, coordinatorEpoch, isCommit };
-  for (const { name, partitionIndexes } of marker.topics) {
-    if (partitionIndexes.length === 0) continue;
+  for (const [name, partitions] of partitionsOf(marker)) {
     const ofTopic = codes.get(name) ?? new Map();
     codes.set(name, ofTopic);
-    const written = partitionIndexes.map((partition) =>
-      services.controller.placeOf(name, partition) === null
-        ? errorCode.UNKNOWN_TOPIC_OR_PARTITION
-        : services.transactionMarkers.write(name, partition, wanted),
-    );
-    const ofPartitions = await Promise.all(written);
-    partitionIndexes.forEach((partition, index) => {
-      ofTopic.set(partition, ofPartitions[index] ?? errorCode.UNKNOWN_SERVER_ERROR);
+    const written = Array.from(partitions, async (partition): Promise<[number, number]> => {
+      const isThere = services.controller.placeOf(name, partition) !== null;
+      if (!isThere) return [partition, errorCode.UNKNOWN_TOPIC_OR_PARTITION];
+      return [partition, await services.transactionMarkers.write(name, partition, wanted)];
     });
+    for (const [partition, code] of await Promise.all(written)) ofTopic.set(partition, code);
   }
+}
+
+/** A partition that is named again gets no second marker, as in Kafka. */
+function partitionsOf({ topics }: Marker): ReadonlyMap<string, ReadonlySet<number>> {
+  const partitions = new Map<string, Set<number>>();
+  for (const { name, partitionIndexes } of topics) {
+    if (partitionIndexes.length === 0) continue;
+    const ofTopic = partitions.get(name) ?? new Set();
+    partitions.set(name, ofTopic);
+    for (const partition of partitionIndexes) ofTopic.add(partition);
+  }
+  return partitions;
 }
 
 function topicsOf(codes: Codes) {

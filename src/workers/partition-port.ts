@@ -255,8 +255,9 @@ export class PartitionPort {
   drain(): void {
     if (this.isDraining) return;
     this.isDraining = true;
+    for (let worker = 0; worker < this.parts.lanes.length; worker++) this.take(worker);
+    // After that: memory that one worker's receipts gave back is what jobs for the workers before it wait for.
     for (let worker = 0; worker < this.parts.lanes.length; worker++) {
-      this.take(worker);
       this.sendWaiting(worker);
       this.parts.lanes[worker]!.publish();
     }

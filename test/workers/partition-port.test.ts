@@ -3,8 +3,16 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import { BatchBuilder } from '../../src/protocol/batch-builder.ts';
 import { memoryOver, readBatch } from '../../src/protocol/records.ts';
+import { NodeDisk } from '../../src/storage/node-disk.ts';
+import { createLaneMemory, frontEnd, workerEnd } from '../../src/workers/lane.ts';
+import { PartitionPort } from '../../src/workers/partition-port.ts';
+import { Bell } from '../../src/zerocopy/bell.ts';
+import { Board } from '../../src/zerocopy/board.ts';
 import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
+import { BELL_BYTES, RECEIPT_APPEND, SLOT_EXCHANGE, SLOT_KIND, SLOT_WORDS } from '../../src/zerocopy/layout.ts';
+import { Slab } from '../../src/zerocopy/slab.ts';
 import { BrokerInOneThread } from '../support/broker-in-one-thread.ts';
+import { plainMemory } from '../support/plain-memory.ts';
 import { SimulatedWorld } from '../support/simulated-world.ts';
 
 const running: BrokerInOneThread[] = [];
@@ -68,6 +76,36 @@ describe('the partition port', () => {
     const outcomes = await broker.driven(Promise.all(appends));
     expect(outcomes.map(({ baseOffset }) => baseOffset)).toEqual(Array.from({ length: 500 }, (_, index) => index));
     broker.expectNothingHeld();
+  });
+
+  it('sends what waited for memory as soon as any worker has given some back', async () => {
+    const bell = new Bell(new SharedArrayBuffer(BELL_BYTES), 0, null, -1, null);
+    const memory = [createLaneMemory(8), createLaneMemory(8)];
+    const workers = memory.map((one) => workerEnd(one, bell));
+    const port = new PartitionPort({
+      lanes: memory.map((one) => frontEnd(one, bell)),
+      slab: new Slab(plainMemory(4096)),
+      board: Board.create(4),
+      watcher: 0,
+      disk: new NodeDisk(),
+    });
+    const last = port.append({ slot: 1, worker: 1 }, batchOf('a'));
+    const first = port.append({ slot: 0, worker: 0 }, batchOf('b'));
+    const answer = (worker: number): void => {
+      const end = must(workers[worker], 'there is such a worker');
+      const { incoming, outgoing } = end;
+      const job = incoming.peek() * SLOT_WORDS;
+      expect(job).toBeGreaterThanOrEqual(0);
+      const at = outgoing.claim() * SLOT_WORDS;
+      outgoing.words[at + SLOT_KIND] = RECEIPT_APPEND;
+      outgoing.words[at + SLOT_EXCHANGE] = incoming.words[job + SLOT_EXCHANGE] ?? -1;
+      incoming.advance();
+      end.publish();
+      port.drain();
+    };
+    answer(1);
+    answer(0);
+    expect(await Promise.all([last, first])).toMatchObject([{ error: 0 }, { error: 0 }]);
   });
 
   it('finds offsets by time', async () => {

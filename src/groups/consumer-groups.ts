@@ -326,7 +326,7 @@ export class ConsumerGroups implements GroupProtocol {
     void this.carryOut(life.shard, { group, outcome });
   }
 
-  /** A slice of work at a time, each in an alarm of its own, so that others have their turn in between. */
+  /** A slice of work at a time, each in an alarm of its own, so that others have as much time in between. */
   private lookUp(group: ConsumerGroup, life: Life, patterns: readonly string[]): void {
     const { alarms, topics } = this.parts;
     group.arePatternsStale = false;
@@ -334,8 +334,10 @@ export class ConsumerGroups implements GroupProtocol {
     const names = sees === null ? topics.names() : [...topics.names()].filter(sees);
     const lookup = new PatternLookup(patterns, names);
     const step = (): void => {
+      const begunMs = alarms.nowMs();
       if (!lookup.work()) {
-        life.lookup = alarms.set(this.nowMs + 1, step);
+        const nowMs = alarms.nowMs();
+        life.lookup = alarms.set(nowMs + Math.max(1, nowMs - begunMs), step);
         return;
       }
       life.lookup = null;

@@ -1,10 +1,10 @@
 /**
  * Looking up which topics a group's regular expressions stand for. It is done beside the heartbeats, a slice of bounded
- * work at a time, so that no expression and no number of topics holds the broker up; what was found becomes records, and a
- * new epoch if it differs from what was known.
+ * work at a time, so that no expression and no number of topics or expressions holds the broker up; what was found becomes
+ * records, and a new epoch if it differs from what was known.
  *
- * A slice ends after so many steps of the matching engine; one name is never cut in two, which bounds it by the size of an
- * expression (`topic-pattern.ts`).
+ * One expression is compiled and goes through all names before the next one. A slice ends after so many steps of the
+ * matching engine; neither an expression nor a name is cut in two, which bounds it by the size of one of them.
  */
 
 import { LinearPattern } from '../base/linear-pattern.ts';
@@ -17,37 +17,46 @@ import { metadataHashOf, subscribedNames } from './subscriptions.ts';
 
 /** About 5 ms. */
 const SLICE_STEPS = 50_000;
+/** What compiling a character may cost in steps, for an expression of classes of letters, which is the dearest. */
+const COMPILE_STEPS = 500;
 
 export class PatternLookup {
-  private readonly patterns: readonly LinearPattern[];
+  private readonly texts: readonly string[];
   private readonly names: readonly string[];
   private readonly found: Map<string, string[]>;
+  private textIndex = 0;
   private nameIndex = 0;
-  private patternIndex = 0;
+  /** Null: the expression at `textIndex` is to be compiled. */
+  private pattern: LinearPattern | null = null;
 
-  /** Patterns that cannot be compiled any more (an older version wrote them) stand for no topic. */
   constructor(patterns: readonly string[], names: Iterable<string>) {
     this.found = new Map(patterns.map((text) => [text, []]));
-    this.patterns = patterns.flatMap((text) => {
-      const result = LinearPattern.compile(text);
-      return result.kind === 'pattern' ? [result.pattern] : [];
-    });
+    this.texts = [...this.found.keys()];
     this.names = [...names];
   }
 
   /** True when everything was looked at. */
   work(): boolean {
     for (let steps = 0; steps < SLICE_STEPS; ) {
-      const name = this.names[this.nameIndex];
-      if (name === undefined) return true;
-      const pattern = this.patterns[this.patternIndex++];
-      if (pattern === undefined) {
-        this.patternIndex = 0;
-        this.nameIndex++;
+      const text = this.texts[this.textIndex];
+      if (text === undefined) return true;
+      if (this.pattern === null) {
+        steps += text.length * COMPILE_STEPS;
+        const result = LinearPattern.compile(text);
+        // One that cannot be compiled any more (an older version wrote it) stands for no topic.
+        if (result.kind === 'broken') this.textIndex++;
+        else this.pattern = result.pattern;
         continue;
       }
-      steps += pattern.stepsMax(name);
-      if (pattern.matches(name)) this.found.get(pattern.text)?.push(name);
+      const name = this.names[this.nameIndex++];
+      if (name === undefined) {
+        this.pattern = null;
+        this.nameIndex = 0;
+        this.textIndex++;
+        continue;
+      }
+      steps += this.pattern.stepsMax(name);
+      if (this.pattern.matches(name)) this.found.get(text)?.push(name);
     }
     return false;
   }

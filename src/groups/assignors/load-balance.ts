@@ -9,6 +9,7 @@
 import { assert } from '../../base/assert.ts';
 import type { Assignment } from '../assignment.ts';
 import type { AssignorInput } from './assignor.ts';
+import { MemberQueue } from './member-queue.ts';
 
 const WALKS_MAX = 16;
 const NOBODY = -1;
@@ -77,28 +78,57 @@ function keepOld(input: AssignorInput, topics: readonly Topic[], loads: Int32Arr
 }
 
 function placeFree(topic: Topic, loads: Int32Array): void {
-  for (let partition = 0; partition < topic.owners.length; partition++) {
-    if (topic.owners[partition] === NOBODY) give(topic, partition, leastLoaded(topic, loads), loads);
+  const { owners } = topic;
+  if (!owners.includes(NOBODY)) return;
+  const queue = queueOf(topic.subscribers, loads, 'least-loaded');
+  for (let partition = 0; partition < owners.length; partition++) {
+    if (owners[partition] !== NOBODY) continue;
+    const member = queue.firstMember;
+    queue.dropFirst();
+    give(topic, partition, member, loads);
+    queue.add(member, loadOf(loads, member));
   }
 }
 
 /** Moves partitions of one topic until its subscribers' loads differ by at most one, or the loaded ones have none of it. */
 function evenOut(topic: Topic, loads: Int32Array): number {
+  if (isEven(topic, loads)) return 0;
   const ownedBy = partitionsByOwner(topic);
-  let moveCount = 0;
-  for (;;) {
-    const from = mostLoadedOwner(topic, loads, ownedBy);
-    const to = leastLoaded(topic, loads);
-    if (from === NOBODY || loadOf(loads, from) - loadOf(loads, to) <= 1) return moveCount;
-    const partition = ownedBy.get(from)?.pop();
+  const least = queueOf(topic.subscribers, loads, 'least-loaded');
+  const most = queueOf(ownedBy.keys(), loads, 'most-loaded');
+  const isTrue = (queue: MemberQueue): boolean => queue.firstLoad === loadOf(loads, queue.firstMember);
+  for (let moveCount = 0; ; moveCount++) {
+    while (!isTrue(least)) least.dropFirst();
+    while (!most.isEmpty && !(isTrue(most) && ownedBy.get(most.firstMember)?.length !== 0)) most.dropFirst();
+    if (most.isEmpty || most.firstLoad - least.firstLoad <= 1) return moveCount;
+    const from = most.firstMember;
+    const to = least.firstMember;
+    const owned = ownedBy.get(from);
+    const partition = owned?.pop();
     assert(partition !== undefined, 'who is to give a partition has one');
     loads[from] = loadOf(loads, from) - 1;
     give(topic, partition, to, loads);
     const received = ownedBy.get(to);
     if (received === undefined) ownedBy.set(to, [partition]);
     else received.push(partition);
-    moveCount++;
+    for (const member of [from, to]) {
+      least.add(member, loadOf(loads, member));
+      most.add(member, loadOf(loads, member));
+    }
   }
+}
+
+/** Whether nothing is to be moved, which is so for most topics of most groups. */
+function isEven({ subscribers, owners }: Topic, loads: Int32Array): boolean {
+  let least = Number.POSITIVE_INFINITY;
+  for (const member of subscribers) least = Math.min(least, loadOf(loads, member));
+  return owners.every((owner) => loadOf(loads, owner) - least <= 1);
+}
+
+function queueOf(members: Iterable<number>, loads: Int32Array, first: 'least-loaded' | 'most-loaded'): MemberQueue {
+  const queue = new MemberQueue(loads.length, first);
+  for (const member of members) queue.add(member, loadOf(loads, member));
+  return queue;
 }
 
 function partitionsByOwner(topic: Topic): Map<number, number[]> {
@@ -109,24 +139,6 @@ function partitionsByOwner(topic: Topic): Map<number, number[]> {
     else owned.push(partition);
   });
   return ownedBy;
-}
-
-function leastLoaded(topic: Topic, loads: Int32Array): number {
-  let best = NOBODY;
-  for (const member of topic.subscribers) {
-    if (best === NOBODY || loadOf(loads, member) < loadOf(loads, best)) best = member;
-  }
-  assert(best !== NOBODY, 'a topic that is assigned has a subscriber');
-  return best;
-}
-
-function mostLoadedOwner(topic: Topic, loads: Int32Array, ownedBy: ReadonlyMap<number, readonly number[]>): number {
-  let best = NOBODY;
-  for (const member of topic.subscribers) {
-    if ((ownedBy.get(member)?.length ?? 0) === 0) continue;
-    if (best === NOBODY || loadOf(loads, member) > loadOf(loads, best)) best = member;
-  }
-  return best;
 }
 
 function give(topic: Topic, partition: number, member: number, loads: Int32Array): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { assignmentOf, listOf } from '../../../src/groups/assignment.ts';
+import type { AssignorMember } from '../../../src/groups/assignors/assignor.ts';
 import { uniformAssignor } from '../../../src/groups/assignors/uniform-assignor.ts';
 import { checkComplete, inputOf, loadsOf, mixedSubscriptions, movedCount, oneSubscription } from './assignor-checks.ts';
 
@@ -123,5 +124,21 @@ describe('members with different subscriptions', () => {
         expect(movedCount(first, second)).toBe(0);
       }),
     );
+  });
+
+  test('does not look at all members for each partition that is given or moved', () => {
+    const both = new Set(['t', 'u']);
+    const one = new Set(['t']);
+    const members = new Map<string, AssignorMember>();
+    const all = assignmentOf([{ topicId: 't', partitions: Array.from({ length: 10_000 }, (_, index) => index) }]);
+    for (let index = 0; index < 5000; index++) {
+      const assigned = index === 0 ? all : new Map();
+      members.set(`m${index}`, { instanceId: null, topicIds: index === 0 ? both : one, assigned });
+    }
+    const begunMs = performance.now();
+    const assignments = uniformAssignor.assign({ members, partitionCountOf: (id) => (id === 't' ? 10_000 : 1) });
+    expect(performance.now() - begunMs).toBeLessThan(3000);
+    const loads = loadsOf(assignments);
+    expect([Math.min(...loads), Math.max(...loads)]).toEqual([2, 3]);
   });
 });

@@ -4,8 +4,8 @@
  *
  * A coordinator applies a record to its memory at once and answers its client when `append` has resolved. Entries of one
  * call stand or fall together. While a write is under way, further calls gather and leave as one batch: the more there is
- * to write, the less a single entry costs. When a write fails, memory and log disagree: the log is lost (`isLost`), every
- * waiting call is rejected with PB_LOG_LOST, and the owner drops what it holds and loads a new one.
+ * to write, the less a single entry costs. When a write fails, or too many wait for theirs, memory and log disagree: the log
+ * is lost (`isLost`), every waiting call is rejected with PB_LOG_LOST, and the owner drops what it holds and loads a new one.
  */
 import { must } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
@@ -65,6 +65,8 @@ export interface CoordinatorLogParts {
   readonly nowMs: () => number;
   /** Told what of the log is damaged and passed over. */
   readonly warn: (message: string) => void;
+  /** Calls that may wait for their write; left out: WAITING_MAX. */
+  readonly waitingMax?: number;
 }
 
 interface Waiting {
@@ -83,7 +85,7 @@ const LOAD_BYTES = 4 << 20;
 /** A batch takes further calls up to this size. */
 const BATCH_BYTES = 1 << 20;
 const ALWAYS = (): boolean => true;
-/** Calls that wait for their write; a client beyond that is told to come back. */
+/** Calls that wait for their write; beyond that the log is lost, and all clients are told to come back. */
 const WAITING_MAX = 100_000;
 
 export class CoordinatorLog {
@@ -133,8 +135,10 @@ export class CoordinatorLog {
     isWanted: () => boolean = ALWAYS,
   ): Promise<void> {
     if (this.isLost) return Promise.reject(this.lost());
-    if (this.queue.length >= WAITING_MAX) {
-      return Promise.reject(new Fault('PB_LIMIT', `${this.parts.name} has too many writes waiting; try again`));
+    if (this.queue.length >= (this.parts.waitingMax ?? WAITING_MAX)) {
+      // Its owner has this in memory already and has to drop it all, so that nothing else of it may be written any more.
+      this.lose([]);
+      return Promise.reject(this.lost());
     }
     return new Promise((resolve, reject) => {
       this.queue.push({ entries, producer, isWanted, resolve, reject });
@@ -207,7 +211,8 @@ export class CoordinatorLog {
     this.isLost = true;
     const waiting = [...calls, ...this.queue];
     this.queue = [];
-    for (const { reject } of waiting) reject(this.lost());
+    const fault = this.lost();
+    for (const { reject } of waiting) reject(fault);
   }
 
   private lost(): Fault {

@@ -79,6 +79,8 @@ export interface TransactionAnswer {
 const SETTLE_WAIT_MS = 100;
 /** Each holds a few megabytes of its log while it loads. */
 const LOADS_AT_ONCE = 4;
+/** A log takes no more than so many writes at once, and there may be many more ids. */
+const EXPIRED_AT_ONCE = 10_000;
 /** What clients can make the broker remember: about half a gigabyte. Ids that rest for long are forgotten. */
 const IDS_MAX = 1_000_000;
 const ID_CHARACTERS_MAX = 128 << 20;
@@ -227,10 +229,15 @@ export class TransactionCoordinator {
     const limitMs = this.nowMs - this.parts.settings().expiryMs;
     for (const shard of this.shards) {
       if (!shard.isReady) continue;
-      const expired = [...shard.held.values()].filter(
-        ({ transaction }) => isAtRest(transaction.status) && transaction.updatedMs <= limitMs,
-      );
-      await Promise.all(expired.map(({ transaction }) => shard.remove(transaction.transactionalId)));
+      const isOver = (id: string): boolean => {
+        const transaction = shard.find(id)?.transaction;
+        return transaction !== undefined && isAtRest(transaction.status) && transaction.updatedMs <= limitMs;
+      };
+      const ids = [...shard.held.keys()].filter(isOver);
+      for (let at = 0; at < ids.length && shard.isReady; at += EXPIRED_AT_ONCE) {
+        const removed = ids.slice(at, at + EXPIRED_AT_ONCE).filter(isOver);
+        await Promise.all(removed.map((id) => shard.remove(id)));
+      }
     }
   }
 

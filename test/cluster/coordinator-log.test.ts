@@ -4,6 +4,7 @@ import { must } from '../../src/base/assert.ts';
 import { isFault } from '../../src/base/fault.ts';
 import { CoordinatorLog, type LogProducer, type StoredEntry } from '../../src/cluster/coordinator-log.ts';
 import type { Crc32c } from '../../src/protocol/batch.ts';
+import type { PortAppended } from '../../src/workers/partition-port.ts';
 import { crc32cInTypeScript } from '../../src/zerocopy/fallback.ts';
 import { BrokerInOneThread } from '../support/broker-in-one-thread.ts';
 import { SimulatedWorld } from '../support/simulated-world.ts';
@@ -82,6 +83,32 @@ describe('the log of a coordinator', () => {
     await broker.driven(Promise.all([first, other]));
     await refused;
     expect(await replayed(broker, logOf(broker))).toEqual(['0 a=1', '1 c=1 of 9/3']);
+  });
+
+  it('is lost when too many wait, and writes nothing more of what its owner then forgets', async () => {
+    const held: ((appended: PortAppended) => void)[] = [];
+    const log = new CoordinatorLog({
+      port: {
+        append: () => new Promise((resolve) => held.push(resolve)),
+        read: () => Promise.reject(new Error('nothing is read')),
+      },
+      place: { slot: 0, worker: 0 },
+      name: 'state-0',
+      crc32c,
+      nowMs: () => 0,
+      warn: () => {},
+      waitingMax: 100,
+    });
+    const first = log.append([entry('first', '1')]);
+    await Promise.resolve();
+    const one = [entry('more', '1')];
+    const others = Array.from({ length: 101 }, () => log.append(one));
+    const outcomes = Promise.allSettled(others);
+    held[0]?.({ error: 0, baseOffset: 0 });
+    await first;
+    expect((await outcomes).filter(({ status }) => status === 'fulfilled')).toHaveLength(0);
+    expect(held).toHaveLength(1);
+    expect(log.isLost).toBe(true);
   });
 
   it('is lost when a write fails, and says so to everybody who waits', async () => {

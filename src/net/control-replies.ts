@@ -54,6 +54,7 @@ export interface ReplyOwner {
 const API_VERSIONS = 18;
 /** Its answers are made by main, and hold records. */
 const SHARE_FETCH = 78;
+const LENGTH_BYTES = 4;
 /** Length prefix and correlation id. */
 const HEADER_BYTES = 8;
 
@@ -152,12 +153,11 @@ export class ControlReplies {
   private limit(exchange: Exchange, at: number, length: number): void {
     const { apiKey, version, meters, busyMs } = exchange;
     const { throttle, nowMs } = this.owner;
-    const waitMs =
-      meters === null
-        ? 0
-        : apiKey === SHARE_FETCH
-          ? throttle.delivered(meters, this.outbox.view.getInt32(at), busyMs, nowMs)
-          : throttle.worked(meters, busyMs, nowMs);
+    // Where the arena ends or is full, the first piece may be shorter than the length of the answer.
+    const answerBytes = apiKey === SHARE_FETCH && length >= LENGTH_BYTES ? this.outbox.view.getInt32(at) : 0;
+    let waitMs = 0;
+    if (meters !== null && answerBytes > 0) waitMs = throttle.delivered(meters, answerBytes, busyMs, nowMs);
+    else if (meters !== null) waitMs = throttle.worked(meters, busyMs, nowMs);
     exchange.throttleMs = waitMs;
     if (version < (this.throttleSince[apiKey] ?? NEVER)) return;
     const isTagged = apiKey !== API_VERSIONS && version >= (this.flexibleSince[apiKey] ?? NEVER);

@@ -129,6 +129,7 @@ export class FrontRig {
     const controlVersions: (readonly [number, number] | undefined)[] = [];
     controlVersions[3] = [0, 13];
     controlVersions[18] = [0, 4];
+    controlVersions[78] = [1, 2];
     this.front = new Front({
       access: openAccess,
       tallies: null,

@@ -142,3 +142,19 @@ test('who does not read the last answer before its connection ends is idle as an
   expect(client.isClosedByBroker).toBe(true);
   rig.expectNothingHeld();
 });
+
+// What lay there before counted as bytes that were fetched, up to 16 MiB of them.
+test('a ShareFetch whose answer comes in a piece shorter than its length makes nobody wait for what nobody sent', async () => {
+  const rig = rigOf({ arenaBytes: 4096, onRequest: async (frame) => answerTo(frame, frame.length === 10 ? 4087 : 10) });
+  const values = { consumer_byte_rate: 10_000 };
+  rig.post({ kind: 'quotas', rows: [{ entity: { 'client-id': null }, values }], windowCount: 11, windowMs: 1000 });
+  const client = rig.connect();
+  client.write(controlFrame(1, ''));
+  await rig.settleAsync();
+  client.take();
+  rig.outboxSlab.memory.bytes.fill(0xff);
+  // One byte of the answer's length lies at the end of main's memory, the others at its beginning.
+  for (const id of [2, 3]) client.write(controlFrame(id, 'x', 78));
+  await rig.settleAsync();
+  expect(framesOf(client.take()).map(correlationOf)).toEqual([2, 3]);
+});

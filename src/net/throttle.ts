@@ -17,6 +17,8 @@ import { NO_ROW } from './shared-rows.ts';
 
 /** Clients choose their ids: what they make us remember is bounded. */
 const METERS_MAX = 10_000;
+/** So many go at once, or every new client would cost a look at all. */
+const METERS_KEPT = METERS_MAX - METERS_MAX / 8;
 /** Longer ids count as what they begin with. */
 export const CLIENT_ID_BYTES_MAX = 256;
 const PERCENT = 100;
@@ -38,6 +40,8 @@ export class Throttle {
   private readonly rates: SharedRates;
   private readonly muted: Connection[] = [];
   private hasAddressQuotas = false;
+  /** No row was free: when to look next whether one can be. */
+  private nextRowsMs = 0;
   /** When the first mute ends. */
   nextDueMs = Number.POSITIVE_INFINITY;
 
@@ -191,8 +195,9 @@ export class Throttle {
     if (this.meters.size >= METERS_MAX) this.forgetMeters(nowMs);
     const { windowCount, windowMs } = this;
     let row = this.rates.hold(shareKey, windowCount);
-    if (row === NO_ROW) {
-      this.forgetMeters(nowMs);
+    if (row === NO_ROW && nowMs >= this.nextRowsMs) {
+      this.nextRowsMs = nowMs + this.windowMs;
+      this.forgetIdle(nowMs);
       row = this.rates.hold(shareKey, windowCount);
     }
     const meter = new Meter(bound, this.rates.windowOf(row, windowCount, windowMs), row);
@@ -200,13 +205,17 @@ export class Throttle {
     return meter;
   }
 
-  /** Those that measure nothing at present; when all of them do, those made first. */
+  /** Those that measure nothing at present; when nearly all of them do, those made first. */
   private forgetMeters(nowMs: number): void {
-    for (const [key, meter] of this.meters) if (meter.rate.isIdle(nowMs)) this.forget(key, meter);
+    this.forgetIdle(nowMs);
     for (const [key, meter] of this.meters) {
-      if (this.meters.size < METERS_MAX) return;
+      if (this.meters.size <= METERS_KEPT) return;
       this.forget(key, meter);
     }
+  }
+
+  private forgetIdle(nowMs: number): void {
+    for (const [key, meter] of this.meters) if (meter.rate.isIdle(nowMs)) this.forget(key, meter);
   }
 
   private forgetAll(): void {

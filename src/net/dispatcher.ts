@@ -30,6 +30,9 @@ const API_VERSIONS = 18;
 /** Under this key frames of a login are counted. */
 const SASL_AUTHENTICATE = 36;
 
+/** So many times `memoryWaitMs`: an answer of main that takes longer is one that waits for something. */
+const PATIENCE = 10;
+
 export interface DispatcherParts {
   readonly slab: Slab;
   readonly limits: FrontLimits;
@@ -168,6 +171,28 @@ export class Dispatcher {
     const latest = this.parts.exchanges.latestOf(connection);
     if (latest?.state === EXCHANGE_STARTING) return latest.isData || !this.hasEnough(connection);
     return !this.hasExchange(connection);
+  }
+
+  /**
+   * Receive memory of requests that no worker works on: their client does not read its answers, or has them wait behind one
+   * that waits itself.
+   */
+  bytesHeldBack(connection: Connection): number {
+    const { exchanges, slab, limits } = this.parts;
+    const { nowMs } = this.front;
+    const head = exchanges.oldestOf(connection);
+    const isDeaf = connection.isSending && nowMs - connection.sendSinceMs >= limits.memoryWaitMs;
+    const isLong = head !== null && !head.isData && nowMs - head.startedMs >= limits.memoryWaitMs * PATIENCE;
+    if (!isDeaf && !isLong && head?.isParked !== true) return 0;
+    let bytes = connection.isHeld && connection.block >= 0 ? slab.blockBytes(connection.block) : 0;
+    let latest = connection.block;
+    for (let exchange = head; exchange !== null; exchange = exchange.next) {
+      const { frameBlock, state } = exchange;
+      if (frameBlock < 0 || frameBlock === latest || state === EXCHANGE_WORKING) continue;
+      bytes += slab.blockBytes(frameBlock);
+      latest = frameBlock;
+    }
+    return bytes;
   }
 
   private openData(connection: Connection, exchange: Exchange, api: DataApi): void {

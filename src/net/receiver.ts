@@ -56,6 +56,8 @@ const PATIENCE = 10;
  */
 const TURN_BYTES = 8_388_608;
 const SHARE_BYTES_MIN = 65_536;
+/** Who has less of it in requests that wait for himself is not closed for it. */
+const HELD_BACK_BYTES_MIN = 65_536;
 /** Memory that was short counts as short for so long. */
 const SHORT_MS = 1000;
 /** Of the slab: what the one beyond the ordinary limit finds, at least. */
@@ -77,6 +79,7 @@ export class Receiver {
   /** Blocks of more than ordinary size that connections hold. */
   private largeBytes = 0;
   private lastEvictionMs = 0;
+  private lastHeldBackMs = 0;
   /** Receives of the turn that brought bytes, and what each may bring in it. */
   private senders = 0;
   private shareBytes = TURN_BYTES;
@@ -371,7 +374,7 @@ export class Receiver {
     const waitMs = this.limits.memoryWaitMs;
     const stuckMs = nowMs - Math.max(head.memoryWaitSinceMs, this.lastServedMs);
     if (stuckMs < waitMs || nowMs - this.lastEvictionMs < waitMs) return;
-    if (this.relieveOfMuted(nowMs)) return;
+    if (this.relieveOfMuted(nowMs) || this.relieveOfHeldBack(nowMs)) return;
     const victim = this.victim(nowMs);
     if (victim === null) return;
     if (nowMs - victim.lastBytesMs < STALL_MS_MIN && stuckMs < waitMs * PATIENCE) return;
@@ -397,6 +400,27 @@ export class Receiver {
       `closed ${muted.peer}: receive memory is full, and it is above its quota, has to wait for ${leftMs} ms and sent on; ` +
         'raise the quota if this is a normal client',
     );
+    return true;
+  }
+
+  /** Who has most of it in requests that wait for himself. To find him takes a look at all, so not in every turn. */
+  private relieveOfHeldBack(nowMs: number): boolean {
+    if (nowMs - this.lastHeldBackMs < this.limits.memoryWaitMs) return false;
+    this.lastHeldBackMs = nowMs;
+    let most: Connection | null = null;
+    let mostBytes = HELD_BACK_BYTES_MIN;
+    for (let index = 0; index < this.table.open.length; index++) {
+      const connection = this.table.open[index]!;
+      const bytes = this.dispatcher.bytesHeldBack(connection);
+      if (bytes < mostBytes) continue;
+      most = connection;
+      mostBytes = bytes;
+    }
+    if (most === null) return false;
+    this.lastEvictionMs = nowMs;
+    const what = `closed ${most.peer}: receive memory is full, and ${mostBytes} bytes of it hold requests whose answers it`;
+    const why = most.isSending ? 'does not read' : 'gets only behind one that waits';
+    this.table.closeSaying(most, 'receive-memory-held-back', `${what} ${why}`);
     return true;
   }
 

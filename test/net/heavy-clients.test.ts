@@ -5,10 +5,11 @@ import { Connection } from '../../src/net/connection.ts';
 import { ratesOf } from '../../src/net/front-commons.ts';
 import { RateWindow } from '../../src/net/rate-window.ts';
 import { Throttle } from '../../src/net/throttle.ts';
+import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { plainCommons } from '../support/plain-commons.ts';
 import { FrontRig, type RigOptions } from './front-rig.ts';
-import { controlFrame, correlationOf, framesOf, requestFrame } from './wire.ts';
+import { anyBatch, controlFrame, correlationOf, framesOf, requestFrame } from './wire.ts';
 
 function rigOf(options: RigOptions = {}): FrontRig {
   return new FrontRig({ ...options, apis: () => [...createDataTable()] });
@@ -118,6 +119,37 @@ test('more connections than leave descriptors for files are closed, though max.c
   const next = rig.connect();
   rig.settle();
   expect(next.isClosedByBroker).toBe(false);
+});
+
+function produceOf(correlationId: number, bytes: number): Uint8Array {
+  const partitions = [{ partitionIndex: 0, records: anyBatch(bytes, 7) }];
+  return requestFrame(produce, 9, correlationId, { acks: 1, timeoutMs: 1, topics: [{ name: 'news', partitions }] });
+}
+
+// One connection was enough to keep everybody else from sending anything, for as long as its client liked.
+test.each([
+  ['that wait for an answer before theirs', { windowBytes: 1_000_000 }],
+  ['whose answers it does not read', { windowBytes: 10 }],
+])('when a client holds receive memory with requests %s, it makes room', async (_, options) => {
+  const limits = { receiveBytesMax: 1 << 18, requestBytesMax: 1 << 20 };
+  const rig = rigOf({ slabBytes: 1 << 22, limits, onRequest: async (frame) => answerTo(frame, 70_000) });
+  rig.addTopic('news', 1);
+  rig.addTopic('quiet', 1);
+  const isDeaf = options.windowBytes === 10;
+  const topics = [{ name: 'quiet', partitions: [{ partitionIndex: 0, fetchOffset: 0, partitionMaxBytes: 100 }] }];
+  const long = requestFrame(fetch, 12, 1, { maxWaitMs: 2_000_000_000, minBytes: 1, topics });
+  for (let count = 0; count < 5; count++) {
+    const client = rig.connect(options);
+    client.write(isDeaf ? controlFrame(1, 'x') : long);
+    await rig.settleAsync();
+    for (let id = 0; id < 6; id++) client.write(produceOf(id, 900_000));
+  }
+  rig.settle();
+  const good = rig.connect();
+  good.write(produceOf(7, 50_000));
+  rig.pass(8000, 250);
+  expect(framesOf(good.take()).map(correlationOf)).toEqual([7]);
+  expect(rig.lines.join()).toContain('hold requests whose answers it');
 });
 
 // Two clients that asked for much to wait for were enough to keep everybody else from being answered, for as long as they liked.

@@ -35,6 +35,8 @@ import {
 const COMPLETIONS_MAX = 512;
 const SOCKETS_MAX = 65_536;
 const HELD_CONNECTIONS_MAX = 1024;
+/** As Kafka and the kernel's paths: a peer that vanished is found out; after what systems mostly have. */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 7_200_000 };
 const REGION_BUFFER_BYTES = 256 * 1024;
 const REGION_BUFFERS_MAX = 128;
 /** As much as a record of TLS. */
@@ -113,7 +115,8 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     const listener = this.doors.length;
     const enter = (socket: Socket, principal: string | null) => this.connected({ socket, listener, principal });
     // Behind a porch it is the porch that reads first.
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: porch === null }, (socket) => {
+    const options = { ...KEEP_ALIVE, allowHalfOpen: true, pauseOnConnect: porch === null };
+    const server = createServer(options, (socket) => {
       if (porch === null) enter(socket, null);
       else porch.take(socket, enter);
     });

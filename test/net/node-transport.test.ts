@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -208,6 +208,15 @@ describe('the plain-Node transport', () => {
     driver.transport.sendRegion(socket, fd, 0, 10, false);
     expect((await driver.next(DONE_SEND, socket)).result).toBe(-constants.errno.EBADF);
     rmSync(folder, { recursive: true });
+  });
+
+  test.runIf(process.platform === 'linux')('has the system find out that a peer has vanished', async () => {
+    const { client } = await connected();
+    const hex = (port = 0) => port.toString(16).toUpperCase().padStart(4, '0');
+    const rows = readFileSync('/proc/self/net/tcp', 'utf8').split('\n');
+    const row = rows.find((line) => line.includes(`:${hex(driver.port)} 0100007F:${hex(client.localPort)} 01 `));
+    // The timer of keep-alive runs.
+    expect(row).toMatch(/ 02:[0-9A-F]{8} /);
   });
 
   // 128 readers over TLS that had stopped kept all buffers, and no region was sent to anybody else.

@@ -61,7 +61,7 @@ export class Dispatcher {
   /** False while the connection has to be answered, or read its answers, first. */
   canBegin(connection: Connection): boolean {
     const { limits } = this.parts;
-    if (connection.mutedUntilMs > 0) return false;
+    if (connection.mutedUntilMs > 0 || connection.hasEnded) return false;
     // As in Kafka: or all that a client sent ahead would pass before the first answer mutes it.
     if (connection.orderCount > 0 && this.isLimited(connection)) return false;
     if (connection.login === LOGIN_UNDER_WAY && connection.orderCount > 0) return false;
@@ -108,7 +108,7 @@ export class Dispatcher {
     if (connection.login !== LOGIN_NONE && this.openAfterLogin(connection, exchange)) return;
     if (this.front.throttle.isActive) this.identify(connection, exchange, bytes);
     if (!isWhole && this.header.apiKey !== API_VERSIONS) {
-      this.refuse(connection, 'header', `its request (API key ${exchange.apiKey}) has a broken header`);
+      this.refuse(connection, exchange, 'header', `its request (API key ${exchange.apiKey}) has a broken header`);
       return;
     }
     const api = this.parts.dataApis[exchange.apiKey];
@@ -139,7 +139,7 @@ export class Dispatcher {
       return true;
     }
     if (nowMs <= connection.loginEndsMs) return false;
-    this.refuse(connection, 'login-expired', 'its login has expired and it did not log in again');
+    this.refuse(connection, exchange, 'login-expired', 'its login has expired and it did not log in again');
     return true;
   }
 
@@ -208,7 +208,12 @@ export class Dispatcher {
   private openControl(connection: Connection, exchange: Exchange): void {
     const range = this.parts.controlVersions[exchange.apiKey];
     if (range === undefined) {
-      this.refuse(connection, 'api-key', `it asks for API key ${exchange.apiKey}, which this broker does not have`);
+      this.refuse(
+        connection,
+        exchange,
+        'api-key',
+        `it asks for API key ${exchange.apiKey}, which this broker does not have`,
+      );
       return;
     }
     // An ApiVersions request of a version that does not exist yet is answered; main knows how.
@@ -245,6 +250,7 @@ export class Dispatcher {
     if (outcome === BEGIN_TOO_MANY) {
       this.refuse(
         connection,
+        exchange,
         'entries',
         `its ${api.name} request and those under way list more partitions than this front has room for`,
       );
@@ -253,6 +259,7 @@ export class Dispatcher {
     if (outcome === BEGIN_BROKEN) {
       this.refuse(
         connection,
+        exchange,
         'request',
         `its ${api.name} request (version ${exchange.version}) does not follow the protocol`,
       );
@@ -285,12 +292,17 @@ export class Dispatcher {
   private refuseVersion(connection: Connection, exchange: Exchange, name: string): void {
     this.refuse(
       connection,
+      exchange,
       'version',
       `it asks for ${name} in version ${exchange.version}, which this broker does not speak`,
     );
   }
 
-  private refuse(connection: Connection, cause: string, what: string): void {
-    this.parts.table.closeSaying(connection, `refused-${cause}`, `closed ${connection.peer}: ${what}`);
+  /** As in Kafka, what was asked before is answered first. */
+  private refuse(connection: Connection, exchange: Exchange, cause: string, what: string): void {
+    this.parts.table.log.say(`refused-${cause}`, 'warn', `closed ${connection.peer}: ${what}`);
+    connection.hasEnded = true;
+    exchange.isRefused = true;
+    this.front.ready(exchange);
   }
 }

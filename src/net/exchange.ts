@@ -88,6 +88,8 @@ export class Exchange {
   replyTail = -1;
   replyIsComplete = false;
   closesAfter = false;
+  /** It is not a request that can be answered: its turn is the end of its connection. */
+  isRefused = false;
   /** What limits the client; null: nothing does. */
   meters: ClientMeters | null = null;
   /** How long the client has to wait after the answer; -1: not decided yet. */
@@ -141,6 +143,7 @@ export class Exchange {
     this.replyTail = -1;
     this.replyIsComplete = false;
     this.closesAfter = false;
+    this.isRefused = false;
     this.meters = null;
     this.throttleMs = -1;
     this.busyMs = 0;

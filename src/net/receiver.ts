@@ -150,7 +150,7 @@ export class Receiver {
     }
   }
 
-  /** As in Kafka, which sees the end behind the last request: a peer that says no more may still read. */
+  /** As in Kafka, which sees the end behind the last request: whoever says no more, or nonsense, may still read. */
   private end(connection: Connection): void {
     connection.hasEnded = true;
     this.dropBlock(connection);
@@ -185,7 +185,8 @@ export class Receiver {
       connection.frameBytesLatest = frameBytes;
       if (frameBytes > connection.frameBytesSeenMax) connection.frameBytesSeenMax = frameBytes;
       this.dispatcher.dispatch(connection, at, frameBytes - PREFIX_BYTES);
-      if (connection.state !== CONNECTION_OPEN || connection.isHeld) return;
+      if (connection.hasEnded) this.dropBlock(connection);
+      if (connection.state !== CONNECTION_OPEN || connection.isHeld || connection.hasEnded) return;
     }
     this.arm(connection, this.table.nowMs, connection.partialBytes > 0);
   }
@@ -193,7 +194,10 @@ export class Receiver {
   /** What held the connection may be gone. */
   resume(connection: Connection): void {
     if (!connection.isHeld || connection.state !== CONNECTION_OPEN) return;
-    if (!this.dispatcher.resume(connection)) return;
+    if (!this.dispatcher.resume(connection)) {
+      if (connection.hasEnded) this.dropBlock(connection);
+      return;
+    }
     if (connection.state !== CONNECTION_OPEN) return;
     connection.isHeld = false;
     this.cut(connection);
@@ -442,11 +446,12 @@ export class Receiver {
       why = `before it has logged in the limit is ${this.loginBytesMax} (sasl.server.max.receive.size)`;
     if (status === FRAME_NEGATIVE) why = 'no request is that long';
     if (status === FRAME_TOO_SHORT) why = 'that is too short for a request';
-    this.table.closeSaying(
-      connection,
+    this.table.log.say(
       // A guess says more than a length: it is not swallowed because some other length was told a moment ago.
       guess === '' ? `frame-length-${status}` : `frame${guess}`,
+      'warn',
       `closed ${connection.peer}: it announced ${announced} bytes${guess === '' ? `; ${why}` : guess}`,
     );
+    this.end(connection);
   }
 }

@@ -170,13 +170,13 @@ export class Responder {
         return;
       }
       if (outcome === SETTLE_CLOSES) {
-        this.table.close(connection);
+        connection.state = CONNECTION_ENDING;
         return;
       }
       assert(outcome === SETTLED, 'a response is settled, waits, or closes');
       this.outboxFullSinceMs = 0;
       const { tallies, outbox } = this.front;
-      if (tallies !== null) tallies.answered(head, outbox.bytesQueued - queued);
+      if (tallies !== null && !head.isRefused) tallies.answered(head, outbox.bytesQueued - queued);
       exchanges.shift(connection);
       if (head.throttleMs > 0) this.front.throttle.mute(connection, head.throttleMs, this.front.nowMs);
       if (head.closesAfter) connection.state = CONNECTION_ENDING;
@@ -193,7 +193,7 @@ export class Responder {
 
   private settle(connection: Connection, exchange: Exchange): number {
     if (!this.front.outbox.hasParts(PARTS_RESERVED)) return SETTLE_WAITS;
-    if (exchange.isData) return this.settleData(exchange);
+    if (exchange.isData && !exchange.isRefused) return this.settleData(exchange);
     // Nothing collected: its pieces have left already, or it only closes.
     if (exchange.replyHead < 0) return SETTLED;
     this.appendReply(connection, exchange);

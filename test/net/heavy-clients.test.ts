@@ -213,3 +213,25 @@ test('clients under ever new names do not cost the front a look at all that it m
   expect(looks.mock.calls.length).toBeLessThan(20_000);
   looks.mockRestore();
 });
+
+test('who closes its side is answered what it asked for, and then closed; one that waits too long before', () => {
+  const rig = rigOf({ limits: { idleMs: 5000 } });
+  rig.addTopic('news', 1);
+  const client = rig.connect({ windowBytes: 30 });
+  client.write(Buffer.concat([produceOf(1, 100), produceOf(2, 100), produceOf(3, 100).subarray(0, 50)]));
+  client.end();
+  const pieces: Uint8Array[] = [];
+  for (let round = 0; round < 10; round++) {
+    rig.settle();
+    pieces.push(client.take());
+  }
+  expect(framesOf(Buffer.concat(pieces)).map(correlationOf)).toEqual([1, 2]);
+  expect(client.isClosedByBroker).toBe(true);
+  const waiting = rig.connect();
+  const partitions = [{ partitionIndex: 0, fetchOffset: 2, partitionMaxBytes: 100 }];
+  waiting.write(requestFrame(fetch, 12, 1, { maxWaitMs: 20_000, minBytes: 1, topics: [{ name: 'news', partitions }] }));
+  waiting.end();
+  rig.pass(6000, 100);
+  expect(waiting.isClosedByBroker).toBe(true);
+  rig.expectNothingHeld();
+});

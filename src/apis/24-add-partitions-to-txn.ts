@@ -63,13 +63,11 @@ export const addPartitionsToTxnHandler = defineHandler({
     return answer([], results[0]?.topicResults ?? []);
   },
 
-  refuse(request, refusal, { apiVersion }: ControlContext) {
-    const verdict = { codeOf: () => refusal.errorCode, isOne: true };
-    const results = wishesOf(request, apiVersion).map((wish) => ({
-      transactionalId: wish.transactionalId,
-      topicResults: answerOf(wish, verdict, apiVersion),
-    }));
-    return apiVersion >= MANY_SINCE ? answer(results, []) : answer([], results[0]?.topicResults ?? []);
+  refuse(request, { errorCode: code }, { apiVersion }: ControlContext) {
+    if (apiVersion >= MANY_SINCE) return { ...answer([], []), errorCode: code };
+    const [wish] = wishesOf(request, apiVersion);
+    const verdict = { codeOf: () => code, isOne: true };
+    return answer([], wish === undefined ? [] : answerOf(wish, verdict, apiVersion));
   },
 });
 

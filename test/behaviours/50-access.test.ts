@@ -36,6 +36,7 @@ import { listGroups } from '../../src/protocol/schemas/16-list-groups.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
 import { deleteRecords } from '../../src/protocol/schemas/21-delete-records.ts';
+import { addPartitionsToTxn } from '../../src/protocol/schemas/24-add-partitions-to-txn.ts';
 import { txnOffsetCommit } from '../../src/protocol/schemas/28-txn-offset-commit.ts';
 import { describeAcls } from '../../src/protocol/schemas/29-describe-acls.ts';
 import { createAcls as createAclsApi } from '../../src/protocol/schemas/30-create-acls.ts';
@@ -391,6 +392,15 @@ describe('63: rules', () => {
     expect((await produceTo(rig.client, free, batchOf())).errorCode).toBe(0);
     expect((await produceTo(rig.client, ruled, batchOf())).errorCode).toBe(29);
   });
+});
+
+test('61: who sends what brokers send each other is refused at the top of the answer', async () => {
+  const { client } = await startRig({ sets });
+  const topics = [{ name: 't', partitions: [0] }];
+  const old = { v3AndBelowTransactionalId: '', v3AndBelowProducerId: 0, v3AndBelowProducerEpoch: 0 };
+  const wish = { transactionalId: 'x', producerId: 1, producerEpoch: 0, verifyOnly: false, topics };
+  const answer = await client.ask(addPartitionsToTxn, 5, { ...old, transactions: [wish], v3AndBelowTopics: [] });
+  expect([answer.errorCode, answer.resultsByTransaction]).toEqual([errorCode.CLUSTER_AUTHORIZATION_FAILED, []]);
 });
 
 describe('64: the audit log', () => {

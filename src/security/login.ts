@@ -50,6 +50,8 @@ export interface LoginStep {
 type State = 'asked' | 'handshake' | 'tokens' | 'known' | 'over';
 
 const ANSWER_BYTES_MAX = 65_536;
+/** A stranger's request that is longer has no answer: to read one and to answer each of its parts takes main's time. */
+const ILLEGAL_BYTES_MAX = 4096;
 const ERROR_CODE_AT = 8;
 /** Clients count it in nanoseconds, in 64 bits. */
 const LIFETIME_MS_MAX = 9_000_000_000_000;
@@ -132,7 +134,8 @@ export class Login {
     if (!this.header.parse(frame, view, 0, frame.length)) return this.close('what it sent is no request');
     const { apiKey, apiVersion, correlationId, bodyAt } = this.header;
     if (apiKey !== saslAuthenticate.key) {
-      return this.fail(this.parts.answerIllegal(frame), `it sent API key ${apiKey} while it logged in`);
+      const answer = frame.length > ILLEGAL_BYTES_MAX ? null : this.parts.answerIllegal(frame);
+      return this.fail(answer, `it sent API key ${apiKey} while it logged in`);
     }
     if (!supports(saslAuthenticate, apiVersion))
       return this.close(`there is no version ${apiVersion} of SaslAuthenticate`);

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Api } from '../../src/protocol/api.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { metadata, OPERATIONS_NOT_ASKED } from '../../src/protocol/schemas/03-metadata.ts';
+import { describeGroups } from '../../src/protocol/schemas/15-describe-groups.ts';
 import { saslHandshake } from '../../src/protocol/schemas/17-sasl-handshake.ts';
 import { apiVersions } from '../../src/protocol/schemas/18-api-versions.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
@@ -173,6 +174,13 @@ describe('before a client is known', () => {
     const fifth = broker.connect();
     await fifth.ask(apiVersions, 3, VERSIONS);
     expect(await closes(fifth, () => fifth.send(apiVersions, 3, VERSIONS))).toBe(true);
+    // What takes long to answer is not answered to a stranger.
+    const sixth = broker.connect();
+    await sixth.ask(saslHandshake, 1, { mechanism: 'PLAIN' });
+    sixth.send(describeGroups, 5, { groups: new Array<string>(5000).fill(''), includeAuthorizedOperations: false });
+    await broker.settle();
+    await broker.pass(DELAY_MS);
+    expect([sixth.hasAnswer, sixth.isClosed]).toEqual([false, true]);
   });
 
   test('and who does not say who he is learns nothing of the broker and of its topics', async () => {

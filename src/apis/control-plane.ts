@@ -80,9 +80,9 @@ export class ControlPlane {
       backlogBytes: () => this.backlogBytes(),
     });
     const groups = this.groupsOf(parts, internalTopics, topics, shares);
-    const transactions = composeTransactions({ ...parts, internalTopics, groups: groups.coordinator });
-    this.verifier = transactions.verifier;
     const access = new AccessDesk(new AuditLog(log, alarms, (atMs, ring) => alarms.set(atMs, ring)));
+    const transactions = composeTransactions({ ...parts, internalTopics, groups: groups.coordinator, access });
+    this.verifier = transactions.verifier;
     controller.observeSettings(({ acls }, { values }) => access.take(accessImageOf(acls.values(), values)));
     this.services = {
       controller,

@@ -5,6 +5,7 @@
 import { must } from '../base/assert.ts';
 import type { ConnectionFacts } from '../net/control-lane.ts';
 import type { LoginReply, ProduceVerdict } from '../net/control-port.ts';
+import type { Identity } from '../net/identity.ts';
 import type { RequestDesk } from '../net/start-front.ts';
 import { Registry } from '../protocol/registry.ts';
 import { produce } from '../protocol/schemas/00-produce.ts';
@@ -45,8 +46,8 @@ export class OpeningDesk implements RequestDesk {
     return must(this.plane?.logins ?? null, 'the doors open after the desk').take(frame, facts);
   }
 
-  verify(body: Uint8Array, version: number): Promise<ProduceVerdict> {
-    return must(this.plane, 'the doors open after the desk').verifier.verify(body, version);
+  verify(body: Uint8Array, version: number, identity: Identity): Promise<ProduceVerdict> {
+    return must(this.plane, 'the doors open after the desk').verifier.verify(body, version, identity);
   }
 
   connectionClosed(connection: number): void {

@@ -5,6 +5,7 @@
  */
 import type { Controller } from '../cluster/controller.ts';
 import type { ProduceVerdict } from '../net/control-port.ts';
+import type { Identity } from '../net/identity.ts';
 import {
   BATCH_HEADER_BYTES,
   batchIsTransactional,
@@ -37,26 +38,32 @@ interface ProduceFacts {
   /** Batches of several producers in one transaction. */
   readonly isMixed: boolean;
   readonly partitions: readonly WrittenPartition[];
+  /** Refused by the front already, unless rules have changed since; a transaction must not reach them. */
+  readonly denied: ProduceVerdict['refusals'];
 }
+
+export type MayWrite = (topic: string, identity: Identity) => boolean;
 
 export class ProduceVerifier {
   private readonly controller: Controller;
   private readonly coordinator: TransactionCoordinator;
+  private readonly mayWrite: MayWrite;
   private readonly cursor = new ProduceCursor();
 
-  constructor(controller: Controller, coordinator: TransactionCoordinator) {
+  constructor(controller: Controller, coordinator: TransactionCoordinator, mayWrite: MayWrite) {
     this.controller = controller;
     this.coordinator = coordinator;
+    this.mayWrite = mayWrite;
   }
 
   /** Reads `body` before it waits for anything. */
-  async verify(body: Uint8Array, version: number): Promise<ProduceVerdict> {
-    const facts = this.read(body, version);
+  async verify(body: Uint8Array, version: number, identity: Identity): Promise<ProduceVerdict> {
+    const facts = this.read(body, version, identity);
     if (facts.isMixed) return refused(errorCode.INVALID_PRODUCER_ID_MAPPING);
     return version >= ADDING_SINCE ? await this.add(facts) : await this.check(facts, version);
   }
 
-  private async add({ transactionalId, partitions, ...identity }: ProduceFacts): Promise<ProduceVerdict> {
+  private async add({ transactionalId, partitions, denied, ...identity }: ProduceFacts): Promise<ProduceVerdict> {
     const sets = new Map<string, Set<number>>();
     for (const { topic, partition } of partitions) {
       const set = sets.get(topic) ?? new Set();
@@ -64,6 +71,7 @@ export class ProduceVerifier {
     }
     const command = { ...identity, partitions: sets, clientVersion: CLIENT_VERSION } as const;
     const error = await this.coordinator.addSoon(transactionalId, command);
+    if (error === errorCode.NONE) return { error, refusals: denied };
     // This client knows that it is to come again.
     return refused(error === errorCode.CONCURRENT_TRANSACTIONS ? error : errorForProducers(error));
   }
@@ -75,20 +83,22 @@ export class ProduceVerifier {
     const refusals = facts.partitions
       .filter(({ topic, partition }) => !isPartOf(transaction, topic, partition))
       .map(({ entry }) => ({ entry, error: outside }));
-    return { error: errorCode.NONE, refusals };
+    return { error: errorCode.NONE, refusals: [...refusals, ...facts.denied] };
   }
 
-  private read(body: Uint8Array, version: number): ProduceFacts {
+  private read(body: Uint8Array, version: number, identity: Identity): ProduceFacts {
     const { cursor } = this;
     const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
     const partitions: WrittenPartition[] = [];
-    const facts = { transactionalId: '', producerId: -1, producerEpoch: -1, isMixed: false, partitions };
+    const denied: { entry: number; error: number }[] = [];
+    const facts = { transactionalId: '', producerId: -1, producerEpoch: -1, isMixed: false, partitions, denied };
     if (!cursor.begin(body, view, 0, body.length, version) || !cursor.validate()) return facts;
     if (cursor.transactionalIdLength > 0)
       facts.transactionalId = textAt(body, cursor.transactionalIdAt, cursor.transactionalIdLength);
     let entry = 0;
     while (cursor.nextTopic()) {
       const topic = this.topicName(body);
+      const isDenied = topic !== null && !this.mayWrite(topic, identity);
       for (; cursor.nextPartition(); entry++) {
         if (!this.isTransactionalBatch(view)) continue;
         const producerId = batchProducerId(view, cursor.recordsAt);
@@ -100,7 +110,8 @@ export class ProduceVerifier {
         facts.producerEpoch = producerEpoch;
         // What does not exist was refused by the front.
         if (topic === null || this.controller.placeOf(topic, cursor.partition) === null) continue;
-        partitions.push({ entry, topic, partition: cursor.partition });
+        if (isDenied) denied.push({ entry, error: errorCode.TOPIC_AUTHORIZATION_FAILED });
+        else partitions.push({ entry, topic, partition: cursor.partition });
       }
     }
     return facts;

@@ -10,8 +10,12 @@ import type { Logger } from '../base/logger.ts';
 import type { Controller } from '../cluster/controller.ts';
 import { CoordinatorLog } from '../cluster/coordinator-log.ts';
 import type { GroupCoordinator } from '../groups/coordinator.ts';
+import type { Identity } from '../net/identity.ts';
+import { OPERATION_WRITE, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { Crc32c } from '../protocol/batch.ts';
 import { errorCode } from '../protocol/errors.ts';
+import type { AccessDesk } from '../security/access-desk.ts';
+import { checkKey } from '../security/permit.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import { MarkerWriter } from '../transactions/transaction-markers.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
@@ -25,6 +29,7 @@ export interface TransactionPlaneParts {
   readonly crc32c: Crc32c;
   readonly alarms: Alarms;
   readonly log: Logger;
+  readonly access: AccessDesk;
 }
 
 export interface TransactionPlane {
@@ -76,8 +81,12 @@ export function composeTransactions(parts: TransactionPlaneParts): TransactionPl
   controller.subscribe((update) => {
     if (update.kind === 'topic-gone' && update.name === TRANSACTIONS_TOPIC) coordinator.forgetAll();
   });
-  return { coordinator, markers, verifier: new ProduceVerifier(controller, coordinator) };
+  const mayWrite = (topic: string, identity: Identity): boolean =>
+    parts.access.permitOf(identity, 'Produce', writes).mayQuietly(OPERATION_WRITE, RESOURCE_TOPIC, topic);
+  return { coordinator, markers, verifier: new ProduceVerifier(controller, coordinator, mayWrite) };
 }
+
+const writes: ReadonlySet<number> = new Set([checkKey(OPERATION_WRITE, RESOURCE_TOPIC)]);
 
 /** A topic that is just being made is in the catalog before its partitions have a place. */
 function placedCount(controller: Controller): number {

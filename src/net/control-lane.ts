@@ -82,8 +82,10 @@ export class ControlLane {
 
   /** Asks about the transaction of a Produce, whose span stays the exchange's. False: the lane is full. */
   verify(exchange: Exchange, connection: Connection): boolean {
+    if (this.closed.length > 0 && !this.sendClosed()) return false;
     const slot = this.lane.outgoing.claim();
     if (slot < 0) return false;
+    if (!connection.isAnnounced) this.announce(connection);
     const words = this.lane.outgoing.words;
     const at = slot * SLOT_WORDS;
     words[at + SLOT_KIND] = JOB_VERIFY;

@@ -38,6 +38,7 @@ import {
 } from '../zerocopy/layout.ts';
 import type { ConnectionFacts } from './control-lane.ts';
 import type { LoginDone } from './front-post.ts';
+import type { Identity } from './identity.ts';
 
 /** The frame without its length prefix, a copy. The answer with its prefix; null closes the connection. */
 export type OnRequest = (frame: Uint8Array, connection: ConnectionFacts) => Promise<Uint8Array | null>;
@@ -64,7 +65,7 @@ export interface ProduceVerdict {
 }
 
 /** The body of a Produce, in the front's memory: to be read before the first wait. */
-export type OnVerify = (body: Uint8Array, version: number) => Promise<ProduceVerdict>;
+export type OnVerify = (body: Uint8Array, version: number, identity: Identity) => Promise<ProduceVerdict>;
 
 /** The MessagePort to the front, as far as main needs it. `take` returns null when nothing is there. */
 export interface FrontPost {
@@ -166,7 +167,8 @@ export class ControlPort {
       } else if (words[at + SLOT_KIND] === JOB_VERIFY) {
         const from = words[at + CONTROL_AT]!;
         const body = this.parts.slab.subarray(from, from + words[at + CONTROL_LENGTH]!);
-        this.verify(words[at + SLOT_EXCHANGE]!, body, words[at + VERIFY_VERSION]!);
+        const { identity } = this.clientOf(connection).facts;
+        this.verify(words[at + SLOT_EXCHANGE]!, body, words[at + VERIFY_VERSION]!, identity);
       } else {
         const isLogin = words[at + SLOT_KIND] === JOB_LOGIN;
         assert(
@@ -202,8 +204,8 @@ export class ControlPort {
   }
 
   /** The exchange waits for the answer whatever becomes of its connection. */
-  private verify(exchange: number, body: Uint8Array, version: number): void {
-    this.parts.onVerify(body, version).then(
+  private verify(exchange: number, body: Uint8Array, version: number, identity: Identity): void {
+    this.parts.onVerify(body, version, identity).then(
       ({ error, refusals }) => {
         for (const refusal of refusals) this.enqueue({ kind: 'verdict', exchange, ...refusal, isLast: false });
         this.enqueue({ kind: 'verdict', exchange, entry: -1, error, isLast: true });

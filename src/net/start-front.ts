@@ -35,6 +35,7 @@ import {
   ORDER_ABANDON,
   ORDER_FINISH,
 } from './front-thread.ts';
+import type { Identity } from './identity.ts';
 import { FRONT_LIMITS, type FrontLimits } from './limits.ts';
 import { MessagePost } from './message-post.ts';
 
@@ -48,7 +49,7 @@ export interface RequestDesk {
   /** The same for whatever a client sends that has to log in. */
   login(frame: Uint8Array, connection: ConnectionFacts): Promise<LoginReply>;
   /** Whether a Produce may write into its transaction; `body` is read before the first wait. */
-  verify(body: Uint8Array, version: number): Promise<ProduceVerdict>;
+  verify(body: Uint8Array, version: number, identity: Identity): Promise<ProduceVerdict>;
   /** It will ask nothing more. */
   connectionClosed(connection: number): void;
   /** Tells how many bytes of answers to this front wait for room: whoever makes large ones asks before. */
@@ -224,7 +225,7 @@ export function startFront(parts: StartFrontParts): StartedFront {
     mail: new MessagePost(mail.port1),
     onRequest: (frame, connection) => desk.answer(frame, connection),
     onLogin: (frame, connection) => desk.login(frame, connection),
-    onVerify: (body, version) => desk.verify(body, version),
+    onVerify: (body, version, identity) => desk.verify(body, version, identity),
     busyClock: () => performance.now(),
     onConnectionClosed: (connection) => desk.connectionClosed(connection),
     onFailure: (error) =>

@@ -28,6 +28,7 @@ import {
 import type { Api } from '../../src/protocol/api.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { ZERO_UUID } from '../../src/protocol/fields.ts';
+import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { offsetCommit } from '../../src/protocol/schemas/08-offset-commit.ts';
 import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
@@ -46,7 +47,8 @@ import { offsetDelete } from '../../src/protocol/schemas/47-offset-delete.ts';
 import { describeCluster } from '../../src/protocol/schemas/60-describe-cluster.ts';
 import { consumerGroupHeartbeat } from '../../src/protocol/schemas/68-consumer-group-heartbeat.ts';
 import { alterShareGroupOffsets } from '../../src/protocol/schemas/91-alter-share-group-offsets.ts';
-import { batchOf, createTopic, fetchFrom, produceTo } from '../support/simulated-deeds.ts';
+import { batchOf, createTopic, fetchFrom, offsetOf, produceRequest, produceTo } from '../support/simulated-deeds.ts';
+import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { accessRows, furtherRights, GROUP, type Right } from './access-rows.ts';
 import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
 
@@ -401,6 +403,27 @@ test('61: who sends what brokers send each other is refused at the top of the an
   const wish = { transactionalId: 'x', producerId: 1, producerEpoch: 0, verifyOnly: false, topics };
   const answer = await client.ask(addPartitionsToTxn, 5, { ...old, transactions: [wish], v3AndBelowTopics: [] });
   expect([answer.errorCode, answer.resultsByTransaction]).toEqual([errorCode.CLUSTER_AUTHORIZATION_FAILED, []]);
+});
+
+test('61: a transaction has nothing to do with a topic that its producer may not write to', async () => {
+  const rig = await startRig({ sets });
+  const { client } = rig;
+  await grant(rig, all);
+  const [mine, theirs] = [await createTopic(client, 'mine'), await createTopic(client, 'theirs')];
+  await openCoordinators(rig);
+  const right = { operation: OPERATION_WRITE, resourceType: RESOURCE_TOPIC, name: 'mine' };
+  await grant(rig, [right, { ...right, resourceType: RESOURCE_TRANSACTIONAL_ID, name: 'x' }]);
+  const producer = await TransactionalProducer.begin(client, 'x', 2);
+  const { producerId, producerEpoch, transactionalId } = producer;
+  const records = batchOf({ producerId, producerEpoch, baseSequence: 0, isTransactional: true });
+  const topics = [mine, theirs].flatMap((topic) => [...produceRequest(topic, [{ partition: 0, records }]).topics]);
+  const answer = await client.ask(produce, 12, { ...produceRequest(mine, []), topics, transactionalId });
+  expect(codesIn(answer.topics)).toEqual([0, errorCode.TOPIC_AUTHORIZATION_FAILED]);
+  expect(await producer.end(true)).toBe(0);
+  await rig.broker.settle();
+  await grant(rig, all);
+  const ends = [await offsetOf(client, mine, -1), await offsetOf(client, theirs, -1)];
+  expect(ends.map(({ offset }) => offset)).toEqual([2, 0]);
 });
 
 describe('64: the audit log', () => {

@@ -79,7 +79,7 @@ export class FrontInOneThread {
       mail: new MessagePost(this.mail.port1),
       onRequest: (frame, facts) => plane.desk.handleFrame(frame, factsOf(facts)),
       onLogin: (frame, facts) => must(plane.logins, 'the plane was started').take(frame, facts),
-      onVerify: (body, version) => plane.verifier.verify(body, version),
+      onVerify: (body, version, identity) => plane.verifier.verify(body, version, identity),
       onFailure: parts.onFailure,
       busyClock: parts.busyClock,
       onConnectionClosed: (connection) => plane.connectionClosed(connection),

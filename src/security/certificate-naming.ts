@@ -33,15 +33,12 @@ export function certificateNaming(rulesText: string): CertificateNaming {
   };
 }
 
-/** Null: no rule applies. */
+/** Null: no rule applies, or the one that does makes no name: as in Kafka those behind it are not asked then. */
 export function principalMapping(rulesText: string): (subject: string) => string | null {
   const rules = rulesOf(rulesText);
   return (subject) => {
-    for (const rule of rules) {
-      const name = applied(rule, subject);
-      if (name !== null) return name;
-    }
-    return null;
+    const rule = rules.find((one) => one.kind === 'default' || one.pattern.matches(subject));
+    return rule === undefined ? null : applied(rule, subject);
   };
 }
 
@@ -68,7 +65,6 @@ function ruleOf(text: string, replacement: string, letters: string): Rule {
 
 function applied(rule: Rule, subject: string): string | null {
   if (rule.kind === 'default') return subject;
-  if (!rule.pattern.matches(subject)) return null;
   const name = replaced(rule.pattern, subject, rule.replacement);
   if (name === null) return null;
   if (rule.letters === 'L') return name.toLowerCase();

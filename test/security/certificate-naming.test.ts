@@ -18,6 +18,9 @@ describe('rules for the names in certificates', () => {
     ['RULE:^CN=(.*?),.*$/$1@$4/', DUKE, 'Duke@$4'],
     ['RULE:^CN=(.*?),.*$/$12/', DUKE, 'Duke2'],
     ['RULE:^CN=(?:.*?),.*$/$1/', DUKE, null],
+    // Who is named by no rule because the first that fits is broken, is not named by the next.
+    ['RULE:^CN=(?:.*?),.*$/$1/,DEFAULT', DUKE, null],
+    ['RULE:^CN=.*$/$/,RULE:^CN=(Duke),.*$/admin/', DUKE, null],
     ['RULE:^(CN)=(.*?),.*$/\\$2-$2/', DUKE, '$2-Duke'],
     // A pattern that may match nothing meets the end of the name once more.
     ['RULE:.*/x/', DUKE, 'xx'],

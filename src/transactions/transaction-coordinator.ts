@@ -33,6 +33,7 @@ import {
   isOverdue,
   verify,
 } from './transaction-decisions.ts';
+import { TransactionListing } from './transaction-listing.ts';
 import type { MarkerWriter } from './transaction-markers.ts';
 import { type HeldTransaction, TransactionShard } from './transaction-shard.ts';
 
@@ -91,9 +92,12 @@ export class TransactionCoordinator {
   private readonly toLoad: TransactionShard[] = [];
   private loading = 0;
   private isStopped = false;
+  readonly listing: TransactionListing;
 
   constructor(parts: CoordinatorParts) {
     this.parts = parts;
+    const { alarms } = parts;
+    this.listing = new TransactionListing(() => new Promise((resolve) => alarms.set(alarms.nowMs() + 1, resolve)));
   }
 
   /** Reads what the last run left, in the background. */

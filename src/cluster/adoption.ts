@@ -14,8 +14,8 @@ export interface FoundFolder {
   readonly topicId: string | null;
   /** Last entry of leader-epoch-checkpoint, 0 when there is none. */
   readonly leaderEpoch: number;
-  /** Nothing in it is of a log. */
-  readonly isForeign?: boolean;
+  /** Why nobody can say whose it is. */
+  readonly flaw?: string | null;
 }
 
 export interface LeftoverFolder {
@@ -77,8 +77,10 @@ function leftoverOf(catalog: Catalog, folder: FoundFolder): LeftoverFolder | nul
   }
   const topic = catalog.topicsByName.get(folder.topic);
   if (topic === undefined) {
-    if (folder.isForeign !== true) return null;
-    return { folder, isDeleted: false, reason: `the folder ${name} holds no log and is left alone` };
+    const flaw = folder.flaw ?? null;
+    return flaw === null
+      ? null
+      : { folder, isDeleted: false, reason: `the folder ${name} is left alone, since it ${flaw}` };
   }
   if (folder.topicId !== null && folder.topicId !== topic.id) {
     return {

@@ -325,7 +325,7 @@ describe('adoption', () => {
     await first.controller.start(plainStart);
     await create(first.controller, 'a');
     const second = makeRig({ store: first.store });
-    const found = [folder('a', 0, null), folder('backup', 2024, null)].map((one) => ({ ...one, isForeign: true }));
+    const found = [folder('a', 0, null), folder('backup', 2024, null)].map((one) => ({ ...one, flaw: 'holds no log' }));
     const report = await second.controller.start({ ...plainStart, found });
     expect(report).toMatchObject({ adoptedTopics: [], leftovers: [{ isDeleted: false, folder: found[1] }] });
     expect([...second.controller.catalog.topicsByName.keys()]).toEqual(['a']);

@@ -6,8 +6,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import { Fault } from '../../src/base/fault.ts';
 import { FolderLock, readBootId } from '../../src/storage/folder-lock.ts';
+import { findPartitions } from '../../src/storage/found-folders.ts';
 import { LogDirectory } from '../../src/storage/log-directory.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
+import { TOPIC_ID } from './storage-kit.ts';
 
 function codeOf(action: () => unknown): string {
   try {
@@ -111,6 +113,25 @@ describe('a data folder', () => {
     expect(disk.list('data')).toContain(`orders-0.${'b'.repeat(32)}-delete`);
     directory.removeFolder(must(aside, 'there was a folder'));
     expect(disk.list('data')).not.toContain('orders-0');
+  });
+
+  // One sector that could not be read kept all partitions from opening.
+  it('says of the partitions that can be read whose they are, whatever becomes of others', () => {
+    const disk = new FakeDisk();
+    const directory = new LogDirectory(disk, 'data');
+    directory.open(null);
+    for (const topic of ['a', 'b']) directory.begin({ topic, partition: 0, topicId: TOPIC_ID, leaderEpoch: 3 });
+    disk.makeFolder('data/c-0');
+    const readFile = disk.readFile.bind(disk);
+    disk.readFile = (path) => {
+      if (path === 'data/a-0/partition.metadata') throw new Fault('PB_DISK_ERROR', 'EIO');
+      return readFile(path);
+    };
+    expect(findPartitions(disk, directory.list())).toMatchObject([
+      { topic: 'a', topicId: null, flaw: 'cannot be read: EIO' },
+      { topic: 'b', topicId: TOPIC_ID, leaderEpoch: 3, flaw: null },
+      { topic: 'c', topicId: null, flaw: 'holds no log' },
+    ]);
   });
 
   it('lets no topic name out of the folder', () => {

@@ -12,6 +12,7 @@ import { readInt64, writeInt64 } from '../protocol/batch.ts';
 import type { AbortedTransaction } from './cleaned-transactions.ts';
 import { EntryFile } from './entry-file.ts';
 import type { FileHandle } from './file-cache.ts';
+import { passingErrorOf } from './passing-errors.ts';
 import type { StorageTools } from './storage-tools.ts';
 
 export const ABORTED_ENTRY_BYTES = 34;
@@ -72,7 +73,7 @@ export class AbortedIndex {
 
   /**
    * Written through at once: unlike the other indexes this one cannot be left incomplete. 0 or a negative errno; after
-   * ENOSPC or EDQUOT the entry waits in memory, where readers find it, for the next append or `flush`.
+   * one that passes (a full disk, no descriptor) the entry waits in memory, where readers find it, for the next append or `flush`.
    */
   append(producerId: number, firstOffset: number, lastOffset: number, stableOffset: number): number {
     assert(firstOffset <= lastOffset, 'a transaction ends after it begins');
@@ -97,7 +98,7 @@ export class AbortedIndex {
         this.tools.files.create(this.file.handle);
       } catch (error) {
         if (!isFault(error)) throw error;
-        return error.code === 'PB_DISK_FULL' ? -ENOSPC : -EIO;
+        return passingErrorOf(error) ?? -EIO;
       }
       this.exists = true;
     }
@@ -182,6 +183,5 @@ function fill(view: DataView, at: number, id: number, first: number, last: numbe
 }
 
 const EIO = 5;
-const ENOSPC = 28;
 /** Entries that may wait for a file that cannot be made. */
 const WAITING_MAX = 30;

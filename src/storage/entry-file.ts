@@ -9,6 +9,7 @@ import { Fault, isFault } from '../base/fault.ts';
 import type { Memory } from '../zerocopy/memory.ts';
 import type { FileHandle } from './file-cache.ts';
 import { PAGE_BYTES } from './index-pages.ts';
+import { passingErrorOf } from './passing-errors.ts';
 import type { StorageTools } from './storage-tools.ts';
 import { writeWhole } from './whole-write.ts';
 
@@ -164,7 +165,7 @@ export class EntryFile {
       return this.tools.files.use(this.handle);
     } catch (error) {
       if (!isFault(error)) throw error;
-      return EIO;
+      return passingErrorOf(error) ?? EIO;
     }
   }
 

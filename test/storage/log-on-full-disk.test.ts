@@ -89,6 +89,17 @@ describe('an aborted transaction that there is no room to note', () => {
     expect(list.count).toBe(1);
   });
 
+  it('keeps no log from going on that has no descriptor for it now', () => {
+    const { disk, log } = fresh();
+    append(log, batch({ producerId: 7, producerEpoch: 0, baseSequence: 0, isTransactional: true }));
+    queue(log, marker(7, 0, false), APPEND_FLAG_INTERNAL);
+    disk.failNext('open', 'EMFILE');
+    expect(log.flushWrites()).toBeGreaterThan(0);
+    expect(append(log, batch())).toBe(0);
+    expect(log.close(true)).toBe(0);
+    expect(disk.stat(`${FOLDER}/00000000000000000000.txnindex`)).toMatchObject({ sizeBytes: 34 });
+  });
+
   it('is on the device before the log is said to be, once there is room', () => {
     const { disk, log, makeRoom } = noted();
     flush(disk, log);

@@ -492,10 +492,9 @@ export class Log {
     if (this.nextOffset === 0 || (isFlushShared && this.bytesAppended === 0)) return 0;
     const writeError = this.flushWrites();
     if (writeError < 0) return writeError;
-    const sealError = this.list.active.seal();
-    if (sealError < 0) return sealError;
-    if (!this.snapshots.save(this.watermarks.end)) return -EIO;
+    const isWrittenDown = this.list.active.seal() >= 0 && this.snapshots.save(this.watermarks.end);
     const syncError = isFlushShared ? 0 : this.syncNow();
+    if (!isWrittenDown) return -EIO;
     if (syncError < 0 || isFlushShared) return syncError;
     // The next start sweeps older ones away, and the batches that they know of may be gone.
     if (this.holdsAcks && !this.snapshots.sync(this.watermarks.end)) return -EIO;

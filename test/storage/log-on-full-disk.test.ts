@@ -163,6 +163,17 @@ describe('a log that cannot go on in a new segment', () => {
   });
 });
 
+// Its flush within the window would have come, had the broker gone on.
+it('is flushed by a stop that has no room for its indexes', () => {
+  const { disk, log } = fresh();
+  append(log, batch(), batch({ valueBytes: 300 }), batch());
+  const { write } = disk;
+  disk.write = (fd, ...rest) => (disk.pathOf(fd).endsWith('.log') ? write.call(disk, fd, ...rest) : -28);
+  expect(log.close(true)).toBeLessThan(0);
+  expect(disk.isSynced(`${FOLDER}/00000000000000000000.log`)).toBe(true);
+  expect(log.recoveryPoint).toBe(3);
+});
+
 describe('a flush that failed on a full disk', () => {
   const note = `${FOLDER}/flush-failed`;
 

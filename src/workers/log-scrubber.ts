@@ -75,7 +75,8 @@ export class LogScrubber {
   }
 
   start(): void {
-    this.timer = setInterval(() => this.look(), Math.min(LOOK_EVERY_MS, Math.max(1, this.parts.settings().everyMs)));
+    const { everyMs } = this.parts.settings();
+    this.timer = setInterval(() => this.look(), everyMs === 0 ? LOOK_EVERY_MS : Math.min(LOOK_EVERY_MS, everyMs));
     this.timer.unref();
   }
 

@@ -154,4 +154,14 @@ describe('the scrubber', () => {
     expect(rig.taken).toHaveLength(3);
     await rig.scrubber.stop();
   });
+
+  // Once it was looked at a thousand times a second then.
+  it('wakes nobody up for nothing where it is never to begin', async () => {
+    const rig = makeRig(folder.files);
+    rig.everyMs = 0;
+    const begun = vi.spyOn(globalThis, 'setInterval');
+    rig.scrubber.start();
+    expect(begun.mock.calls.map(([, everyMs]) => everyMs)).toEqual([60_000]);
+    await rig.scrubber.stop();
+  });
 });

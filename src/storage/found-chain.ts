@@ -49,6 +49,7 @@ export class FoundChain {
     let endOffset = segment.baseOffset;
     while (walk.next()) {
       isSound = !walk.isDamaged;
+      if (walk.isDamaged) this.damagedAt = walk.position;
       endOffset = walk.isDamaged ? walk.firstOffset : walk.lastOffset + 1;
     }
     return { isSound, endOffset };

@@ -15,7 +15,7 @@ import { listSegments } from './partition-files.ts';
 import { formatTopicId, readTopicId } from './partition-metadata.ts';
 import { ProducerLedger } from './producer-ledger.ts';
 import { loadLedger } from './producer-replay.ts';
-import { recoverPartition } from './recovery.ts';
+import { recoverPartition, unreadable } from './recovery.ts';
 import { Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { writeSmallFile } from './small-file.ts';
@@ -120,6 +120,7 @@ export function openLog(parts: OpenLogParts): Log {
 function ledgerUpTo(end: number, { tools, folder, nowMs }: OpenLogParts, list: SegmentList): ProducerLedger {
   const ledger = new ProducerLedger();
   if (loadLedger(tools, folder, list.items, end, ledger, nowMs)) return ledger;
+  if (tools.walk.readError < 0) throw unreadable(folder, tools.walk.position, tools.walk.readError);
   throw new Fault('PB_DATA_DAMAGED', `${folder} has batches that cannot be read; restore it, or delete the topic`);
 }
 
@@ -170,7 +171,10 @@ interface FoundEnd {
 function endOf(tools: StorageTools, segments: readonly Segment[], recoveryPoint: number, gapsBelow: number): FoundEnd {
   const active = segments.at(-1);
   if (active === undefined) return { offset: 0, isLost: false };
-  const found = new FoundChain(tools).endOf(active, gapsBelow);
+  const chain = new FoundChain(tools);
+  const found = chain.endOf(active, gapsBelow);
+  const { readError } = tools.chainWalk;
+  if (!found.isSound && readError < 0) throw unreadable(active.log.path, chain.damagedAt, readError);
   if (recoveryPoint <= found.endOffset) return { offset: found.isSound ? found.endOffset : -1, isLost: false };
   tools.logger.warn(
     `${active.log.path} ends at offset ${found.endOffset}, though the log was flushed up to ${recoveryPoint}; the offsets between are lost and answered with CORRUPT_MESSAGE, read on behind`,

@@ -364,7 +364,7 @@ class Recovery {
 }
 
 /** What cannot be read now may be whole: to cut it off would make a loss of what the disk, asked again, may give. */
-function unreadable(path: string, position: number, error: number): Fault {
+export function unreadable(path: string, position: number, error: number): Fault {
   return new Fault(
     'PB_DISK_ERROR',
     `${path} could not be read behind byte ${position}: ${getSystemErrorName(error)}; nothing was cut off, look at the disk and start again`,

@@ -116,6 +116,24 @@ describe('recovery', () => {
       );
     });
 
+    // Its end was taken for lost, and the log went on in another segment.
+    it('does not open a log that was closed well either', () => {
+      const disk = new FakeDisk();
+      const log = open(makeTools(disk).tools);
+      append(log, batch(), batch());
+      log.close(true);
+      const snapshot = `${FOLDER}/00000000000000000002.snapshot`;
+      for (const firstRefused of [0, 1]) {
+        // The second read is the one for the producers.
+        if (firstRefused === 1) disk.remove(snapshot);
+        const stop = failReads(disk, (count) => count >= firstRefused);
+        expect(() => open(makeTools(disk).tools, { recoveryPoint: 2 })).toThrow(/could not be read behind byte 0: EIO/);
+        stop();
+        expect(logs(disk)).toHaveLength(1);
+      }
+      expect(open(makeTools(disk).tools, { recoveryPoint: 2 }).watermarks.end).toBe(2);
+    });
+
     it('does not forget an open transaction that it cannot read', () => {
       for (let refused = 0; refused < 40; refused++) {
         const disk = new FakeDisk();

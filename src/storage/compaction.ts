@@ -95,6 +95,7 @@ const GROUP_SEGMENTS_MAX = 16;
 /** Throws Fault when the log cannot be read. */
 export function buildMap(tools: StorageTools, plan: CleaningPlan, wishes: MapWishes, help: CleaningHelp): MapBuilt {
   const end = plan.segments.at(-1)?.upperOffset ?? plan.firstDirtyOffset;
+  demandSources(tools, plan);
   boundCompaction(tools.disk, plan.folder, end);
   const { bytesMax, loadFactor, secret } = wishes;
   const map = OffsetMap.create(bytesMax, end - plan.firstDirtyOffset, loadFactor, secret, wishes.memory ?? null);
@@ -111,6 +112,14 @@ export function buildMap(tools: StorageTools, plan: CleaningPlan, wishes: MapWis
   }
   const endOffset = Math.max(plan.firstDirtyOffset, map.latestOffset + 1);
   return { map: map.memory, endOffset, groups: groupsOf(plan, endOffset) };
+}
+
+/** By now the topic may be gone, and another have its folder, of whose batches nothing must be vouched for. */
+function demandSources({ disk }: StorageTools, { folder, segments, partitionName }: CleaningPlan): void {
+  for (const { baseOffset, sizeBytes } of segments) {
+    if (disk.stat(`${folder}/${offsetName(baseOffset)}${LOG_SUFFIX}`)?.sizeBytes === sizeBytes) continue;
+    throw new Fault('PB_DISK_ERROR', `${partitionName} has not the segments any more that were to be compacted`);
+  }
 }
 
 class MapFilling {

@@ -1,5 +1,7 @@
 /** What a start makes of gaps: those of a compaction stay, those of a power cut end the log. */
 import { describe, expect, it } from 'vitest';
+import { must } from '../../src/base/assert.ts';
+import { buildMap } from '../../src/storage/compaction.ts';
 import { boundCompaction, readBound } from '../../src/storage/compaction-bound.ts';
 import { offsetName } from '../../src/storage/file-names.ts';
 import type { Finding } from '../../src/storage/finding.ts';
@@ -7,7 +9,7 @@ import { checkPartition } from '../../src/storage/partition-check.ts';
 import { recoverPartition } from '../../src/storage/recovery.ts';
 import { READ_FLAG_FIRST_BATCH_WHOLE } from '../../src/zerocopy/layout.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
-import { compact, entries, flush } from './compaction-kit.ts';
+import { compact, entries, flush, HELP } from './compaction-kit.ts';
 import { append, batch, crc, FOLDER, makeTools, NOW_MS, open, SMALL, TOPIC_ID } from './storage-kit.ts';
 
 const COMPACTED = { ...SMALL, segmentBytesMax: 600, isCompacted: true };
@@ -140,6 +142,20 @@ describe('a compaction', () => {
     disk.failNext('rename', 'EIO');
     expect(() => compact(tools, makeTools(disk).tools, log)).toThrow('compaction-bound');
     expect(disk.list(FOLDER).filter((name) => !name.startsWith('compaction-bound'))).toEqual(before);
+  });
+
+  // Nothing of the new topic was flushed up to there.
+  it('leaves no bound in the folder of another topic that has the name by now', () => {
+    const { disk, tools, log } = fresh();
+    for (let index = 0; index < 30; index++) append(log, keyed(`${index % 2}`));
+    flush(tools, log);
+    const plan = must(log.cleaning.plan(NOW_MS), 'there is something to compact');
+    log.close(false);
+    disk.removeFolder(FOLDER);
+    append(open(makeTools(disk).tools, { settings: COMPACTED }), keyed('a'));
+    const wishes = { bytesMax: 100_000, loadFactor: 0.9, secret: new Uint8Array(16) };
+    expect(() => buildMap(makeTools(disk).tools, plan, wishes, HELP)).toThrow('has not the segments any more');
+    expect(readBound(disk, FOLDER)).toEqual({ gapsBelow: 0, flushed: 0 });
   });
 
   it('leaves no bound behind a log that was cut', () => {

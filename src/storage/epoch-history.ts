@@ -25,6 +25,7 @@ export class EpochHistory {
   private readonly tools: StorageTools;
   private readonly path: string;
   private rows: EpochRow[];
+  private isUnsynced = false;
 
   constructor(tools: StorageTools, folder: string, rows: EpochRow[]) {
     this.tools = tools;
@@ -101,6 +102,18 @@ export class EpochHistory {
   /** Throws Fault when the disk refuses. */
   save(): void {
     writeSmallFile(this.tools, this.path, formatEpochs(this.rows));
+    this.isUnsynced = true;
+  }
+
+  /** Puts what was saved on the device, the file's name aside. 0, or a negative errno. Throws Fault when it cannot be opened. */
+  sync(): number {
+    if (!this.isUnsynced) return 0;
+    const { disk } = this.tools;
+    const fd = disk.open(this.path, 'read-write');
+    const error = disk.sync(fd);
+    disk.close(fd);
+    this.isUnsynced = error < 0;
+    return error;
   }
 }
 

@@ -498,7 +498,7 @@ export class Log {
     if (syncError < 0 || isFlushShared) return syncError;
     // The next start sweeps older ones away, and the batches that they know of may be gone.
     if (this.holdsAcks && !this.snapshots.sync(this.watermarks.end)) return -EIO;
-    return this.list.syncIndexes();
+    return Math.min(this.epochs.sync(), this.list.syncIndexes());
   }
 
   private syncNow(): number {

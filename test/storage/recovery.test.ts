@@ -381,6 +381,17 @@ describe('recovery', () => {
     expect(disk.isSynced(`${FOLDER}/00000000000000000004.snapshot`)).toBe(true);
   });
 
+  // Batches that are vouched for are not asked: the epoch then began where the log ended, and who had read lost records did not hear of it.
+  it('has the epoch that began behind a cut on the device when the log is closed well', () => {
+    const epochs = `${FOLDER}/leader-epoch-checkpoint`;
+    const disk = written(batch());
+    const log = open(makeTools(disk).tools, { isClean: false, leaderEpoch: 1 });
+    append(log, batch());
+    expect(disk.isSynced(epochs)).toBe(false);
+    expect(log.close(true)).toBe(0);
+    expect(disk.isSynced(epochs)).toBe(true);
+  });
+
   it('collects epochs from the batches when their file is lost', () => {
     const disk = new FakeDisk();
     const log = open(makeTools(disk).tools);

@@ -2,6 +2,7 @@
  * An administrator at work: topics come and go, get partitions and settings. What was acknowledged holds after everything
  * that can happen, the loss of power included, since the catalog is flushed before its answers.
  */
+import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
@@ -9,14 +10,21 @@ import { describeConfigs, RESOURCE_TOPIC } from '../../src/protocol/schemas/32-d
 import { createPartitions } from '../../src/protocol/schemas/37-create-partitions.ts';
 import { incrementalAlterConfigs } from '../../src/protocol/schemas/44-incremental-alter-configs.ts';
 import type { Prng } from '../support/prng.ts';
+import { mayComeAgain } from './client-manners.ts';
+import { numberedBatch } from './numbered-batches.ts';
+import type { PartitionModel } from './partition-model.ts';
+import { deleteSome } from './record-deleter.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
+import { verifyTopic } from './verification.ts';
 import { demand } from './violation.ts';
 
 const ALREADY_EXISTS = 36;
 const UNKNOWN_TOPIC = 3;
 const INVALID_PARTITIONS = 37;
 const SETTING = 'retention.ms';
+/** No topic keeps its records for less. */
+const RETENTION_MIN = '1000000';
 const NOT_IN_DOUBT = -1;
 const NAMES = ['scratch-a', 'scratch-b', 'scratch-c'];
 
@@ -26,6 +34,8 @@ interface Topic {
   exists: Possible<boolean>;
   partitions: Possible<number>;
   retention: Possible<string>;
+  /** Of the topic that has the name now, as many as are known. */
+  models: PartitionModel[];
   /** A change of this life failed, or was not answered: what became of it shows in the next. */
   doubtfulLife: number;
 }
@@ -44,13 +54,14 @@ export async function caretaker(simulation: Simulation, random: Prng): Promise<v
     exists: surely(false),
     partitions: surely(0),
     retention: surely(''),
+    models: [],
     doubtfulLife: NOT_IN_DOUBT,
   }));
   while (simulation.isRunning) {
     const link = await simulation.connect();
     try {
       while (simulation.isRunning && !link.isBroken) {
-        for (const topic of topics) await check(simulation, link, topic);
+        for (const topic of topics) await check(simulation, link, topic, random);
         const topic = topics[random.nextInt(topics.length)];
         if (topic !== undefined) await change(simulation, link, topic, random);
         await simulation.pause(random.nextInt(150));
@@ -68,13 +79,14 @@ async function change(simulation: Simulation, link: SimulatedLink, topic: Topic,
   // A connection that breaks takes no request back: what it asked for may still happen.
   topic.doubtfulLife = simulation.history.life;
   if (!topic.exists.known) return await create(simulation, link, topic, random);
-  const dice = random.nextInt(4);
+  const dice = random.nextInt(8);
+  if (dice > 3) return await write(simulation, link, topic, random);
   if (dice === 0) return await remove(simulation, link, topic);
   if (dice === 1) return await widen(simulation, link, topic);
   return await configure(simulation, link, topic, random);
 }
 
-function settle(topic: Topic, found: Partial<Pick<Topic, 'exists' | 'partitions' | 'retention'>>): void {
+function settle(topic: Topic, found: Partial<Pick<Topic, 'exists' | 'partitions' | 'retention' | 'models'>>): void {
   Object.assign(topic, found);
   topic.doubtfulLife = NOT_IN_DOUBT;
 }
@@ -86,6 +98,7 @@ async function create(simulation: Simulation, link: SimulatedLink, topic: Topic,
   topic.exists = { known: false, perhaps: true };
   topic.partitions = surely(numPartitions);
   topic.retention = surely(value);
+  topic.models = [];
   const configs = [{ name: SETTING, value }];
   const answer = await link.ask(createTopics, 7, {
     topics: [{ name, numPartitions, replicationFactor: 1, assignments: [], configs }],
@@ -106,7 +119,7 @@ async function remove(simulation: Simulation, link: SimulatedLink, topic: Topic)
   simulation.note(`delete ${name} -> ${code}`);
   checkRefusal(simulation, name, code);
   demand(code !== UNKNOWN_TOPIC, `${name} was created, and is said not to exist`);
-  if (code === 0) settle(topic, { exists: surely(false) });
+  if (code === 0) settle(topic, { exists: surely(false), models: [] });
   simulation.book.count(code === 0 ? 'topics deleted' : `delete error ${code}`);
 }
 
@@ -144,12 +157,52 @@ async function configure(simulation: Simulation, link: SimulatedLink, topic: Top
   simulation.book.count(code === 0 ? 'settings changed' : `configure error ${code}`);
 }
 
+/** Records of this topic, and of none that had its name before. */
+async function write(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
+  const { name, models } = topic;
+  const model = models[random.nextInt(models.length)];
+  // What a life has is looked at before it gets more.
+  if (model?.verifiedLife !== simulation.history.life) return settle(topic, {});
+  if (random.nextInt(3) === 0) {
+    await deleteSome(simulation, link, model, random);
+    return settle(topic, {});
+  }
+  const count = 1 + random.nextInt(4);
+  const first = simulation.topics.takeNumbers(count);
+  const stampMs = Math.floor(simulation.nowMs);
+  const batch = model.sent(first, count, stampMs, { name: 'caretaker', isGapless: false, nextOrder: first }, null);
+  const partitions = [{ partitionIndex: model.partition, records: numberedBatch(first, count, stampMs) }];
+  const answer = await link.ask(produce, 9, { acks: -1, timeoutMs: 1000, topics: [{ name, partitions }] });
+  const part = answer.topics[0]?.partitions[0];
+  demand(part !== undefined, 'every partition of a produce is answered');
+  const { errorCode, baseOffset } = part;
+  simulation.note(`${model.folder} ${first} -> ${errorCode} ${baseOffset}`);
+  demand(
+    errorCode === 0 || mayComeAgain(simulation, errorCode),
+    `${model.folder}: a batch is refused with ${errorCode}`,
+  );
+  if (errorCode === 0) model.acknowledged(batch, baseOffset);
+  simulation.book.count(errorCode === 0 ? 'batches of a caretaker' : `produce error ${errorCode}`);
+  settle(topic, {});
+}
+
+/** All that its topic has, now and then. */
+async function checkRecords(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
+  const { name, models } = topic;
+  for (let partition = models.length; partition < topic.partitions.known; partition++)
+    models.push(simulation.topics.modelOf(name, partition, { [SETTING]: RETENTION_MIN }));
+  const isNew = models.some(({ verifiedLife }) => verifiedLife !== simulation.history.life);
+  if (!isNew && random.nextInt(4) > 0) return;
+  await verifyTopic(simulation, link, { name, partitions: models });
+  simulation.book.count('topics of a caretaker read');
+}
+
 function checkRefusal({ isDiskTroubled }: Simulation, name: string, code: number): void {
   demand(code === 0 || isDiskTroubled, `a change of ${name} is answered with error ${code} on a disk that is well`);
 }
 
 /** From what is found it is also learnt how things ended. */
-async function check(simulation: Simulation, link: SimulatedLink, topic: Topic): Promise<void> {
+async function check(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
   const { name } = topic;
   const found = await link.ask(metadata, 12, { topics: [{ name }], allowAutoTopicCreation: false });
   const described = found.topics.find((each) => each.name === name);
@@ -166,5 +219,7 @@ async function check(simulation: Simulation, link: SimulatedLink, topic: Topic):
   const answer = await link.ask(describeConfigs, 4, { resources: [resource] });
   const value = answer.results[0]?.configs[0]?.value ?? '';
   demand(fits(topic.retention, value), `${SETTING} of ${name} is ${value}, ${topic.retention.known} is acknowledged`);
-  if (isSettled) topic.retention = surely(value);
+  if (!isSettled) return;
+  topic.retention = surely(value);
+  await checkRecords(simulation, link, topic, random);
 }

@@ -12,6 +12,9 @@ import { demand } from './violation.ts';
 
 const OFFSETS_FOLDERS = ['__consumer_offsets-0', '__consumer_offsets-1'];
 
+/** A transaction that holds an offset is not over. */
+const UNSTABLE = 88;
+
 /** A member of a group that is not heard of for longer is put out. */
 export const SESSION_MS = 400;
 
@@ -23,6 +26,8 @@ interface Committed {
   life: number;
   /** The largest that was ever asked for. */
   tried: number;
+  /** Of transactions that were aborted. */
+  readonly refused: Set<number>;
 }
 
 export class GroupOffsets {
@@ -30,8 +35,11 @@ export class GroupOffsets {
   readonly topic: TopicModel;
   private readonly simulation: Simulation;
   private readonly committed: readonly Committed[];
+  /** Whose loss may take offsets along. */
+  private readonly folders: readonly string[];
 
-  constructor(simulation: Simulation, group: string, topic: TopicModel) {
+  constructor(simulation: Simulation, group: string, topic: TopicModel, foldersOfTransactions: readonly string[] = []) {
+    this.folders = [...OFFSETS_FOLDERS, ...foldersOfTransactions];
     this.simulation = simulation;
     this.group = group;
     this.topic = topic;
@@ -41,6 +49,7 @@ export class GroupOffsets {
       knownMs: 0,
       life: 0,
       tried: -1,
+      refused: new Set(),
     }));
   }
 
@@ -55,6 +64,11 @@ export class GroupOffsets {
   acknowledged(partition: number, offset: number): void {
     const one = this.of(partition);
     if (offset > one.known) this.know(one, offset);
+  }
+
+  /** It was part of a transaction that is aborted, and shows to nobody. */
+  refused(partition: number, offset: number): void {
+    this.of(partition).refused.add(offset);
   }
 
   /** Asks for some of them, as whoever takes over their partitions does. */
@@ -72,6 +86,11 @@ export class GroupOffsets {
       });
       const found = answer.groups[0];
       demand(found !== undefined, 'a group that is asked for is answered');
+      if (found.topics[0]?.partitions.some(({ errorCode }) => errorCode === UNSTABLE) === true) {
+        if (simulation.isExcusedOpen) return;
+        await simulation.pause(20);
+        continue;
+      }
       if (found.errorCode === 0) {
         for (const { partitionIndex, committedOffset } of found.topics[0]?.partitions ?? [])
           this.compare(this.of(partitionIndex), committedOffset, before);
@@ -89,7 +108,7 @@ export class GroupOffsets {
   /** Whether power cuts may have taken what the coordinator wrote down at that time, in that life. */
   mayBeLost(writtenMs: number, life: number): boolean {
     const { history, profile } = this.simulation;
-    return OFFSETS_FOLDERS.some((folder) => history.mayBeLost(folder, writtenMs, life, profile.promised));
+    return this.folders.some((folder) => history.mayBeLost(folder, writtenMs, life, profile.promised));
   }
 
   /** `before`: what was known when it was asked for. */
@@ -97,6 +116,7 @@ export class GroupOffsets {
     const { partition, tried } = one;
     const { known, knownMs, life } = before.find((each) => each.partition === partition) ?? one;
     const what = `${this.group}: the offset of ${this.topic.name}-${partition}`;
+    demand(!one.refused.has(offset), () => `${what} is ${offset}, which was part of an aborted transaction`);
     demand(offset <= tried, () => `${what} is ${offset}, and no more than ${tried} was committed`);
     if (offset >= known) {
       if (offset > one.known) this.know(one, offset);

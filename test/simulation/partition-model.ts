@@ -155,6 +155,12 @@ export class PartitionModel {
     return this.batchOf.get(number)?.transaction ?? null;
   }
 
+  /** Of the record that is known to be there. */
+  stampAt(offset: number): number | null {
+    const entry = this.entries.get(offset);
+    return entry === undefined ? null : (this.batchOf.get(entry.number)?.stampMs ?? null);
+  }
+
   /** Numbers of records that are known to be here, and from an offset on. */
   *numbersFrom(startOffset: number): Iterable<number> {
     for (const [number, offset] of this.placeOf) if (offset >= startOffset) yield number;

@@ -2,6 +2,7 @@
 import type { Prng } from '../support/prng.ts';
 import { SESSION_MS } from './group-offsets.ts';
 import type { Promised } from './history.ts';
+import { LOCK_MS } from './share-book.ts';
 
 export interface Profile {
   readonly fronts: number;
@@ -101,6 +102,9 @@ export function drawProfile(random: Prng): Profile {
       'log.message.timestamp.after.max.ms=86400000',
       'offsets.topic.num.partitions=2',
       'transaction.state.log.num.partitions=2',
+      'share.coordinator.state.topic.num.partitions=2',
+      `group.share.min.record.lock.duration.ms=${LOCK_MS}`,
+      `group.share.record.lock.duration.ms=${LOCK_MS}`,
       ...GROUP_SETS,
       ...(promised === 'device' ? ['perfbroker.durability=fsync'] : []),
     ],

@@ -31,7 +31,7 @@ export async function recordDeleter(simulation: Simulation, random: Prng): Promi
   }
 }
 
-async function deleteSome(
+export async function deleteSome(
   simulation: Simulation,
   link: SimulatedLink,
   model: PartitionModel,

@@ -79,6 +79,8 @@ export class Simulation {
   /** Clients go on working. */
   isRunning = true;
   broker: BrokerInOneThread | null = null;
+  /** Clients come in. */
+  isServing = false;
   /** Ticks for which nothing is flushed. */
   flusherStallTicks = 0;
   private readonly mishaps: Mishaps;
@@ -87,7 +89,7 @@ export class Simulation {
   private readonly pauses: Alarms;
   private links: SimulatedLink[] = [];
   private linkCount = 0;
-  private isServing = false;
+
   private readonly waiting: (() => void)[] = [];
   private failure: unknown = null;
   private readonly actors = new Set<string>();

@@ -1,6 +1,7 @@
 /** The topics of a simulation with what is known of each of their partitions. */
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
 import type { Prng } from '../support/prng.ts';
+import { anyOf } from './client-manners.ts';
 import { KEEPS_ALL, LogStart, type Retention } from './log-start.ts';
 import { PartitionModel } from './partition-model.ts';
 import { LinkBroken } from './simulated-link.ts';
@@ -20,6 +21,7 @@ interface TopicWish {
 
 const TOPIC_ALREADY_EXISTS = 36;
 const TRIES_MAX = 40;
+export const CODECS = ['producer', 'uncompressed', 'gzip', 'lz4'];
 
 export class TopicModels {
   readonly topics: TopicModel[] = [];
@@ -82,22 +84,24 @@ export class TopicModels {
   }
 
   private add({ name, partitions, configs }: TopicWish): void {
+    const models = Array.from({ length: partitions }, (_, partition) => this.modelOf(name, partition, configs));
+    this.topics.push({ name, partitions: models });
+  }
+
+  /** Of a partition that is made now. */
+  modelOf(topic: string, partition: number, configs: TopicWish['configs']): PartitionModel {
     const { history, profile } = this.simulation;
-    const promised = configs['flush.messages'] === '1' ? 'device' : profile.promised;
     const policy = configs['cleanup.policy'] ?? 'delete';
-    const retention = retentionOf(configs);
-    const model = (partition: number): PartitionModel =>
-      new PartitionModel({
-        topic: name,
-        partition,
-        promised,
-        isCompacted: policy.includes('compact'),
-        isDeletable: policy.includes('delete'),
-        history,
-        start: new LogStart(`${name}-${partition}`, retention, () => this.simulation.latestMs),
-        nowMs: () => this.simulation.trueMs,
-      });
-    this.topics.push({ name, partitions: Array.from({ length: partitions }, (_, partition) => model(partition)) });
+    return new PartitionModel({
+      topic,
+      partition,
+      promised: configs['flush.messages'] === '1' ? 'device' : profile.promised,
+      isCompacted: policy.includes('compact'),
+      isDeletable: policy.includes('delete'),
+      history,
+      start: new LogStart(`${topic}-${partition}`, retentionOf(configs), () => this.simulation.latestMs),
+      nowMs: () => this.simulation.trueMs,
+    });
   }
 }
 
@@ -112,6 +116,7 @@ function wishes(random: Prng): TopicWish[] {
     'internal.segment.bytes': String([1500, 3000, 8000, 1 << 20][random.nextInt(4)]),
     'index.interval.bytes': String([0, 200, 4096][random.nextInt(3)]),
     'file.delete.delay.ms': String([0, 500, 60_000][random.nextInt(3)]),
+    ...(random.nextInt(6) === 0 ? { 'compression.type': anyOf(random, CODECS) } : {}),
   });
   const retentions = [{}, { 'retention.bytes': '4000' }, { 'retention.bytes': '20000' }, { 'retention.ms': '800' }];
   return [

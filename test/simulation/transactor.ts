@@ -14,6 +14,7 @@ import type { PartitionModel, ProducerTrack, TransactionFate } from './partition
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
 import type { TopicModel } from './topic-models.ts';
+import { TransactionalOffsets } from './transactional-offsets.ts';
 import { demand } from './violation.ts';
 
 /** Another producer of the id, or the broker itself, has ended what was open; or its state went with the power. */
@@ -40,6 +41,7 @@ class Transactor {
   private readonly random: Prng;
   private readonly isNewKind: boolean;
   private readonly topic: TopicModel;
+  private readonly offsets: TransactionalOffsets | null;
   private identity: { readonly producerId: number; readonly producerEpoch: number } | null = null;
   private sequences = new Map<PartitionModel, number>();
   private tracks = new Map<PartitionModel, ProducerTrack>();
@@ -55,6 +57,7 @@ class Transactor {
     this.random = random;
     this.isNewKind = random.nextBoolean();
     this.topic = simulation.topics.named('ledger');
+    this.offsets = random.nextBoolean() ? new TransactionalOffsets(simulation, name, this.topic) : null;
   }
 
   get isOpen(): boolean {
@@ -73,13 +76,18 @@ class Transactor {
       this.fate = { ...open, name: `${this.name}:${this.count}`, life: -1 };
       let isGood = true;
       for (let left = 1 + random.nextInt(4); left > 0 && isGood; left--) {
-        isGood = await this.write(link, anyOf(random, this.topic.partitions));
+        const isOffset = this.offsets !== null && random.nextInt(3) === 0;
+        isGood = isOffset
+          ? await this.commitOffset(link)
+          : await this.write(link, anyOf(random, this.topic.partitions));
         if (random.nextBoolean()) await simulation.pause(random.nextInt(40));
       }
       if (isGood) await this.end(link, random.nextBoolean(0.7) ? 'commit' : 'abort');
       if (this.fate !== null || this.identity === null) await this.begin(link);
+      if (random.nextInt(5) === 0) await this.offsets?.check(link);
       await simulation.pause(random.nextInt(60));
     }
+    if (!link.isBroken) await this.offsets?.check(link);
   }
 
   /** The id anew, under another epoch: whatever was open is aborted. */
@@ -157,6 +165,19 @@ class Transactor {
     }
   }
 
+  /** False: the transaction cannot go on. */
+  private async commitOffset(link: SimulatedLink): Promise<boolean> {
+    const { simulation, identity, offsets, name: transactionalId } = this;
+    if (identity === null || offsets === null) return false;
+    for (;;) {
+      const code = await offsets.commit(link, { transactionalId, ...identity }, this.isNewKind, this.random);
+      if (code === 0) return true;
+      if (this.mustGiveUp(code)) return false;
+      demand(mayComeAgain(simulation, code), `${offsets.group}: offsets of a transaction are answered with ${code}`);
+      await untilFound(simulation, link, 0, offsets.group);
+    }
+  }
+
   private async enter(link: SimulatedLink, model: PartitionModel): Promise<boolean> {
     const { simulation, identity, name } = this;
     for (;;) {
@@ -218,6 +239,7 @@ class Transactor {
     this.wantedEnd = null;
     this.entered.clear();
     this.fate = null;
+    this.offsets?.settle(outcome);
     if (fate === null) return;
     fate.outcome = outcome;
     fate.endedMs = simulation.trueMs;

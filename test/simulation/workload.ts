@@ -6,11 +6,15 @@ import { committer } from './committer.ts';
 import { consumerMember, PartitionOwners } from './consumer-member.ts';
 import { GroupOffsets } from './group-offsets.ts';
 import { idempotentProducer } from './idempotent-producer.ts';
+import { looker } from './looker.ts';
 import { plainProducer } from './plain-producer.ts';
 import { reader } from './reader.ts';
 import { recordDeleter } from './record-deleter.ts';
+import { ShareBook } from './share-book.ts';
+import { shareMember } from './share-member.ts';
 import type { Simulation } from './simulation.ts';
 import { transactor } from './transactor.ts';
+import { tuner } from './tuner.ts';
 
 export function startWorkload(simulation: Simulation): void {
   const { random } = simulation;
@@ -39,6 +43,22 @@ export function startWorkload(simulation: Simulation): void {
   if (random.nextBoolean()) {
     const prng = own();
     simulation.spawn('deleter', () => recordDeleter(simulation, prng));
+  }
+  if (random.nextInt(4) === 0) {
+    const shares = new ShareBook(simulation, 'sharers');
+    const topic = simulation.topics.named('orders');
+    for (let index = 0; index < 2; index++) {
+      const prng = own();
+      simulation.spawn(`sharer-${index}`, () => shareMember(simulation, shares, topic, `sharer-${index}`, prng));
+    }
+  }
+  if (random.nextInt(3) === 0) {
+    const prng = own();
+    simulation.spawn('looker', () => looker(simulation, prng));
+  }
+  if (random.nextInt(3) === 0) {
+    const prng = own();
+    simulation.spawn('tuner', () => tuner(simulation, prng));
   }
   if (random.nextBoolean()) {
     const prng = own();

@@ -9,6 +9,7 @@ import type { DataFolder } from '../admin/log-dirs.ts';
 import { MutationQuotas } from '../admin/mutation-quotas.ts';
 import type { Alarms } from '../base/alarms.ts';
 import type { Logger } from '../base/logger.ts';
+import { RateLimitedLog } from '../base/rate-limited-log.ts';
 import type { Controller } from '../cluster/controller.ts';
 import { CoordinatorLog } from '../cluster/coordinator-log.ts';
 import { isSasl, type Listener } from '../config/listeners.ts';
@@ -51,6 +52,7 @@ export interface ControlPlaneParts {
   readonly log: Logger;
 }
 
+const LOG_PERIOD_MS = 10_000;
 const NOBODY_MAY =
   'access rules are on, but there are none, and no super.users: nobody may do anything; name somebody in super.users';
 
@@ -84,9 +86,11 @@ export class ControlPlane {
     const transactions = composeTransactions({ ...parts, internalTopics, groups: groups.coordinator, access });
     this.verifier = transactions.verifier;
     controller.observeSettings(({ acls }, { values }) => access.take(accessImageOf(acls.values(), values)));
+    // Clients try again, and again, what cannot be done now.
+    const told = new RateLimitedLog(log, { nowMs: () => alarms.nowMs() }, LOG_PERIOD_MS);
     this.services = {
       controller,
-      autoCreation: new AutoCreation(controller, (message) => log.warn(message)),
+      autoCreation: new AutoCreation(controller, (message) => told.say('auto-creation', 'warn', message)),
       internalTopics,
       groups,
       transactions: transactions.coordinator,
@@ -97,7 +101,7 @@ export class ControlPlane {
       features: parts.features ?? featuresOf(registry.ranges),
       dataFolder: parts.dataFolder,
       answerErrors: parts.wantsMetrics ? new AnswerErrors() : null,
-      complain: (message) => log.error(message),
+      complain: (api, message) => told.say(api, 'error', `${api}: ${message}`),
       mutationQuotas: new MutationQuotas(controller, () => alarms.nowMs()),
       listeners: new Map(parts.listeners.map((listener) => [listener.name, listener])),
     };

@@ -65,7 +65,7 @@ export interface ControlServices {
   /** Null: nobody wants metrics. */
   readonly answerErrors: AnswerErrors | null;
   /** What clients are not told the whole of goes into the log. */
-  readonly complain: (message: string) => void;
+  readonly complain: (api: string, message: string) => void;
   /** By name. */
   readonly listeners: ReadonlyMap<string, Pick<Listener, 'name' | 'protocol' | 'advertised'>>;
 }
@@ -161,7 +161,7 @@ async function respond<Request, Response>(
     return await definition.handle(request, context);
   } catch (error) {
     if (!isFault(error)) throw error;
-    if (isOfStorage(error)) context.services.complain(`${definition.api.name}: ${error.message}`);
+    if (isOfStorage(error)) context.services.complain(definition.api.name, error.message);
     return definition.refuse(request, refusalOf(error), context);
   }
 }

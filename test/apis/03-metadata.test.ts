@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/base/logger.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
@@ -16,6 +17,23 @@ describe('Metadata', () => {
       expect((await ask(metadata, version, all)).topics).toHaveLength(2);
       expect((await ask(metadata, version, { topics: [] })).topics).toHaveLength(0);
     }
+  });
+
+  // A line for each of a thousand names, as often as a client asked for them.
+  it('tells once in a while that topics cannot be made', async () => {
+    const lines: string[] = [];
+    const log = { ...silentLogger, warn: (line: string) => lines.push(line) };
+    const { ask, clock, controller } = await makeDesk({ sets: ['num.partitions=6000'], log });
+    const askFor = async () => {
+      const topics = ['a', 'b', 'c'].map((name) => ({ name }));
+      await ask(metadata, 12, { topics, allowAutoTopicCreation: true });
+      await controller.amend(() => ({ records: [], outcome: null }));
+    };
+    for (let times = 0; times < 5; times++) await askFor();
+    expect(lines).toEqual([expect.stringContaining("the topic 'a' could not be created")]);
+    clock.nowMs += 10_000;
+    await askFor();
+    expect(lines).toHaveLength(2);
   });
 
   it('34: creates a topic only when broker and request allow it, and answers first with a retriable error', async () => {

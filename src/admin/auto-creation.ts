@@ -5,6 +5,7 @@
 import { isInternalTopic } from '../cluster/catalog.ts';
 import type { Controller } from '../cluster/controller.ts';
 import { errorCode } from '../protocol/errors.ts';
+import type { MutationAllowance } from './mutation-quotas.ts';
 import { createTopics, refusalOfName, type TopicWish } from './topics.ts';
 
 /** Auto-creation waits in the controller's queue; more than this at once is a client gone wild. */
@@ -22,7 +23,7 @@ export class AutoCreation {
   }
 
   /** What to answer for the topic at this moment: it never exists yet when this returns. */
-  begin(names: readonly string[]): Map<string, number> {
+  begin(names: readonly string[], allowance: MutationAllowance): Map<string, number> {
     const answers = new Map<string, number>();
     const fresh: TopicWish[] = [];
     for (const name of names) {
@@ -40,14 +41,14 @@ export class AutoCreation {
         }
       }
     }
-    if (fresh.length > 0) void this.create(fresh);
+    if (fresh.length > 0) void this.create(fresh, allowance);
     return answers;
   }
 
   /** Never rejects: whoever asked has long been answered. */
-  private async create(wishes: readonly TopicWish[]): Promise<void> {
+  private async create(wishes: readonly TopicWish[], allowance: MutationAllowance): Promise<void> {
     try {
-      for (const { name, refusal } of await createTopics(this.controller, wishes, { isOnlyCheck: false })) {
+      for (const { name, refusal } of await createTopics(this.controller, wishes, { isOnlyCheck: false, allowance })) {
         const isRace = refusal?.errorCode === errorCode.TOPIC_ALREADY_EXISTS;
         if (refusal !== null && !isRace) this.onProblem(`the topic '${name}' could not be created: ${refusal.message}`);
       }

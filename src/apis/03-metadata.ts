@@ -128,11 +128,13 @@ function answerMissing(
   request: Request,
   context: ControlContext,
 ): ReadonlyMap<string, number> {
-  const { controller, autoCreation } = context.services;
+  const { controller, autoCreation, mutationQuotas } = context.services;
   const isAllowed = controller.config.values['auto.create.topics.enable'] && request.allowAutoTopicCreation;
   if (isAllowed && names.length > 0) {
     const denied = deniedCreations(names, context.permit);
-    const codes = autoCreation.begin(names.filter((name) => !denied.has(name)));
+    const allowance = mutationQuotas.allowanceOf(context.connection.identity, context.clientId, true);
+    const allowed = names.filter((name) => !denied.has(name));
+    const codes = autoCreation.begin(allowed, allowance);
     const refused = [...denied].map((name) => [name, errorCode.TOPIC_AUTHORIZATION_FAILED] as const);
     return new Map([...codes, ...refused]);
   }

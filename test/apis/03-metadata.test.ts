@@ -19,6 +19,20 @@ describe('Metadata', () => {
     }
   });
 
+  it('makes no more for a client than its quota of partitions to create, as CreateTopics does', async () => {
+    const rig = await makeDesk();
+    const values = { controller_mutation_rate: 0.01 };
+    await rig.controller.amend(() => ({
+      records: [{ kind: 'client-quota', entity: { 'client-id': 'a-client' }, values }],
+      outcome: null,
+    }));
+    for (const name of ['a', 'b']) {
+      expect((await rig.ask(metadata, 12, ask1(name))).topics[0]?.errorCode).toBe(errorCode.LEADER_NOT_AVAILABLE);
+      await settled(rig);
+    }
+    expect([...rig.controller.catalog.topicsByName.keys()]).toEqual(['a']);
+  });
+
   // A line for each of a thousand names, as often as a client asked for them.
   it('tells once in a while that topics cannot be made', async () => {
     const lines: string[] = [];

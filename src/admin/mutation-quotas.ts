@@ -14,6 +14,8 @@ import { type Refusal, refuse } from './refusal.ts';
 const KEY = 'controller_mutation_rate';
 /** Clients choose their ids: what they make us remember is bounded. */
 const BUCKETS_MAX = 10_000;
+/** What its field holds. */
+const THROTTLE_MS_MAX = 2_147_483_647;
 
 interface Bucket {
   tokens: number;
@@ -64,7 +66,7 @@ export class MutationQuotas {
       },
       get throttleMs() {
         const tokens = isAbove ? take(0) : 0;
-        return tokens < 0 ? Math.round((-tokens / quota.bound) * 1000) : 0;
+        return tokens < 0 ? Math.min(THROTTLE_MS_MAX, Math.round((-tokens / quota.bound) * 1000)) : 0;
       },
     };
   }

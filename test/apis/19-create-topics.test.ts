@@ -9,6 +9,23 @@ async function codeOf(rig: DeskRig, more: object, name = 'a'): Promise<number | 
 }
 
 describe('CreateTopics', () => {
+  // The time did not fit into its field, and the connection was closed.
+  it('tells a client whose quota is tiny to wait for as long as can be told', async () => {
+    const rig = await makeDesk();
+    const values = { controller_mutation_rate: 0.000001 };
+    await rig.controller.amend(() => ({
+      records: [{ kind: 'client-quota', entity: { 'client-id': 'a-client' }, values }],
+      outcome: null,
+    }));
+    const make = (name: string) =>
+      rig.ask(createTopics, 7, { topics: [topicWish(name, { numPartitions: 100 })], timeoutMs: 1, validateOnly: false });
+    expect((await make('a')).topics[0]?.errorCode).toBe(0);
+    const refused = await make('b');
+    expect(refused.topics[0]?.errorCode).toBe(errorCode.THROTTLING_QUOTA_EXCEEDED);
+    expect(refused.throttleTimeMs).toBe(2_147_483_647);
+  });
+
+
   it('35: takes only names of letters, digits, dot, underscore and dash, of at most 249 characters', async () => {
     const rig = await makeDesk();
     for (const bad of ['', '.', '..', 'a b', 'ä', 'a/b', 'x'.repeat(250)]) {

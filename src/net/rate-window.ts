@@ -14,6 +14,8 @@ const WINDOW_CELLS = 3;
 const SUM = 0;
 const BEGUN_MS = 1;
 const LAST_MS = 2;
+/** What the field of an answer holds. */
+const WAIT_MS_MAX = 2_147_483_647;
 
 /** Columns of `rateCells` numbers, one behind the other from `at` on. */
 export interface RatePlace {
@@ -78,7 +80,7 @@ export class RateWindow {
     }
     const elapsedMs = this.elapsedMs(nowMs - oldestMs);
     const rate = (total * 1000) / elapsedMs;
-    return rate > bound ? Math.round(((rate - bound) / bound) * elapsedMs) : 0;
+    return rate > bound ? Math.min(WAIT_MS_MAX, Math.round(((rate - bound) / bound) * elapsedMs)) : 0;
   }
 
   /** Its place is given away: whoever still measures with it does so for nobody. */

@@ -47,6 +47,13 @@ describe('a rate', () => {
     expect(rate.excessMs(1000, 5000)).toBe(0);
   });
 
+  // More than 24 days came out of the field as any number, below zero as well.
+  it('tells of no longer wait than its field holds', () => {
+    const rate = new RateWindow(WINDOWS, WINDOW_MS);
+    rate.record(100_000_000, 5000);
+    expect(rate.excessMs(1, 5000)).toBe(2_147_483_647);
+  });
+
   it('forgets what is older than its windows', () => {
     const rate = new RateWindow(WINDOWS, WINDOW_MS);
     rate.record(1_000_000, 0);

@@ -18,13 +18,16 @@ describe('CreateTopics', () => {
       outcome: null,
     }));
     const make = (name: string) =>
-      rig.ask(createTopics, 7, { topics: [topicWish(name, { numPartitions: 100 })], timeoutMs: 1, validateOnly: false });
+      rig.ask(createTopics, 7, {
+        topics: [topicWish(name, { numPartitions: 100 })],
+        timeoutMs: 1,
+        validateOnly: false,
+      });
     expect((await make('a')).topics[0]?.errorCode).toBe(0);
     const refused = await make('b');
     expect(refused.topics[0]?.errorCode).toBe(errorCode.THROTTLING_QUOTA_EXCEEDED);
     expect(refused.throttleTimeMs).toBe(2_147_483_647);
   });
-
 
   it('35: takes only names of letters, digits, dot, underscore and dash, of at most 249 characters', async () => {
     const rig = await makeDesk();

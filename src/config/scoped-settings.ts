@@ -18,7 +18,8 @@ export interface ScopedKey {
 }
 
 const LISTENER_PREFIX = 'listener.name.';
-const ofListeners = [/^ssl\./, /^sasl\./, /^connections\.max\.reauth\.ms$/, /^max\.connection/];
+/** Not bounds, which are those of the broker. */
+const ofListeners = [/^ssl\./, /^sasl\.(?!server\.max\.receive\.size$)/, /^connections\.max\.reauth\.ms$/];
 const ofMechanisms = [/^sasl\.(?:jaas\.config|oauthbearer\.)/, /^connections\.max\.reauth\.ms$/];
 
 /** Null: no such scope, or the key cannot be narrowed. Whether there is such a key is the caller's question. */

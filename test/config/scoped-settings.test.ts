@@ -20,6 +20,9 @@ describe('settings of one listener', () => {
       key: 'sasl.jaas.config',
     });
     expect(scopedKeyOf('listener.name.a.log.dirs')).toBeNull();
+    // They were taken, and bounded nothing.
+    expect(scopedKeyOf('listener.name.a.max.connections')).toBeNull();
+    expect(scopedKeyOf('listener.name.a.sasl.server.max.receive.size')).toBeNull();
     expect(scopedKeyOf('listener.name..ssl.keystore.location')).toBeNull();
     expect(scopedKeyOf('listener.name.a')).toBeNull();
     expect(scopedKeyOf('nobody.sasl.jaas.config')).toBeNull();

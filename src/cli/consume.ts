@@ -10,7 +10,7 @@ import { timeOf } from './moments.ts';
 import { openClient } from './open-client.ts';
 import { columnsFormat, jsonFormat, markedFormat, type RecordFormat } from './record-output.ts';
 import type { Terminal } from './terminal.ts';
-import { propertiesOf } from './tool-properties.ts';
+import { chosenOf, propertiesOf } from './tool-properties.ts';
 
 const consumeOptions = {
   ...brokerOptions,
@@ -142,13 +142,17 @@ function planOf(
       'others of the group may read the end, so --until-end does not go with --group; write --timeout-ms or --max-messages',
     );
   }
-  const isEarliest = options['from-beginning'] === true || given.get('auto.offset.reset') === 'earliest';
+  const reset = chosenOf(given, 'auto.offset.reset', ['earliest', 'latest']);
+  const isEarliest = options['from-beginning'] === true || reset === 'earliest';
+  const protocol = text('group-protocol') ?? chosenOf(given, 'group.protocol', ['classic', 'consumer']);
+  const isolation =
+    text('isolation-level') ?? chosenOf(given, 'isolation.level', ['read_uncommitted', 'read_committed']);
   return {
     topic,
     pattern: include === null ? null : patternOf(include),
     group,
-    groupProtocol: (text('group-protocol') ?? given.get('group.protocol')) === 'consumer' ? 'consumer' : 'classic',
-    isCommitted: (text('isolation-level') ?? given.get('isolation.level')) === 'read_committed',
+    groupProtocol: protocol === 'consumer' ? 'consumer' : 'classic',
+    isCommitted: isolation === 'read_committed',
     reset: isEarliest ? 'earliest' : 'latest',
     partition,
     start,

@@ -11,7 +11,7 @@ import { openClient } from './open-client.ts';
 import { Pace } from './pace.ts';
 import { PerfReport } from './perf-report.ts';
 import { codecOf, numberOf } from './produce.ts';
-import { propertiesOf } from './tool-properties.ts';
+import { chosenOf, propertiesOf } from './tool-properties.ts';
 
 const REPORT_MS = 5000;
 /** Of so many records one is timed: a promise for each would be most of the work. */
@@ -72,7 +72,7 @@ export const perfProduce = defineCommand({
     const given = propertiesOf('--producer-props', options['producer-props']);
     const countMax = options['num-records'] ?? 1_000_000;
     const values = payloads(options['payload-file'], options['record-size'] ?? 1024);
-    const acks = options.acks ?? given.get('acks') ?? 'all';
+    const acks = options.acks ?? chosenOf(given, 'acks', ['all', '-1', '0', '1']) ?? 'all';
     const server = options['bootstrap-server'] ?? given.get('bootstrap.servers') ?? null;
     const client = openClient({ ...options, 'bootstrap-server': server }, terminal);
     try {

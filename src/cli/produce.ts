@@ -9,7 +9,7 @@ import { Pace } from './pace.ts';
 import { type RecordInputOptions, recordOf } from './record-input.ts';
 import type { Terminal } from './terminal.ts';
 import { linesOf } from './text-lines.ts';
-import { isTrue, propertiesOf } from './tool-properties.ts';
+import { chosenOf, isTrue, propertiesOf } from './tool-properties.ts';
 
 const TAB = '\t';
 
@@ -88,7 +88,7 @@ export const produce = defineCommand({
     const topic = options.topic ?? positionals[0];
     if (topic === undefined) throw new Fault('PB_UNKNOWN_FLAG', 'the topic is missing; write perfbroker produce TOPIC');
     const given = propertiesOf('--producer-property', options['producer-property']);
-    const acks = options.acks ?? given.get('acks') ?? 'all';
+    const acks = options.acks ?? chosenOf(given, 'acks', ['all', '-1', '0', '1']) ?? 'all';
     const producerOptions = {
       acks: acks === '0' ? (0 as const) : acks === '1' ? (1 as const) : ('all' as const),
       compression: codecOf(options.codec ?? given.get('compression.type') ?? 'none'),

@@ -92,7 +92,9 @@ function jsonRecord(
   const partition = fields['partition'] ?? options.partition ?? undefined;
   if (partition !== undefined && !Number.isInteger(partition)) throw notJson(number, 'its partition is not a number');
   const { timestamp } = fields;
-  if (timestamp !== undefined && typeof timestamp !== 'number') throw notJson(number, 'its timestamp is not a number');
+  if (timestamp !== undefined && !isMoment(timestamp)) {
+    throw notJson(number, 'its timestamp is no whole number of milliseconds since 1970');
+  }
   return {
     topic: options.topic,
     ...(typeof partition === 'number' ? { partition } : {}),
@@ -101,6 +103,10 @@ function jsonRecord(
     ...(timestamp === undefined ? {} : { timestamp }),
     ...(headers.length === 0 ? {} : { headers }),
   };
+}
+
+function isMoment(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 function jsonObject(text: string, number: number): { readonly [name: string]: unknown } {

@@ -26,6 +26,17 @@ export function propertiesFrom(path: string): Map<string, string> {
   return new Map(parseProperties(textOfProperties(path, bytes)).map(({ key, value }) => [key, value]));
 }
 
+/** Null: not given. A misspelt value must not pass for another. */
+export function chosenOf(
+  properties: ReadonlyMap<string, string>,
+  key: string,
+  choices: readonly string[],
+): string | null {
+  const text = properties.get(key)?.trim();
+  if (text === undefined || choices.includes(text)) return text ?? null;
+  throw new Fault('PB_BAD_SETTING', `${key}=${text} is not known; one of ${choices.join(', ')}`);
+}
+
 export function isTrue(properties: ReadonlyMap<string, string>, key: string): boolean {
   return properties.get(key)?.trim().toLowerCase() === 'true';
 }

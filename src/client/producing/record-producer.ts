@@ -200,10 +200,16 @@ export class RecordProducer {
   #entryOf(record: ProducerRecord, waiter: Waiter | null): Entry {
     if (this.#isClosed) throw new Fault('PB_CLOSED', 'the producer is closed');
     this.#transaction?.checkOpen();
+    const { timestamp = Date.now() } = record;
+    if (!Number.isSafeInteger(timestamp) || timestamp < 0)
+      throw new Fault(
+        'PB_BAD_SETTING',
+        `the timestamp ${timestamp} of a record is no whole number of milliseconds since 1970`,
+      );
     const input: RecordInput = {
       key: nullableBytesOf(record.key),
       value: nullableBytesOf(record.value),
-      timestamp: record.timestamp ?? Date.now(),
+      timestamp,
       headers: headersOf(record.headers),
     };
     const bytes = recordBytesMax(input);

@@ -3,7 +3,6 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { GroupCoordinator } from '../../src/groups/coordinator.ts';
 import { ShareGroups } from '../../src/groups/share-groups.ts';
 import { describeGroups } from '../../src/protocol/schemas/15-describe-groups.ts';
-import { describeConfigs } from '../../src/protocol/schemas/32-describe-configs.ts';
 import { describeProducers } from '../../src/protocol/schemas/61-describe-producers.ts';
 import { describeTransactions } from '../../src/protocol/schemas/65-describe-transactions.ts';
 import { consumerGroupDescribe } from '../../src/protocol/schemas/69-consumer-group-describe.ts';
@@ -41,15 +40,6 @@ describe('a name that a request has many times is looked up once', () => {
     const groups = names.map((groupId) => ({ groupId, topics: null }));
     expect(namesOf((await rig.ask(describeShareGroupOffsets, 1, { groups })).groups)).toEqual(names);
     expect(begun).toHaveBeenCalledTimes(2);
-  });
-
-  it('in DescribeConfigs', async () => {
-    const rig = await makeDesk();
-    const looks = vi.spyOn(rig.controller.catalog.topicsByName, 'get');
-    const resources = names.map((resourceName) => ({ resourceType: 2, resourceName, configurationKeys: null }));
-    const { results } = await rig.ask(describeConfigs, 4, { resources });
-    expect(results.map(({ resourceName }) => resourceName)).toEqual(names);
-    expect(looks).toHaveBeenCalledTimes(2);
   });
 
   it('in DescribeTransactions and DescribeProducers', async () => {

@@ -75,7 +75,7 @@ export class ShareServices {
       port,
       alarms,
       backlogBytes: parts.backlogBytes,
-      warn,
+      log,
     });
     this.sessions = new ShareSessions(
       () => controller.config.values['group.share.max.share.sessions'],

@@ -11,6 +11,8 @@
  */
 import type { Alarm, Alarms } from '../base/alarms.ts';
 import { isFault } from '../base/fault.ts';
+import type { Logger } from '../base/logger.ts';
+import { RateLimitedLog } from '../base/rate-limited-log.ts';
 import { errorCode } from '../protocol/errors.ts';
 import type { PartitionPort, PortRead } from '../workers/partition-port.ts';
 import type { LivePartition } from './live-partition.ts';
@@ -21,12 +23,12 @@ import { shareKeyText } from './share-key.ts';
 import type { Acknowledgement, AcknowledgeProblem, AcquiredRange } from './share-partition.ts';
 
 export interface ShareDeliveryParts {
-  readonly partitions: LivePartitions;
+  readonly partitions: Pick<LivePartitions, 'open' | 'find' | 'of'>;
   readonly port: Pick<PartitionPort, 'read' | 'board'>;
   readonly alarms: Alarms;
   /** Bytes of answers that wait for room on their way to clients. */
   readonly backlogBytes: () => number;
-  readonly warn: (message: string) => void;
+  readonly log: Logger;
 }
 
 export interface FetchWish {
@@ -63,6 +65,7 @@ const ALL_ANSWERS_BYTES_MAX = 32 << 20;
 const CROWDED_RETRY_MS = 50;
 /** Reads that find nothing but markers and aborted records go on at once, but not for ever. */
 const LOOKS_MAX = 64;
+const LOG_PERIOD_MS = 10_000;
 const NO_BYTES = new Uint8Array(0);
 const DONE: Acknowledged = { error: errorCode.NONE, message: null };
 
@@ -74,11 +77,14 @@ interface Look {
 
 export class ShareDelivery {
   private readonly parts: ShareDeliveryParts;
+  /** Members try again at once. */
+  private readonly log: RateLimitedLog;
   /** Of looks that are under way. */
   private bytesLooked = 0;
 
   constructor(parts: ShareDeliveryParts) {
     this.parts = parts;
+    this.log = new RateLimitedLog(parts.log, { nowMs: () => parts.alarms.nowMs() }, LOG_PERIOD_MS);
   }
 
   /** What was acquired, and what could not be; empty when time ran out. */
@@ -143,7 +149,7 @@ export class ShareDelivery {
       const key = keys[index]!;
       if (outcome.status === 'rejected') {
         if (!isFault(outcome.reason)) throw outcome.reason;
-        this.parts.warn(`${shareKeyText(key)} cannot be shared now: ${outcome.reason.message}`);
+        this.log.say('open', 'warn', `${shareKeyText(key)} cannot be shared now: ${outcome.reason.message}`);
         refused.push(failed(key, errorCode.COORDINATOR_NOT_AVAILABLE, outcome.reason.message));
       } else if (outcome.value.kind === 'refused') {
         refused.push(failed(key, outcome.value.error, null));
@@ -242,7 +248,7 @@ export class ShareDelivery {
       return DONE;
     } catch (error) {
       if (!isFault(error)) throw error;
-      this.parts.warn(`the state of ${shareKeyText(live.key)} could not be stored: ${error.message}`);
+      this.log.say('store', 'warn', `the state of ${shareKeyText(live.key)} could not be stored: ${error.message}`);
       return refusal(errorCode.COORDINATOR_NOT_AVAILABLE, error.message);
     }
   }

@@ -80,7 +80,7 @@ export async function makeDesk(
 }
 
 /** For desks whose partitions hold nothing: these requests are about the catalog. */
-function portToNowhere(): PartitionPort {
+export function portToNowhere(): PartitionPort {
   return new PartitionPort({
     lanes: [],
     slab: new Slab(plainMemory(4096)),

@@ -556,8 +556,6 @@ describe('a Fetch that lists much', () => {
       client.write(large);
       rig.settle();
     }
-    expect(client.receivedBytes).toBe(0);
-    rig.pass(600, 100);
     expect(client.isClosedByBroker).toBe(true);
     rig.expectNothingHeld();
     const next = rig.connect();

@@ -248,12 +248,9 @@ export class Dispatcher {
       return;
     }
     if (outcome === BEGIN_TOO_MANY) {
-      this.refuse(
-        connection,
-        exchange,
-        'entries',
-        `its ${api.name} request and those under way list more partitions than this front has room for`,
-      );
+      const what = `its ${api.name} request and those under way list more partitions than this front has room for`;
+      // At once: those under way may be its own, and take the room for as long as they wait.
+      this.parts.table.closeSaying(connection, 'refused-entries', `closed ${connection.peer}: ${what}`);
       return;
     }
     if (outcome === BEGIN_BROKEN) {

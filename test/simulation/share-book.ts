@@ -40,6 +40,8 @@ export class ShareBook {
     const before = all.get(offset);
     const what = `${this.group}: the record at ${offset} of ${model.folder}`;
     demand(count >= 1 && count <= DELIVERIES_MAX, () => `${what} is handed out for the ${count}th time`);
+    // Of an answer that was long on its way nothing follows any more.
+    if (before !== undefined && trueMs > askedMs + LOCK_MS) return;
     if (before !== undefined) {
       const isDone = before.end === 'done' && !this.mayBeLost(before);
       demand(!isDone, () => `${what} is handed out, though it is done with`);

@@ -9,6 +9,7 @@
  */
 import type { Alarms } from '../base/alarms.ts';
 import type { Logger } from '../base/logger.ts';
+import { RateLimitedLog } from '../base/rate-limited-log.ts';
 import { NO_SEQUENCE } from '../protocol/batch.ts';
 import { BatchBuilder } from '../protocol/batch-builder.ts';
 import { errorCode, errorName } from '../protocol/errors.ts';
@@ -40,13 +41,16 @@ const KIND_ABORT = 0;
 const KIND_COMMIT = 1;
 const RETRY_MS_MIN = 20;
 const RETRY_MS_MAX = 1000;
+const LOG_PERIOD_MS = 60_000;
 
 export class MarkerWriter {
   private readonly parts: MarkerParts;
+  private readonly troubles: RateLimitedLog;
   private isStopped = false;
 
   constructor(parts: MarkerParts) {
     this.parts = parts;
+    this.troubles = new RateLimitedLog(parts.logger, parts.alarms, LOG_PERIOD_MS);
   }
 
   /** What could not be written yet is left to the next start. */
@@ -89,9 +93,16 @@ export class MarkerWriter {
         this.parts.logger.warn(`${topic}-${partition} has seen a newer end than that of ${which}: ${errorName(error)}`);
         return true;
       }
+      // What passes by itself, a log that is being opened say, has passed by then.
+      if (waitMs === RETRY_MS_MAX) this.tell(topic, partition, error);
       await this.pause(waitMs);
     }
     return false;
+  }
+
+  private tell(topic: string, partition: number, error: number): void {
+    const what = `the end of a transaction cannot be written into ${topic}-${partition}: ${errorName(error)}`;
+    this.troubles.say(String(error), 'warn', `${what}; until it can be, readers of committed records wait there`);
   }
 
   private pause(waitMs: number): Promise<void> {

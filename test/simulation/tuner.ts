@@ -10,7 +10,7 @@ import { demand } from './violation.ts';
 
 const CHOICES = [
   ['compression.type', CODECS],
-  ['internal.segment.bytes', ['1000', '5000', '100000']],
+  ['internal.segment.bytes', ['1500', '5000', '100000']],
   ['index.interval.bytes', ['0', '300', '4096']],
   ['segment.ms', ['50', '1000', '604800000']],
   ['message.timestamp.type', ['CreateTime', 'LogAppendTime']],

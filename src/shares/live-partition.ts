@@ -57,6 +57,8 @@ export class LivePartition {
     const state = await parts.store.read(key);
     const place = parts.placeOf(key.topicId, key.partition);
     if (place === null) return { kind: 'refused', error: errorCode.UNKNOWN_TOPIC_OR_PARTITION };
+    // A log that could not be opened has lost nothing yet: the next start may find all of it.
+    if (parts.port.board.epoch(place.slot) < 0) return { kind: 'refused', error: errorCode.NOT_LEADER_OR_FOLLOWER };
     if (state === null) return await beginAgain(parts, key, place);
     const end = await endKnownTo(parts, state, place);
     if (state.knownEnd > end) {

@@ -1,4 +1,4 @@
-/** Share groups where the power took the end of a log that they had read: what is written in its place is for them as well. */
+/** Share groups where a log is not what they knew: its end is gone and others write in its place, or it cannot be opened. */
 import { expect, test } from 'vitest';
 import { findGroup } from '../support/group-deeds.ts';
 import { ACCEPT, beatShare, joinShare, ShareMember } from '../support/share-deeds.ts';
@@ -7,6 +7,7 @@ import { DATA_FOLDER } from '../support/simulated-world.ts';
 import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
 
 const UNKNOWN_SERVER_ERROR = -1;
+const NOT_LEADER_OR_FOLLOWER = 6;
 
 const sets = ['share.coordinator.state.topic.num.partitions=1'];
 
@@ -87,4 +88,28 @@ test('a group whose state is lost begins anew with what it was told to read', as
   expect(got).toMatchObject({ error: 0, acquired: [[0, 5, 1]] });
   const stranger = new ShareMember(after.broker.connect(), 'h', 'c', topic);
   expect(await stranger.fetch(() => after.broker.settle())).toMatchObject([{ error: UNKNOWN_SERVER_ERROR }]);
+});
+
+test('what was done with in a log that could not be opened is known to the start that opens it', async () => {
+  const rig = await startRig({ sets });
+  const topic = await createTopic(rig.client, 'work');
+  await produce(rig, topic, 5);
+  const member = await joinShare(rig.client, 'g', 'a', topic);
+  expect(await fetched(rig, member)).toEqual([[0, 4, 1]]);
+  expect(await member.settle([[0, 4, ACCEPT]])).toBe(0);
+  const { disk } = rig.world;
+  const { read } = disk;
+  disk.read = (fd, ...rest) => {
+    if (disk.pathOf(fd) === logOf(topic)) disk.failNext('read', 'EIO');
+    return read.call(disk, fd, ...rest);
+  };
+  const closed = await restart(rig, 'kill', { sets });
+  disk.read = read;
+  const [refused] = await (await comeBack(closed, topic, 'b')).fetch(() => closed.broker.settle());
+  expect(refused).toMatchObject({ error: NOT_LEADER_OR_FOLLOWER, acquired: [] });
+  const open = await restart(closed, 'kill', { sets });
+  const last = await comeBack(open, topic, 'c');
+  expect(await fetched(open, last)).toEqual([]);
+  await produce(open, topic, 1);
+  expect(await fetched(open, last)).toEqual([[5, 5, 1]]);
 });

@@ -7,6 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunOptions, run } from '../cli/command-rig.ts';
 import { BrokerProcess, projectRoot } from './broker-process.ts';
 
+/** A command has so many times the work of a Node that begins and ends: 250 ms where that takes 78. */
+const NODES_MAX = 3.2;
+
 let broker: BrokerProcess;
 let folder = '';
 
@@ -193,17 +196,23 @@ describe('a command', () => {
     const tellsCpu =
       'process.on("exit",()=>{const{user,system}=process.cpuUsage();process.stderr.write(String(user+system))})';
     const main = join(projectRoot, 'dist', 'src', 'main.js');
-    const cpuMs: number[] = [];
-    for (let round = 0; round < 20 && !(Math.min(...cpuMs) < 250); round++) {
-      const words = ['--import', `data:text/javascript,${tellsCpu}`, main, 'topic', 'list'];
-      const ran = spawnSync(process.execPath, words, { env: environment });
-      cpuMs.push(Number(ran.stderr.toString()) / 1000);
+    const cpuMsOf = (words: readonly string[]): number => {
+      const ran = spawnSync(process.execPath, ['--import', `data:text/javascript,${tellsCpu}`, ...words], {
+        env: environment,
+      });
       expect(ran.status).toBe(0);
       expect(ran.stdout.includes('\u001b')).toBe(false);
+      return Number(ran.stderr.toString()) / 1000;
+    };
+    let cpuMs = Number.POSITIVE_INFINITY;
+    let emptyMs = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 20 && !(cpuMs < NODES_MAX * emptyMs); round++) {
+      cpuMs = Math.min(cpuMs, cpuMsOf([main, 'topic', 'list']));
+      emptyMs = Math.min(emptyMs, cpuMsOf(['-e', '0']));
     }
     // Its work, with the answer from the broker: the clock on the wall also counts the tests that run beside.
-    expect(Math.min(...cpuMs)).toBeLessThan(250);
-    expect(Math.min(...cpuMs)).toBeGreaterThan(10);
+    expect(cpuMs).toBeLessThan(NODES_MAX * emptyMs);
+    expect(emptyMs).toBeGreaterThan(10);
   });
 
   it('measures speed', async () => {

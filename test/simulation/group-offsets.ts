@@ -18,12 +18,20 @@ const UNSTABLE = 88;
 /** A member of a group that is not heard of for longer is put out. */
 export const SESSION_MS = 400;
 
+/** When something was written, and in which life. */
+export interface Writing {
+  readonly ms: number;
+  readonly life: number;
+}
+
 interface Committed {
   readonly partition: number;
   /** Known to be written, when, and in which life. */
   known: number;
   knownMs: number;
   life: number;
+  /** It is part of a transaction that ended later; a power cut in between may have taken it. */
+  taken: Writing | null;
   /** The largest that was ever asked for. */
   tried: number;
   /** Of transactions that were aborted. */
@@ -48,6 +56,7 @@ export class GroupOffsets {
       known: -1,
       knownMs: 0,
       life: 0,
+      taken: null,
       tried: -1,
       refused: new Set(),
     }));
@@ -61,9 +70,11 @@ export class GroupOffsets {
   }
 
   /** The broker said so; others may have heard of later ones already. */
-  acknowledged(partition: number, offset: number): void {
+  acknowledged(partition: number, offset: number, taken: Writing | null = null): void {
     const one = this.of(partition);
-    if (offset > one.known) this.know(one, offset);
+    if (offset <= one.known) return;
+    this.know(one, offset);
+    one.taken = taken;
   }
 
   /** It was part of a transaction that is aborted, and shows to nobody. */
@@ -114,7 +125,7 @@ export class GroupOffsets {
   /** `before`: what was known when it was asked for. */
   private compare(one: Committed, offset: number, before: readonly Committed[]): void {
     const { partition, tried } = one;
-    const { known, knownMs, life } = before.find((each) => each.partition === partition) ?? one;
+    const { known, knownMs, life, taken } = before.find((each) => each.partition === partition) ?? one;
     const what = `${this.group}: the offset of ${this.topic.name}-${partition}`;
     demand(!one.refused.has(offset), () => `${what} is ${offset}, which was part of an aborted transaction`);
     demand(offset <= tried, () => `${what} is ${offset}, and no more than ${tried} was committed`);
@@ -122,7 +133,8 @@ export class GroupOffsets {
       if (offset > one.known) this.know(one, offset);
       return;
     }
-    demand(this.mayBeLost(knownMs, life), () => `${what} went back from ${known} to ${offset}`);
+    const mayBeLost = this.mayBeLost(knownMs, life) || (taken !== null && this.mayBeLost(taken.ms, taken.life));
+    demand(mayBeLost, () => `${what} went back from ${known} to ${offset}`);
     if (one.known === known) this.know(one, offset);
   }
 
@@ -130,6 +142,7 @@ export class GroupOffsets {
     one.known = offset;
     one.knownMs = this.simulation.trueMs;
     one.life = this.simulation.history.life;
+    one.taken = null;
   }
 
   private of(partition: number): Committed {

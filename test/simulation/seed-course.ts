@@ -33,7 +33,7 @@ export async function runShare(share: number): Promise<void> {
 }
 
 async function run(which: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, ['--single-threaded-gc', program, ...which], {
+  const child = spawn(process.execPath, ['--single-threaded-gc', '--max-semi-space-size=32', program, ...which], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let tail = '';

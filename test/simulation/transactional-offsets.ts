@@ -6,7 +6,7 @@ import { addOffsetsToTxn } from '../../src/protocol/schemas/25-add-offsets-to-tx
 import { txnOffsetCommit } from '../../src/protocol/schemas/28-txn-offset-commit.ts';
 import type { Prng } from '../support/prng.ts';
 import { anyOf } from './client-manners.ts';
-import { GroupOffsets } from './group-offsets.ts';
+import { GroupOffsets, type Writing } from './group-offsets.ts';
 import type { SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
 import type { TopicModel } from './topic-models.ts';
@@ -23,7 +23,7 @@ export class TransactionalOffsets {
   private readonly simulation: Simulation;
   private readonly offsets: GroupOffsets;
   /** By partition: the last one that was taken into the transaction that is open. */
-  private readonly taken = new Map<number, number>();
+  private readonly taken = new Map<number, Writing & { readonly offset: number }>();
   private tried: { readonly partition: number; readonly offset: number }[] = [];
 
   constructor(simulation: Simulation, transactionalId: string, topic: TopicModel) {
@@ -58,14 +58,15 @@ export class TransactionalOffsets {
     this.simulation.note(`${groupId}: ${name}-${partitionIndex} ${committedOffset} -> ${code}`);
     if (code !== 0) return code;
     this.simulation.book.count('offsets in transactions');
-    this.taken.set(partitionIndex, committedOffset);
+    const { trueMs, history } = this.simulation;
+    this.taken.set(partitionIndex, { offset: committedOffset, ms: trueMs, life: history.life });
     return code;
   }
 
   /** The transaction is over. */
   settle(outcome: 'committed' | 'aborted' | 'unknown'): void {
     if (outcome === 'committed')
-      for (const [partition, offset] of this.taken) this.offsets.acknowledged(partition, offset);
+      for (const [partition, taken] of this.taken) this.offsets.acknowledged(partition, taken.offset, taken);
     if (outcome === 'aborted') for (const { partition, offset } of this.tried) this.offsets.refused(partition, offset);
     this.taken.clear();
     this.tried = [];

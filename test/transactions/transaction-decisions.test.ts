@@ -20,29 +20,7 @@ import {
   type EndCommand,
 } from '../../src/transactions/transaction-decisions.ts';
 import { decodeValue, encodeValue } from '../../src/transactions/transaction-records.ts';
-
-const NOW_MS = 1_000_000;
-const partitions = new Map([['orders', new Set([0])]]);
-
-function transactionOf(more: Partial<Transaction> = {}): Transaction {
-  const status = more.status ?? 'Empty';
-  return {
-    transactionalId: 'transfer',
-    producerId: 7,
-    previousProducerId: 7,
-    nextProducerId: -1,
-    producerEpoch: 5,
-    lastProducerEpoch: 4,
-    timeoutMs: 1000,
-    partitions: status === 'Ongoing' || isPrepared(status) ? partitions : new Map(),
-    startMs: NOW_MS,
-    updatedMs: NOW_MS,
-    clientVersion: 2,
-    isDoubtful: false,
-    ...more,
-    status,
-  };
-}
+import { NOW_MS, partitions, transactionOf } from './any-transaction.ts';
 
 /** As it is found at a start. */
 function reread(transaction: Transaction): Transaction {

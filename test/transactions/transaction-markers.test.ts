@@ -2,24 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Alarms } from '../../src/base/alarms.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
-import type { Transaction } from '../../src/transactions/transaction.ts';
 import { MarkerWriter } from '../../src/transactions/transaction-markers.ts';
-
-const transaction: Transaction = {
-  transactionalId: 'transfer',
-  producerId: 7,
-  previousProducerId: 7,
-  nextProducerId: -1,
-  producerEpoch: 5,
-  lastProducerEpoch: 4,
-  timeoutMs: 1000,
-  status: 'PrepareCommit',
-  partitions: new Map([['news', new Set([3])]]),
-  startMs: 0,
-  updatedMs: 0,
-  clientVersion: 2,
-  isDoubtful: false,
-};
+import { transactionOf } from './any-transaction.ts';
 
 it('an end that cannot be written for seconds is tried again, and told once in a minute', async () => {
   let nowMs = 0;
@@ -45,12 +29,12 @@ it('an end that cannot be written for seconds is tried again, and told once in a
       await setImmediate();
     }
   };
-  const ended = writer.end(transaction, 0, () => true);
+  const ended = writer.end(transactionOf({ status: 'PrepareCommit' }), 0, () => true);
   await pass(1000);
   expect(told).toEqual([]);
   await pass(20_000);
   expect(told).toEqual([
-    'the end of a transaction cannot be written into news-3: KAFKA_STORAGE_ERROR; until it can be, readers of committed records wait there',
+    'the end of a transaction cannot be written into orders-0: KAFKA_STORAGE_ERROR; until it can be, readers of committed records wait there',
   ]);
   expect(tries).toBeGreaterThan(20);
   isRefusing = false;

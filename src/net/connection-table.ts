@@ -125,8 +125,8 @@ export class ConnectionTable {
     for (let index = 0; index < this.open.length; index++) {
       const connection = this.open[index]!;
       if (connection.state !== CONNECTION_OPEN || connection.block === NONE || connection.isHeld) continue;
-      // Who waits for memory would send if it could.
-      if (connection.partialBytes === 0 || connection.isWaitingForMemory) continue;
+      // Who waits for memory or a seat would send if it could.
+      if (connection.partialBytes === 0 || connection.isWaitingForMemory || connection.isWaitingForSeat) continue;
       if (longest === null || connection.lastBytesMs < longest.lastBytesMs) longest = connection;
     }
     return longest;

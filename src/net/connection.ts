@@ -83,6 +83,12 @@ export class Connection {
   /** Outlives the connection: the queue holds the object until it comes to it. */
   isInMemoryQueue = false;
   memoryWaitSinceMs = 0;
+  /** It sends a frame much larger than any before. */
+  hasSeat = false;
+  hasLostSeat = false;
+  isWaitingForSeat = false;
+  /** A bit for each line; outlives the connection as well. */
+  inSeatLines = 0;
   /** A frame lies there that cannot be begun yet (lanes, exchanges or outbox are full). */
   isHeld = false;
   /** The peer has closed its side: what it asked for is answered, then the connection closes. */
@@ -156,6 +162,9 @@ export class Connection {
     this.frameBytesLatest = 0;
     this.blockBytesWanted = 0;
     this.isWaitingForMemory = false;
+    this.hasSeat = false;
+    this.hasLostSeat = false;
+    this.isWaitingForSeat = false;
     this.isHeld = false;
     this.hasEnded = false;
     this.rights = null;

@@ -370,6 +370,7 @@ export class Front implements FrontFace, MuteListener {
     this.receiver.dropBlock(connection);
     this.outbox.dropAll(connection);
     connection.isWaitingForMemory = false;
+    connection.isWaitingForSeat = false;
     connection.receiveState = RECEIVE_NONE;
     connection.state = CONNECTION_FREE;
   }

@@ -16,6 +16,8 @@ const SOFT_BLOCK_BYTES_MAX = 1_048_576;
 const SMALL_FRAMES_BLOCK_BYTES = 65_536;
 /** Below this size of frames a moved rest costs less than a shorter receive. */
 const ALIGNED_FRAME_BYTES_MIN = 4096;
+/** Blocks of connections that have sent nothing of size: there may be thousands of them, and most may stall. */
+const FIRST_BLOCK_BYTES = 4096;
 /** A client that completed a frame is believed for one up to so many times as large. */
 const TRUST_FACTOR = 2;
 
@@ -25,7 +27,10 @@ export function powerOfTwoAbove(bytes: number): number {
 
 /** The announced frame may get all of its memory at once. */
 export function isTrusted(connection: Connection, limits: FrontLimits): boolean {
-  return connection.frameBytes <= Math.max(connection.frameBytesSeenMax * TRUST_FACTOR, limits.receiveBytesMin);
+  return (
+    connection.frameBytes <=
+    Math.max(connection.frameBytesSeenMax * TRUST_FACTOR, smallestBlockBytes(connection, limits))
+  );
 }
 
 /**
@@ -36,15 +41,22 @@ export function isTrusted(connection: Connection, limits: FrontLimits): boolean 
 export function nextBlockBytes(connection: Connection, limits: FrontLimits, isShort: boolean): number {
   const latest = connection.frameBytesLatest <= limits.receiveBytesMax ? connection.frameBytesLatest : 0;
   const wide = isShort ? 0 : connection.blockBytesWanted;
-  const wanted = Math.max(wide, limits.receiveBytesMin, powerOfTwoAbove(latest));
+  const wanted = Math.max(wide, smallestBlockBytes(connection, limits), powerOfTwoAbove(latest));
   const least = leastBlockBytes(connection, limits);
   return connection.frameBytes > 0 && !isTrusted(connection, limits) ? least : Math.max(wanted, least);
+}
+
+function smallestBlockBytes(connection: Connection, limits: FrontLimits): number {
+  const seen = powerOfTwoAbove(connection.frameBytesSeenMax * TRUST_FACTOR);
+  return Math.min(Math.max(seen, FIRST_BLOCK_BYTES), limits.receiveBytesMin);
 }
 
 /** The least that lets the connection go on. */
 export function leastBlockBytes(connection: Connection, limits: FrontLimits): number {
   const partial = connection.partialBytes;
-  if (connection.frameBytes === 0) return powerOfTwoAbove(Math.max(limits.receiveBytesMin, partial + 1));
+  if (connection.frameBytes === 0) {
+    return powerOfTwoAbove(Math.max(smallestBlockBytes(connection, limits), partial + 1));
+  }
   const whole = powerOfTwoAbove(connection.frameBytes);
   if (isTrusted(connection, limits)) return whole;
   const grown = Math.max(limits.receiveBytesMin, powerOfTwoAbove(partial * 2));

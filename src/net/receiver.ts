@@ -3,10 +3,10 @@
  * the front with completions and once per turn; hands whole frames to the dispatcher. Knows nothing of requests.
  *
  * An idle connection waits for readability without memory. A receive that gets nothing for a second is cancelled and its
- * block goes back; a partial frame that stalls lies in the smallest block that holds it. Connections that need memory
- * and find none wait in one queue, first come first served; when that does not move, the partial frame that has stalled
- * longest is closed, so that nobody can hold the front by not sending. A full slab alone closes nobody: while workers wait
- * for a device, clients wait too.
+ * block goes back; a partial frame that stalls lies in the smallest block that holds it. Who sends much more than he ever
+ * completed needs a seat first (`stranger-seats`). Connections that need memory and find none wait in one queue, first come
+ * first served; when that does not move, the partial frame that has stalled longest is closed, so that nobody can hold the
+ * front by not sending. A full slab alone closes nobody: while workers wait for a device, clients wait too.
  *
  * Blocks of ordinary size together leave room for one largest frame. So a 100 MiB request finds memory under any load,
  * and a load of ordinary requests touches, and so costs, no more than the rest. When connections hold all of it with
@@ -39,11 +39,14 @@ import {
   PREFIX_BYTES,
 } from './framer.ts';
 import type { FrontLimits } from './limits.ts';
-import { leastBlockBytes, nextBlockBytes, powerOfTwoAbove, receiveEnd, widen } from './receive-memory.ts';
+import { isTrusted, leastBlockBytes, nextBlockBytes, powerOfTwoAbove, receiveEnd, widen } from './receive-memory.ts';
+import { StrangerSeats } from './stranger-seats.ts';
 import type { Transport } from './transport.ts';
 
 const ECANCELED = -125;
 const NONE = -1;
+/** Between two that are closed for want of memory. */
+const EVICTION_MS_MIN = 2;
 /** Whoever sent something within this time is sending, not stalling. */
 const STALL_MS_MIN = 50;
 /** While somebody waits there is a turn every millisecond; one that comes later than this came late. */
@@ -72,13 +75,14 @@ export class Receiver {
   private readonly requestBytesMax: number;
   private readonly loginBytesMax: number;
   private readonly waiting: Fifo<Connection>;
+  private readonly seats: StrangerSeats;
   private readonly ordinaryBytesMax: number;
   private readonly beyondBytesMax: number;
   /** The one whose block lies beyond the ordinary limit. */
   private beyond: Connection | null = null;
   /** Blocks of more than ordinary size that connections hold. */
   private largeBytes = 0;
-  private lastEvictionMs = 0;
+  private lastEvictionMs = Number.NEGATIVE_INFINITY;
   private lastHeldBackMs = 0;
   /** Receives of the turn that brought bytes, and what each may bring in it. */
   private senders = 0;
@@ -98,6 +102,7 @@ export class Receiver {
     this.requestBytesMax = Math.min(limits.requestBytesMax, slab.bytesTotal - PREFIX_BYTES);
     this.loginBytesMax = Math.min(limits.loginBytesMax, this.requestBytesMax);
     this.waiting = new Fifo<Connection>(limits.connectionsMax + 1);
+    this.seats = new StrangerSeats(table, limits.connectionsMax);
     const largestBytes = Math.min(powerOfTwoAbove(this.requestBytesMax), slab.bytesTotal / 2);
     const isSmall = largestBytes <= limits.receiveBytesMax;
     this.beyondBytesMax = slab.bytesTotal - (isSmall ? 0 : largestBytes);
@@ -106,7 +111,7 @@ export class Receiver {
   }
 
   get hasWaiting(): boolean {
-    return this.waiting.count > 0;
+    return this.waiting.count > 0 || this.seats.hasLine;
   }
 
   /** Before the completions of a turn. */
@@ -174,6 +179,7 @@ export class Receiver {
         this.refuse(connection, status);
         return;
       }
+      this.seats.leave(connection);
       if (!this.dispatcher.canBegin(connection)) {
         this.dispatcher.hold(connection);
         return;
@@ -208,14 +214,15 @@ export class Receiver {
     // Nobody is to blame for what this front stood still itself: what came meanwhile lies in sockets that were not read.
     this.lastServedMs += Math.max(0, nowMs - this.lastLookMs - STANDSTILL_MS);
     this.lastLookMs = nowMs;
-    let didWork = this.serveBeyond(nowMs);
+    let didWork = this.serveSeats(nowMs);
+    if (this.serveBeyond(nowMs)) didWork = true;
     for (;;) {
       const connection = this.waiting.peek();
       if (connection === undefined) return didWork;
       if (connection.state === CONNECTION_OPEN && connection.isWaitingForMemory && !this.takeBlock(connection)) break;
       this.waiting.shift();
       connection.isInMemoryQueue = false;
-      this.lastServedMs = nowMs;
+      this.noteServed(nowMs);
       didWork = true;
       if (connection.state !== CONNECTION_OPEN || !connection.isWaitingForMemory) continue;
       connection.isWaitingForMemory = false;
@@ -225,21 +232,41 @@ export class Receiver {
     return didWork;
   }
 
+  private serveSeats(nowMs: number): boolean {
+    if (!this.seats.hasLine) return false;
+    for (const connection of this.seats.unseat(nowMs)) this.cancelReceive(connection);
+    let didWork = false;
+    for (;;) {
+      const connection = this.seats.next(nowMs);
+      if (connection === null) return didWork;
+      didWork = true;
+      this.arm(connection, nowMs, true);
+    }
+  }
+
   /** It may stand anywhere in the queue, and everybody waits for it. Its place there stays, as that of a dead socket. */
   private serveBeyond(nowMs: number): boolean {
     const connection = this.beyond;
     if (connection === null || !connection.isWaitingForMemory || connection.state !== CONNECTION_OPEN) return false;
     if (!this.takeBlock(connection)) return false;
     connection.isWaitingForMemory = false;
-    this.lastServedMs = nowMs;
+    this.noteServed(nowMs);
     this.receive(connection);
     return true;
   }
 
+  /** Memory that somebody was closed for shows no movement: the next one in line may wait for the next one who stalls. */
+  private noteServed(nowMs: number): void {
+    if (nowMs - this.lastEvictionMs >= this.limits.memoryWaitMs) this.lastServedMs = nowMs;
+  }
+
   /** Now and then: an armed receive that got nothing goes back to waiting without memory. */
   checkSilence(connection: Connection, nowMs: number): void {
+    if (nowMs - connection.lastBytesMs >= this.limits.receiveIdleMs) this.cancelReceive(connection);
+  }
+
+  private cancelReceive(connection: Connection): void {
     if (connection.receiveState !== RECEIVE_ARMED) return;
-    if (nowMs - connection.lastBytesMs < this.limits.receiveIdleMs) return;
     connection.receiveState = RECEIVE_CANCELLING;
     this.transport.cancelReceive(connection.socket);
   }
@@ -247,6 +274,7 @@ export class Receiver {
   /** The connection is closed and nothing is under way: its block goes back. */
   dropBlock(connection: Connection): void {
     if (this.beyond === connection) this.beyond = null;
+    this.seats.leave(connection);
     if (connection.block === NONE) return;
     this.letGo(connection.block);
     connection.block = NONE;
@@ -257,9 +285,11 @@ export class Receiver {
 
   /** `isSending`: more is known to come. Who may have said all he had takes no memory that is short. */
   private arm(connection: Connection, nowMs: number, isSending: boolean): void {
-    if (connection.receiveState !== RECEIVE_NONE || connection.isWaitingForMemory) return;
+    if (connection.receiveState !== RECEIVE_NONE || connection.isWaitingForMemory || connection.isWaitingForSeat)
+      return;
     if (this.beyond === connection && connection.partialBytes === 0) this.dropBlock(connection);
     const hasRoom = connection.block !== NONE && receiveEnd(connection, this.limits) > connection.fillAt;
+    if (!hasRoom && !isTrusted(connection, this.limits) && !this.seats.admits(connection, nowMs)) return;
     // Who is beyond the limit has had its turn in the queue: the others wait for it to finish.
     const isNext = this.waiting.count === 0 || this.beyond === connection;
     if (hasRoom || (isNext && this.takeBlock(connection, isSending))) {
@@ -377,11 +407,16 @@ export class Receiver {
     if (head === undefined) return;
     const waitMs = this.limits.memoryWaitMs;
     const stuckMs = nowMs - Math.max(head.memoryWaitSinceMs, this.lastServedMs);
-    if (stuckMs < waitMs || nowMs - this.lastEvictionMs < waitMs) return;
-    if (this.relieveOfMuted(nowMs) || this.relieveOfHeldBack(nowMs)) return;
+    const evictedMs = nowMs - this.lastEvictionMs;
+    if (stuckMs < waitMs || evictedMs < EVICTION_MS_MIN) return;
+    const isDue = evictedMs >= waitMs;
+    if (isDue && (this.relieveOfMuted(nowMs) || this.relieveOfHeldBack(nowMs))) return;
     const victim = this.victim(nowMs);
     if (victim === null) return;
-    if (nowMs - victim.lastBytesMs < STALL_MS_MIN && stuckMs < waitMs * PATIENCE) return;
+    // Of those that stall for as long as others wait there may be thousands: they go one after the other.
+    const silentMs = nowMs - victim.lastBytesMs;
+    if (!isDue && silentMs < waitMs) return;
+    if (silentMs < STALL_MS_MIN && stuckMs < waitMs * PATIENCE) return;
     this.lastEvictionMs = nowMs;
     this.table.closeSaying(
       victim,

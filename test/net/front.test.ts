@@ -237,7 +237,7 @@ describe('receive memory', () => {
     expect(rig.slab.usedBytes).toBe(0);
     client.write(produceOf(1));
     rig.settle();
-    expect(rig.slab.usedBytes).toBe(16_384);
+    expect(rig.slab.usedBytes).toBe(4096);
     rig.pass(1500);
     expect(rig.slab.usedBytes).toBe(0);
     client.write(produceOf(2));
@@ -301,10 +301,10 @@ describe('receive memory', () => {
   test('when memory is short, who has sent his request whole and waits for its answer holds up nobody', () => {
     const rig = rigOf({ slabBytes: 1 << 19, limits: { receiveBytesMax: 65_536 } });
     rig.addTopic('news', 1);
-    for (let index = 0; index < 12; index++) {
+    for (let index = 0; index < 48; index++) {
       const stalled = rig.connect();
-      stalled.write(lengthPrefix(10_000));
-      stalled.write(new Uint8Array(5000));
+      stalled.write(lengthPrefix(4000));
+      stalled.write(new Uint8Array(2000));
     }
     rig.settle();
     const clients = [1, 2, 3, 4].map((id) => {

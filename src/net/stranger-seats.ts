@@ -1,0 +1,165 @@
+/**
+ * Who may send a frame much larger than any that his connection has completed. Such a frame is received from a seat, of
+ * which there are few, so that any number of clients that announce much and stall hold the memory of a few, and whoever is
+ * known by what he sent before never waits for them. Most first batches have seats of their own, which no frame of 100 MiB
+ * takes. Called by the receiver, which moves the bytes.
+ *
+ * Whoever brings nothing worth a seat while others wait for one loses it and keeps what he sent; when he sends on, he stands
+ * in line again. When those without a seat hold too much between them, the one silent longest is closed.
+ */
+import { Fifo } from '../base/fifo.ts';
+import { CONNECTION_OPEN, type Connection } from './connection.ts';
+import type { ConnectionTable } from './connection-table.ts';
+
+/** By the kind of a seat: the largest frame it is for, and how many there are. */
+const KINDS = [
+  { frameBytesMax: 65_536, count: 128 },
+  { frameBytesMax: 2_097_152, count: 16 },
+  { frameBytesMax: Number.POSITIVE_INFINITY, count: 4 },
+] as const;
+/** So much has to come in so long. */
+const WORTH_BYTES = 16_384;
+const WORTH_MS = 200;
+/** While somebody waits there is a look every millisecond; for what lies between two that are further apart nobody is to blame. */
+const STANDSTILL_MS = 50;
+/** What those that lost their seats hold together. */
+const UNSEATED_BYTES_MAX = 4_194_304;
+
+interface Seat {
+  readonly connection: Connection;
+  /** When it last had brought so much more, and how much it had brought then. */
+  worthMs: number;
+  worthBytes: number;
+}
+
+interface Row {
+  readonly frameBytesMax: number;
+  readonly count: number;
+  /** Its bit in `inSeatLines`. */
+  readonly bit: number;
+  readonly line: Fifo<Connection>;
+  readonly seats: Seat[];
+}
+
+export class StrangerSeats {
+  private readonly table: ConnectionTable;
+  private readonly rows: readonly Row[];
+  private lastLookMs = 0;
+
+  constructor(table: ConnectionTable, connectionsMax: number) {
+    this.table = table;
+    this.rows = KINDS.map(({ frameBytesMax, count }, index) => {
+      return { frameBytesMax, count, bit: 1 << index, line: new Fifo<Connection>(connectionsMax + 1), seats: [] };
+    });
+  }
+
+  get hasLine(): boolean {
+    return this.rows.some((row) => row.line.count > 0);
+  }
+
+  /** Whether it may go on with its frame now. If not, it stands in line. */
+  admits(connection: Connection, nowMs: number): boolean {
+    if (connection.hasSeat) return true;
+    const row = this.rowOf(connection);
+    if (row.line.count === 0 && row.seats.length < row.count) {
+      this.seat(row, connection, nowMs);
+      return true;
+    }
+    connection.isWaitingForSeat = true;
+    // A socket that died while it waited keeps its place for whoever gets its number next.
+    if ((connection.inSeatLines & row.bit) === 0) {
+      connection.inSeatLines |= row.bit;
+      row.line.push(connection);
+    }
+    return false;
+  }
+
+  /** Its frame is whole, or it is gone. */
+  leave(connection: Connection): void {
+    connection.hasLostSeat = false;
+    if (!connection.hasSeat) return;
+    connection.hasSeat = false;
+    for (const { seats } of this.rows) {
+      const index = seats.findIndex((seat) => seat.connection === connection);
+      if (index >= 0) seats.splice(index, 1);
+    }
+  }
+
+  /** The next one that has got a seat and may go on, or null. */
+  next(nowMs: number): Connection | null {
+    for (const row of this.rows) {
+      while (row.seats.length < row.count) {
+        const connection = row.line.shift();
+        if (connection === undefined) break;
+        connection.inSeatLines &= ~row.bit;
+        if (connection.state !== CONNECTION_OPEN || !connection.isWaitingForSeat) continue;
+        if (this.rowOf(connection) !== row) continue;
+        connection.isWaitingForSeat = false;
+        this.seat(row, connection, nowMs);
+        return connection;
+      }
+    }
+    return null;
+  }
+
+  /** Those that lose their seats now because others wait for them: each is to be received from no more than it has room for. */
+  unseat(nowMs: number): readonly Connection[] {
+    const stoodStillMs = Math.max(0, nowMs - this.lastLookMs - STANDSTILL_MS);
+    this.lastLookMs = nowMs;
+    const unseated: Connection[] = [];
+    for (const { line, seats } of this.rows) {
+      for (let index = seats.length - 1; index >= 0; index--) {
+        const seat = seats[index]!;
+        const { connection } = seat;
+        seat.worthMs = Math.min(nowMs, seat.worthMs + stoodStillMs);
+        if (connection.partialBytes - seat.worthBytes >= WORTH_BYTES || connection.isWaitingForMemory) {
+          seat.worthMs = nowMs;
+          seat.worthBytes = connection.partialBytes;
+        }
+        if (line.count === 0 || nowMs - seat.worthMs < WORTH_MS) continue;
+        seats.splice(index, 1);
+        connection.hasSeat = false;
+        connection.hasLostSeat = true;
+        unseated.push(connection);
+      }
+    }
+    if (unseated.length > 0) this.relieve(nowMs);
+    return unseated;
+  }
+
+  private rowOf(connection: Connection): Row {
+    return this.rows.find((row) => connection.frameBytes <= row.frameBytesMax)!;
+  }
+
+  private seat(row: Row, connection: Connection, nowMs: number): void {
+    connection.hasSeat = true;
+    connection.hasLostSeat = false;
+    row.seats.push({ connection, worthMs: nowMs, worthBytes: connection.partialBytes });
+  }
+
+  private relieve(nowMs: number): void {
+    for (;;) {
+      let heldBytes = 0;
+      let longest: Connection | null = null;
+      for (const connection of this.table.open) {
+        if (!connection.hasLostSeat || connection.state !== CONNECTION_OPEN) continue;
+        heldBytes += connection.partialBytes;
+        if (longest === null || isWorse(connection, longest)) longest = connection;
+      }
+      if (longest === null || heldBytes <= UNSEATED_BYTES_MAX) return;
+      this.table.closeSaying(
+        longest,
+        'stranger-seats',
+        `closed ${longest.peer}: many clients send frames larger than any before at once, and of ${longest.frameBytes} announced ` +
+          `bytes it has sent ${longest.partialBytes} and then nothing for ${Math.round(nowMs - longest.lastBytesMs)} ms; ` +
+          'if this is a normal client it may try again',
+      );
+    }
+  }
+}
+
+/** Who waits in line would send if it could: of those goes the one that holds most, and only after all others. */
+function isWorse(one: Connection, other: Connection): boolean {
+  if (one.isWaitingForSeat !== other.isWaitingForSeat) return other.isWaitingForSeat;
+  return one.isWaitingForSeat ? one.partialBytes > other.partialBytes : one.lastBytesMs < other.lastBytesMs;
+}

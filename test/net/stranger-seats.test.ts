@@ -1,0 +1,115 @@
+/** Clients whose frames are much larger than any before: what those that stall hold, and that everybody else is served. */
+import { expect, test } from 'vitest';
+import { createDataTable } from '../../src/apis/data-table.ts';
+import { produce } from '../../src/protocol/schemas/00-produce.ts';
+import type { FakeClient } from '../support/fake-client.ts';
+import { FrontRig, type RigOptions } from './front-rig.ts';
+import { anyBatch, correlationOf, framesOf, requestFrame } from './wire.ts';
+
+const MEBIBYTE = 1_048_576;
+
+function rigOf(options: RigOptions = {}): FrontRig {
+  const rig = new FrontRig({ slabBytes: 1 << 27, ...options, apis: () => [...createDataTable()] });
+  rig.addTopic('news', 1);
+  return rig;
+}
+
+function produceOf(correlationId: number, bytes: number): Uint8Array {
+  const partitions = [{ partitionIndex: 0, records: anyBatch(bytes, 7) }];
+  return requestFrame(produce, 9, correlationId, { acks: 1, timeoutMs: 1, topics: [{ name: 'news', partitions }] });
+}
+
+/** The beginning of a frame that never goes on. */
+function beginningOf(frameBytes: number, sentBytes: number): Uint8Array {
+  const bytes = Buffer.alloc(sentBytes);
+  bytes.writeInt32BE(frameBytes - 4);
+  return bytes;
+}
+
+function stallingCrowd(rig: FrontRig, count: number, frameBytes: number, sentBytes: number): FakeClient[] {
+  const clients = Array.from({ length: count }, () => rig.transport.connect());
+  rig.settle();
+  for (const client of clients) client.write(beginningOf(frameBytes, sentBytes));
+  for (let turn = 0; turn < 20; turn++) rig.step(1);
+  return clients;
+}
+
+function stepUntilAnswered(rig: FrontRig, client: FakeClient, msMax: number): number {
+  for (let ms = 0; ms <= msMax; ms++) {
+    rig.step(1);
+    if (client.receivedBytes > 0) return ms;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+// They had all of the memory, one of them was closed each second, and nobody else was served for as long.
+test('1,000 clients that announce 100 MiB and stall after 100 KB cost at most 16 MiB, and nobody waits for them', () => {
+  const rig = rigOf();
+  const neighbour = rig.connect();
+  neighbour.write(produceOf(1, 100));
+  rig.settle();
+  neighbour.take();
+  stallingCrowd(rig, 1000, 100 * MEBIBYTE, 100_000);
+
+  neighbour.write(produceOf(2, 100));
+  expect(stepUntilAnswered(rig, neighbour, 5)).toBeLessThanOrEqual(5);
+  const stranger = rig.transport.connect();
+  stranger.write(produceOf(3, 900_000));
+  expect(stepUntilAnswered(rig, stranger, 50)).toBeLessThanOrEqual(50);
+  // One who sends as much as they announce stands in their line, which moves.
+  const large = rig.transport.connect();
+  large.write(produceOf(4, 3 * MEBIBYTE));
+  expect(stepUntilAnswered(rig, large, 80_000)).toBeLessThan(60_000);
+  expect(rig.slab.usedBytesMax).toBeLessThan(16 * MEBIBYTE);
+  expect(rig.lines.join()).toContain('send frames larger than any before');
+});
+
+test('who loses his seat keeps what he has sent, and gets another when he sends on', () => {
+  const rig = rigOf();
+  stallingCrowd(rig, 15, MEBIBYTE, 20_000);
+  const frame = produceOf(1, 900_000);
+  const slow = rig.transport.connect();
+  for (let at = 0; at < frame.length; at += 100_000) {
+    slow.write(frame.subarray(at, at + 100_000));
+    for (let turn = 0; turn < 300; turn++) rig.step(1);
+    // Somebody who wants the seat.
+    rig.transport.connect().write(beginningOf(MEBIBYTE, 20_000));
+    for (let turn = 0; turn < 300; turn++) rig.step(1);
+  }
+  expect(framesOf(slow.take()).map(correlationOf)).toEqual([1]);
+});
+
+test('seats of those that went are free again, whether they sat or stood in line', () => {
+  const rig = rigOf();
+  for (let round = 0; round < 4; round++) {
+    const clients = stallingCrowd(rig, 40, MEBIBYTE, 20_000);
+    for (const [index, client] of clients.entries()) {
+      if (index % 2 === 0) client.reset();
+      else client.end();
+    }
+    rig.settle();
+    const honest = Array.from({ length: 30 }, (_, id) => {
+      const client = rig.transport.connect();
+      client.write(produceOf(id, 500_000));
+      return client;
+    });
+    rig.settle();
+    expect(honest.map((client) => framesOf(client.take()).map(correlationOf))).toEqual(honest.map((_, id) => [id]));
+    for (const client of honest) client.end();
+    rig.settle();
+  }
+  rig.expectNothingHeld();
+});
+
+test('of thousands that hold all memory with requests of a size they are known for, those that stall go soon', () => {
+  const rig = rigOf({ slabBytes: 1 << 23, limits: { receiveBytesMax: 1 << 20, requestBytesMax: 1 << 20 } });
+  const crowd = Array.from({ length: 200 }, () => rig.connect());
+  for (const client of crowd) client.write(produceOf(1, 50_000));
+  rig.settle();
+  rig.pass(1500, 100);
+  for (const client of crowd) client.write(beginningOf(65_000, 40_000));
+  rig.settle();
+  const neighbour = rig.transport.connect();
+  neighbour.write(produceOf(2, 100));
+  expect(stepUntilAnswered(rig, neighbour, 3000)).toBeLessThan(3000);
+});

@@ -106,7 +106,7 @@ export class LogScrubber {
   async round(): Promise<void> {
     const { logger } = this.parts;
     const before = this.figures;
-    for (const log of await this.parts.logs()) {
+    for (const log of this.inTurn(await this.parts.logs())) {
       for (const segment of this.segmentsOf(log)) {
         if (this.isStopping) return;
         await this.scrub(segment);
@@ -115,6 +115,16 @@ export class LogScrubber {
     this.rounds += 1;
     const [segments, bytes] = [this.segments - before.segments, this.bytes - before.bytes];
     logger.info(`scrubbed ${segments} segments, ${bytes} bytes: ${this.findings - before.findings} findings`);
+  }
+
+  /**
+   * From where the clock stands in the period. A stop ends a round and a start begins another: from the first log, those
+   * behind would never be read where the broker is started again more often than a round takes.
+   */
+  private inTurn(logs: readonly LogToScrub[]): readonly LogToScrub[] {
+    const { everyMs } = this.parts.settings();
+    const first = everyMs === 0 ? 0 : Math.floor(((this.parts.nowMs() % everyMs) / everyMs) * logs.length);
+    return [...logs.slice(first), ...logs.slice(0, first)];
   }
 
   private segmentsOf({ folder, recoveryPoint, logStart, cleanedOffset, isCompacted }: LogToScrub): SegmentToCheck[] {

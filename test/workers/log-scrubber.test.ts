@@ -14,7 +14,7 @@ const SECOND = `${FOLDER}/00000000000000000016.log`;
 const STABLE_AT = 26;
 const folder = makeSmallFolder({ isClean: true });
 
-function makeRig(files: ReadonlyMap<string, Uint8Array>, more: Partial<LogToScrub> = {}) {
+function makeRig(files: ReadonlyMap<string, Uint8Array>, more: Partial<LogToScrub> = {}, otherFolders: string[] = []) {
   const disk = diskWith(files);
   const lines: string[] = [];
   const taken: number[] = [];
@@ -24,10 +24,10 @@ function makeRig(files: ReadonlyMap<string, Uint8Array>, more: Partial<LogToScru
   const rig = { disk, lines, taken, forgotten, nowMs: 0, everyMs: 100_000, fails: false };
   const scrubber = new LogScrubber({
     disk,
-    logs: () =>
-      Promise.resolve([
-        { folder: FOLDER, recoveryPoint: folder.end, logStart: 0, cleanedOffset: 0, isCompacted: false, ...more },
-      ]),
+    logs: () => {
+      const log = { recoveryPoint: folder.end, logStart: 0, cleanedOffset: 0, isCompacted: false, ...more };
+      return Promise.resolve([FOLDER, ...otherFolders].map((path) => ({ ...log, folder: path })));
+    },
     check: (segment: SegmentToCheck) => {
       taken.push(segment.baseOffset);
       if (rig.fails) return Promise.reject(new Fault('PB_STARVED', 'no processor time was left'));
@@ -128,6 +128,22 @@ describe('the scrubber', () => {
     await vi.advanceTimersByTimeAsync(61_000);
     expect(rig.taken).toEqual([0, 16, 32]);
     await rig.scrubber.stop();
+  });
+
+  // Those behind what one run of the broker had time for were never read.
+  it('begins at another log when it begins at another time, and reads all', async () => {
+    const rig = makeRig(folder.files, {}, ['/b', '/c', '/d']);
+    const list = vi.spyOn(rig.disk, 'list');
+    const orderAt = async (nowMs: number) => {
+      list.mockClear();
+      rig.nowMs = nowMs;
+      await rig.scrubber.round();
+      return list.mock.calls.map(([path]) => path);
+    };
+    expect(await orderAt(300_000)).toEqual([FOLDER, '/b', '/c', '/d']);
+    expect(await orderAt(360_000)).toEqual(['/c', '/d', FOLDER, '/b']);
+    expect(await orderAt(399_999)).toEqual(['/d', FOLDER, '/b', '/c']);
+    expect(rig.taken).toHaveLength(9);
   });
 
   it('lets go of what was not in memory, and of nothing else', async () => {

@@ -12,6 +12,7 @@ import type { Disk } from './disk.ts';
 import {
   COMPACTION_BOUND_FILE,
   EPOCHS_FILE,
+  FAILED_FLUSH_FILE,
   LOG_SUFFIX,
   offsetOfName,
   PARTITION_METADATA_FILE,
@@ -83,6 +84,7 @@ class PartitionCheck {
 
   run(): PartitionChecked {
     this.checkTopicId();
+    this.checkFlush();
     this.checkBound();
     this.readEpochs();
     const first = this.bases[0] ?? 0;
@@ -163,6 +165,13 @@ class PartitionCheck {
     let problem = this.tools.disk.stat(file) === null ? 'it is missing' : 'it holds no topic id';
     if (found !== null) problem = `it holds the topic id ${found}, the catalog says ${topicId}`;
     this.tools.tell(fileFinding(file, problem, 'a start writes the id that the catalog knows'));
+  }
+
+  private checkFlush(): void {
+    const file = `${this.partition.folder}/${FAILED_FLUSH_FILE}`;
+    if (this.tools.disk.stat(file) === null) return;
+    const problem = 'a flush of this log failed, and the device may lack what reads well from memory';
+    this.tools.tell(fileFinding(file, problem, 'a start writes what is not known to be flushed again, and flushes it'));
   }
 
   private checkBound(): void {

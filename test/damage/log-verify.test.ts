@@ -87,6 +87,15 @@ describe('log verify', () => {
     expect(findings.some(({ file }) => file.startsWith(other))).toBe(true);
   });
 
+  it('says that a flush failed, where a log has noted it', () => {
+    const { files } = makeSmallFolder({ isClean: false });
+    const note = `${FOLDER}/flush-failed`;
+    const found = verify(new Map(files).set(note, new Uint8Array(0)));
+    expect(found).toMatchObject([
+      { file: note, outcome: expect.stringContaining('writes what is not known to be flushed') },
+    ]);
+  });
+
   it('does not say that a start cuts what the disk does not give', () => {
     const { files } = makeSmallFolder({ isClean: false });
     const disk = diskWith(files);

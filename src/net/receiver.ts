@@ -102,7 +102,7 @@ export class Receiver {
     this.requestBytesMax = Math.min(limits.requestBytesMax, slab.bytesTotal - PREFIX_BYTES);
     this.loginBytesMax = Math.min(limits.loginBytesMax, this.requestBytesMax);
     this.waiting = new Fifo<Connection>(limits.connectionsMax + 1);
-    this.seats = new StrangerSeats(table, limits.connectionsMax);
+    this.seats = new StrangerSeats(table, limits.connectionsMax, slab.bytesTotal / 2);
     const largestBytes = Math.min(powerOfTwoAbove(this.requestBytesMax), slab.bytesTotal / 2);
     const isSmall = largestBytes <= limits.receiveBytesMax;
     this.beyondBytesMax = slab.bytesTotal - (isSmall ? 0 : largestBytes);

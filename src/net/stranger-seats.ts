@@ -5,7 +5,8 @@
  * takes. Called by the receiver, which moves the bytes.
  *
  * Whoever brings nothing worth a seat while others wait for one loses it and keeps what he sent; when he sends on, he stands
- * in line again. When those without a seat hold too much between them, the one silent longest is closed.
+ * in line again. When those without a seat hold too much between them, the one silent longest is closed: much sooner where all
+ * are silent than where they are many that send slowly.
  */
 import { Fifo } from '../base/fifo.ts';
 import { CONNECTION_OPEN, type Connection } from './connection.ts';
@@ -22,8 +23,9 @@ const WORTH_BYTES = 16_384;
 const WORTH_MS = 200;
 /** While somebody waits there is a look every millisecond; for what lies between two that are further apart nobody is to blame. */
 const STANDSTILL_MS = 50;
-/** What those that lost their seats hold together. */
-const UNSEATED_BYTES_MAX = 4_194_304;
+/** Of those that lost their seats: what those hold together that have been silent for so long. */
+const SILENT_MS = 500;
+const SILENT_BYTES_MAX = 4_194_304;
 
 interface Seat {
   readonly connection: Connection;
@@ -44,10 +46,13 @@ interface Row {
 export class StrangerSeats {
   private readonly table: ConnectionTable;
   private readonly rows: readonly Row[];
+  private readonly heldBytesMax: number;
   private lastLookMs = 0;
 
-  constructor(table: ConnectionTable, connectionsMax: number) {
+  /** `heldBytesMax`: what those that lost their seats may hold, whether they send on or not. */
+  constructor(table: ConnectionTable, connectionsMax: number, heldBytesMax: number) {
     this.table = table;
+    this.heldBytesMax = heldBytesMax;
     this.rows = KINDS.map(({ frameBytesMax, count }, index) => {
       return { frameBytesMax, count, bit: 1 << index, line: new Fifo<Connection>(connectionsMax + 1), seats: [] };
     });
@@ -140,13 +145,16 @@ export class StrangerSeats {
   private relieve(nowMs: number): void {
     for (;;) {
       let heldBytes = 0;
+      let silentBytes = 0;
       let longest: Connection | null = null;
       for (const connection of this.table.open) {
         if (!connection.hasLostSeat || connection.state !== CONNECTION_OPEN) continue;
         heldBytes += connection.partialBytes;
+        const isSilent = !connection.isWaitingForSeat && nowMs - connection.lastBytesMs >= SILENT_MS;
+        if (isSilent) silentBytes += connection.partialBytes;
         if (longest === null || isWorse(connection, longest)) longest = connection;
       }
-      if (longest === null || heldBytes <= UNSEATED_BYTES_MAX) return;
+      if (longest === null || (silentBytes <= SILENT_BYTES_MAX && heldBytes <= this.heldBytesMax)) return;
       this.table.closeSaying(
         longest,
         'stranger-seats',

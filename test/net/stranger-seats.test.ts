@@ -79,6 +79,19 @@ test('who loses his seat keeps what he has sent, and gets another when he sends 
   expect(framesOf(slow.take()).map(correlationOf)).toEqual([1]);
 });
 
+test('many that send their first large frames slowly get them through, one after the other, and none is closed', () => {
+  const rig = rigOf();
+  const frame = produceOf(1, 400_000);
+  const slow = Array.from({ length: 60 }, () => rig.transport.connect());
+  for (let at = 0; at < frame.length; at += 8000) {
+    for (const client of slow) client.write(frame.subarray(at, at + 8000));
+    for (let turn = 0; turn < 20; turn++) rig.step(10);
+  }
+  for (let turn = 0; turn < 500; turn++) rig.step(10);
+  expect(slow.filter((client) => client.isClosedByBroker)).toEqual([]);
+  expect(slow.map((client) => framesOf(client.take()).length)).toEqual(slow.map(() => 1));
+});
+
 test('seats of those that went are free again, whether they sat or stood in line', () => {
   const rig = rigOf();
   for (let round = 0; round < 4; round++) {

@@ -11,9 +11,10 @@ import { type BrokerConfig, settingNamed } from '../config/broker-config.ts';
 import { brokerSettings } from '../config/broker-settings.ts';
 import { problemOfGroup } from '../config/group-config.ts';
 import { groupSettings } from '../config/group-settings.ts';
+import { problemOfZero } from '../config/listener-bounds.ts';
 import { listenersOf } from '../config/listeners.ts';
 import { problemTogether } from '../config/load.ts';
-import { scopedKeyOf } from '../config/scoped-settings.ts';
+import { isForAllBrokers, scopedKeyOf } from '../config/scoped-settings.ts';
 import { type AnySetting, formatValue, readValue, type SettingTable } from '../config/settings.ts';
 import { problemOfOverrides, topicValue } from '../config/topic-config.ts';
 import { isTopicKey, topicSettings } from '../config/topic-settings.ts';
@@ -120,10 +121,11 @@ function brokerTarget(
       const refusal = refusalOfBroker(next, changed) ?? refusalOfScopes(config, changed);
       if (refusal !== null) return refusal;
       const together = config.withDynamic({ broker: next, cluster });
-      return refusalIf(errorCode.INVALID_REQUEST, problemTogether(together) ?? check(together, changed));
+      const problem = problemOfZero(config, together) ?? problemTogether(together) ?? check(together, changed);
+      return refusalIf(errorCode.INVALID_REQUEST, problem);
     },
     recordOf: (configs) => ({ kind: 'broker-configs', configs }),
-    isDoneAgain: (changed) => changed.some((key) => scopedKeyOf(key) !== null),
+    isDoneAgain: (changed) => changed.some((key) => settingNamed(key)?.change === 'live-by-listener'),
   };
 }
 
@@ -133,10 +135,12 @@ function clusterTarget(catalog: Catalog, config: BrokerConfig): ConfigTarget {
     texts: cluster,
     settingOf: (key) => settingIn(brokerSettings, key),
     fallbackText: (key) => config.withDynamic({}).entry(key).text ?? '',
-    refusalOf: (next, changed) =>
-      refusalOfAll(changed) ??
-      refusalOfBroker(next, changed) ??
-      refusalIf(errorCode.INVALID_REQUEST, problemTogether(config.withDynamic({ broker, cluster: next }))),
+    refusalOf: (next, changed) => {
+      const refusal = refusalOfAll(changed) ?? refusalOfBroker(next, changed) ?? refusalOfScopes(config, changed);
+      if (refusal !== null) return refusal;
+      const together = config.withDynamic({ broker, cluster: next });
+      return refusalIf(errorCode.INVALID_REQUEST, problemOfZero(config, together) ?? problemTogether(together));
+    },
     recordOf: (configs) => ({ kind: 'cluster-configs', configs }),
     isDoneAgain: () => false,
   };
@@ -192,9 +196,12 @@ function refusalOfBroker(next: ConfigTexts, changed: readonly string[]): Refusal
   return null;
 }
 
-/** A listener has certificates on one broker. */
+/** A listener has certificates on one broker; bounds may be the same on all. */
 function refusalOfAll(changed: readonly string[]): Refusal | null {
-  const key = changed.find((one) => scopedKeyOf(one) !== null);
+  const key = changed.find((one) => {
+    const scoped = scopedKeyOf(one);
+    return scoped !== null && !isForAllBrokers(scoped);
+  });
   if (key === undefined) return null;
   return refuse(errorCode.INVALID_REQUEST, `${key} cannot be set for all brokers together; name one by its number`);
 }

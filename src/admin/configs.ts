@@ -8,6 +8,7 @@ import { type BrokerConfig, type SettingSource, settingNamed } from '../config/b
 import { brokerSettings } from '../config/broker-settings.ts';
 import { groupValues, layersOfGroup } from '../config/group-config.ts';
 import { groupSettings, isGroupKey } from '../config/group-settings.ts';
+import { scopedKeyOf } from '../config/scoped-settings.ts';
 import { type AnySetting, formatValueOf, type SettingType } from '../config/settings.ts';
 import { layersOfTopic, topicValue } from '../config/topic-config.ts';
 import { brokerChainOf, isTopicKey, topicSettings } from '../config/topic-settings.ts';
@@ -177,6 +178,7 @@ export function describeTopicConfigs(topic: Pick<CatalogTopic, 'configs'>, confi
   return described;
 }
 
+/** Those of one listener are told as read-only, which Kafka does with every name that is not in its list of what may change. */
 function describeBrokerConfigs(config: BrokerConfig): DescribedConfig[] {
   const described: DescribedConfig[] = [];
   for (const [key, setting] of Object.entries(brokerSettings)) {
@@ -188,10 +190,16 @@ function describeBrokerConfigs(config: BrokerConfig): DescribedConfig[] {
     described.push(describedConfig(key, setting, value, synonyms, setting.change === 'restart'));
   }
   for (const [name, layers] of config.scopedLayers()) {
+    const { key, listener } = must(scopedKeyOf(name), 'what was given has a scope');
     const setting = must(settingNamed(name), 'what was given is known');
-    const synonyms = layers.map((layer) => ({ name, value: layer.text, source: sourceCode(layer.source) }));
+    const plain = listener === '' ? [] : config.layersOf(key);
+    const synonyms = [...layers, ...plain].map((layer) => ({
+      name: layer.key,
+      value: layer.text,
+      source: sourceCode(layer.source),
+    }));
     const value = formatValueOf(setting, layers[0]?.value ?? null);
-    described.push(describedConfig(name, setting, value, synonyms, setting.change === 'restart'));
+    described.push(describedConfig(name, setting, value, synonyms, true));
   }
   return described.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -199,10 +207,10 @@ function describeBrokerConfigs(config: BrokerConfig): DescribedConfig[] {
 function describeClusterConfigs(texts: { readonly [key: string]: string }): DescribedConfig[] {
   const described: DescribedConfig[] = [];
   for (const [key, text] of Object.entries(texts)) {
-    const setting = brokerSettings[key];
-    if (setting === undefined) continue;
+    const setting = settingNamed(key);
+    if (setting === null) continue;
     const synonyms = [{ name: key, value: text, source: SOURCE_DYNAMIC_DEFAULT_BROKER }];
-    described.push(describedConfig(key, setting, text, synonyms, false));
+    described.push(describedConfig(key, setting, text, synonyms, scopedKeyOf(key) !== null));
   }
   return described;
 }

@@ -2,6 +2,7 @@
 import type { Catalog } from '../cluster/catalog.ts';
 import { addressOverridesOf } from '../config/address-overrides.ts';
 import type { BrokerConfig } from '../config/broker-config.ts';
+import { boundsOfListeners } from '../config/listener-bounds.ts';
 import type { ConnectionLimits } from '../net/front-post.ts';
 import { FRONT_LIMITS } from '../net/limits.ts';
 import type { QuotaImage } from '../net/quota-table.ts';
@@ -15,12 +16,14 @@ export function quotaImageOf(catalog: Catalog, { values }: BrokerConfig): QuotaI
   };
 }
 
-export function connectionLimitsOf({ values }: BrokerConfig, fronts: number): ConnectionLimits {
+export function connectionLimitsOf(config: BrokerConfig, fronts: number): ConnectionLimits {
+  const { values } = config;
   return {
     kind: 'limits',
     connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax * fronts),
     connectionsPerAddressMax: values['max.connections.per.ip'],
     addressOverrides: addressOverridesOf(values['max.connections.per.ip.overrides']),
     creationRateMax: values['max.connection.creation.rate'],
+    listeners: boundsOfListeners(config),
   };
 }

@@ -183,11 +183,15 @@ export const ownBrokerSettings = {
     min: 1,
     unit: 'connections',
   }),
-  'max.connections': int(2_147_483_647, 'Most connections at one time; further ones wait until one ends.', {
-    change: 'live',
-    min: 0,
-    unit: 'connections',
-  }),
+  'max.connections': int(
+    2_147_483_647,
+    'Most connections at one time, of all or of one listener; further ones wait until one ends.',
+    {
+      change: 'live',
+      min: 0,
+      unit: 'connections',
+    },
+  ),
   'max.connections.per.ip': int(2_147_483_647, 'Most connections from one address at one time.', {
     change: 'live',
     min: 0,
@@ -201,11 +205,11 @@ export const ownBrokerSettings = {
       pattern: addressOverrides,
     },
   ),
-  'max.connection.creation.rate': int(2_147_483_647, 'Most new connections a second, on average; further ones wait.', {
-    change: 'live',
-    min: 0,
-    unit: 'connections/s',
-  }),
+  'max.connection.creation.rate': int(
+    2_147_483_647,
+    'Most new connections a second, on average, of all or of one listener; further ones wait.',
+    { change: 'live', min: 0, unit: 'connections/s' },
+  ),
   'connections.max.idle.ms': long(600_000, 'Close a connection that was silent for this long; -1 for never.', {
     min: -1,
     unit: 'ms',

@@ -21,7 +21,7 @@ export interface Listener {
 
 /** In `server.properties` of KRaft; such a listener is for Kafka's controllers, and is left aside. */
 const CONTROLLER = 'CONTROLLER';
-const LISTENERS_MAX = 16;
+export const LISTENERS_MAX = 16;
 const PORT_MAX = 65_535;
 
 export function isTls(protocol: SecurityProtocol): boolean {

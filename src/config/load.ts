@@ -8,6 +8,7 @@ import { brokerKeyOf, brokerSettings } from './broker-settings.ts';
 import { closestWord } from './did-you-mean.ts';
 import { firstUsersOf } from './first-users.ts';
 import { problemOfGroupDefaults } from './group-config.ts';
+import { problemOfBounds } from './listener-bounds.ts';
 import { isSasl, listenersOf } from './listeners.ts';
 import { loginTermsOf } from './logins.ts';
 import { parseProperties } from './properties-file.ts';
@@ -176,7 +177,8 @@ function checkTogether(config: BrokerConfig): void {
 
 /** The same for what may change while the broker runs: a sentence, or null. */
 export function problemTogether(config: BrokerConfig): string | null {
-  if (config.values['max.connections'] === 0) return 'max.connections is 0, which lets nobody in; raise it';
+  const closed = problemOfBounds(config);
+  if (closed !== null) return closed;
   if (config.values['max.connections.per.ip'] === 0 && config.values['max.connections.per.ip.overrides'] === '') {
     return 'max.connections.per.ip is 0, which lets nobody in; raise it, or name addresses in max.connections.per.ip.overrides';
   }

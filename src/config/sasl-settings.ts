@@ -16,10 +16,14 @@ export const saslBrokerSettings = {
     'Users that are made at the start if they are missing: SCRAM-SHA-512=[name=NAME,password-file=FILE], several behind each other.',
     { flag: { name: 'add-scram', alias: null, placeholder: 'USERS' } },
   ),
-  'sasl.server.max.receive.size': int(524_288, 'Largest message taken from a client that has not logged in.', {
-    min: 1024,
-    unit: 'bytes',
-  }),
+  'sasl.server.max.receive.size': int(
+    524_288,
+    'Largest message taken from a client that has not logged in; a listener may have its own.',
+    {
+      min: 1024,
+      unit: 'bytes',
+    },
+  ),
   'connections.max.reauth.ms': long(
     0,
     'Clients have to log in again after so long; 0: only when what they showed expires.',

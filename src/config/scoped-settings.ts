@@ -18,8 +18,9 @@ export interface ScopedKey {
 }
 
 const LISTENER_PREFIX = 'listener.name.';
-/** Not bounds, which are those of the broker. */
-const ofListeners = [/^ssl\./, /^sasl\.(?!server\.max\.receive\.size$)/, /^connections\.max\.reauth\.ms$/];
+const ofListeners = [/^ssl\./, /^sasl\./, /^connections\.max\.reauth\.ms$/];
+/** Bounds that add to those of the broker; alone among the keys of listeners they can be set for all brokers together. */
+const boundsOfListeners: ReadonlySet<string> = new Set(['max.connections', 'max.connection.creation.rate']);
 const ofMechanisms = [/^sasl\.(?:jaas\.config|oauthbearer\.)/, /^connections\.max\.reauth\.ms$/];
 
 /** Null: no such scope, or the key cannot be narrowed. Whether there is such a key is the caller's question. */
@@ -29,7 +30,7 @@ export function scopedKeyOf(name: string): ScopedKey | null {
   if (dot <= LISTENER_PREFIX.length) return null;
   const listener = name.slice(LISTENER_PREFIX.length, dot).toLowerCase();
   const rest = name.slice(dot + 1);
-  const isOfListeners = ofListeners.some((pattern) => pattern.test(rest));
+  const isOfListeners = boundsOfListeners.has(rest) || ofListeners.some((pattern) => pattern.test(rest));
   return isOfListeners ? { listener, mechanism: '', key: rest } : mechanismKeyOf(listener, rest);
 }
 
@@ -39,6 +40,11 @@ function mechanismKeyOf(listener: string, name: string): ScopedKey | null {
   const key = name.slice(dot + 1);
   if (!saslMechanismNames.some((known) => known.toLowerCase() === mechanism)) return null;
   return ofMechanisms.some((pattern) => pattern.test(key)) ? { listener, mechanism, key } : null;
+}
+
+/** Such a key can be given for all brokers together. */
+export function isForAllBrokers({ key }: ScopedKey): boolean {
+  return boundsOfListeners.has(key);
 }
 
 export function scopeText({ listener, mechanism, key }: ScopedKey): string {

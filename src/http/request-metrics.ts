@@ -54,7 +54,7 @@ function writeFronts(view: BrokerView, text: MetricText): void {
   family(
     'connections_delayed_total',
     'counter',
-    'Connections that waited for max.connections or the rate of all.',
+    'Connections that waited for max.connections or max.connection.creation.rate, of all or of their listener.',
     (front) => front.delayed,
   );
   family(

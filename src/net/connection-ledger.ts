@@ -1,16 +1,22 @@
 /**
- * How many connections are open: of the whole broker, of each front, and from each address. In memory that all fronts
- * share, because clients know one broker and its limits, not the thread that happens to serve them.
+ * How many connections are open: of the whole broker, by each listener, of each front, and from each address. In memory that
+ * all fronts share, because clients know one broker and its limits, not the thread that happens to serve them.
  *
- * A connection is counted by whoever decides on its front (`arrive`), so that one on its way between two fronts counts;
- * the front that serves it enters its address, and takes it off again.
+ * A connection is counted by whoever lets it in (`enter`), for its front by whoever decides on that (`arrive`), so that one on
+ * its way between two fronts counts; the front that serves it enters its address, and takes it off all counts again.
  */
 import { assert } from '../base/assert.ts';
+import { LISTENERS_MAX } from '../config/listeners.ts';
 import { NO_ROW, type SharedRows } from './shared-rows.ts';
 
+/** What came of `enter`. */
+export const ENTERED = 0;
+export const LISTENER_IS_FULL = 1;
+export const BROKER_IS_FULL = 2;
+
 const TOTAL_WORD = 0;
-/** A front's count has a cache line of its own. */
-const FRONT_WORDS = 16;
+/** A count has a cache line of its own. */
+const COUNT_WORDS = 16;
 
 export class ConnectionLedger {
   readonly fronts: number;
@@ -21,7 +27,7 @@ export class ConnectionLedger {
   private nextFront = 0;
 
   static bytesFor(fronts: number): number {
-    return (1 + fronts) * FRONT_WORDS * 4;
+    return (1 + fronts + LISTENERS_MAX) * COUNT_WORDS * 4;
   }
 
   constructor(fronts: number, index: number, counts: SharedArrayBuffer, addresses: SharedRows) {
@@ -38,7 +44,11 @@ export class ConnectionLedger {
   }
 
   countOf(front: number): number {
-    return Atomics.load(this.counts, (1 + front) * FRONT_WORDS);
+    return Atomics.load(this.counts, wordOfFront(front));
+  }
+
+  countOfListener(listener: number): number {
+    return Atomics.load(this.counts, this.wordOfListener(listener));
   }
 
   /** Of the first so many fronts the one with the fewest connections. */
@@ -57,17 +67,26 @@ export class ConnectionLedger {
     return best;
   }
 
-  /** One more connection, of that front. */
+  /** One more connection by the listener, unless there are as many as there may be; fronts that ask at one time get no more than that. */
+  enter(listener: number, listenerMax: number, totalMax: number): number {
+    const word = this.wordOfListener(listener);
+    if (!this.addBelow(word, listenerMax)) return LISTENER_IS_FULL;
+    if (this.addBelow(TOTAL_WORD, totalMax)) return ENTERED;
+    Atomics.sub(this.counts, word, 1);
+    return BROKER_IS_FULL;
+  }
+
+  /** Who has entered is of that front. */
   arrive(front: number): void {
-    Atomics.add(this.counts, (1 + front) * FRONT_WORDS, 1);
-    Atomics.add(this.counts, TOTAL_WORD, 1);
+    Atomics.add(this.counts, wordOfFront(front), 1);
   }
 
   /** A connection of this front ended, or never began. */
-  leave(): void {
-    const before = Atomics.sub(this.counts, (1 + this.index) * FRONT_WORDS, 1);
+  leave(listener: number): void {
+    const before = Atomics.sub(this.counts, wordOfFront(this.index), 1);
+    const beforeByListener = Atomics.sub(this.counts, this.wordOfListener(listener), 1);
     Atomics.sub(this.counts, TOTAL_WORD, 1);
-    assert(before > 0, 'a connection that leaves was counted');
+    assert(before > 0 && beforeByListener > 0, 'a connection that leaves was counted');
   }
 
   /** The row of the address, with this connection in it; NO_ROW when there are too many addresses to count them. */
@@ -82,4 +101,21 @@ export class ConnectionLedger {
   countOfAddress(row: number): number {
     return row === NO_ROW ? 0 : this.addresses.holdersOf(row);
   }
+  /** Goes round again only where another front has counted in between. */
+  private addBelow(word: number, max: number): boolean {
+    for (;;) {
+      const count = Atomics.load(this.counts, word);
+      if (count >= max) return false;
+      if (Atomics.compareExchange(this.counts, word, count, count + 1) === count) return true;
+    }
+  }
+
+  private wordOfListener(listener: number): number {
+    assert(listener >= 0 && listener < LISTENERS_MAX, 'a listener has a number');
+    return (1 + this.fronts + listener) * COUNT_WORDS;
+  }
+}
+
+function wordOfFront(front: number): number {
+  return (1 + front) * COUNT_WORDS;
 }

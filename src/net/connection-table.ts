@@ -173,7 +173,7 @@ export class ConnectionTable {
     }
     connection.openIndex = NONE;
     this.ledger.leaveAddress(connection.addressRow);
-    this.ledger.leave();
+    this.ledger.leave(connection.listener.number);
     connection.addressRow = NONE;
   }
 

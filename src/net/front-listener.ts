@@ -2,6 +2,8 @@
  * A listener as a front opens it, and as its connections know it afterwards. Fronts of one group have the same ones, in
  * the same order: a number stands for one of them in completions and on the way from front to front.
  */
+import type { BrokerConfig } from '../config/broker-config.ts';
+import { type ListenerBounds, listenerBoundsOf } from '../config/listener-bounds.ts';
 import { type Listener, type SecurityProtocol, securityProtocols } from '../config/listeners.ts';
 import { FLAGS_REMEDY, type ListenRemedy } from '../zerocopy/kernel.ts';
 import type { TlsTerms } from './tls-terms.ts';
@@ -11,6 +13,10 @@ import type { ListenWish } from './transport.ts';
 export interface ListenerFacts {
   readonly name: string;
   readonly protocol: SecurityProtocol;
+  /** Among all listeners of the broker, whichever fronts serve them. */
+  readonly number: number;
+  /** As they were at the start; those on connections may change, see `door`. */
+  readonly bounds: ListenerBounds;
 }
 
 export interface FrontListener extends ListenerFacts {
@@ -19,12 +25,31 @@ export interface FrontListener extends ListenerFacts {
   readonly tls: TlsTerms | null;
 }
 
-export const PLAINTEXT_FACTS: ListenerFacts = { name: securityProtocols[0], protocol: securityProtocols[0] };
+export const PLAINTEXT_FACTS: ListenerFacts = {
+  name: securityProtocols[0],
+  protocol: securityProtocols[0],
+  number: 0,
+  bounds: {
+    connectionsMax: Number.POSITIVE_INFINITY,
+    creationRateMax: Number.POSITIVE_INFINITY,
+    loginBytesMax: 524_288,
+  },
+};
 
-/** `isFirst`: the one that `--host` and `--port` change. */
-export function frontListener(listener: Listener, isFirst: boolean, tls: TlsTerms | null): FrontListener {
-  const { name, protocol, address } = listener;
-  return { name, protocol, wish: { ...address, remedy: isFirst ? FLAGS_REMEDY : remedyIn(name) }, tls };
+export function listenerFacts({ name, protocol }: Listener, number: number, config: BrokerConfig): ListenerFacts {
+  return { name, protocol, number, bounds: listenerBoundsOf(config, name) };
+}
+
+/** The first one is that which `--host` and `--port` change. */
+export function frontListener(
+  listener: Listener,
+  number: number,
+  config: BrokerConfig,
+  tls: TlsTerms | null,
+): FrontListener {
+  const { name, address } = listener;
+  const wish = { ...address, remedy: number === 0 ? FLAGS_REMEDY : remedyIn(name) };
+  return { ...listenerFacts(listener, number, config), wish, tls };
 }
 
 function remedyIn(name: string): ListenRemedy {

@@ -1,10 +1,11 @@
 /** What main posts to a front: changes of routes, quotas, limits on connections, access rules and certificates. Plain data. */
+import type { ListenerBounds } from '../config/listener-bounds.ts';
 import type { AclBinding } from '../protocol/acl.ts';
 import type { QuotaImage } from './quota-table.ts';
 import type { RouteUpdate } from './route-table.ts';
 import type { TlsTerms } from './tls-terms.ts';
 
-/** `max.connections`, those of addresses and the rate of all, which change while the broker runs. */
+/** `max.connections`, those of addresses and the rate of all, and both of single listeners, which change while the broker runs. */
 export interface ConnectionLimits {
   readonly kind: 'limits';
   readonly connectionsMax: number;
@@ -13,6 +14,8 @@ export interface ConnectionLimits {
   readonly addressOverrides: ReadonlyMap<string, number>;
   /** Connections a second. */
   readonly creationRateMax: number;
+  /** By the listener's number. */
+  readonly listeners: readonly Pick<ListenerBounds, 'connectionsMax' | 'creationRateMax'>[];
 }
 
 /** The access rules in force, whenever they or the settings about them change. */

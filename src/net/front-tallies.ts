@@ -64,7 +64,7 @@ export interface ApiFigures {
 export interface FrontFigures {
   readonly connections: number;
   readonly accepted: number;
-  /** Made to wait by max.connections or max.connection.creation.rate. */
+  /** Made to wait by max.connections or max.connection.creation.rate, of all or of a listener. */
   readonly delayed: number;
   /** Closed because their address has too many, or because they came too fast from it. */
   readonly refusedByAddress: number;

@@ -461,6 +461,7 @@ export class Front implements FrontFace, MuteListener {
       this.receiver.rest(connection);
       return;
     }
+    this.door.keptOut(facts, this.nowMs);
     if (this.tallies !== null) this.tallies.refusedByRate();
     // Kept for a while, so that a client that connects again at once is slowed down as well.
     connection.isRefused = true;
@@ -550,7 +551,7 @@ export class Front implements FrontFace, MuteListener {
   }
 }
 
-function handOverOf({ index, commons, moving }: FrontParts, ledger: ConnectionLedger): HandOver | null {
+function handOverOf({ index, commons, moving, listeners }: FrontParts, ledger: ConnectionLedger): HandOver | null {
   if (moving === null || commons.handOver.length === 1) return null;
-  return new HandOver({ index, rings: commons.handOver, ledger, ...moving });
+  return new HandOver({ index, rings: commons.handOver, ledger, listeners, ...moving });
 }

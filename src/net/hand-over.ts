@@ -6,14 +6,15 @@
  *   front 0   accept ─→ place ─┬─ own ──────────────────────────────▶ serve
  *                              └─ giveAway ─→ ring of front n ─ bell ─▶ takeIn ─→ serve
  *
- * A connection counts for its front from `place` on (`connection-ledger`). What lies in a ring when the broker stops is
+ * A connection counts from when the door let it in, and for its front from `place` on (`connection-ledger`). What lies in a ring when the broker stops is
  * closed by main, after the fronts have ended.
  */
-import { assert } from '../base/assert.ts';
+import { assert, must } from '../base/assert.ts';
 import type { Bell } from '../zerocopy/bell.ts';
 import { SLOT_WORDS } from '../zerocopy/layout.ts';
 import { Ring } from '../zerocopy/ring.ts';
 import type { ConnectionLedger } from './connection-ledger.ts';
+import type { ListenerFacts } from './front-listener.ts';
 import type { SocketMover } from './transport.ts';
 
 /** More at once than a ring holds stay with the front that accepted them. */
@@ -30,6 +31,8 @@ export interface HandOverParts {
   readonly bells: readonly Bell[];
   readonly mover: SocketMover;
   readonly ledger: ConnectionLedger;
+  /** As the transports of all these fronts count them. */
+  readonly listeners: readonly ListenerFacts[];
 }
 
 export class HandOver {
@@ -40,16 +43,18 @@ export class HandOver {
   private readonly bells: readonly Bell[];
   private readonly mover: SocketMover;
   private readonly ledger: ConnectionLedger;
+  private readonly listeners: readonly ListenerFacts[];
   private readonly isFilled: Uint8Array;
   private readonly incoming: Ring;
 
-  constructor({ index, rings, bells, mover, ledger }: HandOverParts) {
+  constructor({ index, rings, bells, mover, ledger, listeners }: HandOverParts) {
     assert(rings.length <= ledger.fronts && bells.length === rings.length, 'every front has a ring and a bell');
     this.index = index;
     this.rings = rings.map((memory) => new Ring(memory));
     this.bells = bells;
     this.mover = mover;
     this.ledger = ledger;
+    this.listeners = listeners;
     this.isFilled = new Uint8Array(rings.length);
     this.incoming = new Ring(rings[index]!);
   }
@@ -79,7 +84,7 @@ export class HandOver {
       const socket = this.mover.takeIn(words[slot * SLOT_WORDS + HANDLE]!);
       this.incoming.advance();
       if (socket >= 0) return socket;
-      this.ledger.leave();
+      this.ledger.leave(must(this.listeners[this.listener], 'a listener is one of all these fronts').number);
     }
     return NONE;
   }

@@ -101,10 +101,13 @@ export class KernelTransport implements Transport, SocketMover {
   /** Listeners that take already are told again: one that stopped with an error goes on. */
   setAccepting(isAccepting: boolean): void {
     this.isAccepting = isAccepting;
-    for (let index = 0; index < this.listeners.length; index++) {
-      if (isAccepting) this.kernel.prepareAccept(this.listeners[index]!);
-      else this.kernel.prepareStopAccepting(this.listeners[index]!);
-    }
+    for (let index = 0; index < this.listeners.length; index++) this.setListenerAccepting(index, isAccepting);
+  }
+
+  setListenerAccepting(listener: number, isAccepting: boolean): void {
+    assert(listener >= 0 && listener < this.listeners.length, 'a listener is known by its number');
+    if (isAccepting) this.kernel.prepareAccept(this.listeners[listener]!);
+    else this.kernel.prepareStopAccepting(this.listeners[listener]!);
   }
 
   close(socket: number): void {

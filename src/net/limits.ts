@@ -5,8 +5,6 @@
 export interface FrontLimits {
   /** `socket.request.max.bytes`: a frame announced larger closes its connection. */
   readonly requestBytesMax: number;
-  /** `sasl.server.max.receive.size`: the same for a client that has not logged in. */
-  readonly loginBytesMax: number;
   /** `max.connections` and `max.connections.per.ip`, of all fronts together, as they are at the start. */
   readonly connectionsMax: number;
   readonly connectionsPerAddressMax: number;
@@ -47,7 +45,6 @@ export interface FrontLimits {
 
 export const FRONT_LIMITS: FrontLimits = {
   requestBytesMax: 104_857_600,
-  loginBytesMax: 524_288,
   connectionsMax: 16_384,
   connectionsPerAddressMax: 16_384,
   addressOverrides: new Map(),

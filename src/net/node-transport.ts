@@ -10,7 +10,7 @@
  *
  * Bounds: a socket holds two chunks that nobody asked for; regions go through buffers of 256 KiB, of which there are
  * 128, and beyond them of 16 KiB, one for each socket; connections that wait while nothing is accepted are dropped beyond
- * 1024.
+ * 1024, of which each listener has its share.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { assert, must } from '../base/assert.ts';
@@ -53,6 +53,8 @@ interface Door {
   readonly server: Server;
   readonly porch: Porch | null;
   readonly bound: ListenAddress;
+  isAccepting: boolean;
+  readonly held: Fifo<Arrival>;
 }
 
 /** A connection that nobody asked for yet. */
@@ -77,7 +79,6 @@ export class NodeTransport implements Transport, NodeSocketOwner {
   private readonly doors: Door[] = [];
   private readonly sockets: (NodeSocket | null)[] = [];
   private readonly freeSockets: number[] = [];
-  private readonly held = new Fifo<Arrival>(HELD_CONNECTIONS_MAX);
   /** Their receives have got something and complete with the next look. */
   private readonly filling: NodeSocket[] = [];
   private readonly buffers: Buffer[] = [];
@@ -129,13 +130,14 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     assert(typeof address === 'object' && address !== null, 'a server that listens has an address');
     const bound = { host: address.address, port: address.port };
     server.on('error', (error) => this.acceptFailed(listener, errnoOf(error)));
-    this.doors.push({ server, porch, bound });
+    const held = new Fifo<Arrival>(HELD_CONNECTIONS_MAX);
+    this.doors.push({ server, porch, bound, isAccepting: this.isAccepting, held });
     return bound;
   }
 
   /** What another front's transport can listen beside. */
   listenerFd(listener: number): number {
-    return listenerFdOf(must(this.doors[listener], 'a listener is known by its number').server);
+    return listenerFdOf(this.doorAt(listener).server);
   }
 
   listen(_address: ListenAddress, _backlog: number): ListenAddress {
@@ -146,8 +148,14 @@ export class NodeTransport implements Transport, NodeSocketOwner {
 
   setAccepting(isAccepting: boolean): void {
     this.isAccepting = isAccepting;
-    while (this.isAccepting) {
-      const arrival = this.held.shift();
+    for (const listener of this.doors.keys()) this.setListenerAccepting(listener, isAccepting);
+  }
+
+  setListenerAccepting(listener: number, isAccepting: boolean): void {
+    const door = this.doorAt(listener);
+    door.isAccepting = isAccepting;
+    while (door.isAccepting) {
+      const arrival = door.held.shift();
       if (arrival === undefined) return;
       if (!arrival.socket.destroyed) this.adopt(arrival);
     }
@@ -203,12 +211,12 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     this.activity = null;
     this.queue.clear();
     this.filling.length = 0;
-    for (const { server, porch } of this.doors) {
+    for (const { server, porch, held } of this.doors) {
       server.close();
       porch?.destroy();
+      for (let next = held.shift(); next !== undefined; next = held.shift()) next.socket.destroy();
     }
     for (let index = 0; index < this.sockets.length; index++) this.sockets[index]?.destroy();
-    for (let next = this.held.shift(); next !== undefined; next = this.held.shift()) next.socket.destroy();
   }
 
   // ── for the sockets ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -254,13 +262,26 @@ export class NodeTransport implements Transport, NodeSocketOwner {
     const { socket } = arrival;
     if (this.isDestroyed) {
       socket.destroy();
-    } else if (this.isAccepting) {
+      return;
+    }
+    const door = this.doorAt(arrival.listener);
+    if (door.isAccepting) {
       this.adopt(arrival);
     } else {
       // Whoever gives up while it waits here is noticed when it is adopted, or by this.
       socket.on('error', () => undefined);
-      if (!this.held.push(arrival)) socket.destroy();
+      if (door.held.count < this.heldMax) door.held.push(arrival);
+      else socket.destroy();
     }
+  }
+
+  /** Of one listener, so that none takes the places of another. */
+  private get heldMax(): number {
+    return Math.floor(HELD_CONNECTIONS_MAX / this.doors.length);
+  }
+
+  private doorAt(listener: number): Door {
+    return must(this.doors[listener], 'a listener is known by its number');
   }
 
   private adopt({ socket, listener, principal }: Arrival): void {

@@ -73,7 +73,6 @@ export class Receiver {
   private readonly table: ConnectionTable;
   private readonly dispatcher: Dispatcher;
   private readonly requestBytesMax: number;
-  private readonly loginBytesMax: number;
   private readonly waiting: Fifo<Connection>;
   private readonly seats: StrangerSeats;
   private readonly ordinaryBytesMax: number;
@@ -100,7 +99,6 @@ export class Receiver {
     this.table = table;
     this.dispatcher = dispatcher;
     this.requestBytesMax = Math.min(limits.requestBytesMax, slab.bytesTotal - PREFIX_BYTES);
-    this.loginBytesMax = Math.min(limits.loginBytesMax, this.requestBytesMax);
     this.waiting = new Fifo<Connection>(limits.connectionsMax + 1);
     this.seats = new StrangerSeats(table, limits.connectionsMax, slab.bytesTotal / 2);
     const largestBytes = Math.min(powerOfTwoAbove(this.requestBytesMax), slab.bytesTotal / 2);
@@ -172,7 +170,7 @@ export class Receiver {
         this.dispatcher.hold(connection);
         return;
       }
-      const bytesMax = isLogin ? this.loginBytesMax : this.requestBytesMax;
+      const bytesMax = isLogin ? this.loginBytesMaxOf(connection) : this.requestBytesMax;
       const status = nextFrame(connection, view, isLogin ? LOGIN_FRAME_BYTES_MIN : FRAME_BYTES_MIN, bytesMax);
       if (status === FRAME_PARTIAL) break;
       if (status !== FRAME_COMPLETE) {
@@ -472,13 +470,17 @@ export class Receiver {
       : this.table.longestStalledFrame();
   }
 
+  private loginBytesMaxOf({ listener }: Connection): number {
+    return Math.min(listener.bounds.loginBytesMax, this.requestBytesMax);
+  }
+
   private refuse(connection: Connection, status: number): void {
     const view = this.slab.memory.view;
     const announced = view.getUint32(connection.readAt);
     const guess = guessOfPrefix(view, connection.readAt);
     let why = `the limit is ${this.requestBytesMax} (socket.request.max.bytes)`;
     if (connection.login === LOGIN_UNDER_WAY)
-      why = `before it has logged in the limit is ${this.loginBytesMax} (sasl.server.max.receive.size)`;
+      why = `before it has logged in the limit is ${this.loginBytesMaxOf(connection)} (sasl.server.max.receive.size)`;
     if (status === FRAME_NEGATIVE) why = 'no request is that long';
     if (status === FRAME_TOO_SHORT) why = 'that is too short for a request';
     this.table.log.say(

@@ -242,7 +242,6 @@ function limitsOf(values: BrokerValues, sizes: BrokerSizes): FrontLimits {
   return {
     ...FRONT_LIMITS,
     requestBytesMax: Math.min(values['socket.request.max.bytes'], sizes.slabBytes / 2),
-    loginBytesMax: values['sasl.server.max.receive.size'],
     connectionsMax: Math.min(values['max.connections'], FRONT_LIMITS.connectionsMax * sizes.fronts),
     connectionsRoom: sizes.connectionsRoom,
     connectionsPerAddressMax: values['max.connections.per.ip'],

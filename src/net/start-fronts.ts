@@ -131,7 +131,7 @@ export function startFronts(parts: StartFrontsParts): StartedFronts {
     secret: new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)),
   });
   const opened = listeners.map((listener, index) =>
-    frontListener(listener, index === 0, parts.tls.get(listener.name) ?? null),
+    frontListener(listener, index, config, parts.tls.get(listener.name) ?? null),
   );
   const plain: FrontGroup = {
     first: 0,

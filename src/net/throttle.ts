@@ -129,12 +129,17 @@ export class Throttle {
     return waitMs;
   }
 
-  /** A connection, from anywhere: 0, or how long the next one has to wait. */
-  tookIn(bound: number, nowMs: number): number {
+  /** A connection, of those that `shareKey` measures: 0, or how long the next one has to wait. */
+  tookIn(shareKey: string, bound: number, nowMs: number): number {
     if (bound >= UNBOUNDED_RATE) return 0;
-    const meter = this.meterOf({ bound, shareKey: 'connections' }, nowMs);
+    const meter = this.meterOf({ bound, shareKey }, nowMs);
     meter.rate.record(1, nowMs);
     return Math.min(this.windowMs, meter.rate.excessMs(meter.bound, nowMs));
+  }
+
+  /** It was kept out after all. */
+  tookBack(shareKey: string, bound: number, nowMs: number): void {
+    if (bound < UNBOUNDED_RATE) this.meterOf({ bound, shareKey }, nowMs).rate.record(-1, nowMs);
   }
 
   // ── muting ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -57,6 +57,8 @@ export interface Transport {
   listen(address: ListenWish, backlog: number): ListenAddress;
   /** Takes connections while true; false leaves them in the backlog. */
   setAccepting(isAccepting: boolean): void;
+  /** The same for one listener, by its number. */
+  setListenerAccepting(listener: number, isAccepting: boolean): void;
   receive(socket: number, memory: Memory, at: number, length: number): void;
   awaitReadable(socket: number): void;
   /** The pending receive or readiness wait completes soon, with -ECANCELED or with what it had. */

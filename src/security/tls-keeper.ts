@@ -63,7 +63,10 @@ export class TlsKeeper {
   /** A sentence when one of the listeners could not work with these settings; `changed`: the keys that were set. */
   problemOf(next: BrokerConfig, changed: readonly string[]): string | null {
     for (const listener of this.listeners) {
-      const isMeant = changed.some((key) => scopedKeyOf(key)?.listener === listener.name.toLowerCase());
+      const isMeant = changed.some((key) => {
+        const scoped = scopedKeyOf(key);
+        return scoped?.listener === listener.name.toLowerCase() && Object.hasOwn(tlsBrokerSettings, scoped.key);
+      });
       if (!isMeant && !isOtherwise(this.config, next, listener)) continue;
       try {
         readTlsTerms(next, listener);

@@ -256,6 +256,58 @@ describe('behaviour 38: settings of brokers', () => {
   });
 });
 
+/** As Apache Kafka 4.3 answered when it was asked the same. */
+test('behaviour 38: bounds of one listener are set for one broker and for all', async () => {
+  const own = 'listener.name.inner.max.connections';
+  const rate = 'listener.name.inner.max.connection.creation.rate';
+  const listeners = 'listeners=PLAINTEXT://:1,INNER://:2';
+  const map = 'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INNER:PLAINTEXT';
+  const { client } = await startRig({ sets: [listeners, map, `${own}=0`, 'max.connections=50'] });
+  const cases: [broker: string, Edit, number][] = [
+    ['', [own, SET, '4'], 0],
+    ['1', [own, SET, '3'], 0],
+    ['1', [rate, SET, '50'], 0],
+    ['', [rate, SET, '60'], 0],
+    ['1', [own, SET, '0'], 42],
+    ['1', [rate, SET, '0'], 42],
+    ['1', [own, SET, '-1'], 42],
+    ['1', [own, SET, 'x'], 42],
+    ['1', [own, SET, '9999999999'], 42],
+    ['1', [own, APPEND, '5'], 40],
+    ['', [own, APPEND, '5'], 40],
+    ['1', ['max.connection.creation.rate', SET, '0'], 42],
+    ['', ['max.connection.creation.rate', SET, '0'], 42],
+    ['', ['listener.name.inner.sasl.server.max.receive.size', SET, '3000'], 42],
+    ['1', ['listener.name.typo.max.connections', SET, '5'], 42],
+    ['', ['listener.name.typo.max.connections', SET, '5'], 42],
+  ];
+  for (const [broker, edit, code] of cases) {
+    expect([edit, await alter(client, BROKER, broker, [edit])]).toEqual([edit, code]);
+  }
+  expect(await described(client, BROKER, '1', [own])).toMatchObject([
+    {
+      value: '3',
+      readOnly: true,
+      configSource: 2,
+      configType: 3,
+      synonyms: [
+        { name: own, value: '3', source: 2 },
+        { name: own, value: '4', source: 3 },
+        { name: own, value: '0', source: 4 },
+        { name: 'max.connections', value: '50', source: 4 },
+        { name: 'max.connections', value: '2147483647', source: 5 },
+      ],
+    },
+  ]);
+  expect(await described(client, BROKER, '', [own, rate])).toMatchObject([
+    { name: own, value: '4', readOnly: true, configSource: 3, synonyms: [{ name: own, value: '4', source: 3 }] },
+    { name: rate, value: '60', readOnly: true, configSource: 3 },
+  ]);
+  // Behind what was set lies a 0, which is not taken while the broker runs.
+  expect(await alter(client, BROKER, '1', [[own, DELETE]])).toBe(0);
+  expect(await alter(client, BROKER, '', [[own, DELETE]])).toBe(42);
+});
+
 describe('behaviour 38: settings of groups', () => {
   test('are kept within the broker’s bounds, and hold after a kill', async () => {
     const first = await startRig();

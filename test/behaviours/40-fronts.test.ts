@@ -8,6 +8,7 @@ import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import { fetch } from '../../src/protocol/schemas/01-fetch.ts';
 import { apiVersions } from '../../src/protocol/schemas/18-api-versions.ts';
 import { deleteTopics } from '../../src/protocol/schemas/20-delete-topics.ts';
+import { incrementalAlterConfigs } from '../../src/protocol/schemas/44-incremental-alter-configs.ts';
 import { alterClientQuotas } from '../../src/protocol/schemas/49-alter-client-quotas.ts';
 import type { BrokerInOneThread } from '../support/broker-in-one-thread.ts';
 import type { SimulatedClient } from '../support/simulated-client.ts';
@@ -229,6 +230,44 @@ describe('limits of connections over fronts', () => {
     await broker.pass(100, 20);
     expect(more.slice(1).map(({ hasAnswer }) => hasAnswer)).toEqual([true, true, false, false, false]);
     expect(more.slice(1).map(({ isClosed }) => isClosed)).toEqual([false, false, false, false, false]);
+  });
+
+  test('so are the bounds of one listener, which others do not wait for, and which change while it runs', async () => {
+    const { broker, client } = await startOnAll(3, [
+      'listeners=PLAINTEXT://:1,INNER://:2',
+      'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INNER:PLAINTEXT',
+      'listener.name.inner.max.connections=2',
+    ]);
+    const call = async (listener: number, count: number) => {
+      const callers = Array.from({ length: count }, () => broker.connect({ listener }));
+      for (const one of callers) one.send(apiVersions, 0, {});
+      await broker.pass(50, 10);
+      return callers;
+    };
+    const inner = await call(1, 4);
+    const outer = await call(0, 4);
+    const answered = () => [inner, outer].map((callers) => callers.filter(({ hasAnswer }) => hasAnswer).length);
+    expect(answered()).toEqual([2, 4]);
+    expect(broker.lines.some((line) => line.includes('raise listener.name.inner.max.connections'))).toBe(true);
+    inner[0]?.socket.reset();
+    await broker.pass(50, 10);
+    expect(inner.map(({ hasAnswer }) => hasAnswer)).toEqual([true, true, true, false]);
+    const name = 'listener.name.inner.max.connections';
+    const alter = (value: string, resourceName: string) => {
+      const resource = { resourceType: 4, resourceName, configs: [{ name, configOperation: 0, value }] };
+      return client.ask(incrementalAlterConfigs, 1, { resources: [resource], validateOnly: false });
+    };
+    expect((await alter('3', '')).responses[0]?.errorCode).toBe(0);
+    await broker.pass(50, 10);
+    expect(answered()).toEqual([4, 4]);
+    // Who is in stays, also where fewer may be.
+    expect((await alter('1', '1')).responses[0]?.errorCode).toBe(0);
+    inner[1]?.socket.reset();
+    const [late] = await call(1, 1);
+    expect([late?.hasAnswer, late?.isClosed, inner[3]?.isClosed]).toEqual([false, false, false]);
+    for (const one of inner.slice(2)) one.socket.reset();
+    await broker.pass(50, 10);
+    expect(late?.hasAnswer).toBe(true);
   });
 
   test('so is max.connections.per.ip', async () => {

@@ -218,7 +218,9 @@ describe('before a client is known', () => {
   });
 
   test('no frame may be large, and one of a broken length closes', async () => {
-    const { broker, client } = await startRig({ sets: SASL, limits: { loginBytesMax: 2000 } });
+    const { broker, client } = await startRig({
+      sets: [...SASL, 'listener.name.sasl_plaintext.sasl.server.max.receive.size=2000'],
+    });
     for (const length of [2001, 100_000_000, -1, 0]) {
       const stranger = broker.connect();
       const prefix = Buffer.alloc(4);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { boundsOfListeners } from '../../src/config/listener-bounds.ts';
 import { listenersOf } from '../../src/config/listeners.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 
@@ -104,6 +105,15 @@ describe('loading the settings', () => {
     );
     expect(() => loadBrokerConfig({ sets: ['max.connections.per.ip=0'] })).toThrow(
       'max.connections.per.ip is 0, which lets nobody in; raise it, or name addresses in max.connections.per.ip.overrides',
+    );
+    const two = ['listeners=A://:1,B://:2', 'listener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT'];
+    const closed = [...two, 'listener.name.a.max.connections=0'];
+    expect(boundsOfListeners(loadBrokerConfig({ sets: closed }))).toMatchObject([
+      { connectionsMax: 0 },
+      { connectionsMax: Number.POSITIVE_INFINITY },
+    ]);
+    expect(() => loadBrokerConfig({ sets: [...closed, 'listener.name.b.max.connections=0'] })).toThrow(
+      'listener.name.a.max.connections, listener.name.b.max.connections: all are 0, which lets nobody in; raise one',
     );
     const overrides = 'max.connections.per.ip.overrides=127.0.0.1:100';
     expect(loadBrokerConfig({ sets: ['max.connections.per.ip=0', overrides] }).values['max.connections.per.ip']).toBe(

@@ -20,9 +20,12 @@ describe('settings of one listener', () => {
       key: 'sasl.jaas.config',
     });
     expect(scopedKeyOf('listener.name.a.log.dirs')).toBeNull();
-    // They were taken, and bounded nothing.
-    expect(scopedKeyOf('listener.name.a.max.connections')).toBeNull();
-    expect(scopedKeyOf('listener.name.a.sasl.server.max.receive.size')).toBeNull();
+    for (const key of ['max.connections', 'max.connection.creation.rate', 'sasl.server.max.receive.size']) {
+      expect(scopedKeyOf(`listener.name.a.${key}`)).toEqual({ listener: 'a', mechanism: '', key });
+    }
+    expect(scopedKeyOf('listener.name.a.max.connections.per.ip')).toBeNull();
+    expect(scopedKeyOf('listener.name.a.plain.max.connections')).toBeNull();
+    expect(scopedKeyOf('plain.max.connections')).toBeNull();
     expect(scopedKeyOf('listener.name..ssl.keystore.location')).toBeNull();
     expect(scopedKeyOf('listener.name.a')).toBeNull();
     expect(scopedKeyOf('nobody.sasl.jaas.config')).toBeNull();

@@ -11,7 +11,7 @@ import { ControlPort, type OnLogin, type OnVerify } from '../../src/net/control-
 import type { DataApi } from '../../src/net/data-api.ts';
 import { Front, type Lodger } from '../../src/net/front.ts';
 import { openAccess } from '../../src/net/front-access.ts';
-import { PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
+import { type ListenerFacts, PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import type { RouteTopic } from '../../src/net/route-table.ts';
 import { createLaneMemory, frontEnd, type LaneEnd, workerEnd } from '../../src/workers/lane.ts';
@@ -43,6 +43,7 @@ export interface RigOptions {
   readonly onRequest?: (frame: Uint8Array, connection: ConnectionFacts) => Promise<Uint8Array | null>;
   readonly onLogin?: OnLogin;
   readonly onVerify?: OnVerify;
+  readonly listeners?: readonly ListenerFacts[];
 }
 
 const BOARD_SLOTS = 4096;
@@ -136,7 +137,7 @@ export class FrontRig {
       lodger: this.lodger,
       index: 0,
       transport: this.transport,
-      listeners: [PLAINTEXT_FACTS],
+      listeners: options.listeners ?? [PLAINTEXT_FACTS],
       renewTls: null,
       commons: plainCommons(1),
       moving: null,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -397,6 +398,20 @@ describe.each(pathsHere())('the transport over %s', (path) => {
       rig.transport.setAccepting(false);
       rig.transport.setAccepting(true);
       await rig.connect();
+    });
+
+    it('leaves those of one listener in its backlog, and takes those of another', async () => {
+      const { port } = rig.transport.listen({ host: HOST, port: 0 }, 16);
+      rig.transport.setListenerAccepting(0, false);
+      await rig.someTurns(3);
+      await rig.dial();
+      const other = connect(port, HOST);
+      rig.clients.push(other);
+      expect((await rig.next(DONE_ACCEPT)).result).toBe(1);
+      await rig.someTurns();
+      expect(rig.takeSeen()).toEqual([]);
+      rig.transport.setListenerAccepting(0, true);
+      expect((await rig.next(DONE_ACCEPT)).result).toBe(0);
     });
 
     it('says that it is full, and goes on when there is room and it is told to', async () => {

@@ -296,6 +296,21 @@ describe('the plain-Node transport', () => {
     expect((await driver.next(DONE_ACCEPT)).socket).toBe(0);
   });
 
+  test('leaves those of one listener waiting, and takes those of another', async () => {
+    const { port } = await driver.transport.prepare({ host: HOST, port: 0 }, 16);
+    driver.transport.setListenerAccepting(0, false);
+    for (const one of [driver.port, port]) {
+      const client = connect({ host: HOST, port: one });
+      clients.push(client);
+      await once(client, 'connect');
+    }
+    expect((await driver.next(DONE_ACCEPT)).result).toBe(1);
+    for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));
+    expect(driver.unread).toEqual([]);
+    driver.transport.setListenerAccepting(0, true);
+    expect((await driver.next(DONE_ACCEPT)).result).toBe(0);
+  });
+
   test('says which port is taken and what to do', async () => {
     const second = new NodeTransport();
     await expect(second.prepare({ host: HOST, port: driver.port }, 16)).rejects.toMatchObject({

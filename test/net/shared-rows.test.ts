@@ -1,5 +1,6 @@
 /** Rows that several fronts find by the same key, and what is counted with them. */
 import { describe, expect, test } from 'vitest';
+import { BROKER_IS_FULL, ENTERED, LISTENER_IS_FULL } from '../../src/net/connection-ledger.ts';
 import { ledgerOf, ratesOf } from '../../src/net/front-commons.ts';
 import { RateWindow } from '../../src/net/rate-window.ts';
 import { NO_ROW, SharedRows } from '../../src/net/shared-rows.ts';
@@ -113,15 +114,36 @@ describe('the ledger of connections', () => {
     const acceptor = ledgerOf(commons, 0);
     const given = Array.from({ length: 6 }, () => {
       const front = acceptor.leastLoaded(3);
+      expect(acceptor.enter(0, 10, 10)).toBe(ENTERED);
       acceptor.arrive(front);
       return front;
     });
     expect(given).toEqual([0, 1, 2, 0, 1, 2]);
     const third = ledgerOf(commons, 2);
-    third.leave();
-    third.leave();
+    third.leave(0);
+    third.leave(0);
     expect([third.countOf(2), third.total]).toEqual([0, 4]);
     expect(acceptor.leastLoaded(3)).toBe(2);
-    expect(() => ledgerOf(commons, 2).leave()).toThrow('a connection that leaves was counted');
+    expect(() => ledgerOf(commons, 2).leave(0)).toThrow('a connection that leaves was counted');
+  });
+
+  test('counts them by listener as well, over all fronts, and whoever finds no place is counted nowhere', () => {
+    const commons = plainCommons(2);
+    const [one, other] = [ledgerOf(commons, 0), ledgerOf(commons, 1)];
+    expect([one.enter(3, 1, 3), other.enter(3, 1, 3), other.enter(3, 2, 3)]).toEqual([
+      ENTERED,
+      LISTENER_IS_FULL,
+      ENTERED,
+    ]);
+    expect([one.enter(0, 0, 3), other.enter(0, 9, 3), one.enter(0, 9, 3)]).toEqual([
+      LISTENER_IS_FULL,
+      ENTERED,
+      BROKER_IS_FULL,
+    ]);
+    expect([one.total, one.countOfListener(3), other.countOfListener(0)]).toEqual([3, 2, 1]);
+    one.arrive(1);
+    other.leave(3);
+    expect([one.total, one.countOfListener(3), one.countOf(1)]).toEqual([2, 1, 0]);
+    expect(one.enter(3, 2, 3)).toBe(ENTERED);
   });
 });

@@ -29,21 +29,35 @@ function answered(crowd: Crowd): boolean[] {
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe.each(paths)('--io %s', (io) => {
-  it('max.connections: the third waits until one ends', async () => {
-    const httpPort = await freePort();
-    const { broker, port } = await brokerWith(io, ['max.connections=2'], ['--http-port', String(httpPort)]);
+  it('max.connections of a listener and of all: who is beyond waits until one ends, and nobody else', async () => {
+    const [httpPort, innerPort] = [await freePort(), await freePort()];
+    const sets = [
+      `listeners=PLAINTEXT://127.0.0.1:0,INNER://127.0.0.1:${innerPort}`,
+      'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INNER:PLAINTEXT',
+      'listener.name.inner.max.connections=1',
+      'max.connections=3',
+    ];
+    const { broker, port } = await brokerWith(io, sets, ['--http-port', String(httpPort)]);
+    const inner = await Crowd.connect(innerPort, 2);
+    inner.send(REQUEST);
+    await until('one is answered', () => answered(inner).some(Boolean), WITHIN_MS);
     const crowd = await Crowd.connect(port, 3);
     crowd.send(REQUEST);
     await until('two are answered', () => answered(crowd).filter(Boolean).length === 2, WITHIN_MS);
     await pause(LOOK_MS);
+    expect([...answered(crowd), ...answered(inner)].filter(Boolean)).toHaveLength(3);
+    expect(crowd.closedCount + inner.closedCount).toBe(0);
+    expect(broker.output).toContain('the listener INNER has as many connections as it may (1)');
+    expect(broker.output).toContain('3 connections are open');
+    inner.sockets[answered(inner).indexOf(true)]?.destroy();
+    await until('the second of INNER is answered, which came first', () => answered(inner).every(Boolean), WITHIN_MS);
     expect(answered(crowd).filter(Boolean)).toHaveLength(2);
-    expect(crowd.closedCount).toBe(0);
-    expect(broker.output).toContain('2 connections are open');
     crowd.sockets[answered(crowd).indexOf(true)]?.destroy();
     await until('the third is answered', () => answered(crowd).every(Boolean), WITHIN_MS);
     const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
-    expect(metrics).toMatch(/connections_delayed_total\{[^}]*\} 1\n/);
+    expect(metrics).toMatch(/connections_delayed_total\{[^}]*\} 2\n/);
     crowd.destroy();
+    inner.destroy();
     expect((await broker.stop('SIGTERM')).code).toBe(0);
   });
 

@@ -59,7 +59,7 @@ import { DeferredWork, recodedBytes, removeFiles, runMicrotasks } from './deferr
 import type { FakeClientOptions } from './fake-client.ts';
 import { FakeCrash } from './fake-disk.ts';
 import { FakeTransport } from './fake-transport.ts';
-import { FrontInOneThread, type FrontMemory } from './front-in-one-thread.ts';
+import { expectNothingHeldBy, FrontInOneThread, type FrontMemory } from './front-in-one-thread.ts';
 import { plainCommons } from './plain-commons.ts';
 import { plainMemory } from './plain-memory.ts';
 import { Prng } from './prng.ts';
@@ -413,7 +413,7 @@ export class BrokerInOneThread {
     }
     expect(this.partitions.pendingCount, 'jobs of the control plane under way').toBe(0);
     expect(this.mainSlab.usedBytes, 'memory of the control plane held').toBe(0);
-    for (const front of this.fronts) front.expectNothingHeld();
+    expectNothingHeldBy(this.fronts);
     expect(this.failures, 'failures of control handlers').toEqual([]);
   }
 
@@ -541,7 +541,7 @@ export class BrokerInOneThread {
       const tallies = this.tallies?.fronts[index];
       const front = new FrontInOneThread({
         ...must(this.memories[index], 'every front has its memory'),
-        listeners: this.listeners,
+        config: this.config,
         index,
         commons,
         lanes: must(lanes[index], 'every front has its lanes'),

@@ -9,10 +9,13 @@ export interface FakeClientOptions {
   readonly receiveBytesMax?: number;
   /** Bytes the client is willing to take before the test takes them out: a slow reader. */
   readonly windowBytes?: number;
+  /** The listener it comes by, as the broker counts them; the first unless given. */
+  readonly listener?: number;
 }
 
 export class FakeClient {
   readonly peer: string;
+  readonly listener: number;
   /** The transport's number for the connection; -1 until it was accepted, and after it was closed. */
   socket = -1;
   receiveBytesMax: number;
@@ -28,6 +31,7 @@ export class FakeClient {
 
   constructor(peer: string, options: FakeClientOptions = {}) {
     this.peer = peer;
+    this.listener = options.listener ?? 0;
     this.receiveBytesMax = options.receiveBytesMax ?? Number.POSITIVE_INFINITY;
     this.windowBytes = options.windowBytes ?? Number.POSITIVE_INFINITY;
   }

@@ -60,7 +60,6 @@ export class FakeTransport implements Transport, SocketMover {
   readonly path = 'fake';
   readonly completions: Completions;
   shortSend: number;
-  isAccepting = true;
   isDestroyed = false;
 
   private readonly random: Prng;
@@ -68,6 +67,9 @@ export class FakeTransport implements Transport, SocketMover {
   private readonly delay: number;
   private readonly connections: (Connection | null)[] = [];
   private backlog: FakeClient[] = [];
+  /** Listeners that accept nothing, by number; whoever names none comes by the first. */
+  private readonly shut = new Set<number>();
+  private isOpen = true;
   private address: ListenAddress | null = null;
   private clientCount = 0;
   private failingAccepts = 0;
@@ -101,6 +103,10 @@ export class FakeTransport implements Transport, SocketMover {
     this.failingAccepts = count;
   }
 
+  get isAccepting(): boolean {
+    return this.isOpen && this.shut.size === 0;
+  }
+
   get openCount(): number {
     let count = 0;
     for (const connection of this.connections) if (connection !== null) count += 1;
@@ -122,7 +128,13 @@ export class FakeTransport implements Transport, SocketMover {
   }
 
   setAccepting(isAccepting: boolean): void {
-    this.isAccepting = isAccepting;
+    this.isOpen = isAccepting;
+    this.shut.clear();
+  }
+
+  setListenerAccepting(listener: number, isAccepting: boolean): void {
+    if (isAccepting) this.shut.delete(listener);
+    else this.shut.add(listener);
   }
 
   receive(socket: number, memory: Memory, at: number, length: number): void {
@@ -191,8 +203,9 @@ export class FakeTransport implements Transport, SocketMover {
     const count = this.connections.length;
     const first = this.delay > 0 && count > 0 ? this.random.nextInt(count) : 0;
     for (let index = 0; index < count; index++) this.pollSocket((first + index) % count);
-    while (this.isAccepting && this.backlog.length > 0 && this.hasRoom()) {
-      if (!this.acceptOne()) break;
+    while (this.isOpen && this.hasRoom()) {
+      const at = this.backlog.findIndex(({ listener }) => !this.shut.has(listener));
+      if (at < 0 || !this.acceptOne(at)) break;
     }
     return this.completions.count;
   }
@@ -206,14 +219,14 @@ export class FakeTransport implements Transport, SocketMover {
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private acceptOne(): boolean {
+  private acceptOne(at: number): boolean {
     if (this.failingAccepts > 0) {
       this.failingAccepts -= 1;
       this.complete(DONE_ACCEPT_FAILED, -1, -EMFILE);
       return false;
     }
-    const client = must(this.backlog.shift(), 'somebody waits in the backlog');
-    this.complete(DONE_ACCEPT, this.open(client), 0);
+    const [client] = this.backlog.splice(at, 1);
+    this.complete(DONE_ACCEPT, this.open(must(client, 'somebody waits in the backlog')), client?.listener ?? 0);
     return true;
   }
 

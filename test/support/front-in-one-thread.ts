@@ -9,12 +9,15 @@ import { createDataTable } from '../../src/apis/data-table.ts';
 import { factsOf } from '../../src/apis/define.ts';
 import { must } from '../../src/base/assert.ts';
 import type { Logger } from '../../src/base/logger.ts';
+import type { BrokerConfig } from '../../src/config/broker-config.ts';
+import { LISTENERS_MAX, listenersOf } from '../../src/config/listeners.ts';
+import type { ConnectionLedger } from '../../src/net/connection-ledger.ts';
 import { ControlLane } from '../../src/net/control-lane.ts';
 import { ControlPort } from '../../src/net/control-port.ts';
 import { Front } from '../../src/net/front.ts';
-import type { FrontCommons } from '../../src/net/front-commons.ts';
+import { type FrontCommons, ledgerOf } from '../../src/net/front-commons.ts';
 import type { RegionReader } from '../../src/net/front-face.ts';
-import { type ListenerFacts, PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
+import { listenerFacts } from '../../src/net/front-listener.ts';
 import type { FrontTallies } from '../../src/net/front-tallies.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import { MessagePost } from '../../src/net/message-post.ts';
@@ -44,7 +47,7 @@ export interface FrontInOneThreadParts extends FrontMemory {
   readonly board: Board;
   readonly disk: RegionReader;
   readonly limits: Partial<FrontLimits>;
-  readonly listeners?: readonly ListenerFacts[];
+  readonly config: BrokerConfig;
   readonly logger: Logger;
   readonly nowMs: number;
   readonly busyClock: () => number;
@@ -60,6 +63,7 @@ export class FrontInOneThread {
   readonly front: Front;
   readonly port: ControlPort;
   readonly mail = new MessageChannel();
+  readonly ledger: ConnectionLedger;
   /** It gets no turns. */
   isStanding = false;
   private readonly slab: Slab;
@@ -68,6 +72,7 @@ export class FrontInOneThread {
   constructor(parts: FrontInOneThreadParts) {
     const { transport, slab, outboxSlab, plane, commons } = parts;
     this.transport = transport;
+    this.ledger = ledgerOf(commons, parts.index);
     this.slab = slab;
     this.outboxSlab = outboxSlab;
     const memory = createLaneMemory(CONTROL_SLOTS);
@@ -93,7 +98,7 @@ export class FrontInOneThread {
       ...parts,
       moving: { mover: transport, bells: commons.handOver.map(() => bell()) },
       lodger: null,
-      listeners: parts.listeners ?? [PLAINTEXT_FACTS],
+      listeners: listenersOf(parts.config.values).map((one, number) => listenerFacts(one, number, parts.config)),
       access: new FrontAuthorizer(new AuditLog(parts.logger, { nowMs: () => this.front.nowMs }, null)),
       renewTls: null,
       control: new ControlLane(end, new ByteRing(arena), new MessagePost(this.mail.port2), transport),
@@ -111,6 +116,18 @@ export class FrontInOneThread {
     expect(this.front.exchanges.usedCount, 'exchanges under way').toBe(0);
     expect(this.front.outbox.parts.usedCount, 'parts held').toBe(0);
     expect(this.front.parked.timerCount, 'timers armed').toBe(0);
+  }
+}
+
+/** And limits on connections count those that there are. */
+export function expectNothingHeldBy(fronts: readonly FrontInOneThread[]): void {
+  for (const front of fronts) front.expectNothingHeld();
+  const open = fronts.flatMap(({ front }) => front.connections.open);
+  const ledger = must(fronts[0], 'a broker has a front').ledger;
+  expect(ledger.total, 'connections counted').toBe(open.length);
+  for (let number = 0; number < LISTENERS_MAX; number++) {
+    const own = open.filter(({ listener }) => listener.number === number);
+    expect(ledger.countOfListener(number), `connections of listener ${number} counted`).toBe(own.length);
   }
 }
 

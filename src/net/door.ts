@@ -23,8 +23,9 @@ import type { Transport } from './transport.ts';
 
 /** After a failed accept (descriptors are used up), before the next. */
 const ACCEPT_PAUSE_MS = 200;
-/** Nobody tells the door that a connection of another front ended. */
-const LOOK_AGAIN_MS = 10;
+/** Nobody tells the door that a connection of another front ended. A listener may be full for days: looking costs less then. */
+const LOOK_AGAIN_MS_MIN = 10;
+const LOOK_AGAIN_MS_MAX = 40;
 const WAITING_MAX = 65_536;
 const NONE = -1;
 const OPEN = Number.POSITIVE_INFINITY;
@@ -76,6 +77,7 @@ export class Door {
   /** Whoever comes waits behind those who do, by whichever listener. */
   private areAllWaiting = false;
   private arrivals = 0;
+  private lookAgainMs = LOOK_AGAIN_MS_MIN;
 
   constructor(parts: DoorParts) {
     this.parts = parts;
@@ -104,6 +106,7 @@ export class Door {
     if (this.parts.tallies !== null) this.parts.tallies.delayed();
     if (verdict === ALL_WAIT) this.shutAll();
     else this.shut(gate);
+    this.lookAgainMs = LOOK_AGAIN_MS_MIN;
     this.nextLookMs = this.whenToLook(nowMs);
     return false;
   }
@@ -113,6 +116,7 @@ export class Door {
     const gate = this.firstToEnter(nowMs);
     if (gate !== null) {
       this.listener = gate.index;
+      this.lookAgainMs = LOOK_AGAIN_MS_MIN;
       gate.turns.shift();
       return gate.waiting.shift() ?? NONE;
     }
@@ -120,7 +124,13 @@ export class Door {
       for (const each of this.gates) if (each.waiting.count === 0 && nowMs >= each.shutUntilMs) this.open(each);
     }
     this.nextLookMs = this.whenToLook(nowMs);
+    this.lookAgainMs = Math.min(this.lookAgainMs * 2, LOOK_AGAIN_MS_MAX);
     return NONE;
+  }
+
+  /** A connection of this front ended: whoever waits for that need not wait for the next look. */
+  left(nowMs: number): void {
+    if (this.nextLookMs !== OPEN) this.nextLookMs = nowMs;
   }
 
   /** Its address came too fast: it is kept out, and takes nothing of the rates of the others. */
@@ -232,7 +242,7 @@ export class Door {
   private whenToLook(nowMs: number): number {
     let next = OPEN;
     for (const { isAccepting, shutUntilMs } of this.gates) {
-      if (!isAccepting) next = Math.min(next, Math.max(nowMs + LOOK_AGAIN_MS, shutUntilMs, this.shutUntilMs));
+      if (!isAccepting) next = Math.min(next, Math.max(nowMs + this.lookAgainMs, shutUntilMs, this.shutUntilMs));
     }
     return next;
   }

@@ -353,6 +353,7 @@ export class Front implements FrontFace, MuteListener {
       this.endExchange(exchange);
     }
     this.control.connectionClosed(connection);
+    this.door.left(this.nowMs);
   }
 
   endExchange(exchange: Exchange): void {

@@ -61,6 +61,19 @@ describe('a listener with bounds of its own', () => {
     expect(served(rig)).toEqual({ inner: 2, outer: 3 });
   });
 
+  test('lets the next one in as soon as this front has closed one, and looks now and then for those of others', () => {
+    const rig = rigOf({ connectionsMax: 1 });
+    const [first] = callers(rig, INNER, 2);
+    rig.pass(200, 10);
+    const looksLater = rig.front.nextWakeMs() - rig.nowMs;
+    expect(looksLater).toBeGreaterThan(20);
+    expect(looksLater).toBeLessThanOrEqual(40);
+    first?.end();
+    for (let turn = 0; turn < 5; turn++) rig.step();
+    expect(rig.front.connections.open.map(({ peer }) => peer)).not.toContain(first?.peer);
+    expect(served(rig).inner).toBe(1);
+  });
+
   test('keeps them in the kernel: what waits is what one turn accepted', () => {
     const rig = rigOf({ connectionsMax: 1 });
     callers(rig, INNER, 3);

@@ -13,6 +13,7 @@ import { isSasl, listenersOf } from './listeners.ts';
 import { loginTermsOf } from './logins.ts';
 import { parseProperties } from './properties-file.ts';
 import { saslMechanismNames } from './sasl-settings.ts';
+import { scopedKeyOf } from './scoped-settings.ts';
 import { brokerTwins, isTopicKey, type TopicKey } from './topic-settings.ts';
 
 export interface SettingsGiven {
@@ -41,6 +42,7 @@ export function loadBrokerConfig(given: Partial<SettingsGiven>): BrokerConfig {
   ];
   const config = new BrokerConfig(inputs, notices);
   checkTogether(config);
+  notices.push(...straysOf(config));
   return config;
 }
 
@@ -160,6 +162,16 @@ function readFile(file: { readonly path: string; readonly content: string }, not
     notices.push(`${file.path} has settings that this broker does not know and leaves aside: ${aside.join(', ')}`);
   }
   return inputs;
+}
+
+/** A bound of a listener that is not there bounds nothing. Kafka's controllers have listeners that are left aside. */
+function straysOf(config: BrokerConfig): readonly string[] {
+  const names = listenersOf(config.values).map(({ name }) => name.toLowerCase());
+  const aside = ['controller', ...config.values['controller.listener.names'].map((name) => name.toLowerCase())];
+  const known = new Set(['', ...names, ...aside]);
+  return [...config.scopedLayers().keys()]
+    .filter((key) => !known.has(scopedKeyOf(key)?.listener ?? ''))
+    .map((key) => `${key} is for a listener that is not there and does nothing; there are ${names.join(', ')}`);
 }
 
 /** What no single setting can tell about itself. */

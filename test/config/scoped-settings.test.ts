@@ -49,6 +49,18 @@ describe('settings of one listener', () => {
     expect(reauth('A', '')).toBe(2);
   });
 
+  it('says which of them are for a listener that is not there', () => {
+    const content = [
+      'listener.name.plaintext.max.connections=1',
+      'listener.name.controller.ssl.client.auth=none',
+      'listener.name.typo.max.connections=1',
+      'plain.connections.max.reauth.ms=4',
+    ].join('\n');
+    expect(loadBrokerConfig({ file: { path: 'server.properties', content } }).notices).toEqual([
+      'listener.name.typo.max.connections is for a listener that is not there and does nothing; there are plaintext',
+    ]);
+  });
+
   it('checks them as the plain key, and shows no secret', () => {
     expect(() => loadBrokerConfig({ sets: ['listener.name.a.sasl.enabled.mechanisms=PLAIN,GSSAPI'] })).toThrow(
       /listener\.name\.a\.sasl\.enabled\.mechanisms is 'GSSAPI' but must be any of PLAIN/,

@@ -211,7 +211,8 @@ export class Broker {
       const doorman = plane.doorman();
       const facts = this.factsOf(io, sizes, { bound, http: httpBound, doorman }, listeners, opened);
       const { version = 'embedded' } = this.parts;
-      const shown = { version, ...facts, ioPath: io.path, workerCount: facts.workers };
+      const connections = () => fronts.connectionsByListener();
+      const shown = { version, ...facts, ioPath: io.path, workerCount: facts.workers, connections };
       this.http?.show(liveView({ ...shown, ...opened, ...upkeep, plane, workers }), doorman);
       if (this.state === 'recovering') this.state = 'ready';
       return { ...opened, ...upkeep, plane, alarms: driver, workers, fronts, background, facts };

@@ -27,6 +27,8 @@ export interface BrokerView {
   /** The workers' stage board. */
   readonly stages: StageBoard;
   readonly fronts: readonly FrontTallies[];
+  /** Open connections by the listener's name. */
+  readonly connections: () => ReadonlyMap<string, number>;
   readonly answerErrors: AnswerErrors;
   readonly registry: Registry;
   /** Slots of partitions that are open. */

@@ -24,6 +24,7 @@ export interface LiveParts {
   readonly host: WorkerHost;
   readonly plane: ControlPlane;
   readonly workers: StartedWorkers;
+  readonly connections: BrokerView['connections'];
   readonly cleaner: LogCleaner;
   readonly scrubber: LogScrubber;
 }
@@ -42,6 +43,7 @@ export function liveView(parts: LiveParts): BrokerView {
     board: new Board(workers.shared.board),
     stages: new StageBoard(tallies.stages, WORKER_STAGES),
     fronts: tallies.fronts.map((memory) => new FrontTallies(memory, sharedMonotonicMs)),
+    connections: parts.connections,
     answerErrors: must(plane.services.answerErrors, 'errors are counted for the HTTP side'),
     registry: plane.desk.registry,
     openSlots: host.open,

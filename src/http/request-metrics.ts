@@ -50,6 +50,8 @@ function writeFronts(view: BrokerView, text: MetricText): void {
     for (const [index, front] of fronts.entries()) text.sample(label('front', index), take(front));
   };
   family('connections', 'gauge', 'Open connections of clients.', (front) => front.connections);
+  text.family('listener_connections', 'gauge', 'Open connections by the listener they came by.');
+  for (const [listener, count] of view.connections()) text.sample(label('listener', listener), count);
   family('connections_accepted_total', 'counter', 'Connections that came.', (front) => front.accepted);
   family(
     'connections_delayed_total',

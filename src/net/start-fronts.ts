@@ -9,7 +9,7 @@ import { must } from '../base/assert.ts';
 import { Fault } from '../base/fault.ts';
 import { isTls, type Listener } from '../config/listeners.ts';
 import type { IoPath } from './create-transport.ts';
-import { createFrontCommons, type FrontCommons } from './front-commons.ts';
+import { createFrontCommons, type FrontCommons, ledgerOf } from './front-commons.ts';
 import { frontListener } from './front-listener.ts';
 import type { FrontPost, TlsRenewal } from './front-post.ts';
 import type { FrontGroup } from './front-thread.ts';
@@ -66,6 +66,13 @@ export class StartedFronts {
   /** Routes, quotas, limits: the same for all. */
   post(post: FrontPost): void {
     for (const front of this.fronts) front.port.post(post);
+  }
+
+  /** How many connections are open by each listener, over the fronts that serve it. */
+  connectionsByListener(): ReadonlyMap<string, number> {
+    const ledger = ledgerOf(this.commons, 0);
+    const listeners = this.groups.flatMap(({ terms }) => terms.listeners);
+    return new Map(listeners.map(({ name, number }) => [name, ledger.countOfListener(number)]));
   }
 
   /** New connections of the listener get these terms. */

@@ -115,6 +115,7 @@ describe('the rest of the page', () => {
     expect(of('request_bytes_total')).toBeGreaterThan(3 * 20);
     expect(sampleOf(families, 'perfbroker_request_errors_total', { api: 'CreateTopics' })).toBe(0);
     expect(sampleOf(families, 'perfbroker_connections', { front: '0' })).toBe(1);
+    expect(sampleOf(families, 'perfbroker_listener_connections', { listener: 'PLAINTEXT' })).toBe(1);
   });
 
   test('tells how long quotas made clients wait', async () => {

@@ -2,8 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { BROKER_IS_FULL, ENTERED, LISTENER_IS_FULL } from '../../src/net/connection-ledger.ts';
 import { ledgerOf, ratesOf } from '../../src/net/front-commons.ts';
+import { PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
+import { HandOver } from '../../src/net/hand-over.ts';
 import { RateWindow } from '../../src/net/rate-window.ts';
 import { NO_ROW, SharedRows } from '../../src/net/shared-rows.ts';
+import { Bell } from '../../src/zerocopy/bell.ts';
+import { BELL_BYTES } from '../../src/zerocopy/layout.ts';
 import { plainCommons } from '../support/plain-commons.ts';
 import { Prng } from '../support/prng.ts';
 
@@ -125,6 +129,26 @@ describe('the ledger of connections', () => {
     expect([third.countOf(2), third.total]).toEqual([0, 4]);
     expect(acceptor.leastLoaded(3)).toBe(2);
     expect(() => ledgerOf(commons, 2).leave(0)).toThrow('a connection that leaves was counted');
+  });
+
+  test('forgets one that its front has no room for, at its listener as well', () => {
+    const commons = plainCommons(2);
+    const facts = { ...PLAINTEXT_FACTS, number: 4 };
+    const bells = [0, 1].map(() => new Bell(new SharedArrayBuffer(BELL_BYTES), 0, null, -1, null));
+    const mover = { giveAway: () => 7, takeIn: () => -1 };
+    const handOvers = [0, 1].map((index) => {
+      const ledger = ledgerOf(commons, index);
+      return new HandOver({ index, rings: commons.handOver, bells, mover, ledger, listeners: [facts] });
+    });
+    const ledger = ledgerOf(commons, 0);
+    const placed = [1, 2].map((socket) => {
+      ledger.enter(4, 10, 10);
+      return handOvers[0]?.place(socket, 0);
+    });
+    handOvers[0]?.publish();
+    expect([placed, ledger.countOfListener(4), ledger.countOf(1)]).toEqual([[true, false], 2, 1]);
+    expect(handOvers[1]?.take()).toBe(-1);
+    expect([ledger.total, ledger.countOfListener(4), ledger.countOf(1)]).toEqual([1, 1, 0]);
   });
 
   test('counts them by listener as well, over all fronts, and whoever finds no place is counted nowhere', () => {

@@ -56,6 +56,7 @@ describe.each(paths)('--io %s', (io) => {
     await until('the third is answered', () => answered(crowd).every(Boolean), WITHIN_MS);
     const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
     expect(metrics).toMatch(/connections_delayed_total\{[^}]*\} 2\n/);
+    expect(metrics).toContain('listener_connections{listener="INNER"} 1\n');
     crowd.destroy();
     inner.destroy();
     expect((await broker.stop('SIGTERM')).code).toBe(0);

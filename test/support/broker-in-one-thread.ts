@@ -18,7 +18,7 @@ import { must } from '../../src/base/assert.ts';
 import type { LogFields, Logger } from '../../src/base/logger.ts';
 import { Controller, type StartReport } from '../../src/cluster/controller.ts';
 import type { BrokerConfig } from '../../src/config/broker-config.ts';
-import { type Listener, listenersOf } from '../../src/config/listeners.ts';
+import { listenersOf } from '../../src/config/listeners.ts';
 import { loadBrokerConfig } from '../../src/config/load.ts';
 import type { BrokerView } from '../../src/http/broker-view.ts';
 import type { Front } from '../../src/net/front.ts';
@@ -361,6 +361,7 @@ export class BrokerInOneThread {
       board: this.board,
       stages: new StageBoard(counted.stages, WORKER_STAGES),
       fronts: this.fronts.map(({ front }) => must(front.tallies, 'the front counts')),
+      connections: () => must(this.fronts[0], 'a broker has a front').connectionsByListener(),
       answerErrors: must(plane.services.answerErrors, 'errors are counted'),
       registry: plane.desk.registry,
       openSlots: host.open,
@@ -516,10 +517,6 @@ export class BrokerInOneThread {
     });
   }
 
-  private get listeners(): readonly Listener[] {
-    return listenersOf(this.config.values);
-  }
-
   private createPlane(): ControlPlane {
     return new ControlPlane({
       dataFolder: { path: '/data', room: () => ({ totalBytes: 1 << 30, usableBytes: 1 << 29 }) },
@@ -528,7 +525,7 @@ export class BrokerInOneThread {
       crc32c: (memory, at, length) => crc32cInTypeScript({ ...memory, address: 0 }, at, length),
       alarms: this.alarms,
       randomBytes: (count) => this.world.randomBytes(count),
-      listeners: this.listeners,
+      listeners: listenersOf(this.config.values),
       wantsMetrics: this.tallies !== null,
       dataApis: [produce, fetch, listOffsets, offsetForLeaderEpoch],
       log: this.logger,

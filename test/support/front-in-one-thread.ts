@@ -17,7 +17,7 @@ import { ControlPort } from '../../src/net/control-port.ts';
 import { Front } from '../../src/net/front.ts';
 import { type FrontCommons, ledgerOf } from '../../src/net/front-commons.ts';
 import type { RegionReader } from '../../src/net/front-face.ts';
-import { listenerFacts } from '../../src/net/front-listener.ts';
+import { type ListenerFacts, listenerFacts } from '../../src/net/front-listener.ts';
 import type { FrontTallies } from '../../src/net/front-tallies.ts';
 import { FRONT_LIMITS, type FrontLimits } from '../../src/net/limits.ts';
 import { MessagePost } from '../../src/net/message-post.ts';
@@ -64,6 +64,7 @@ export class FrontInOneThread {
   readonly port: ControlPort;
   readonly mail = new MessageChannel();
   readonly ledger: ConnectionLedger;
+  private readonly listeners: readonly ListenerFacts[];
   /** It gets no turns. */
   isStanding = false;
   private readonly slab: Slab;
@@ -73,6 +74,7 @@ export class FrontInOneThread {
     const { transport, slab, outboxSlab, plane, commons } = parts;
     this.transport = transport;
     this.ledger = ledgerOf(commons, parts.index);
+    this.listeners = listenersOf(parts.config.values).map((one, number) => listenerFacts(one, number, parts.config));
     this.slab = slab;
     this.outboxSlab = outboxSlab;
     const memory = createLaneMemory(CONTROL_SLOTS);
@@ -98,7 +100,7 @@ export class FrontInOneThread {
       ...parts,
       moving: { mover: transport, bells: commons.handOver.map(() => bell()) },
       lodger: null,
-      listeners: listenersOf(parts.config.values).map((one, number) => listenerFacts(one, number, parts.config)),
+      listeners: this.listeners,
       access: new FrontAuthorizer(new AuditLog(parts.logger, { nowMs: () => this.front.nowMs }, null)),
       renewTls: null,
       control: new ControlLane(end, new ByteRing(arena), new MessagePost(this.mail.port2), transport),
@@ -108,6 +110,11 @@ export class FrontInOneThread {
       throttleSince: registry.throttleSince,
       limits: { ...FRONT_LIMITS, requestBytesMax: slab.bytesTotal / 2, exchangesMax: 4096, ...parts.limits },
     });
+  }
+
+  /** Of all fronts. */
+  connectionsByListener(): ReadonlyMap<string, number> {
+    return new Map(this.listeners.map(({ name, number }) => [name, this.ledger.countOfListener(number)]));
   }
 
   expectNothingHeld(): void {

@@ -190,6 +190,7 @@ describe.runIf(hasOpenssl)('TLS beside plain listeners (openssl)', () => {
       listeners: `PLAINTEXT://${HOST}:0,SSL://${HOST}:0`,
       'ssl.keystore.location': authority.issue('server', '/CN=localhost').file,
       'perfbroker.tls.fronts': '2',
+      'listener.name.ssl.max.connections': '64',
     });
     const broker = new Spawned(['--data', join(folder, 'data'), '--http-port', '0', '--workers', '1', ...tls]);
     const port = await portOf(broker, 'SSL');
@@ -200,6 +201,7 @@ describe.runIf(hasOpenssl)('TLS beside plain listeners (openssl)', () => {
       return Number(new RegExp(`perfbroker_connections\\{front="${front}"\\} (\\d+)`).exec(text)?.[1]);
     };
     const open: Connection[] = [];
+    await expect(Connection.open({ host: HOST, port })).rejects.toThrow();
     // The kernel chooses; that it chooses one of the two all the time is out of the question.
     for (let round = 0; round < 4; round++) {
       const dial = dialWith({ ca: authority.pem });
@@ -210,9 +212,24 @@ describe.runIf(hasOpenssl)('TLS beside plain listeners (openssl)', () => {
     for (const { brokers } of await Promise.all(open.map(ask))) expect(brokers).toHaveLength(1);
     expect((await openAt(1)) + (await openAt(2))).toBe(open.length);
     expect([(await openAt(1)) > 0, (await openAt(2)) > 0]).toEqual([true, true]);
+    // As many as the listener may have, whichever front serves them; who fails to shake hands is none of them.
+    let isIn = false;
+    const late = Connection.open({ host: HOST, port, dial: dialWith({ ca: authority.pem }) });
+    late.then(
+      () => (isIn = true),
+      () => undefined,
+    );
+    await until(() => broker.output.includes('raise listener.name.ssl.max.connections'));
+    const plain = await Connection.open({ host: HOST, port: await portOf(broker, 'PLAINTEXT') });
+    expect((await ask(plain)).brokers).toHaveLength(1);
+    expect(isIn).toBe(false);
+    open.pop()?.close();
+    open.push(plain, await late);
+    expect(await (await fetch(page)).text()).toContain('listener_connections{listener="SSL"} 64\n');
     for (const connection of open) connection.close();
     const ended = await broker.stop('SIGTERM');
-    expect([ended.code, ended.stderr]).toEqual([0, '']);
+    const others = ended.stderr.split('\n').filter((line) => !/does not speak TLS|raise listener/.test(line));
+    expect([ended.code, others]).toEqual([0, ['']]);
   });
 
   it('tells nobody its passwords and keys', { timeout: 60_000 }, async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ListenerBounds } from '../../src/config/listener-bounds.ts';
 import { type ListenerFacts, PLAINTEXT_FACTS } from '../../src/net/front-listener.ts';
 import type { FakeClient } from '../support/fake-client.ts';
+import { Prng } from '../support/prng.ts';
 import { FrontRig, type RigOptions } from './front-rig.ts';
 
 const OUTER = 0;
@@ -161,3 +162,50 @@ describe('a listener with bounds of its own', () => {
     expect(served(rig)).toEqual({ inner: 1, outer: 1 });
   });
 });
+
+test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  'whatever comes and goes, no bound is passed, and all come in at last (seed %i)',
+  (seed) => {
+    const random = new Prng(seed);
+    const rig = rigOf({});
+    const limit = (all: number, inner: number, outer: number) => {
+      const bounds = [outer, outer, outer, inner, inner, inner].map((connectionsMax) => ({
+        connectionsMax,
+        creationRateMax: 40,
+      }));
+      const limits = { connectionsMax: all, connectionsPerAddressMax: 10_000, creationRateMax: 50 };
+      rig.post({ kind: 'limits', ...limits, addressOverrides: new Map(), listeners: bounds });
+      rig.settle();
+    };
+    const clients: FakeClient[] = [];
+    for (let round = 0; round < 15; round++) {
+      const [all, inner, outer] = [random.nextInt(12), random.nextInt(8), random.nextInt(8)];
+      const before = served(rig);
+      limit(all, inner, outer);
+      for (let step = 0; step < 12; step++) {
+        const dice = random.nextInt(10);
+        if (dice < 6) clients.push(rig.transport.connect({ listener: random.nextInt(2) }));
+        else if (dice < 9) clients[random.nextInt(Math.max(1, clients.length))]?.reset();
+        else rig.transport.failAccepts(1);
+        rig.step(random.nextInt(60));
+        const now = served(rig);
+        // Who is in stays where fewer may be.
+        expect(now.inner).toBeLessThanOrEqual(Math.max(inner, before.inner));
+        expect(now.outer).toBeLessThanOrEqual(Math.max(outer, before.outer));
+        expect(now.inner + now.outer).toBeLessThanOrEqual(Math.max(all, before.inner + before.outer));
+      }
+    }
+    limit(10_000, 10_000, 10_000);
+    rig.pass(30_000, 50);
+    expect(rig.transport.backlogCount).toBe(0);
+    expect(rig.transport.isAccepting).toBe(true);
+    const { inner, outer } = served(rig);
+    expect(inner + outer).toBe(rig.transport.openCount);
+    for (const client of clients) client.reset();
+    rig.pass(1000, 50);
+    expect(served(rig)).toEqual({ inner: 0, outer: 0 });
+    limit(3, 3, 0);
+    callers(rig, INNER, 5);
+    expect(served(rig)).toEqual({ inner: 3, outer: 0 });
+  },
+);

@@ -101,6 +101,7 @@ export class ConnectionLedger {
   countOfAddress(row: number): number {
     return row === NO_ROW ? 0 : this.addresses.holdersOf(row);
   }
+
   /** Goes round again only where another front has counted in between. */
   private addBelow(word: number, max: number): boolean {
     for (;;) {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   DONE_ACCEPT,
   DONE_ACCEPT_FAILED,
@@ -164,6 +164,7 @@ describe.each(pathsHere())('the transport over %s', (path) => {
     });
 
     afterEach(() => closeSync(fd));
+    afterAll(() => rmSync(folder, { recursive: true }));
 
     it('arrive byte for byte, between bytes of memory, however slowly they are read', async () => {
       const { client, socket } = await rig.connect();

@@ -32,6 +32,7 @@ type TopicQuestion = ElementOf<NonNullable<Request['topics']>>;
 /** Below, an empty list asks for all topics; ids and null names came later than the fields that hold them. */
 const NULL_MEANS_ALL_SINCE = 1;
 const IDS_SINCE = 12;
+const NO_LEADER = -1;
 
 export const metadataHandler = defineHandler({
   api: metadata,
@@ -72,7 +73,8 @@ function answerTopics(request: Request, context: ControlContext): readonly Topic
   const nodeId = controller.config.values['node.id'];
   const operationsOf = (name: string): number =>
     request.includeTopicAuthorizedOperations ? permit.operations(RESOURCE_TOPIC, name) : OPERATIONS_NOT_ASKED;
-  const known = (topic: CatalogTopic): TopicAnswer => knownTopic(topic, nodeId, operationsOf(topic.name));
+  const known = (topic: CatalogTopic): TopicAnswer =>
+    knownTopic(topic, controller.placesOf(topic.id).length, nodeId, operationsOf(topic.name));
   const { topics } = request;
   const isAll = topics === null || (context.apiVersion < NULL_MEANS_ALL_SINCE && topics.length === 0);
   if (isAll) {
@@ -155,7 +157,13 @@ function hiddenTopic(name: string | null, topicId: string): TopicAnswer {
   return { errorCode: errorCode.TOPIC_AUTHORIZATION_FAILED, name, topicId, isInternal: false, partitions: [] };
 }
 
-function knownTopic(topic: CatalogTopic, nodeId: number, topicAuthorizedOperations: number): TopicAnswer {
+/** Partitions from `servedCount` on are being made: whoever went there would be told that there is no such topic. */
+function knownTopic(
+  topic: CatalogTopic,
+  servedCount: number,
+  nodeId: number,
+  topicAuthorizedOperations: number,
+): TopicAnswer {
   const replicaNodes = [nodeId];
   return {
     errorCode: errorCode.NONE,
@@ -163,9 +171,9 @@ function knownTopic(topic: CatalogTopic, nodeId: number, topicAuthorizedOperatio
     topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
     partitions: topic.leaderEpochs.map((leaderEpoch, partitionIndex) => ({
-      errorCode: errorCode.NONE,
+      errorCode: partitionIndex < servedCount ? errorCode.NONE : errorCode.LEADER_NOT_AVAILABLE,
       partitionIndex,
-      leaderId: nodeId,
+      leaderId: partitionIndex < servedCount ? nodeId : NO_LEADER,
       leaderEpoch,
       replicaNodes,
       isrNodes: replicaNodes,

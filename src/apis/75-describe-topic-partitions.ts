@@ -5,6 +5,7 @@
 
 import { pagePartitions, type TopicPage } from '../admin/partitions.ts';
 import { isInternalTopic } from '../cluster/catalog.ts';
+import type { Controller } from '../cluster/controller.ts';
 import { OPERATION_DESCRIBE, RESOURCE_TOPIC } from '../protocol/acl.ts';
 import type { ElementOf, RequestOf, ResponseInputOf } from '../protocol/api.ts';
 import { errorCode } from '../protocol/errors.ts';
@@ -13,6 +14,8 @@ import { describeTopicPartitions } from '../protocol/schemas/75-describe-topic-p
 import type { Permit } from '../security/permit.ts';
 import { checks } from './access.ts';
 import { defineHandler } from './define.ts';
+
+const NO_LEADER = -1;
 
 type Answer = ElementOf<ResponseInputOf<typeof describeTopicPartitions>['topics']>;
 
@@ -34,10 +37,9 @@ export const describeTopicPartitionsHandler = defineHandler({
     const partitionsMax = Math.min(request.responsePartitionLimit, config.values['max.request.partition.size.limit']);
     if (isOutside(request)) return { topics: refuseAll(request, errorCode.INVALID_REQUEST) };
     const { topics, next } = pagePartitions(catalog, names, request.cursor, partitionsMax);
-    const nodeId = config.values['node.id'];
     return {
       topics: [
-        ...topics.map((page) => answerOf(page, nodeId, permit)),
+        ...topics.map((page) => answerOf(page, services.controller, permit)),
         ...refusedNames.map((name) => refused(name, errorCode.TOPIC_AUTHORIZATION_FAILED)),
       ],
       nextCursor: next,
@@ -52,11 +54,14 @@ function isOutside({ topics, cursor }: RequestOf<typeof describeTopicPartitions>
   return cursor !== null && topics.length > 0 && !topics.some(({ name }) => name === cursor.topicName);
 }
 
-function answerOf(page: TopicPage, nodeId: number, permit: Permit): Answer {
+function answerOf(page: TopicPage, controller: Controller, permit: Permit): Answer {
   const { name, errorCode: code, topic, firstPartition, partitionCount } = page;
   const topicAuthorizedOperations = permit.operations(RESOURCE_TOPIC, name);
   if (topic === null) return { ...refused(name, code), topicAuthorizedOperations };
+  const nodeId = controller.config.values['node.id'];
   const replicaNodes = [nodeId];
+  // The others are being made.
+  const servedCount = controller.placesOf(topic.id).length - firstPartition;
   const epochs = topic.leaderEpochs.slice(firstPartition, firstPartition + partitionCount);
   return {
     errorCode: code,
@@ -64,9 +69,9 @@ function answerOf(page: TopicPage, nodeId: number, permit: Permit): Answer {
     topicId: topic.id,
     isInternal: isInternalTopic(name),
     partitions: epochs.map((leaderEpoch, index) => ({
-      errorCode: errorCode.NONE,
+      errorCode: index < servedCount ? errorCode.NONE : errorCode.LEADER_NOT_AVAILABLE,
       partitionIndex: firstPartition + index,
-      leaderId: nodeId,
+      leaderId: index < servedCount ? nodeId : NO_LEADER,
       leaderEpoch,
       replicaNodes,
       isrNodes: replicaNodes,

@@ -3,6 +3,8 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
+import { createPartitions } from '../../src/protocol/schemas/37-create-partitions.ts';
+import { describeTopicPartitions } from '../../src/protocol/schemas/75-describe-topic-partitions.ts';
 import { makeDesk, settled, topicWish } from './desk-client.ts';
 
 const all = { topics: null };
@@ -17,6 +19,59 @@ describe('Metadata', () => {
       expect((await ask(metadata, version, all)).topics).toHaveLength(2);
       expect((await ask(metadata, version, { topics: [] })).topics).toHaveLength(0);
     }
+  });
+
+  it('names no leader for partitions that are still being made, which no front knows yet', async () => {
+    const rig = await makeDesk();
+    await rig.ask(createTopics, 7, { topics: [topicWish('a')] });
+    const { openPartitions } = rig.host;
+    let open = (): void => undefined;
+    const isOpen = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    rig.host.openPartitions = async (partitions) => {
+      await isOpen;
+      return await openPartitions.call(rig.host, partitions);
+    };
+    const leaders = async () => {
+      const described = await rig.ask(metadata, 12, all);
+      const paged = await rig.ask(describeTopicPartitions, 0, { topics: [], responsePartitionLimit: 9, cursor: null });
+      const found = described.topics.map(({ name, partitions }) => [
+        name,
+        partitions.map(({ errorCode: code, leaderId }) => [code, leaderId]),
+      ]);
+      const foundPaged = paged.topics.map(({ name, partitions }) => [
+        name,
+        partitions.map(({ errorCode: code, leaderId }) => [code, leaderId]),
+      ]);
+      expect(foundPaged).toEqual(found);
+      return found;
+    };
+    const widened = rig.ask(createPartitions, 3, {
+      topics: [{ name: 'a', count: 2, assignments: null }],
+      timeoutMs: 1,
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await leaders()).toEqual([
+      [
+        'a',
+        [
+          [0, 1],
+          [5, -1],
+        ],
+      ],
+    ]);
+    open();
+    await widened;
+    expect(await leaders()).toEqual([
+      [
+        'a',
+        [
+          [0, 1],
+          [0, 1],
+        ],
+      ],
+    ]);
   });
 
   it('makes no more for a client than its quota of partitions to create, as CreateTopics does', async () => {

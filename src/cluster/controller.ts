@@ -17,10 +17,10 @@ import { type LeftoverFolder, planAdoption } from './adoption.ts';
 import { Catalog, type CatalogTopic } from './catalog.ts';
 import type { CatalogRecord } from './catalog-records.ts';
 import type { MetadataStore } from './metadata-store.ts';
-import type { PartitionHost, PartitionToOpen } from './partition-host.ts';
+import type { HostedPartition, PartitionHost, PartitionToOpen } from './partition-host.ts';
 import { type Place, Placement } from './placement.ts';
 import { PRODUCER_ID_BLOCK, ProducerIds } from './producer-ids.ts';
-import { RouteBook, type RouteListener } from './route-book.ts';
+import { hostedAt, RouteBook, type RouteListener } from './route-book.ts';
 import { SerialSection } from './serial-section.ts';
 import { type SettingsCheck, type SettingsObserver, SettingsObservers } from './settings-observers.ts';
 import { type StartOptions, startRecords } from './start-records.ts';
@@ -342,27 +342,32 @@ export class Controller {
   private async openNewTopics(made: readonly MadeTopic[]): Promise<TopicOutcome[]> {
     const faultOf = await this.faultsOf(made.flatMap(({ topic, places }) => this.toOpen(topic, places, 0, true)));
     const failed: CatalogTopic[] = [];
+    const opened: HostedPartition[] = [];
     const outcomes = made.map(({ name, topic, places }): TopicOutcome => {
       const fault = faultOf(places);
-      this.routes.put(topic, places);
-      if (fault === null) return { name, topic, fault: null };
+      if (fault === null) {
+        this.routes.put(topic, places);
+        return { name, topic, fault: null };
+      }
+      // Nobody is told where it is, or records would be taken that go with it.
       failed.push(topic);
+      opened.push(...hostedAt(topic, places));
       return { name, topic: null, fault };
     });
     if (failed.length === 0) return outcomes;
     await this.commitOrOwe(failed.map(({ id }) => ({ kind: 'topic-gone', id })));
-    await this.clearAway(failed);
+    await this.clearAway(failed, opened);
     return outcomes;
   }
 
   private async removeTopics(topics: readonly CatalogTopic[]): Promise<void> {
     await this.commit(topics.map((topic) => ({ kind: 'topic-gone', id: topic.id })));
-    await this.clearAway(topics);
+    const partitions = topics.flatMap((topic) => this.routes.hosted(topic));
+    await this.clearAway(topics, partitions);
   }
 
   /** The folders of topics that the catalog has no more. */
-  private async clearAway(topics: readonly CatalogTopic[]): Promise<void> {
-    const partitions = topics.flatMap((topic) => this.routes.hosted(topic));
+  private async clearAway(topics: readonly CatalogTopic[], partitions: readonly HostedPartition[]): Promise<void> {
     for (const topic of topics) this.routes.remove(topic.id);
     await this.parts.host.closePartitions(partitions, { remove: true });
     this.placement.give(partitions, this.parts.nowMs());

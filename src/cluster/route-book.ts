@@ -59,17 +59,14 @@ export class RouteBook {
 
   /** The topic's partitions as the host knows them. */
   hosted(topic: CatalogTopic): HostedPartition[] {
-    const partitions = this.topics.get(topic.id)?.partitions ?? [];
-    return partitions.map(({ slot, worker }, partition) => ({
-      slot,
-      worker,
-      topic: topic.name,
-      topicId: topic.id,
-      partition,
-    }));
+    return hostedAt(topic, this.topics.get(topic.id)?.partitions ?? []);
   }
 
   private tell(update: RouteUpdate): void {
     for (const listener of this.listeners) listener(update);
   }
+}
+
+export function hostedAt({ name, id }: CatalogTopic, places: readonly Place[]): HostedPartition[] {
+  return places.map(({ slot, worker }, partition) => ({ slot, worker, topic: name, topicId: id, partition }));
 }

@@ -79,6 +79,8 @@ describe('the controller', () => {
       const bad = partitions.find(({ topic, partition }) => topic === 'b' && partition === 1)?.slot;
       return outcomes.map(({ slot }) => ({ slot, problem: slot === bad ? 'no space is left' : null }));
     };
+    const told: string[] = [];
+    controller.subscribe((update) => update.kind === 'topic' && told.push(update.topic.name));
     const plans = ['a', 'b', 'c'].map((name) => ({ name, partitionCount: 2, configs: {} }));
     const outcomes = await controller.createTopics(() => plans);
     expect(outcomes.map(({ name, topic, fault }) => [name, topic?.name, fault?.message])).toEqual([
@@ -87,6 +89,8 @@ describe('the controller', () => {
       ['c', 'c', undefined],
     ]);
     expect(asked).toEqual([6]);
+    // Fronts would take records for what is taken back.
+    expect(told).toEqual(['a', 'c']);
     expect([...controller.catalog.topicsByName.keys()].sort()).toEqual(['a', 'c']);
     expect(host.removed).toEqual(['b-0', 'b-1']);
     expect(controller.catalog.leaving.size).toBe(0);

@@ -1,5 +1,6 @@
 /** A simulation that finds nothing says something only if it would find what is broken: each of these it has to notice. */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { LogDirectory } from '../../src/storage/log-directory.ts';
 import {
   beginlessDisk,
   blindDisk,
@@ -80,7 +81,23 @@ const canaries: [string, SimulationOptions][] = [
   ],
 ];
 
-test.each(canaries)('%s is noticed', { timeout: 120_000 }, async (_what, options) => {
+/** Often killed while topics come and go. */
+const KILLED_AMONG_PASSING: Partial<Profile> = { ...KILLS, hasPassing: true, faultEvery: 25, ticks: 400 };
+
+test.each(canaries)('%s is noticed', { timeout: 120_000 }, async (what, options) => {
+  await expectNoticed(what, options);
+});
+
+test('checkpoints that a topic takes over from its namesake are noticed', { timeout: 120_000 }, async () => {
+  const forgetting = vi.spyOn(LogDirectory.prototype, 'forgetNamesakes').mockImplementation(() => undefined);
+  try {
+    await expectNoticed('checkpoints of a namesake', { profile: KILLED_AMONG_PASSING });
+  } finally {
+    forgetting.mockRestore();
+  }
+});
+
+async function expectNoticed(what: string, options: SimulationOptions): Promise<void> {
   let found: Violation | null = null;
   let seed = 0;
   while (found === null && seed < SEEDS_MAX) {
@@ -95,5 +112,5 @@ test.each(canaries)('%s is noticed', { timeout: 120_000 }, async (_what, options
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(found, `within ${SEEDS_MAX} seeds`).toBeInstanceOf(Violation);
-  process.stdout.write(`canary: ${_what}: seed ${seed}: ${found?.message}\n`);
-});
+  process.stdout.write(`canary: ${what}: seed ${seed}: ${found?.message}\n`);
+}

@@ -10,61 +10,38 @@ import { describeConfigs, RESOURCE_TOPIC } from '../../src/protocol/schemas/32-d
 import { createPartitions } from '../../src/protocol/schemas/37-create-partitions.ts';
 import { incrementalAlterConfigs } from '../../src/protocol/schemas/44-incremental-alter-configs.ts';
 import type { Prng } from '../support/prng.ts';
-import { mayComeAgain } from './client-manners.ts';
+import { anyOf, mayComeAgain } from './client-manners.ts';
 import { numberedBatch } from './numbered-batches.ts';
-import type { PartitionModel } from './partition-model.ts';
+import {
+  fits,
+  type PassedTopic,
+  PassingTopic,
+  RETENTION,
+  RETENTION_MIN_MS,
+  surely,
+  UNKNOWN_TOPIC,
+  UNKNOWN_TOPIC_ID,
+} from './passing-topics.ts';
 import { deleteSome } from './record-deleter.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
-import { verifyTopic } from './verification.ts';
+import { anySpeech, spoken } from './topic-speech.ts';
 import { demand } from './violation.ts';
 
 const ALREADY_EXISTS = 36;
-const UNKNOWN_TOPIC = 3;
 const INVALID_PARTITIONS = 37;
-const SETTING = 'retention.ms';
-/** No topic keeps its records for less. */
-const RETENTION_MIN = '1000000';
-const NOT_IN_DOUBT = -1;
-const NAMES = ['scratch-a', 'scratch-b', 'scratch-c'];
-
-/** What holds, and what may hold as well because nobody heard how it ended. */
-interface Topic {
-  readonly name: string;
-  exists: Possible<boolean>;
-  partitions: Possible<number>;
-  retention: Possible<string>;
-  /** Of the topic that has the name now, as many as are known. */
-  models: PartitionModel[];
-  /** A change of this life failed, or was not answered: what became of it shows in the next. */
-  doubtfulLife: number;
-}
-
-interface Possible<T> {
-  readonly known: T;
-  readonly perhaps: T;
-}
-
-const surely = <T>(value: T): Possible<T> => ({ known: value, perhaps: value });
-const fits = <T>({ known, perhaps }: Possible<T>, value: T): boolean => value === known || value === perhaps;
+const NAMES = ['scratch-a', 'scratch-b'];
 
 export async function caretaker(simulation: Simulation, random: Prng): Promise<void> {
-  const topics = NAMES.map((name) => ({
-    name,
-    exists: surely(false),
-    partitions: surely(0),
-    retention: surely(''),
-    models: [],
-    doubtfulLife: NOT_IN_DOUBT,
-  }));
+  const { passing } = simulation.topics;
+  for (const name of NAMES) passing.push(new PassingTopic(simulation, name));
   while (simulation.isRunning) {
     const link = await simulation.connect();
     try {
       while (simulation.isRunning && !link.isBroken) {
-        for (const topic of topics) await check(simulation, link, topic, random);
-        const topic = topics[random.nextInt(topics.length)];
-        if (topic !== undefined) await change(simulation, link, topic, random);
-        await simulation.pause(random.nextInt(150));
+        if (random.nextInt(5) === 0) await check(simulation, link);
+        await change(simulation, link, anyOf(random, passing), random);
+        await simulation.pause(random.nextInt(30));
       }
     } catch (error) {
       if (!(error instanceof LinkBroken)) throw error;
@@ -73,57 +50,107 @@ export async function caretaker(simulation: Simulation, random: Prng): Promise<v
   }
 }
 
-async function change(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
+async function change(simulation: Simulation, link: SimulatedLink, topic: PassingTopic, random: Prng): Promise<void> {
   // What is in doubt is left alone until it shows.
-  if (topic.doubtfulLife === simulation.history.life) return;
+  if (topic.isInDoubt) return;
   // A connection that breaks takes no request back: what it asked for may still happen.
-  topic.doubtfulLife = simulation.history.life;
-  if (!topic.exists.known) return await create(simulation, link, topic, random);
-  const dice = random.nextInt(8);
-  if (dice > 3) return await write(simulation, link, topic, random);
-  if (dice === 0) return await remove(simulation, link, topic);
-  if (dice === 1) return await widen(simulation, link, topic);
-  return await configure(simulation, link, topic, random);
+  topic.doubt();
+  const { current } = topic;
+  if (!topic.exists.known || current === null) return await create(simulation, link, topic, random);
+  const dice = random.nextInt(12);
+  if (dice < 4) return await remove(simulation, link, topic, current, random);
+  if (dice === 4) return await removePassed(simulation, link, topic, random);
+  if (dice === 5) return await widen(simulation, link, topic);
+  if (dice === 6) return await configure(simulation, link, topic, random);
+  return await touch(simulation, link, topic, current, random);
 }
 
-function settle(topic: Topic, found: Partial<Pick<Topic, 'exists' | 'partitions' | 'retention' | 'models'>>): void {
-  Object.assign(topic, found);
-  topic.doubtfulLife = NOT_IN_DOUBT;
-}
-
-async function create(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
-  const { name } = topic;
-  const numPartitions = 1 + random.nextInt(3);
-  const value = String(1_000_000 + random.nextInt(1000));
-  topic.exists = { known: false, perhaps: true };
-  topic.partitions = surely(numPartitions);
-  topic.retention = surely(value);
-  topic.models = [];
-  const configs = [{ name: SETTING, value }];
+async function create(simulation: Simulation, link: SimulatedLink, topic: PassingTopic, random: Prng): Promise<void> {
+  const { name, exists, partitions, retention } = topic;
+  const numPartitions = 1 + random.nextInt(2);
+  const value = String(RETENTION_MIN_MS + random.nextInt(1000));
+  const isLeft = exists.known;
+  topic.exists = { known: isLeft, perhaps: !isLeft };
+  topic.partitions = { known: isLeft ? partitions.known : numPartitions, perhaps: numPartitions };
+  topic.retention = { known: isLeft ? retention.known : value, perhaps: value };
+  topic.creationCount += 1;
+  const configs = [{ name: RETENTION, value }];
   const answer = await link.ask(createTopics, 7, {
     topics: [{ name, numPartitions, replicationFactor: 1, assignments: [], configs }],
   });
-  const code = answer.topics[0]?.errorCode ?? -1;
-  simulation.note(`create ${name} -> ${code}`);
+  const { errorCode: code = -1, topicId = '' } = answer.topics[0] ?? {};
+  simulation.note(`create ${name} -> ${code} ${topicId}`);
   checkRefusal(simulation, name, code);
-  demand(code !== ALREADY_EXISTS, `${name} was deleted, and is said to exist`);
-  if (code === 0) settle(topic, { exists: surely(true) });
+  demand(code !== ALREADY_EXISTS || topic.exists.known, `${name} was deleted, and is said to exist`);
   simulation.book.count(code === 0 ? 'topics created' : `create error ${code}`);
+  if (code !== 0) return;
+  topic.settle({ exists: surely(true), partitions: surely(numPartitions), retention: surely(value) });
+  const made = topic.meet(topicId);
+  demand(made === topic.current, `${name} is made under the id of a topic that was deleted`);
+  made.isMade = true;
+  topic.grow(made, numPartitions, simulation.history.life);
 }
 
-async function remove(simulation: Simulation, link: SimulatedLink, topic: Topic): Promise<void> {
+/** By name or by id; often another is made under the name at once. */
+async function remove(
+  simulation: Simulation,
+  link: SimulatedLink,
+  topic: PassingTopic,
+  current: PassedTopic,
+  random: Prng,
+): Promise<void> {
   const { name } = topic;
   topic.exists = { known: true, perhaps: false };
-  const answer = await link.ask(deleteTopics, 6, { topics: [{ name }], timeoutMs: 1000 });
-  const code = answer.responses[0]?.errorCode ?? -1;
-  simulation.note(`delete ${name} -> ${code}`);
-  checkRefusal(simulation, name, code);
-  demand(code !== UNKNOWN_TOPIC, `${name} was created, and is said not to exist`);
-  if (code === 0) settle(topic, { exists: surely(false), models: [] });
-  simulation.book.count(code === 0 ? 'topics deleted' : `delete error ${code}`);
+  current.isLeaving = true;
+  const which = random.nextBoolean() ? { name } : { topicId: current.id };
+  const deleting = link.ask(deleteTopics, 6, { topics: [which], timeoutMs: 1000 });
+  const creating = random.nextInt(3) > 0 ? create(simulation, link, topic, random) : null;
+  creating?.catch(() => undefined);
+  const answer = await deleting;
+  takeRemoval(simulation, topic, current, answer.responses[0]?.errorCode ?? -1, creating !== null);
+  await creating;
 }
 
-async function widen(simulation: Simulation, link: SimulatedLink, topic: Topic): Promise<void> {
+function takeRemoval(
+  simulation: Simulation,
+  topic: PassingTopic,
+  removed: PassedTopic,
+  code: number,
+  isMadeAnew: boolean,
+): void {
+  const { name } = topic;
+  simulation.note(`delete ${name} -> ${code}`);
+  checkRefusal(simulation, name, code);
+  demand(code !== UNKNOWN_TOPIC && code !== UNKNOWN_TOPIC_ID, `${name} was created, and is said not to exist`);
+  simulation.book.count(code === 0 ? 'topics deleted' : `delete error ${code}`);
+  if (code !== 0) return;
+  if (topic.current === removed) topic.end();
+  if (!isMadeAnew) {
+    topic.settle({ exists: surely(false) });
+    return;
+  }
+  topic.exists = { known: false, perhaps: true };
+  topic.partitions = surely(topic.partitions.perhaps);
+  topic.retention = surely(topic.retention.perhaps);
+}
+
+/** Whoever deletes a topic that is gone by its id does nothing to what has the name now. */
+async function removePassed(
+  simulation: Simulation,
+  link: SimulatedLink,
+  topic: PassingTopic,
+  random: Prng,
+): Promise<void> {
+  topic.settle({});
+  if (topic.past.length === 0) return;
+  const { id: topicId } = anyOf(random, topic.past);
+  const answer = await link.ask(deleteTopics, 6, { topics: [{ topicId }], timeoutMs: 1000 });
+  const code = answer.responses[0]?.errorCode ?? -1;
+  demand(code === UNKNOWN_TOPIC_ID, `${topic.name} was deleted, and is deleted by its id again with error ${code}`);
+  simulation.book.count('deletions by ids of deleted topics');
+}
+
+async function widen(simulation: Simulation, link: SimulatedLink, topic: PassingTopic): Promise<void> {
   const { name } = topic;
   const count = topic.partitions.known + 1;
   topic.partitions = { known: topic.partitions.known, perhaps: count };
@@ -136,43 +163,55 @@ async function widen(simulation: Simulation, link: SimulatedLink, topic: Topic):
   simulation.note(`widen ${name} to ${count} -> ${code}`);
   checkRefusal(simulation, name, code);
   demand(code !== INVALID_PARTITIONS, `${name} is said to have ${count} partitions already`);
-  if (code === 0) settle(topic, { partitions: surely(count) });
+  if (code === 0) topic.settle({ partitions: surely(count) });
   simulation.book.count(code === 0 ? 'partitions created' : `widen error ${code}`);
 }
 
-async function configure(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
+async function configure(
+  simulation: Simulation,
+  link: SimulatedLink,
+  topic: PassingTopic,
+  random: Prng,
+): Promise<void> {
   const { name } = topic;
-  const value = String(2_000_000 + random.nextInt(1000));
+  const value = String(2 * RETENTION_MIN_MS + random.nextInt(1000));
   topic.retention = { known: topic.retention.known, perhaps: value };
   const answer = await link.ask(incrementalAlterConfigs, 1, {
     resources: [
-      { resourceType: RESOURCE_TOPIC, resourceName: name, configs: [{ name: SETTING, configOperation: 0, value }] },
+      { resourceType: RESOURCE_TOPIC, resourceName: name, configs: [{ name: RETENTION, configOperation: 0, value }] },
     ],
     validateOnly: false,
   });
   const code = answer.responses[0]?.errorCode ?? -1;
   simulation.note(`configure ${name} -> ${code}`);
   checkRefusal(simulation, name, code);
-  if (code === 0) settle(topic, { retention: surely(value) });
+  if (code === 0) topic.settle({ retention: surely(value) });
   simulation.book.count(code === 0 ? 'settings changed' : `configure error ${code}`);
 }
 
-/** Records of this topic, and of none that had its name before. */
-async function write(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
-  const { name, models } = topic;
-  const model = models[random.nextInt(models.length)];
+/** Records of it come, or go from its beginning. */
+async function touch(
+  simulation: Simulation,
+  link: SimulatedLink,
+  topic: PassingTopic,
+  current: PassedTopic,
+  random: Prng,
+): Promise<void> {
+  const model = anyOf(random, current.partitions);
   // What a life has is looked at before it gets more.
-  if (model?.verifiedLife !== simulation.history.life) return settle(topic, {});
-  if (random.nextInt(3) === 0) {
+  if (model.verifiedLife !== simulation.history.life) return topic.settle({});
+  if (random.nextBoolean()) {
     await deleteSome(simulation, link, model, random);
-    return settle(topic, {});
+    return topic.settle({});
   }
+  const speech = anySpeech(random);
   const count = 1 + random.nextInt(4);
   const first = simulation.topics.takeNumbers(count);
   const stampMs = Math.floor(simulation.nowMs);
   const batch = model.sent(first, count, stampMs, { name: 'caretaker', isGapless: false, nextOrder: first }, null);
   const partitions = [{ partitionIndex: model.partition, records: numberedBatch(first, count, stampMs) }];
-  const answer = await link.ask(produce, 9, { acks: -1, timeoutMs: 1000, topics: [{ name, partitions }] });
+  const topics = [{ ...spoken(speech, current), partitions }];
+  const answer = await link.ask(produce, speech.produceVersion, { acks: -1, timeoutMs: 1000, topics });
   const part = answer.topics[0]?.partitions[0];
   demand(part !== undefined, 'every partition of a produce is answered');
   const { errorCode, baseOffset } = part;
@@ -183,43 +222,35 @@ async function write(simulation: Simulation, link: SimulatedLink, topic: Topic, 
   );
   if (errorCode === 0) model.acknowledged(batch, baseOffset);
   simulation.book.count(errorCode === 0 ? 'batches of a caretaker' : `produce error ${errorCode}`);
-  settle(topic, {});
-}
-
-/** All that its topic has, now and then. */
-async function checkRecords(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
-  const { name, models } = topic;
-  for (let partition = models.length; partition < topic.partitions.known; partition++)
-    models.push(simulation.topics.modelOf(name, partition, { [SETTING]: RETENTION_MIN }));
-  const isNew = models.some(({ verifiedLife }) => verifiedLife !== simulation.history.life);
-  if (!isNew && random.nextInt(4) > 0) return;
-  await verifyTopic(simulation, link, { name, partitions: models });
-  simulation.book.count('topics of a caretaker read');
+  topic.settle({});
 }
 
 function checkRefusal({ isDiskTroubled }: Simulation, name: string, code: number): void {
   demand(code === 0 || isDiskTroubled, `a change of ${name} is answered with error ${code} on a disk that is well`);
 }
 
-/** From what is found it is also learnt how things ended. */
-async function check(simulation: Simulation, link: SimulatedLink, topic: Topic, random: Prng): Promise<void> {
-  const { name } = topic;
-  const found = await link.ask(metadata, 12, { topics: [{ name }], allowAutoTopicCreation: false });
-  const described = found.topics.find((each) => each.name === name);
-  const exists = described !== undefined && described.errorCode !== UNKNOWN_TOPIC;
-  demand(fits(topic.exists, exists), `${name} ${exists ? 'is there' : 'is not there'}, against what was acknowledged`);
-  const isSettled = topic.doubtfulLife !== simulation.history.life;
-  if (isSettled) topic.exists = surely(exists);
-  simulation.book.count('topics checked');
-  if (!exists) return;
-  const count = described.partitions.length;
-  demand(fits(topic.partitions, count), `${name} has ${count} partitions, ${topic.partitions.known} are acknowledged`);
-  if (isSettled) topic.partitions = surely(count);
-  const resource = { resourceType: RESOURCE_TOPIC, resourceName: name, configurationKeys: [SETTING] };
-  const answer = await link.ask(describeConfigs, 4, { resources: [resource] });
-  const value = answer.results[0]?.configs[0]?.value ?? '';
-  demand(fits(topic.retention, value), `${SETTING} of ${name} is ${value}, ${topic.retention.known} is acknowledged`);
-  if (!isSettled) return;
-  topic.retention = surely(value);
-  await checkRecords(simulation, link, topic, random);
+/** Nobody else changes them meanwhile. */
+async function check(simulation: Simulation, link: SimulatedLink): Promise<void> {
+  const { passing } = simulation.topics;
+  const names = passing.map(({ name }) => ({ name }));
+  const found = await link.ask(metadata, 12, { topics: names, allowAutoTopicCreation: false });
+  const described = new Map(found.topics.map((topic) => [topic.name, topic]));
+  for (const topic of passing) topic.learn(described.get(topic.name), simulation.history.life);
+  simulation.book.count('topics checked', passing.length);
+  const there = passing.filter(({ name }) => (described.get(name)?.errorCode ?? UNKNOWN_TOPIC) === 0);
+  if (there.length === 0) return;
+  const resources = there.map(({ name }) => ({
+    resourceType: RESOURCE_TOPIC,
+    resourceName: name,
+    configurationKeys: [RETENTION],
+  }));
+  const answer = await link.ask(describeConfigs, 4, { resources });
+  for (const topic of there) {
+    const { name, retention } = topic;
+    const result = answer.results.find(({ resourceName }) => resourceName === name);
+    if (topic.isInDoubt && result?.errorCode !== 0) continue;
+    const value = result?.configs[0]?.value ?? '';
+    demand(fits(retention, value), `${RETENTION} of ${name} is ${value}, ${retention.known} is acknowledged`);
+    if (!topic.isInDoubt) topic.retention = surely(value);
+  }
 }

@@ -29,16 +29,18 @@ export async function untilFound(
   await link.ask(findCoordinator, 4, { keyType, coordinatorKeys: [key] });
 }
 
-/** Where a partition begins, as the broker says; null: not now. */
+/** Where a partition begins, as the broker says; null: not now. `isOver`: nobody knows any more which topic has the name. */
 export async function beginningOf(
   simulation: Simulation,
   link: SimulatedLink,
   model: PartitionModel,
+  isOver: () => boolean = () => false,
 ): Promise<number | null> {
   const { topic, partition: partitionIndex, folder, start } = model;
   const { deletedOffset } = start;
   const partitions = [{ partitionIndex, timestamp: EARLIEST_TIMESTAMP }];
-  const answer = await link.ask(listOffsets, 7, { topics: [{ name: topic, partitions }] });
+  const answer = await link.ask(listOffsets, 7, { topics: [{ name: topic.name, partitions }] });
+  if (isOver()) return null;
   const part = answer.topics[0]?.partitions[0];
   demand(part !== undefined, 'a partition whose start is asked for is answered');
   if (part.errorCode !== 0) {

@@ -12,6 +12,7 @@ import { numberedBatch } from './numbered-batches.ts';
 import { keysOf, type PartitionModel, type ProducerTrack, type SentBatch } from './partition-model.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
+import { anySpeech, isAbout, type Speech, spoken } from './topic-speech.ts';
 import { demand } from './violation.ts';
 
 const UNDER_WAY_MAX = 5;
@@ -66,6 +67,7 @@ class Line {
   private readonly random: Prng;
   private readonly flights: Flight[] = [];
   private identity: Identity | null = null;
+  private speech: Speech;
   private track: ProducerTrack;
   private nextSequence = 0;
   private generation = 0;
@@ -79,6 +81,7 @@ class Line {
     this.model = model;
     this.name = name;
     this.random = random;
+    this.speech = anySpeech(random);
     this.track = { name, isGapless: true, nextOrder: 0 };
   }
 
@@ -108,6 +111,7 @@ class Line {
   private begin(identity: Identity): void {
     this.pendingCount = 0;
     this.isToBeSentAgain = false;
+    this.speech = anySpeech(this.random);
     for (const flight of this.flights) flight.isSent = false;
     if (this.identity === identity) return;
     this.identity = identity;
@@ -137,23 +141,26 @@ class Line {
   }
 
   private send(link: SimulatedLink, flight: Flight): void {
-    const { simulation, model } = this;
+    const { simulation, model, speech } = this;
     flight.isSent = true;
     this.pendingCount += 1;
     const request = {
       acks: -1,
       timeoutMs: 1000,
-      topics: [{ name: model.topic, partitions: [{ partitionIndex: model.partition, records: flight.records }] }],
+      topics: [
+        { ...spoken(speech, model.topic), partitions: [{ partitionIndex: model.partition, records: flight.records }] },
+      ],
     };
     const { identity } = this;
     link
-      .ask(produce, 9, request)
+      .ask(produce, speech.produceVersion, request)
       .then(
         (answer) => {
           if (identity !== this.identity) return;
           this.pendingCount -= 1;
-          const part = answer.topics[0]?.partitions[0];
-          demand(part !== undefined, 'every partition of a produce is answered');
+          const [topic] = answer.topics;
+          const part = topic?.partitions[0];
+          demand(part !== undefined && isAbout(speech, model.topic, topic), 'every partition of a produce is answered');
           this.settle(flight, part.errorCode, part.baseOffset);
         },
         () => undefined,

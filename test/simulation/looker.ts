@@ -60,7 +60,7 @@ async function ask(
   timestamp: number,
 ): Promise<number | null> {
   const partitions = [{ partitionIndex: partition, timestamp }];
-  const answer = await link.ask(listOffsets, 7, { topics: [{ name: topic, partitions }] });
+  const answer = await link.ask(listOffsets, 7, { topics: [{ name: topic.name, partitions }] });
   const part = answer.topics[0]?.partitions[0];
   demand(part !== undefined, 'a partition whose offset is asked for is answered');
   if (part.errorCode === 0) return part.offset;

@@ -161,7 +161,7 @@ export class Mishaps {
   private ailSome(): string {
     const { random, world, topics } = this.simulation;
     const { disk } = world;
-    const folders = [...topics.partitions.map(({ folder }) => folder), ...INNER_FOLDERS];
+    const folders = [...topics.allPartitions.map(({ folder }) => folder), ...INNER_FOLDERS];
     const folder = `${DATA_FOLDER}/${anyOf(random, folders)}`;
     const names = disk.stat(folder) === null ? [] : disk.list(folder);
     if (names.length === 0) return 'nothing';
@@ -222,7 +222,7 @@ export class Mishaps {
         if (simulation.broker !== null) simulation.flusherStallTicks = random.nextInt(20);
         return;
       case 'cold pages':
-        for (const model of simulation.topics.partitions) this.chill(`${DATA_FOLDER}/${model.folder}`);
+        for (const model of simulation.topics.allPartitions) this.chill(`${DATA_FOLDER}/${model.folder}`);
         return;
       case 'write error':
         disk.failNext('write', random.nextBoolean() ? 'EIO' : 'ENOSPC');

@@ -15,6 +15,12 @@ export interface ProducerTrack {
   nextOrder: number;
 }
 
+export interface TopicName {
+  readonly name: string;
+  /** Of the topic that has the name now, and of none that had it before or will have it. */
+  readonly id: string;
+}
+
 export interface SentBatch {
   readonly firstNumber: number;
   readonly count: number;
@@ -64,7 +70,7 @@ export function keysOf({ isCompacted }: PartitionModel): { readonly keyOf?: (num
 }
 
 export class PartitionModel {
-  readonly topic: string;
+  readonly topic: TopicName;
   readonly partition: number;
   readonly folder: string;
   promised: Promised;
@@ -89,7 +95,7 @@ export class PartitionModel {
   private endKnown = 0;
 
   constructor(parts: {
-    readonly topic: string;
+    readonly topic: TopicName;
     readonly partition: number;
     readonly promised: Promised;
     readonly isCompacted: boolean;
@@ -100,7 +106,7 @@ export class PartitionModel {
   }) {
     this.topic = parts.topic;
     this.partition = parts.partition;
-    this.folder = `${parts.topic}-${parts.partition}`;
+    this.folder = `${parts.topic.name}-${parts.partition}`;
     this.promised = parts.promised;
     this.isCompacted = parts.isCompacted;
     this.isDeletable = parts.isDeletable;

@@ -9,6 +9,7 @@ import { numberedBatch } from './numbered-batches.ts';
 import { keysOf, type PartitionModel, type ProducerTrack, type SentBatch } from './partition-model.ts';
 import type { SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
+import { anySpeech, isAbout, type Speech, spoken } from './topic-speech.ts';
 import { demand } from './violation.ts';
 
 const IN_FLIGHT_MAX = 6;
@@ -17,9 +18,11 @@ const CODECS = [0, 0, 0, 3];
 export async function plainProducer(simulation: Simulation, name: string, random: Prng): Promise<void> {
   while (simulation.isRunning) {
     const link = await simulation.connect(manners(random));
+    const speech = anySpeech(random);
     const tracks = new Map<PartitionModel, ProducerTrack>();
     while (simulation.isRunning && !link.isBroken) {
-      if (link.pendingCount < IN_FLIGHT_MAX) sendOne(simulation, link, tracks, `${name} on ${link.number}`, random);
+      if (link.pendingCount < IN_FLIGHT_MAX)
+        sendOne(simulation, link, speech, tracks, `${name} on ${link.number}`, random);
       await simulation.pause(random.nextInt(30));
       if (random.nextInt(80) === 0) break;
     }
@@ -35,6 +38,7 @@ async function untilAnswered(simulation: Simulation, link: SimulatedLink): Promi
 function sendOne(
   simulation: Simulation,
   link: SimulatedLink,
+  speech: Speech,
   tracks: Map<PartitionModel, ProducerTrack>,
   name: string,
   random: Prng,
@@ -59,22 +63,24 @@ function sendOne(
     timeoutMs: 1000,
     topics: [
       {
-        name: topic.name,
+        ...spoken(speech, topic),
         partitions: parts.map(({ model, records }) => ({ partitionIndex: model.partition, records })),
       },
     ],
   };
   simulation.book.count('batches sent', parts.length);
   if (acks === 0) {
-    link.tell(produce, 9, request);
+    link.tell(produce, speech.produceVersion, request);
     return;
   }
   link
-    .ask(produce, 9, request)
+    .ask(produce, speech.produceVersion, request)
     .then(
       (answer) => {
+        const [answered] = answer.topics;
+        demand(isAbout(speech, topic, answered), 'every topic of a produce is answered');
         for (const { model, batch } of parts) {
-          const part = answer.topics[0]?.partitions.find(({ partitionIndex }) => partitionIndex === model.partition);
+          const part = answered?.partitions.find(({ partitionIndex }) => partitionIndex === model.partition);
           demand(part !== undefined, 'every partition of a produce is answered');
           settle(simulation, model, batch, part);
         }

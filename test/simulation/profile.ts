@@ -10,6 +10,8 @@ export interface Profile {
   readonly sets: readonly string[];
   readonly flushWindowMs: number;
   readonly promised: Promised;
+  /** Topics come and go. */
+  readonly hasPassing: boolean;
   /** Steps of the world. */
   readonly ticks: number;
   /** Weights of what goes wrong; 0: it does not. */
@@ -116,5 +118,6 @@ export function drawProfile(random: Prng): Profile {
     shortSend: random.nextBoolean(0.3) ? 0.3 : 0,
     delay: random.nextBoolean(0.5) ? 0.3 : 0,
     forgetsFailedSyncs: random.nextBoolean(0.5),
+    hasPassing: random.nextBoolean(),
   };
 }

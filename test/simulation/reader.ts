@@ -8,9 +8,10 @@ import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-l
 import type { Prng } from '../support/prng.ts';
 import { anyOf, beginningOf, manners, mayComeAgain } from './client-manners.ts';
 import type { FoundBatch } from './numbered-batches.ts';
-import type { PartitionModel } from './partition-model.ts';
+import type { PartitionModel, TopicName } from './partition-model.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
+import { anySpeech, isAbout, type Speech, spoken } from './topic-speech.ts';
 import { demand } from './violation.ts';
 
 const OFFSET_OUT_OF_RANGE = 1;
@@ -47,7 +48,7 @@ export async function reader(simulation: Simulation, name: string, random: Prng)
   while (simulation.isRunning || !isThrough()) {
     const link = await simulation.connect(manners(random));
     try {
-      await new Reading(simulation, link, topic.name, places, random, isCommitted).run(isThrough);
+      await new Reading(simulation, link, topic, places, random, isCommitted).run(isThrough);
     } catch (error) {
       if (!(error instanceof LinkBroken)) throw error;
     }
@@ -79,7 +80,8 @@ function isAtEnd({ model, position }: Place): boolean {
 class Reading {
   private readonly simulation: Simulation;
   private readonly link: SimulatedLink;
-  private readonly topic: string;
+  private readonly topic: TopicName;
+  private readonly speech: Speech;
   private readonly places: readonly Place[];
   private readonly random: Prng;
   private readonly isCommitted: boolean;
@@ -89,7 +91,7 @@ class Reading {
   constructor(
     simulation: Simulation,
     link: SimulatedLink,
-    topic: string,
+    topic: TopicName,
     places: readonly Place[],
     random: Prng,
     isCommitted: boolean,
@@ -97,6 +99,7 @@ class Reading {
     this.simulation = simulation;
     this.link = link;
     this.topic = topic;
+    this.speech = anySpeech(random);
     this.places = places;
     this.random = random;
     this.isCommitted = isCommitted;
@@ -123,7 +126,9 @@ class Reading {
     for (;;) {
       const answer = await link.ask(offsetForLeaderEpoch, 4, {
         replicaId: -1,
-        topics: [{ name: model.topic, partitions: [{ partitionIndex: model.partition, leaderEpoch: place.epoch }] }],
+        topics: [
+          { name: model.topic.name, partitions: [{ partitionIndex: model.partition, leaderEpoch: place.epoch }] },
+        ],
       });
       const part = answer.topics[0]?.partitions[0];
       demand(part !== undefined, 'an epoch that is asked for is answered');
@@ -165,13 +170,16 @@ class Reading {
       place.deletedOffset = place.model.start.deletedOffset;
       place.endOffset = place.model.endOffset;
     }
-    const answer = await link.ask(fetch, 12, {
+    const answer = await link.ask(fetch, this.speech.fetchVersion, {
       maxWaitMs,
       minBytes: anyOf(random, [1, 1, 500]),
       isolationLevel: this.isCommitted ? 1 : 0,
       sessionId: this.sessionId,
       sessionEpoch: this.sessionEpoch,
-      topics: wanted.length === 0 ? [] : [{ name: this.topic, partitions: wanted.map((place) => this.wish(place)) }],
+      topics:
+        wanted.length === 0
+          ? []
+          : [{ ...spoken(this.speech, this.topic), partitions: wanted.map((place) => this.wish(place)) }],
     });
     simulation.book.count('fetches');
     if (SESSION_GONE.has(answer.errorCode)) {
@@ -182,8 +190,18 @@ class Reading {
     demand(answer.errorCode === 0, `a fetch is answered with error ${answer.errorCode}`);
     this.sessionId = answer.sessionId;
     this.sessionEpoch = this.sessionId === 0 ? 0 : this.sessionEpoch + 1;
-    for (const part of answer.topics[0]?.partitions ?? []) {
-      const place = places.find(({ model }) => model.partition === part.partitionIndex);
+    for (const { partitions, ...topic } of answer.topics) {
+      demand(
+        isAbout(this.speech, this.topic, topic),
+        `${this.topic.name} was asked for, and another topic is answered`,
+      );
+      await this.takeAll(partitions);
+    }
+  }
+
+  private async takeAll(parts: readonly FetchedPart[]): Promise<void> {
+    for (const part of parts) {
+      const place = this.places.find(({ model }) => model.partition === part.partitionIndex);
       demand(place !== undefined, 'only what was asked for is answered');
       await this.take(place, part);
     }

@@ -46,7 +46,7 @@ export async function deleteSome(
   start.wants(offset);
   start.doubts(life);
   const partitions = [{ partitionIndex: partition, offset }];
-  const answer = await link.ask(deleteRecords, 2, { topics: [{ name: topic, partitions }], timeoutMs: 1000 });
+  const answer = await link.ask(deleteRecords, 2, { topics: [{ name: topic.name, partitions }], timeoutMs: 1000 });
   const part = answer.topics[0]?.partitions[0];
   demand(part !== undefined, 'a partition whose records are to be deleted is answered');
   const { errorCode, lowWatermark } = part;

@@ -26,6 +26,7 @@ const NOT_A_MEMBER = new Set([25, 69, 110]);
 const SESSION_GONE = new Set([122, 123, 133]);
 /** The lock is over, or the state is another by now. */
 const TOO_LATE = 121;
+const INVALID_REQUEST = 42;
 
 export async function shareMember(
   simulation: Simulation,
@@ -192,6 +193,8 @@ class ShareMember {
     simulation.note(`${book.group}: ${memberId} ${type} ${model.folder} ${offsets.join(' ')} -> ${code}`);
     simulation.book.count(code === 0 ? 'acknowledgements of share groups' : `share acknowledge error ${code}`);
     if (code === 0 && type !== RELEASE) book.settled(model, offsets);
+    // What could not be stored is read anew, and knows nothing of records that were handed out behind it.
+    if (code === INVALID_REQUEST && simulation.isDiskTroubled) return;
     if (code !== TOO_LATE) this.demandGood(code, model.folder);
   }
 

@@ -406,7 +406,7 @@ export class Simulation {
     await this.fall(this.random.nextBoolean() ? 'stop' : 'kill');
     if (this.broker !== null) await this.driven(verifyTransactions(this, this.openLink(this.broker, {})));
     demand(this.topics.areAllVerified, 'a partition could not be read at the end');
-    for (const { verified, start } of this.topics.partitions) {
+    for (const { verified, start } of this.topics.allPartitions) {
       this.book.count('records verified', verified.records);
       if (start.expiryCount > 0) this.book.count('logs with expired records');
     }

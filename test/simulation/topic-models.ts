@@ -1,15 +1,16 @@
 /** The topics of a simulation with what is known of each of their partitions. */
+import { metadata } from '../../src/protocol/schemas/03-metadata.ts';
 import { createTopics } from '../../src/protocol/schemas/19-create-topics.ts';
 import type { Prng } from '../support/prng.ts';
 import { anyOf } from './client-manners.ts';
 import { KEEPS_ALL, LogStart, type Retention } from './log-start.ts';
-import { PartitionModel } from './partition-model.ts';
-import { LinkBroken } from './simulated-link.ts';
+import { PartitionModel, type TopicName } from './partition-model.ts';
+import type { PassingTopic } from './passing-topics.ts';
+import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
-import { demand } from './violation.ts';
+import { demand, Violation } from './violation.ts';
 
-export interface TopicModel {
-  readonly name: string;
+export interface TopicModel extends TopicName {
   readonly partitions: readonly PartitionModel[];
 }
 
@@ -24,7 +25,10 @@ const TRIES_MAX = 40;
 export const CODECS = ['producer', 'uncompressed', 'gzip', 'lz4'];
 
 export class TopicModels {
+  /** Made at the beginning, and there to the end. */
   readonly topics: TopicModel[] = [];
+  /** That come and go; none where nobody makes them. */
+  readonly passing: PassingTopic[] = [];
   private readonly simulation: Simulation;
   private nextNumber = 1;
 
@@ -36,9 +40,14 @@ export class TopicModels {
     return this.topics.flatMap(({ partitions }) => partitions);
   }
 
+  /** With those of topics that come and go, as far as they are there. */
+  get allPartitions(): PartitionModel[] {
+    return [...this.partitions, ...this.passing.flatMap(({ current }) => current?.partitions ?? [])];
+  }
+
   get areAllVerified(): boolean {
     const { life } = this.simulation.history;
-    return this.partitions.every(({ verifiedLife }) => verifiedLife === life);
+    return this.allPartitions.every(({ verifiedLife }) => verifiedLife === life);
   }
 
   /** As many record numbers, none of which was used before. */
@@ -56,12 +65,13 @@ export class TopicModels {
 
   async create(): Promise<void> {
     for (const wish of wishes(this.simulation.random)) {
-      await this.createOne(wish);
-      this.add(wish);
+      const id = await this.createOne(wish);
+      this.add(wish, id);
     }
   }
 
-  private async createOne({ name, partitions, configs }: TopicWish): Promise<void> {
+  /** Its id. */
+  private async createOne({ name, partitions, configs }: TopicWish): Promise<string> {
     const topic = {
       name,
       numPartitions: partitions,
@@ -73,36 +83,43 @@ export class TopicModels {
       const link = await this.simulation.connect();
       try {
         const answer = await link.ask(createTopics, 7, { topics: [topic] });
-        const code = answer.topics[0]?.errorCode ?? -1;
-        if (code === 0 || code === TOPIC_ALREADY_EXISTS) return;
+        const { errorCode = -1, topicId = '' } = answer.topics[0] ?? {};
+        if (errorCode === 0) return topicId;
+        if (errorCode === TOPIC_ALREADY_EXISTS) return await idOf(link, name);
         await this.simulation.pause(50);
       } catch (error) {
         if (!(error instanceof LinkBroken)) throw error;
       }
     }
-    demand(false, `topic ${name} cannot be created`);
+    throw new Violation(`topic ${name} cannot be created`);
   }
 
-  private add({ name, partitions, configs }: TopicWish): void {
-    const models = Array.from({ length: partitions }, (_, partition) => this.modelOf(name, partition, configs));
-    this.topics.push({ name, partitions: models });
+  private add({ name, partitions, configs }: TopicWish, id: string): void {
+    const topic = { name, id };
+    const models = Array.from({ length: partitions }, (_, partition) => this.modelOf(topic, partition, configs));
+    this.topics.push({ ...topic, partitions: models });
   }
 
   /** Of a partition that is made now. */
-  modelOf(topic: string, partition: number, configs: TopicWish['configs']): PartitionModel {
+  modelOf({ name, id }: TopicName, partition: number, configs: TopicWish['configs']): PartitionModel {
     const { history, profile } = this.simulation;
     const policy = configs['cleanup.policy'] ?? 'delete';
     return new PartitionModel({
-      topic,
+      topic: { name, id },
       partition,
       promised: configs['flush.messages'] === '1' ? 'device' : profile.promised,
       isCompacted: policy.includes('compact'),
       isDeletable: policy.includes('delete'),
       history,
-      start: new LogStart(`${topic}-${partition}`, retentionOf(configs), () => this.simulation.latestMs),
+      start: new LogStart(`${name}-${partition}`, retentionOf(configs), () => this.simulation.latestMs),
       nowMs: () => this.simulation.trueMs,
     });
   }
+}
+
+async function idOf(link: SimulatedLink, name: string): Promise<string> {
+  const { topics } = await link.ask(metadata, 12, { topics: [{ name }], allowAutoTopicCreation: false });
+  return topics[0]?.topicId ?? '';
 }
 
 function retentionOf(configs: TopicWish['configs']): Retention {

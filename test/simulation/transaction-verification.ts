@@ -76,7 +76,7 @@ async function visibleRecords(
     let position = model.startOffset;
     for (;;) {
       const partitions = [{ partitionIndex: model.partition, fetchOffset: position, partitionMaxBytes: 1 << 16 }];
-      const topics = [{ name: model.topic, partitions }];
+      const topics = [{ name: model.topic.name, partitions }];
       const answer = await link.ask(fetch, 12, { maxWaitMs: 0, minBytes: 1, isolationLevel: 1, topics });
       const part = answer.topics[0]?.partitions[0];
       demand(part !== undefined && part.errorCode === 0, `${model.folder} cannot be read at its end`);

@@ -14,6 +14,7 @@ import type { PartitionModel, ProducerTrack, TransactionFate } from './partition
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
 import type { TopicModel } from './topic-models.ts';
+import { anySpeech, BY_NAME, type Speech, spoken } from './topic-speech.ts';
 import { TransactionalOffsets } from './transactional-offsets.ts';
 import { demand } from './violation.ts';
 
@@ -40,6 +41,7 @@ class Transactor {
   private readonly name: string;
   private readonly random: Prng;
   private readonly isNewKind: boolean;
+  private readonly speech: Speech;
   private readonly topic: TopicModel;
   private readonly offsets: TransactionalOffsets | null;
   private identity: { readonly producerId: number; readonly producerEpoch: number } | null = null;
@@ -56,8 +58,15 @@ class Transactor {
     this.name = name;
     this.random = random;
     this.isNewKind = random.nextBoolean();
+    // What is older does not know of ids.
+    this.speech = this.isNewKind ? anySpeech(random) : BY_NAME;
     this.topic = simulation.topics.named('ledger');
     this.offsets = random.nextBoolean() ? new TransactionalOffsets(simulation, name, this.topic) : null;
+  }
+
+  private get produceVersion(): number {
+    if (this.speech.isById) return this.speech.produceVersion;
+    return this.isNewKind ? 12 : 11;
   }
 
   get isOpen(): boolean {
@@ -140,11 +149,11 @@ class Transactor {
     });
     simulation.book.count('batches sent');
     for (;;) {
-      const answer = await link.ask(produce, this.isNewKind ? 12 : 11, {
+      const answer = await link.ask(produce, this.produceVersion, {
         transactionalId: this.name,
         acks: -1,
         timeoutMs: 1000,
-        topics: [{ name: model.topic, partitions: [{ partitionIndex: model.partition, records }] }],
+        topics: [{ ...spoken(this.speech, model.topic), partitions: [{ partitionIndex: model.partition, records }] }],
       });
       const part = answer.topics[0]?.partitions[0];
       demand(part !== undefined, 'every partition of a produce is answered');
@@ -186,7 +195,7 @@ class Transactor {
         v3AndBelowTransactionalId: name,
         v3AndBelowProducerId: identity?.producerId ?? -1,
         v3AndBelowProducerEpoch: identity?.producerEpoch ?? -1,
-        v3AndBelowTopics: [{ name: model.topic, partitions: [model.partition] }],
+        v3AndBelowTopics: [{ name: model.topic.name, partitions: [model.partition] }],
       });
       const code = answer.resultsByTopicV3AndBelow[0]?.resultsByPartition[0]?.partitionErrorCode ?? -1;
       if (code === 0) return true;

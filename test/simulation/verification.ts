@@ -9,15 +9,19 @@ import { offsetForLeaderEpoch } from '../../src/protocol/schemas/23-offset-for-l
 import { beginningOf } from './client-manners.ts';
 import type { FoundBatch } from './numbered-batches.ts';
 import type { PartitionModel } from './partition-model.ts';
+import type { DescribedTopic } from './passing-topics.ts';
 import type { SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
 import type { TopicModel } from './topic-models.ts';
+import { anySpeech, BY_ID, isAbout, type Speech, spoken } from './topic-speech.ts';
 import { demand, Excuse } from './violation.ts';
 
 const OFFSET_OUT_OF_RANGE = 1;
 const CORRUPT_MESSAGE = 2;
 /** The partition did not open, or its disk fails it. */
 const NOT_SERVED = new Set([3, 6, 9, 56, -1]);
+/** Nothing is known of what is met for the first time. */
+const NO_LIFE = -1;
 const READS_MAX = 2000;
 
 interface Reading {
@@ -30,18 +34,36 @@ interface Reading {
 }
 
 export async function verifyTopics(simulation: Simulation, link: SimulatedLink): Promise<void> {
-  for (const topic of simulation.topics.topics) await verifyTopic(simulation, link, topic);
+  const { topics, passing } = simulation.topics;
+  const names = [...topics, ...passing].map(({ name }) => ({ name }));
+  const answer = await link.ask(metadata, 12, { topics: names, allowAutoTopicCreation: false });
+  const described = new Map(answer.topics.map((topic) => [topic.name, topic]));
+  for (const topic of topics) {
+    const found = described.get(topic.name);
+    demand(found?.topicId === topic.id, `${topic.name} has the id ${topic.id}, and is described under another`);
+    await verifyTopic(simulation, link, anySpeech(simulation.random), topic, found);
+  }
+  for (const topic of passing) {
+    const found = described.get(topic.name);
+    topic.learn(found, NO_LIFE);
+    if (topic.current === null || found === undefined) continue;
+    await verifyTopic(simulation, link, BY_ID, topic.current, found);
+    simulation.book.count('passing topics read');
+  }
   link.break();
 }
 
 /** Nobody writes to it meanwhile. */
-export async function verifyTopic(simulation: Simulation, link: SimulatedLink, topic: TopicModel): Promise<void> {
+async function verifyTopic(
+  simulation: Simulation,
+  link: SimulatedLink,
+  speech: Speech,
+  topic: TopicModel,
+  described: DescribedTopic,
+): Promise<void> {
   const readings = topic.partitions.map((model) => readingOf(model));
-  const described = await link.ask(metadata, 12, { topics: [{ name: topic.name }], allowAutoTopicCreation: false });
-  const epochs = new Map(
-    described.topics[0]?.partitions.map(({ partitionIndex, leaderEpoch }) => [partitionIndex, leaderEpoch]) ?? [],
-  );
-  await readAll(simulation, link, topic, readings);
+  const epochs = new Map(described.partitions.map(({ partitionIndex, leaderEpoch }) => [partitionIndex, leaderEpoch]));
+  await readAll(simulation, link, speech, topic, readings);
   for (const reading of readings) {
     const { model } = reading;
     if (reading.state !== 'whole') {
@@ -74,6 +96,7 @@ function readingOf(model: PartitionModel): Reading {
 async function readAll(
   simulation: Simulation,
   link: SimulatedLink,
+  speech: Speech,
   topic: TopicModel,
   readings: readonly Reading[],
 ): Promise<void> {
@@ -81,12 +104,12 @@ async function readAll(
     demand(reads < READS_MAX, `${topic.name} cannot be read to its end`);
     const open = readings.filter(({ state }) => state === 'reading');
     if (open.length === 0) return;
-    const answer = await link.ask(fetch, 12, {
+    const answer = await link.ask(fetch, speech.fetchVersion, {
       maxWaitMs: 0,
       minBytes: 1,
       topics: [
         {
-          name: topic.name,
+          ...spoken(speech, topic),
           partitions: open.map(({ model, position }) => ({
             partitionIndex: model.partition,
             fetchOffset: position,
@@ -96,7 +119,9 @@ async function readAll(
       ],
     });
     demand(answer.errorCode === 0, `reading ${topic.name} is answered with error ${answer.errorCode}`);
-    for (const part of answer.topics[0]?.partitions ?? []) {
+    const [answered] = answer.topics;
+    demand(isAbout(speech, topic, answered), 'what was asked for is answered');
+    for (const part of answered?.partitions ?? []) {
       const reading = open.find(({ model }) => model.partition === part.partitionIndex);
       demand(reading !== undefined, 'only what was asked for is answered');
       if (part.errorCode === OFFSET_OUT_OF_RANGE) await findStart(simulation, link, reading);
@@ -168,7 +193,7 @@ async function checkEpochs(
   if (epochBefore < 0) return;
   const answer = await link.ask(offsetForLeaderEpoch, 4, {
     replicaId: -1,
-    topics: [{ name: topic, partitions: [{ partitionIndex: partition, leaderEpoch: epochBefore }] }],
+    topics: [{ name: topic.name, partitions: [{ partitionIndex: partition, leaderEpoch: epochBefore }] }],
   });
   const part = answer.topics[0]?.partitions[0];
   demand(part !== undefined && part.errorCode === 0, `${folder}: the end of epoch ${epochBefore} is not answered`);

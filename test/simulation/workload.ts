@@ -7,6 +7,8 @@ import { consumerMember, PartitionOwners } from './consumer-member.ts';
 import { GroupOffsets } from './group-offsets.ts';
 import { idempotentProducer } from './idempotent-producer.ts';
 import { looker } from './looker.ts';
+import { passingProducer } from './passing-producer.ts';
+import { passingReader } from './passing-reader.ts';
 import { plainProducer } from './plain-producer.ts';
 import { reader } from './reader.ts';
 import { recordDeleter } from './record-deleter.ts';
@@ -60,10 +62,17 @@ export function startWorkload(simulation: Simulation): void {
     const prng = own();
     simulation.spawn('tuner', () => tuner(simulation, prng));
   }
-  if (random.nextBoolean()) {
-    const prng = own();
-    simulation.spawn('caretaker', () => caretaker(simulation, prng));
-  }
+  if (simulation.profile.hasPassing) startPassing(simulation, own);
+}
+
+/** Topics that come and go, and clients of them. */
+function startPassing(simulation: Simulation, own: () => Prng): void {
+  const ofCaretaker = own();
+  const ofProducer = own();
+  const ofReader = own();
+  simulation.spawn('caretaker', () => caretaker(simulation, ofCaretaker));
+  simulation.spawn('passing-producer', () => passingProducer(simulation, 'passing-producer', ofProducer));
+  simulation.spawn('passing-reader', () => passingReader(simulation, ofReader));
 }
 
 /** Members come and go; together they know what none of them may be told. */

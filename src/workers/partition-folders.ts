@@ -33,14 +33,20 @@ export class PartitionFolders {
   /** An outcome for each, in their order. What is `found` there already is for the log to look at. */
   async begin(partitions: readonly NewPartition[]): Promise<Beginning[]> {
     const beginnings: Beginning[] = [];
-    try {
-      this.parts.directory.forgetNamesakes(partitions);
-    } catch (error) {
-      const beginning = this.unmade(error, partitions.length === 1 ? 'a partition does' : 'partitions do');
-      return partitions.map(() => beginning);
-    }
+    const problem = this.forgetNamesakes(partitions);
+    if (problem !== null) return partitions.map(() => problem);
     await this.forEach(partitions, (partition) => beginnings.push(this.beginOne(partition)));
     return beginnings;
+  }
+
+  /** What is written down of others that had their names goes before their folders are made; null: it is gone. */
+  forgetNamesakes(partitions: readonly { readonly topic: string; readonly partition: number }[]): Beginning | null {
+    try {
+      this.parts.directory.forgetNamesakes(partitions);
+      return null;
+    } catch (error) {
+      return this.unmade(error, partitions.length === 1 ? 'a partition does' : 'partitions do');
+    }
   }
 
   /** Names made since then outlive the power. */

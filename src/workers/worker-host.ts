@@ -102,6 +102,9 @@ export class WorkerHost {
     for (const { slot } of fresh) this.parts.forgetTallies(slot);
     const beginnings = await this.folders.begin(fresh);
     const begun = new Map(fresh.map(({ slot }, index) => [slot, must(beginnings[index], 'each has an outcome')]));
+    const unmade = partitions.filter((partition) => this.isUnmade(partition));
+    const problem = unmade.length === 0 ? null : this.folders.forgetNamesakes(unmade);
+    if (problem !== null) for (const { slot } of unmade) begun.set(slot, problem);
     const openings = await this.openingsOf(partitions, begun);
     const byWorker = new Map<number, PartitionOpening[]>();
     const problems: PartitionOutcome[] = [];
@@ -251,6 +254,11 @@ export class WorkerHost {
     if (partitions.filter(isUnvouched).length <= ONE_BY_ONE_MAX || !(await flushAll())) return openings(false);
     const flushedLater = await openings(true);
     return (await flushAll()) ? flushedLater : openings(false);
+  }
+
+  /** A stop came before its folder was made: what is written down under its name is of a topic that was deleted. */
+  private isUnmade({ isNew, topic, partition }: PartitionToStart): boolean {
+    return !isNew && !this.parts.isClean && !this.parts.directory.has(topic, partition);
   }
 
   /** Without a folder there is nothing to recover: the log begins anew, under another epoch. */

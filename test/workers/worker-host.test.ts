@@ -56,7 +56,7 @@ function makeHost(options: { readonly isClean?: boolean; readonly workers?: numb
     uniqueHex: () => 'ab'.repeat(16),
   });
   for (const name of ['orders-0', 'orders-1', 'broken-0', 'deadly-0']) disk.makeFolder(`data/${name}`);
-  return { disk, host, commands, recovered, problems, flushes, flushCount: () => flushCount };
+  return { disk, directory, host, commands, recovered, problems, flushes, flushCount: () => flushCount };
 }
 
 function toStart(slot: number, more: Partial<PartitionToStart> = {}): PartitionToStart {
@@ -145,6 +145,19 @@ describe('the host of partitions', () => {
     );
     expect(flushCount()).toBe(outcomes.length);
     expect(host.open.size).toBe(count);
+  });
+
+  test('believes nothing of an earlier topic of a name whose folder was not made before the stop', async () => {
+    const { disk, directory, host, commands } = makeHost({ isClean: false });
+    const row = { topic: 'anew', partition: 0, recoveryPoint: 9, logStart: 5, high: 9, end: 9, cleanedOffset: 3 };
+    directory.saveCheckpoints([row]);
+    directory.open('boot');
+    await host.openPartitions([toStart(0, { topic: 'anew', isNew: false })]);
+    const opened = commands.flatMap(({ command }) => (command.kind === 'open' ? command.partitions : []));
+    expect(opened).toMatchObject([{ logStartOffset: 0, recoveryPoint: 0, cleanedOffset: 0 }]);
+    const next = new LogDirectory(disk, 'data');
+    next.open('boot');
+    expect(next.vouchersOf('anew', 0)).toMatchObject({ logStartOffset: 0, recoveryPoint: 0, cleanedOffset: 0 });
   });
 
   test('tells which partition could not be recovered, and why', async () => {

@@ -39,7 +39,10 @@ export async function caretaker(simulation: Simulation, random: Prng): Promise<v
     const link = await simulation.connect();
     try {
       while (simulation.isRunning && !link.isBroken) {
-        if (random.nextInt(5) === 0) await check(simulation, link);
+        const isToLearn = passing.some(
+          ({ isInDoubt, retention: { known, perhaps } }) => !isInDoubt && known !== perhaps,
+        );
+        if (isToLearn || random.nextInt(5) === 0) await check(simulation, link);
         await change(simulation, link, anyOf(random, passing), random);
         await simulation.pause(random.nextInt(30));
       }

@@ -297,14 +297,31 @@ export class ShareGroups implements GroupProtocol {
     }
   }
 
-  /** Lays states out, then records that the group has them. Applied and written at once, so that records keep their order. */
+  /**
+   * Lays states out, then records that the group has them. Applied and written at once, so that records keep their order. What
+   * could be laid out counts though the rest could not: members use it from then on, and to begin it again would undo what
+   * they do. Throws Fault where something could not.
+   */
   private async begin(
     groupId: string,
     starts: readonly (PartitionToBegin & { readonly startOffset: number })[],
     known: () => ShareGroup | null,
   ): Promise<void> {
     const stateEpoch = known()?.epoch ?? 1;
-    await this.parts.states.begin(starts.map((start) => ({ ...start, groupId, stateEpoch })));
+    const outcomes = await Promise.allSettled(
+      starts.map((start) => this.parts.states.begin([{ ...start, groupId, stateEpoch }])),
+    );
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    const laidOut = starts.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+    if (failed === undefined || laidOut.length > 0) await this.recordBegun(groupId, laidOut, known);
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  private async recordBegun(
+    groupId: string,
+    starts: readonly PartitionToBegin[],
+    known: () => ShareGroup | null,
+  ): Promise<void> {
     const shard = this.shardFor(groupId);
     const group = known() ?? newGroup(groupId, shard);
     const records: ShareGroupRecord[] = [];

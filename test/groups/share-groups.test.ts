@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Alarms } from '../../src/base/alarms.ts';
+import { Fault } from '../../src/base/fault.ts';
 import type { GroupShard } from '../../src/groups/group-shard.ts';
 import { ShareGroup } from '../../src/groups/share-group.ts';
 import { ShareGroups } from '../../src/groups/share-groups.ts';
@@ -11,12 +12,16 @@ import { groupRig } from './group-rig.ts';
 
 const GROUPS_MAX = 100_000;
 
-function groupsIn(shard: GroupShard): ShareGroups {
+type States = ConstructorParameters<typeof ShareGroups>[0]['states'];
+
+const noStates: States = { begin: () => Promise.resolve(), forget: () => Promise.resolve() };
+
+function groupsIn(shard: GroupShard, { states = noStates, partitions = 1 } = {}): ShareGroups {
   return new ShareGroups({
     alarms: new Alarms(() => 0),
-    topics: new FakeTopics({ work: 1 }),
+    topics: new FakeTopics({ work: partitions }),
     rulesOf: () => ({ sessionMs: 45_000, heartbeatMs: 5000, sizeMax: 10, assignmentIntervalMs: 0 }),
-    states: { begin: () => Promise.resolve(), forget: () => Promise.resolve() },
+    states,
     shardOf: () => ({ shard, errorCode: errorCode.NONE }),
     warn: () => undefined,
   });
@@ -60,4 +65,24 @@ test('a shard that is full of groups takes no other, whether by a heartbeat or b
   await groups.alterOffsets('last', [start], true);
   await expect(join('last')).resolves.toMatchObject({ memberId: 'member' });
   expect(shard.groups.size).toBe(GROUPS_MAX);
+});
+
+// A member that used the partition meanwhile was handed all of it again, when the group began with it anew.
+test('a group has begun with what could be laid out, though the rest could not, and does not begin with it again', async () => {
+  const begun: number[] = [];
+  let isBroken = true;
+  const begin: States['begin'] = (states) => {
+    for (const { partition } of states) begun.push(partition);
+    const isMet = isBroken && states.some(({ partition }) => partition === 1);
+    return isMet ? Promise.reject(new Fault('PB_DISK_ERROR', 'EIO')) : Promise.resolve();
+  };
+  const shard = (await groupRig()).shardOf('group');
+  const groups = groupsIn(shard, { states: { ...noStates, begin }, partitions: 3 });
+  const { memberEpoch } = await groups.heartbeat(joinOf('group', ['work']));
+  expect([...begun].sort()).toEqual([0, 1, 2]);
+  isBroken = false;
+  begun.length = 0;
+  await groups.heartbeat({ ...joinOf('group', ['work']), memberEpoch });
+  expect(begun).toEqual([1]);
+  expect(groups.find('group')?.hasBegun(idOfName('work'), 1)).toBe(true);
 });

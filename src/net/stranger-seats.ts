@@ -12,19 +12,23 @@ import { Fifo } from '../base/fifo.ts';
 import { CONNECTION_OPEN, type Connection } from './connection.ts';
 import type { ConnectionTable } from './connection-table.ts';
 
-/** By the kind of a seat: the largest frame it is for, and how many there are. */
+/** A first batch is seldom larger. */
+const ORDINARY_FRAME_BYTES_MAX = 2_097_152;
+/**
+ * By the kind of a seat: the largest frame it is for, how many there are, and how long one may be held without bringing much
+ * while others wait. Ordinary clients that all begin at once, on a machine that is busy, are no stallers: they get more time.
+ */
 const KINDS = [
-  { frameBytesMax: 65_536, count: 128 },
-  { frameBytesMax: 2_097_152, count: 16 },
-  { frameBytesMax: Number.POSITIVE_INFINITY, count: 4 },
+  { frameBytesMax: 65_536, count: 256, worthMs: 2000 },
+  { frameBytesMax: ORDINARY_FRAME_BYTES_MAX, count: 32, worthMs: 2000 },
+  { frameBytesMax: Number.POSITIVE_INFINITY, count: 8, worthMs: 400 },
 ] as const;
-/** So much has to come in so long. */
+/** So much has to come in that time. */
 const WORTH_BYTES = 16_384;
-const WORTH_MS = 200;
 /** While somebody waits there is a look every millisecond; for what lies between two that are further apart nobody is to blame. */
 const STANDSTILL_MS = 50;
-/** Of those that lost their seats: what those hold together that have been silent for so long. */
-const SILENT_MS = 500;
+/** Of those that lost their seats with a huge frame: what those hold together that have been silent for so long. */
+const SILENT_MS = 1000;
 const SILENT_BYTES_MAX = 4_194_304;
 
 interface Seat {
@@ -37,6 +41,7 @@ interface Seat {
 interface Row {
   readonly frameBytesMax: number;
   readonly count: number;
+  readonly worthMs: number;
   /** Its bit in `inSeatLines`. */
   readonly bit: number;
   readonly line: Fifo<Connection>;
@@ -53,8 +58,8 @@ export class StrangerSeats {
   constructor(table: ConnectionTable, connectionsMax: number, heldBytesMax: number) {
     this.table = table;
     this.heldBytesMax = heldBytesMax;
-    this.rows = KINDS.map(({ frameBytesMax, count }, index) => {
-      return { frameBytesMax, count, bit: 1 << index, line: new Fifo<Connection>(connectionsMax + 1), seats: [] };
+    this.rows = KINDS.map((kind, index) => {
+      return { ...kind, bit: 1 << index, line: new Fifo<Connection>(connectionsMax + 1), seats: [] };
     });
   }
 
@@ -112,7 +117,7 @@ export class StrangerSeats {
     const stoodStillMs = Math.max(0, nowMs - this.lastLookMs - STANDSTILL_MS);
     this.lastLookMs = nowMs;
     const unseated: Connection[] = [];
-    for (const { line, seats } of this.rows) {
+    for (const { line, seats, worthMs } of this.rows) {
       for (let index = seats.length - 1; index >= 0; index--) {
         const seat = seats[index]!;
         const { connection } = seat;
@@ -121,7 +126,7 @@ export class StrangerSeats {
           seat.worthMs = nowMs;
           seat.worthBytes = connection.partialBytes;
         }
-        if (line.count === 0 || nowMs - seat.worthMs < WORTH_MS) continue;
+        if (line.count === 0 || nowMs - seat.worthMs < worthMs) continue;
         seats.splice(index, 1);
         connection.hasSeat = false;
         connection.hasLostSeat = true;
@@ -151,7 +156,7 @@ export class StrangerSeats {
         if (!connection.hasLostSeat || connection.state !== CONNECTION_OPEN) continue;
         heldBytes += connection.partialBytes;
         const isSilent = !connection.isWaitingForSeat && nowMs - connection.lastBytesMs >= SILENT_MS;
-        if (isSilent) silentBytes += connection.partialBytes;
+        if (isSilent && connection.frameBytes > ORDINARY_FRAME_BYTES_MAX) silentBytes += connection.partialBytes;
         if (longest === null || isWorse(connection, longest)) longest = connection;
       }
       if (longest === null || (silentBytes <= SILENT_BYTES_MAX && heldBytes <= this.heldBytesMax)) return;

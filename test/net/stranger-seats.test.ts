@@ -66,14 +66,14 @@ test('1,000 clients that announce 100 MiB and stall after 100 KB cost at most 16
 
 test('who loses his seat keeps what he has sent, and gets another when he sends on', () => {
   const rig = rigOf();
-  stallingCrowd(rig, 15, MEBIBYTE, 20_000);
-  const frame = produceOf(1, 900_000);
+  stallingCrowd(rig, 7, 3 * MEBIBYTE, 20_000);
+  const frame = produceOf(1, 2_900_000);
   const slow = rig.transport.connect();
-  for (let at = 0; at < frame.length; at += 100_000) {
-    slow.write(frame.subarray(at, at + 100_000));
-    for (let turn = 0; turn < 300; turn++) rig.step(1);
+  for (let at = 0; at < frame.length; at += 300_000) {
+    slow.write(frame.subarray(at, at + 300_000));
+    for (let turn = 0; turn < 500; turn++) rig.step(1);
     // Somebody who wants the seat.
-    rig.transport.connect().write(beginningOf(MEBIBYTE, 20_000));
+    rig.transport.connect().write(beginningOf(3 * MEBIBYTE, 20_000));
     for (let turn = 0; turn < 300; turn++) rig.step(1);
   }
   expect(framesOf(slow.take()).map(correlationOf)).toEqual([1]);

@@ -29,7 +29,7 @@ const WORTH_BYTES = 16_384;
 const STANDSTILL_MS = 50;
 /** Of those that lost their seats with a huge frame: what those hold together that have been silent for so long. */
 const SILENT_MS = 1000;
-const SILENT_BYTES_MAX = 4_194_304;
+const SILENT_BYTES_MAX = 2_097_152;
 
 interface Seat {
   readonly connection: Connection;

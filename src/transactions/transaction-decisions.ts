@@ -94,7 +94,7 @@ export function decideInit(transaction: Transaction | null, command: InitCommand
     return change(begun(transaction, command, producerId, producerEpoch + 1, last, nowMs));
   }
   // Sent again: nobody came in between, or the last epoch would have been forgotten.
-  if (expected?.producerEpoch !== lastProducerEpoch) return refuse(errorCode.PRODUCER_FENCED);
+  if (!isLast(transaction, expected)) return refuse(errorCode.PRODUCER_FENCED);
   return change(begun(transaction, command, producerId, producerEpoch, lastProducerEpoch, nowMs));
 }
 
@@ -126,6 +126,13 @@ function mayGoOn(transaction: Transaction, { producerId, producerEpoch }: Produc
   if (producerId === transaction.producerId || producerId === transaction.nextProducerId) return true;
   const isBeforeRotation = transaction.producerEpoch === 0 && producerEpoch === transaction.lastProducerEpoch;
   return producerId === transaction.previousProducerId && (isEpochExhausted(producerEpoch) || isBeforeRotation);
+}
+
+/** Whether the producer has what it had before the last step. Behind another id, that is an epoch of the id before. */
+function isLast(transaction: Transaction, { producerId, producerEpoch }: ProducerIdentity): boolean {
+  if (producerEpoch !== transaction.lastProducerEpoch) return false;
+  if (transaction.producerEpoch > 0) return producerId === transaction.producerId;
+  return producerId !== transaction.producerId && producerId === transaction.previousProducerId;
 }
 
 function begun(

@@ -186,6 +186,30 @@ describe('a producer whose epochs are in doubt', () => {
     expect(said(decideAdd(after, add, NOW_MS))).toBe('epoch 0');
   });
 
+  // The epoch it was given under the other id was lost, and is as large as the last one under the id before.
+  it('is not taken for a producer that asks again after another id, by the number of its epoch alone', () => {
+    const end = { producerId: 7, producerEpoch: 5, isCommit: false, freshProducerId: 91 } as const;
+    const ended = decideEnd(ongoing, { ...end, clientVersion: 2 }, NOW_MS);
+    if (ended.kind !== 'change') throw new Error('the transaction ends');
+    const after = completed(ended.next, NOW_MS);
+    expect(after).toMatchObject({ producerId: 91, producerEpoch: 0, lastProducerEpoch: 5 });
+    const lost = { ...init, expected: { producerId: 91, producerEpoch: 5 } };
+    expect(said(decideInit(after, lost, NOW_MS))).toBe('PRODUCER_FENCED');
+    expect(said(decideInit(after, { ...init, expected: { producerId: 7, producerEpoch: 5 } }, NOW_MS))).toBe('epoch 0');
+    const begun = decideAdd(after, { producerId: 91, producerEpoch: 0, partitions, clientVersion: 0 }, NOW_MS);
+    if (begun.kind !== 'change') throw new Error('the transaction begins');
+    const plain = {
+      producerId: 91,
+      producerEpoch: 0,
+      isCommit: true,
+      freshProducerId: null,
+      clientVersion: 0,
+    } as const;
+    const plainEnd = decideEnd(begun.next, plain, NOW_MS);
+    if (plainEnd.kind !== 'change') throw new Error('the transaction ends');
+    expect(said(decideInit(completed(plainEnd.next, NOW_MS), lost, NOW_MS))).toBe('PRODUCER_FENCED');
+  });
+
   it('may ask again when it was not answered', () => {
     const expected = { producerId: 7, producerEpoch: 5 };
     const decision = decideInit(atRest, { ...init, expected }, NOW_MS);

@@ -137,14 +137,20 @@ class PassingReader {
     this.sessionEpoch = this.sessionId === 0 ? 0 : this.sessionEpoch + 1;
     if (this.sessionId === 0) this.beginSession();
     const told = new Set<Followed>();
+    // What was given is taken before anything is waited for: by then its broker may be gone, and another be held to it.
+    const waits: (() => Promise<void>)[] = [];
     for (const { topicId, partitions } of answer.topics) {
       const followed = asked.find(({ topic }) => topic.id === topicId);
       demand(followed !== undefined, 'only topics that were asked for are answered');
       told.add(followed);
-      for (const part of partitions) await this.take(link, followed, part);
+      for (const part of partitions) {
+        const wait = this.take(link, followed, part);
+        if (wait !== null) waits.push(wait);
+      }
     }
     for (const each of asked)
       demand(!each.asked.wasGone || told.has(each), `nobody tells a reader of ${each.topic.name} that it is deleted`);
+    for (const wait of waits) await wait();
   }
 
   private wishOf({ topic, places }: Followed) {
@@ -162,18 +168,22 @@ class PassingReader {
     };
   }
 
-  private async take(link: SimulatedLink, followed: Followed, part: FetchedPart): Promise<void> {
+  /** What is to be waited for before it is asked for more, or null. */
+  private take(link: SimulatedLink, followed: Followed, part: FetchedPart): (() => Promise<void>) | null {
     const { simulation } = this;
     const { places, asked } = followed;
     const { errorCode: code } = part;
     const place = places.find(({ model }) => model.partition === part.partitionIndex);
     demand(place !== undefined, 'only partitions that were asked for are answered');
     const { model } = place;
-    if (tellsOfNone(simulation, asked, code)) return this.unfollow(followed);
-    if (code === OFFSET_OUT_OF_RANGE) return await this.find(link, followed, place);
+    if (tellsOfNone(simulation, asked, code)) {
+      this.unfollow(followed);
+      return null;
+    }
+    if (code === OFFSET_OUT_OF_RANGE) return () => this.find(link, followed, place);
     if (code !== 0) {
       demand(mayComeAgain(simulation, code), `${model.folder}: a fetch by id is answered with error ${code}`);
-      return await simulation.pause(20);
+      return () => simulation.pause(20);
     }
     model.start.seen(part.logStartOffset, place.deletedOffset);
     for (const batch of simulation.found(part.records, model.folder)) {
@@ -186,6 +196,7 @@ class PassingReader {
       simulation.book.count('records read by id of a passing topic', batch.records.length);
       place.position = batch.lastOffset + 1;
     }
+    return null;
   }
 
   /** Its place is not in the log any more; only by name it can be asked where that begins. */

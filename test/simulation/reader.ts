@@ -199,12 +199,16 @@ class Reading {
     }
   }
 
+  /** What was given is taken before anything is waited for: by then its broker may be gone, and another be held to it. */
   private async takeAll(parts: readonly FetchedPart[]): Promise<void> {
+    const waits: (() => Promise<void>)[] = [];
     for (const part of parts) {
       const place = this.places.find(({ model }) => model.partition === part.partitionIndex);
       demand(place !== undefined, 'only what was asked for is answered');
-      await this.take(place, part);
+      const wait = this.take(place, part);
+      if (wait !== null) waits.push(wait);
     }
+    for (const wait of waits) await wait();
   }
 
   private wish(place: Place) {
@@ -217,19 +221,21 @@ class Reading {
     };
   }
 
-  private async take(place: Place, part: FetchedPart): Promise<void> {
+  /** What is to be waited for before it is asked for more, or null. */
+  private take(place: Place, part: FetchedPart): (() => Promise<void>) | null {
+    const { simulation } = this;
     const { model } = place;
     const code = part.errorCode;
-    if (code === OFFSET_OUT_OF_RANGE) return await this.find(place);
-    if (FENCED.has(code)) return await this.validate(place);
+    if (code === OFFSET_OUT_OF_RANGE) return () => this.find(place);
+    if (FENCED.has(code)) return () => this.validate(place);
     if (code !== 0) {
-      demand(mayComeAgain(this.simulation, code), `${model.folder}: a fetch is answered with error ${code}`);
-      await this.simulation.pause(20);
-      return;
+      demand(mayComeAgain(simulation, code), `${model.folder}: a fetch is answered with error ${code}`);
+      return () => simulation.pause(20);
     }
     model.start.seen(part.logStartOffset, place.deletedOffset);
     this.checkMarks(place, part);
-    this.follow(place, this.simulation.found(part.records, model.folder), part);
+    this.follow(place, simulation.found(part.records, model.folder), part);
+    return null;
   }
 
   /** Its place is not in the log any more. */

@@ -1,6 +1,7 @@
 /** Clients whose frames are much larger than any before: what those that stall hold, and that everybody else is served. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createDataTable } from '../../src/apis/data-table.ts';
+import { StrangerSeats } from '../../src/net/stranger-seats.ts';
 import { produce } from '../../src/protocol/schemas/00-produce.ts';
 import type { FakeClient } from '../support/fake-client.ts';
 import { FrontRig, type RigOptions } from './front-rig.ts';
@@ -42,6 +43,14 @@ function stepUntilAnswered(rig: FrontRig, client: FakeClient, msMax: number): nu
   return Number.POSITIVE_INFINITY;
 }
 
+/** Whoever has lost a seat since then, as often as it has. */
+function watchUnseated(): () => readonly string[] {
+  const unseat = vi.spyOn(StrangerSeats.prototype, 'unseat');
+  onTestFinished(() => unseat.mockRestore());
+  return () =>
+    unseat.mock.results.flatMap(({ type, value }) => (type === 'return' ? value : [])).map(({ peer }) => peer);
+}
+
 // They had all of the memory, one of them was closed each second, and nobody else was served for as long.
 test('1,000 clients that announce 100 MiB and stall after 100 KB cost at most 16 MiB, and nobody waits for them', () => {
   const rig = rigOf();
@@ -66,30 +75,36 @@ test('1,000 clients that announce 100 MiB and stall after 100 KB cost at most 16
 
 test('who loses his seat keeps what he has sent, and gets another when he sends on', () => {
   const rig = rigOf();
+  const unseated = watchUnseated();
   stallingCrowd(rig, 7, 3 * MEBIBYTE, 20_000);
   const frame = produceOf(1, 2_900_000);
   const slow = rig.transport.connect();
   for (let at = 0; at < frame.length; at += 300_000) {
     slow.write(frame.subarray(at, at + 300_000));
-    for (let turn = 0; turn < 500; turn++) rig.step(1);
-    // Somebody who wants the seat.
-    rig.transport.connect().write(beginningOf(3 * MEBIBYTE, 20_000));
-    for (let turn = 0; turn < 300; turn++) rig.step(1);
+    for (let turn = 0; turn < 50; turn++) rig.step(1);
+    // Others who want all seats.
+    stallingCrowd(rig, 8, 3 * MEBIBYTE, 20_000);
+    for (let turn = 0; turn < 60; turn++) rig.step(10);
   }
   expect(framesOf(slow.take()).map(correlationOf)).toEqual([1]);
+  expect(unseated().filter((peer) => peer === slow.peer).length).toBeGreaterThan(1);
 });
 
 test('many that send their first large frames slowly get them through, one after the other, and none is closed', () => {
   const rig = rigOf();
-  const frame = produceOf(1, 400_000);
+  const unseated = watchUnseated();
+  const frame = produceOf(1, 120_000);
   const slow = Array.from({ length: 60 }, () => rig.transport.connect());
-  for (let at = 0; at < frame.length; at += 8000) {
-    for (const client of slow) client.write(frame.subarray(at, at + 8000));
-    for (let turn = 0; turn < 20; turn++) rig.step(10);
+  // Each brings less than a seat is worth.
+  for (let at = 0; at < frame.length; at += 6000) {
+    for (const client of slow) client.write(frame.subarray(at, at + 6000));
+    for (let turn = 0; turn < 25; turn++) rig.step(40);
   }
-  for (let turn = 0; turn < 500; turn++) rig.step(10);
+  for (let turn = 0; turn < 100; turn++) rig.step(40);
   expect(slow.filter((client) => client.isClosedByBroker)).toEqual([]);
   expect(slow.map((client) => framesOf(client.take()).length)).toEqual(slow.map(() => 1));
+  // Who loses it a second time has had it again.
+  expect(unseated().length).toBeGreaterThan(slow.length);
 });
 
 test('seats of those that went are free again, whether they sat or stood in line', () => {

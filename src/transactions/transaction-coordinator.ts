@@ -90,6 +90,8 @@ export class TransactionCoordinator {
   private readonly parts: CoordinatorParts;
   private readonly shards: TransactionShard[] = [];
   private readonly toLoad: TransactionShard[] = [];
+  /** By transactional id: the fresh producer id that a command of it waits for. */
+  private readonly idsToCome = new Map<string, Promise<number>>();
   private loading = 0;
   private isStopped = false;
   readonly listing: TransactionListing;
@@ -312,12 +314,21 @@ export class TransactionCoordinator {
     return this.shards[javaHashPartition(transactionalId, this.shards.length)] ?? null;
   }
 
+  /**
+   * Commands of an id are decided in the order in which they come. One that waits for a fresh producer id is not overtaken:
+   * else a client that lost its connection and asks again would have its answer, and then be fenced by what it asked before.
+   */
   private async step(
     transactionalId: string,
     decide: (current: Transaction | null, freshProducerId: number | null, nowMs: number) => Decision,
   ): Promise<TransactionAnswer> {
     let freshProducerId: number | null = null;
     for (;;) {
+      const ahead = this.idsToCome.get(transactionalId);
+      if (ahead !== undefined) {
+        await ahead.then(whatever, whatever);
+        continue;
+      }
       const shard = this.shardOf(transactionalId);
       if (shard === null) return { error: errorCode.NOT_COORDINATOR, transaction: null };
       if (!shard.isReady) return { error: errorCode.COORDINATOR_LOAD_IN_PROGRESS, transaction: null };
@@ -325,7 +336,13 @@ export class TransactionCoordinator {
       const decision = decide(held?.transaction ?? null, freshProducerId, this.nowMs);
       if (decision.kind !== 'wants-producer-id') return await this.carryOut(shard, held, decision);
       assert(freshProducerId === null, 'a fresh producer id is asked for once');
-      freshProducerId = await this.parts.allocateProducerId();
+      const toCome = this.parts.allocateProducerId();
+      this.idsToCome.set(transactionalId, toCome);
+      try {
+        freshProducerId = await toCome;
+      } finally {
+        this.idsToCome.delete(transactionalId);
+      }
     }
   }
 
@@ -374,6 +391,8 @@ export class TransactionCoordinator {
     });
   }
 }
+
+function whatever(): void {}
 
 function identityRefused(error: number): IdentityAnswer {
   return { error, producerId: NO_PRODUCER_ID, producerEpoch: NO_EPOCH };

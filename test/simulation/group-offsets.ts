@@ -34,8 +34,8 @@ interface Committed {
   taken: Writing | null;
   /** The largest that was ever asked for. */
   tried: number;
-  /** Of transactions that were aborted. */
-  readonly refused: Set<number>;
+  /** Of transactions that were aborted, and what of the coordinator's writings keeps them from showing; null: nothing can. */
+  readonly refused: Map<number, Writing | null>;
 }
 
 export class GroupOffsets {
@@ -45,9 +45,11 @@ export class GroupOffsets {
   private readonly committed: readonly Committed[];
   /** Whose loss may take offsets along. */
   private readonly folders: readonly string[];
+  private readonly foldersOfTransactions: readonly string[];
 
   constructor(simulation: Simulation, group: string, topic: TopicModel, foldersOfTransactions: readonly string[] = []) {
     this.folders = [...OFFSETS_FOLDERS, ...foldersOfTransactions];
+    this.foldersOfTransactions = foldersOfTransactions;
     this.simulation = simulation;
     this.group = group;
     this.topic = topic;
@@ -58,7 +60,7 @@ export class GroupOffsets {
       life: 0,
       taken: null,
       tried: -1,
-      refused: new Set(),
+      refused: new Map(),
     }));
   }
 
@@ -77,9 +79,12 @@ export class GroupOffsets {
     one.taken = taken;
   }
 
-  /** It was part of a transaction that is aborted, and shows to nobody. */
-  refused(partition: number, offset: number): void {
-    this.of(partition).refused.add(offset);
+  /**
+   * It was part of a transaction that is aborted, and shows to nobody; unless a power cut takes what was written then, where
+   * the transaction may be ended by another one of its producer.
+   */
+  refused(partition: number, offset: number, unlessLost: Writing | null): void {
+    this.of(partition).refused.set(offset, unlessLost);
   }
 
   /** Asks for some of them, as whoever takes over their partitions does. */
@@ -117,9 +122,9 @@ export class GroupOffsets {
   }
 
   /** Whether power cuts may have taken what the coordinator wrote down at that time, in that life. */
-  mayBeLost(writtenMs: number, life: number): boolean {
+  mayBeLost(writtenMs: number, life: number, folders = this.folders): boolean {
     const { history, profile } = this.simulation;
-    return this.folders.some((folder) => history.mayBeLost(folder, writtenMs, life, profile.promised));
+    return folders.some((folder) => history.mayBeLost(folder, writtenMs, life, profile.promised));
   }
 
   /** `before`: what was known when it was asked for. */
@@ -127,7 +132,7 @@ export class GroupOffsets {
     const { partition, tried } = one;
     const { known, knownMs, life, taken } = before.find((each) => each.partition === partition) ?? one;
     const what = `${this.group}: the offset of ${this.topic.name}-${partition}`;
-    demand(!one.refused.has(offset), () => `${what} is ${offset}, which was part of an aborted transaction`);
+    demand(this.mayShow(one, offset), () => `${what} is ${offset}, which was part of an aborted transaction`);
     demand(offset <= tried, () => `${what} is ${offset}, and no more than ${tried} was committed`);
     if (offset >= known) {
       if (offset > one.known) this.know(one, offset);
@@ -136,6 +141,15 @@ export class GroupOffsets {
     const mayBeLost = this.mayBeLost(knownMs, life) || (taken !== null && this.mayBeLost(taken.ms, taken.life));
     demand(mayBeLost, () => `${what} went back from ${known} to ${offset}`);
     if (one.known === known) this.know(one, offset);
+  }
+
+  private mayShow({ refused }: Committed, offset: number): boolean {
+    const unlessLost = refused.get(offset);
+    if (unlessLost === undefined) return true;
+    if (unlessLost === null || !this.mayBeLost(unlessLost.ms, unlessLost.life, this.foldersOfTransactions))
+      return false;
+    this.simulation.book.count('offsets of aborted transactions that a power cut gave to another');
+    return true;
   }
 
   private know(one: Committed, offset: number): void {

@@ -63,11 +63,12 @@ export class TransactionalOffsets {
     return code;
   }
 
-  /** The transaction is over. */
-  settle(outcome: 'committed' | 'aborted' | 'unknown'): void {
+  /** The transaction is over. `unlessLost`: what was written that keeps an aborted one from being ended by another. */
+  settle(outcome: 'committed' | 'aborted' | 'unknown', unlessLost: Writing | null): void {
     if (outcome === 'committed')
       for (const [partition, taken] of this.taken) this.offsets.acknowledged(partition, taken.offset, taken);
-    if (outcome === 'aborted') for (const { partition, offset } of this.tried) this.offsets.refused(partition, offset);
+    if (outcome === 'aborted')
+      for (const { partition, offset } of this.tried) this.offsets.refused(partition, offset, unlessLost);
     this.taken.clear();
     this.tried = [];
   }

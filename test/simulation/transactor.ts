@@ -9,6 +9,7 @@ import { addPartitionsToTxn } from '../../src/protocol/schemas/24-add-partitions
 import { endTxn } from '../../src/protocol/schemas/26-end-txn.ts';
 import type { Prng } from '../support/prng.ts';
 import { anyOf, manners, mayComeAgain, untilFound } from './client-manners.ts';
+import type { Writing } from './group-offsets.ts';
 import { numberedBatch } from './numbered-batches.ts';
 import type { PartitionModel, ProducerTrack, TransactionFate } from './partition-model.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
@@ -109,7 +110,7 @@ class Transactor {
         transactionTimeoutMs: TIMEOUT_MS,
       });
       if (answer.errorCode === 0) {
-        if (this.fate !== null) this.settle(this.wantedEnd === 'commit' ? 'unknown' : 'aborted');
+        if (this.fate !== null) this.settle(this.wantedEnd === 'commit' ? 'unknown' : 'aborted', true);
         this.take(answer);
         return;
       }
@@ -217,7 +218,7 @@ class Transactor {
       });
       simulation.note(`${this.fate?.name}: ${how} -> ${answer.errorCode}`);
       if (answer.errorCode === 0) {
-        this.settle(how === 'commit' ? 'committed' : 'aborted');
+        this.settle(how === 'commit' ? 'committed' : 'aborted', this.isNewKind);
         if (this.isNewKind) this.take(answer);
         return;
       }
@@ -243,16 +244,31 @@ class Transactor {
     return true;
   }
 
-  private settle(outcome: 'committed' | 'aborted' | 'unknown'): void {
+  /** `isEpochNew`: who goes on does so under another epoch. */
+  private settle(outcome: 'committed' | 'aborted' | 'unknown', isEpochNew: boolean): void {
     const { fate, simulation } = this;
+    const unlessLost = this.whatTellsItApart(isEpochNew);
     this.wantedEnd = null;
     this.entered.clear();
     this.fate = null;
-    this.offsets?.settle(outcome);
+    this.offsets?.settle(outcome, unlessLost);
     if (fate === null) return;
     fate.outcome = outcome;
     fate.endedMs = simulation.trueMs;
     fate.life = simulation.history.life;
     simulation.book.count(`transactions ${outcome}`);
+  }
+
+  /**
+   * A producer of the older kind has one epoch for all of its transactions. What the power leaves of one in the logs belongs to
+   * the one that its coordinator knows of: the next, where its end is lost and its producer goes on, or the one before, where
+   * its beginning is lost. Of the newer kind each has an epoch of its own.
+   */
+  private whatTellsItApart(isEpochNew: boolean): Writing | null {
+    const { fate, isNewKind, simulation } = this;
+    if (isNewKind || fate === null) return null;
+    return isEpochNew
+      ? { ms: fate.begunMs, life: fate.begunLife }
+      : { ms: simulation.trueMs, life: simulation.history.life };
   }
 }

@@ -51,8 +51,8 @@ function refusedAll({ markers }: RequestOf<typeof writeTxnMarkers>, code: number
 
 /** Adds to `codes`. */
 async function write(marker: Marker, services: ControlServices, codes: Codes): Promise<void> {
-  const { producerId, producerEpoch, coordinatorEpoch, transactionResult: isCommit } = marker;
-  const wanted = { producerId, producerEpoch, coordinatorEpoch, isCommit };
+  const { producerId, producerEpoch, coordinatorEpoch, transactionResult: isCommit, transactionVersion } = marker;
+  const wanted = { producerId, producerEpoch, coordinatorEpoch, isCommit, bumpsEpoch: transactionVersion >= 2 };
   for (const [name, partitions] of partitionsOf(marker)) {
     const ofTopic = codes.get(name) ?? new Map();
     codes.set(name, ofTopic);

@@ -19,6 +19,7 @@ import { checkKey } from '../security/permit.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import { MarkerWriter } from '../transactions/transaction-markers.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
+import { APPEND_FLAG_BUMPS_EPOCH } from '../zerocopy/layout.ts';
 import { ProduceVerifier } from './produce-verifier.ts';
 
 export interface TransactionPlaneParts {
@@ -41,10 +42,10 @@ export interface TransactionPlane {
 export function composeTransactions(parts: TransactionPlaneParts): TransactionPlane {
   const { controller, port, internalTopics, alarms, crc32c, log } = parts;
   const markers = new MarkerWriter({
-    append: async (topic, partition, batch) => {
+    append: async (topic, partition, batch, bumpsEpoch) => {
       const place = controller.placeOf(topic, partition);
       if (place === null) return errorCode.UNKNOWN_TOPIC_OR_PARTITION;
-      return (await port.append(place, batch)).error;
+      return (await port.append(place, batch, bumpsEpoch ? APPEND_FLAG_BUMPS_EPOCH : 0)).error;
     },
     exists: (topic, partition) => controller.placeOf(topic, partition) !== null,
     onOffsetsMarker: (partition, { producerId, producerEpoch, isCommit }) =>

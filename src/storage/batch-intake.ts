@@ -176,10 +176,11 @@ export class BatchIntake {
   private checkProducer(memory: Memory, at: number, length: number, flags: number, appended: Appended): number {
     const check = this.tools.check;
     const ledger = this.ledger;
+    const bumpsEpoch = (flags & APPEND_FLAG_BUMPS_EPOCH) !== 0;
     if (check.isControl) {
       this.marker.read(memory.view, at, at + length);
       if (this.marker.kind === MARKER_OTHER) return NONE;
-      return ledger.checkMarker(check.producerId, check.producerEpoch, this.marker.coordinatorEpoch);
+      return ledger.checkMarker(check.producerId, check.producerEpoch, this.marker.coordinatorEpoch, bumpsEpoch);
     }
     const isInternal = (flags & APPEND_FLAG_INTERNAL) !== 0;
     const error = ledger.check(
@@ -190,7 +191,7 @@ export class BatchIntake {
       check.isTransactional,
       isInternal,
       (flags & APPEND_FLAG_VERIFIED) !== 0 ? flags >> APPEND_GUARD_SHIFT : NOT_VERIFIED,
-      (flags & APPEND_FLAG_BUMPS_EPOCH) !== 0,
+      bumpsEpoch,
     );
     if (error === APPEND_UNVERIFIED) appended.recordIndex = ledger.guard;
     if (error !== NONE || !ledger.isDuplicate) return error;

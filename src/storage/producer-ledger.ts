@@ -140,10 +140,15 @@ export class ProducerLedger {
     }
   }
 
-  checkMarker(id: number, epoch: number, coordinatorEpoch: number): number {
+  /**
+   * `bumpsEpoch`: the marker has an epoch above that of the records of its transaction, so that what is open under the same
+   * one is a later transaction. Where nothing is open it is the marker that is there already.
+   */
+  checkMarker(id: number, epoch: number, coordinatorEpoch: number, bumpsEpoch: boolean): number {
     const entry = this.entries.get(id);
     if (entry === undefined) return NONE;
     if (epoch < entry.epoch) return INVALID_PRODUCER_EPOCH;
+    if (bumpsEpoch && epoch === entry.epoch && entry.openFirstOffset >= 0) return INVALID_PRODUCER_EPOCH;
     return coordinatorEpoch < entry.coordinatorEpoch ? TRANSACTION_COORDINATOR_FENCED : NONE;
   }
 

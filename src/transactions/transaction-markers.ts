@@ -13,7 +13,7 @@ import { RateLimitedLog } from '../base/rate-limited-log.ts';
 import { NO_SEQUENCE } from '../protocol/batch.ts';
 import { BatchBuilder } from '../protocol/batch-builder.ts';
 import { errorCode, errorName } from '../protocol/errors.ts';
-import type { Transaction } from './transaction.ts';
+import { EPOCH_MAX, type Transaction } from './transaction.ts';
 
 export const OFFSETS_TOPIC = '__consumer_offsets';
 
@@ -23,11 +23,13 @@ export interface Marker {
   readonly isCommit: boolean;
   /** Of the coordinator that decided: a log refuses markers of an older one than it has seen. */
   readonly coordinatorEpoch: number;
+  /** The epoch grew with the end: it is above that of the records. */
+  readonly bumpsEpoch: boolean;
 }
 
 export interface MarkerParts {
   /** Appends one batch of the broker's own; a Kafka error code. */
-  readonly append: (topic: string, partition: number, batch: Uint8Array) => Promise<number>;
+  readonly append: (topic: string, partition: number, batch: Uint8Array, bumpsEpoch: boolean) => Promise<number>;
   /** False: there is no such partition (any more). */
   readonly exists: (topic: string, partition: number) => boolean;
   readonly onOffsetsMarker: (partition: number, marker: Marker) => Promise<void>;
@@ -62,7 +64,8 @@ export class MarkerWriter {
   async end(transaction: Transaction, coordinatorEpoch: number, isWanted: () => boolean): Promise<boolean> {
     const { producerId, producerEpoch } = transaction;
     const isCommit = transaction.status === 'PrepareCommit';
-    const marker = { producerId, producerEpoch, isCommit, coordinatorEpoch };
+    const bumpsEpoch = transaction.clientVersion >= 2 && producerEpoch < EPOCH_MAX;
+    const marker = { producerId, producerEpoch, isCommit, coordinatorEpoch, bumpsEpoch };
     const writes: Promise<boolean>[] = [];
     for (const [topic, partitions] of transaction.partitions) {
       for (const partition of partitions) writes.push(this.writeUntilDone(topic, partition, marker, isWanted));
@@ -73,7 +76,7 @@ export class MarkerWriter {
   /** One marker into one partition, once. A Kafka error code. */
   async write(topic: string, partition: number, marker: Marker): Promise<number> {
     const batch = this.batchOf(marker);
-    const error = await this.parts.append(topic, partition, batch);
+    const error = await this.parts.append(topic, partition, batch, marker.bumpsEpoch);
     if (error === errorCode.NONE && topic === OFFSETS_TOPIC) await this.parts.onOffsetsMarker(partition, marker);
     return error;
   }
@@ -81,23 +84,31 @@ export class MarkerWriter {
   private async writeUntilDone(
     topic: string,
     partition: number,
-    marker: Marker,
+    wanted: Marker,
     isWanted: () => boolean,
   ): Promise<boolean> {
+    let marker = wanted;
     for (let waitMs = RETRY_MS_MIN; !this.isStopped && isWanted(); waitMs = Math.min(2 * waitMs, RETRY_MS_MAX)) {
       if (!this.parts.exists(topic, partition)) return true;
       const error = await this.write(topic, partition, marker);
       if (error === errorCode.NONE) return true;
       if (isOvertaken(error)) {
-        const which = `producer ${marker.producerId} (epoch ${marker.producerEpoch})`;
-        this.parts.logger.warn(`${topic}-${partition} has seen a newer end than that of ${which}: ${errorName(error)}`);
-        return true;
+        if (marker === wanted) this.tellOvertaken(topic, partition, marker, error);
+        const next = abortBehind(marker, error);
+        if (next === null) return true;
+        marker = next;
+        continue;
       }
       // What passes by itself, a log that is being opened say, has passed by then.
       if (waitMs === RETRY_MS_MAX) this.tell(topic, partition, error);
       await this.pause(waitMs);
     }
     return false;
+  }
+
+  private tellOvertaken(topic: string, partition: number, { producerId, producerEpoch }: Marker, error: number): void {
+    const which = `producer ${producerId} (epoch ${producerEpoch})`;
+    this.parts.logger.warn(`${topic}-${partition} has seen more than the end of ${which}: ${errorName(error)}`);
   }
 
   private tell(topic: string, partition: number, error: number): void {
@@ -133,7 +144,18 @@ export class MarkerWriter {
   }
 }
 
-/** Somebody with a newer epoch wrote here: this transaction has an end in the log already. */
+/**
+ * A log that has seen later transactions than its coordinator: a loss of power took what was written of them. What is open
+ * of the last of them nobody else would end, and where each has an epoch of its own it can be told from the one that ends.
+ * Null: nothing can be, or nobody knows.
+ */
+function abortBehind(marker: Marker, error: number): Marker | null {
+  if (error !== errorCode.INVALID_PRODUCER_EPOCH || !marker.bumpsEpoch) return null;
+  const producerEpoch = marker.producerEpoch + 1;
+  return { ...marker, producerEpoch, isCommit: false, bumpsEpoch: producerEpoch < EPOCH_MAX };
+}
+
+/** This transaction has an end in the log already. */
 function isOvertaken(error: number): boolean {
   return error === errorCode.INVALID_PRODUCER_EPOCH || error === errorCode.TRANSACTION_COORDINATOR_FENCED;
 }

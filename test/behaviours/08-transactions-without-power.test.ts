@@ -2,11 +2,14 @@
 import { expect, test } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import { batchBytes } from '../../src/protocol/batch.ts';
-import { createTopic } from '../support/simulated-deeds.ts';
+import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
+import type { SimulatedClient } from '../support/simulated-client.ts';
+import { createTopic, fetchFrom, type Topic } from '../support/simulated-deeds.ts';
 import { DATA_FOLDER } from '../support/simulated-world.ts';
 import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
 
+const INVALID_PRODUCER_EPOCH = 47;
 const INVALID_PRODUCER_ID_MAPPING = 49;
 const CONCURRENT_TRANSACTIONS = 51;
 
@@ -89,8 +92,10 @@ test('a producer that goes on after a loss of power never has the epoch that ano
     given.push([first.producerId, first.producerEpoch]);
   }
   expect(given).not.toContainEqual([second.producerId, second.producerEpoch]);
-  expect(await first.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 3 });
+  // Behind the marker of what the second one had open, which nobody else would end.
+  expect(await first.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 4 });
   expect(await first.end(true)).toBe(0);
+  expect((await fetchFrom(after.client, topic, 0, { isolationLevel: 1 })).lastStableOffset).toBe(6);
   expect(await second.end(true)).toBe(INVALID_PRODUCER_ID_MAPPING);
 });
 
@@ -119,6 +124,38 @@ test('an id of which a record may be among what was damaged goes on under anothe
   expect(third.producerId).not.toBe(first.producerId);
   expect(await third.send(topic)).toMatchObject({ errorCode: 0 });
 });
+
+test('an end that is written again does not end the next transaction, of which the power took what was written', async () => {
+  const rig = await startRig({ sets });
+  const topic = await createTopic(rig.client, 'orders');
+  const producer = await TransactionalProducer.begin(rig.client, 'transfer', 2);
+  await producer.findGroup('readers');
+  expect(await producer.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 0 });
+  expect(await producer.commitOffset('readers', topic, 1)).toBe(0);
+  expect(await producer.end(true)).toBe(0);
+  const [, , , prepared = -1] = batchEnds(rig);
+  // Its producer goes through two more, and the second one of them goes on.
+  expect(await producer.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 2 });
+  expect(await producer.end(false)).toBe(0);
+  expect(await producer.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 4 });
+  expect(await producer.commitOffset('readers', topic, 5)).toBe(0);
+  const { client } = await restartWithout(rig, prepared);
+  producer.client = client;
+  const fetched = await fetchFrom(client, topic, 0, { isolationLevel: 1 });
+  // Once the end of the first one committed what lay open of the last.
+  expect(fetched.abortedTransactions?.map(({ firstOffset }) => firstOffset)).toEqual([2, 4]);
+  expect(fetched.lastStableOffset).toBe(fetched.highWatermark);
+  expect(await offsetOfGroup(client, 'readers', topic)).toMatchObject({ committedOffset: 1, errorCode: 0 });
+  expect(await producer.send(topic)).toMatchObject({ errorCode: INVALID_PRODUCER_EPOCH });
+  expect(await producer.init()).toBe(0);
+  expect(await producer.send(topic)).toMatchObject({ errorCode: 0 });
+});
+
+async function offsetOfGroup(client: SimulatedClient, groupId: string, topic: Topic) {
+  const groups = [{ groupId, topics: [{ name: topic.name, partitionIndexes: [0] }] }];
+  const answer = await client.ask(offsetFetch, 8, { groupId: '', topics: [], groups, requireStable: true });
+  return answer.groups[0]?.topics?.[0]?.partitions[0];
+}
 
 /** A loss of power takes what the coordinator wrote behind a place. */
 async function restartWithout(rig: BehaviourRig, sizeBytes: number): Promise<BehaviourRig> {

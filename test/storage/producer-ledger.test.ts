@@ -7,6 +7,8 @@ import { append, batch, makeTools, NOW_MS, open, queue } from './storage-kit.ts'
 
 const SEQUENCE_MAX = 2_147_483_647;
 
+const INVALID_PRODUCER_EPOCH = 47;
+
 describe('sequences of a producer', () => {
   const producer = { producerId: 3, producerEpoch: 0 };
 
@@ -138,6 +140,20 @@ describe('a ledger', () => {
     expect(ledger.recordMarker(2, 0, 1, 0, 14, 1, 1)).toMatchObject({ isAborted: false, stableOffset: 15 });
     expect(ledger.unstableOffset(15)).toBe(-1);
     expect(ledger.recordMarker(2, 0, 1, 0, 15, 1, 1)).toBeNull();
+  });
+
+  it('tells a transaction from the one before it by the epoch, where that grows with every end', () => {
+    const ledger = new ProducerLedger();
+    ledger.record(1, 4, 0, 10, 11, 1, true, 1);
+    expect(ledger.checkMarker(1, 4, 0, false)).toBe(0);
+    expect(ledger.checkMarker(1, 4, 0, true)).toBe(INVALID_PRODUCER_EPOCH);
+    expect(ledger.checkMarker(1, 5, 0, true)).toBe(0);
+    ledger.recordMarker(1, 5, 1, 0, 12, 1, 1);
+    // The same one once more, where nobody knows whether it was written.
+    expect(ledger.checkMarker(1, 5, 0, true)).toBe(0);
+    ledger.record(1, 5, 0, 13, 13, 1, true, 1);
+    expect(ledger.checkMarker(1, 5, 0, true)).toBe(INVALID_PRODUCER_EPOCH);
+    expect(ledger.checkMarker(1, 4, 0, true)).toBe(INVALID_PRODUCER_EPOCH);
   });
 });
 

@@ -43,6 +43,8 @@ export class LivePartition {
   private readonly waiting = new Set<() => void>();
   private alarm: Alarm | null = null;
   private alarmMs = Number.POSITIVE_INFINITY;
+  /** The latest write. It says where the start is, whichever change moved it there. */
+  private written: Promise<void> = Promise.resolve();
   private readonly unwatch: () => void;
 
   private constructor(parts: LivePartitionParts, key: ShareKey, place: PortPlace, machine: SharePartition) {
@@ -105,7 +107,13 @@ export class LivePartition {
     this.arm();
     if (change === null) return;
     this.wake();
-    await this.write(change);
+    this.written = this.write(change);
+    await this.written;
+  }
+
+  /** The same, when what was changed before is stored too: an answer may rest on that alone (records before the start). */
+  async storeAll(): Promise<void> {
+    await Promise.all([this.store(), this.written]);
   }
 
   end(): void {

@@ -121,7 +121,7 @@ export class ShareDelivery {
     const { settings } = live;
     const problem = live.machine.acknowledge(memberId, batches, settings, this.parts.alarms.nowMs());
     if (problem !== null) return PROBLEMS[problem];
-    return await this.stored(live);
+    return await this.stored(live, live.storeAll());
   }
 
   /** The member has gone: what it holds is free again, and a fetch of its that waits looks up. Never rejects. */
@@ -129,7 +129,7 @@ export class ShareDelivery {
     const stores: Promise<Acknowledged>[] = [];
     for (const live of this.parts.partitions.of(groupId)) {
       live.machine.release(memberId, live.settings);
-      stores.push(this.stored(live));
+      stores.push(this.stored(live, live.store()));
       live.wake();
     }
     await Promise.all(stores);
@@ -229,7 +229,7 @@ export class ShareDelivery {
         settings,
         this.parts.alarms.nowMs(),
       );
-      const stored = await this.stored(live);
+      const stored = await this.stored(live, live.store());
       if (ranges.length === 0) continue;
       if (stored.error !== errorCode.NONE) {
         delivered.push(failed(live.key, stored.error, stored.message));
@@ -242,9 +242,9 @@ export class ShareDelivery {
     return delivered;
   }
 
-  private async stored(live: LivePartition): Promise<Acknowledged> {
+  private async stored(live: LivePartition, storing: Promise<void>): Promise<Acknowledged> {
     try {
-      await live.store();
+      await storing;
       return DONE;
     } catch (error) {
       if (!isFault(error)) throw error;

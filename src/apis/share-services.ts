@@ -68,7 +68,7 @@ export class ShareServices {
     this.topics = parts.topics;
     this.store = createStore(parts);
     const placeOf = (topicId: string, partition: number) => controller.placesOf(topicId)[partition] ?? null;
-    const groupEpochOf = (key: ShareKey): number | null => this.groupEpochOf(key);
+    const groupEpochOf = (key: ShareKey): Promise<number | null> => this.groupEpochOf(key);
     this.partitions = new LivePartitions({ store: this.store, port, placeOf, settingsOf, groupEpochOf, alarms, warn });
     this.delivery = new ShareDelivery({
       partitions: this.partitions,
@@ -146,9 +146,15 @@ export class ShareServices {
     this.ending.add(ending);
   }
 
-  private groupEpochOf({ groupId, topicId, partition }: ShareKey): number | null {
-    const group = this.parts.coordinator().groupOf(groupId);
-    return group?.kind === 'share' && group.hasBegun(topicId, partition) ? group.epoch : null;
+  private async groupEpochOf({ groupId, topicId, partition }: ShareKey): Promise<number | null> {
+    const coordinator = this.parts.coordinator();
+    // After a start members may come before their group is read.
+    await coordinator.loaded(groupId);
+    const group = coordinator.groupOf(groupId);
+    if (group?.kind !== 'share' || !group.hasBegun(topicId, partition)) return null;
+    await coordinator.shardOf(groupId).shard?.settled();
+    // What could not be written went with all that the shard had in memory.
+    return coordinator.groupOf(groupId) === group ? group.epoch : null;
   }
 
   private leaderEpochOf({ topicId, partition }: Pick<ShareKey, 'topicId' | 'partition'>): number {

@@ -118,6 +118,14 @@ export class GroupCoordinator {
     return this.shardOf(groupId).shard?.groups.get(groupId) ?? null;
   }
 
+  /** Resolves when the group's shard has loaded, or has not for too long. One that was lost is read when its time comes. */
+  async loaded(groupId: string): Promise<void> {
+    const shard = this.shardList[this.partitionOf(groupId)];
+    if (shard?.errorCode !== errorCode.COORDINATOR_LOAD_IN_PROGRESS) return;
+    this.loadNow(shard);
+    await this.orTooLong(shard.isLoading ? shard.load() : new Promise(() => undefined));
+  }
+
   /**
    * The coordinator of transactions has written a marker into a partition of `__consumer_offsets`: offsets of the
    * transaction become visible, or are forgotten. Resolves when they are.

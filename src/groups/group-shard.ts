@@ -91,6 +91,10 @@ export class GroupShard {
     return this.state === 'closed' ? errorCode.NOT_COORDINATOR : errorCode.COORDINATOR_LOAD_IN_PROGRESS;
   }
 
+  get isLoading(): boolean {
+    return this.state === 'loading';
+  }
+
   /** Resolves when the shard is ready, or cannot be for now. Asked twice, it loads once. */
   load(): Promise<void> {
     if (this.state === 'idle') this.loading = this.loadFromLog();

@@ -360,6 +360,7 @@ export class ShareGroups implements GroupProtocol {
     if (records.length === 0) {
       // What the answer tells may be on its way into the log.
       await shard.settled();
+      if (shard.errorCode !== errorCode.NONE) throw new GroupRefusal(shard.errorCode, '');
       return;
     }
     const code = await shard.append(records.map((record) => shareEntry(group.groupId, record)));

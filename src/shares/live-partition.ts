@@ -22,8 +22,8 @@ export interface LivePartitionParts {
   readonly port: Pick<PartitionPort, 'read' | 'findOffset' | 'findEpochEnd' | 'watch' | 'board'>;
   readonly placeOf: (topicId: string, partition: number) => PortPlace | null;
   readonly settingsOf: ShareSettingsOf;
-  /** Null: the group has not begun with the partition, or cannot be asked. */
-  readonly groupEpochOf: (key: ShareKey) => number | null;
+  /** Null: it is not written that the group has begun with the partition, or nobody can tell now. */
+  readonly groupEpochOf: (key: ShareKey) => Promise<number | null>;
   readonly alarms: Alarms;
   readonly warn: (message: string) => void;
 }
@@ -56,12 +56,16 @@ export class LivePartition {
   }
 
   static async open(parts: LivePartitionParts, key: ShareKey): Promise<Opened> {
-    const state = await parts.store.read(key);
+    const groupEpoch = await parts.groupEpochOf(key);
+    const state = groupEpoch === null ? null : await parts.store.read(key);
     const place = parts.placeOf(key.topicId, key.partition);
     if (place === null) return { kind: 'refused', error: errorCode.UNKNOWN_TOPIC_OR_PARTITION };
     // A log that could not be opened has lost nothing yet: the next start may find all of it.
     if (parts.port.board.epoch(place.slot) < 0) return { kind: 'refused', error: errorCode.NOT_LEADER_OR_FOLLOWER };
-    if (state === null) return await beginAgain(parts, key, place);
+    // Nobody was told to fetch this, and the group may yet begin with it: all that is done with by then would come again.
+    // Kafka has no better code for that either.
+    if (groupEpoch === null) return { kind: 'refused', error: errorCode.UNKNOWN_SERVER_ERROR };
+    if (state === null) return await beginAgain(parts, key, place, groupEpoch);
     const end = await endKnownTo(parts, state, place);
     if (state.knownEnd > end) {
       // The log lost its tail (a power cut without flushes): what comes next has offsets that were done with.
@@ -155,10 +159,12 @@ export class LivePartition {
 }
 
 /** A loss of power may take the state of a partition, and leave with the group that it has begun with it. */
-async function beginAgain(parts: LivePartitionParts, key: ShareKey, place: PortPlace): Promise<Opened> {
-  const stateEpoch = parts.groupEpochOf(key);
-  // Nobody was told to fetch this. Kafka has no better code for that either.
-  if (stateEpoch === null) return { kind: 'refused', error: errorCode.UNKNOWN_SERVER_ERROR };
+async function beginAgain(
+  parts: LivePartitionParts,
+  key: ShareKey,
+  place: PortPlace,
+  stateEpoch: number,
+): Promise<Opened> {
   parts.warn(`what the group had done with of ${shareKeyText(key)} is lost, and it begins anew`);
   await parts.store.begin([{ key, stateEpoch, leaderEpoch: epochOf(parts, place), startOffset: START_UNKNOWN }]);
   return await LivePartition.open(parts, key);

@@ -1,7 +1,9 @@
 /** Share groups where a log is not what they knew: its end is gone and others write in its place, or it cannot be opened. */
 import { expect, test } from 'vitest';
+import { shareGroupHeartbeat } from '../../src/protocol/schemas/76-share-group-heartbeat.ts';
+import { runMicrotasks } from '../support/deferred-work.ts';
 import { findGroup } from '../support/group-deeds.ts';
-import { ACCEPT, beatShare, joinShare, ShareMember } from '../support/share-deeds.ts';
+import { ACCEPT, beatShare, gotOf, joinShare, ShareMember, setGroupConfig } from '../support/share-deeds.ts';
 import { batchOf, createTopic, produceTo, type Topic } from '../support/simulated-deeds.ts';
 import { DATA_FOLDER } from '../support/simulated-world.ts';
 import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
@@ -112,4 +114,38 @@ test('what was done with in a log that could not be opened is known to the start
   expect(await fetched(open, last)).toEqual([]);
   await produce(open, topic, 1);
   expect(await fetched(open, last)).toEqual([[5, 5, 1]]);
+});
+
+// It was handed out at once, and all that members had done with came again when the group began with it anew.
+test('a partition is not handed out before it is written that the group has begun with it', async () => {
+  const rig = await startRig({ sets });
+  const { broker, client, world } = rig;
+  const topic = await createTopic(client, 'work');
+  await produce(rig, topic, 4);
+  await joinShare(client, 'another', 'a', topic);
+  await setGroupConfig(client, 'g', 'share.auto.offset.reset', 'earliest');
+  const member = new ShareMember(broker.connect(), 'g', 'b', topic);
+  client.send(shareGroupHeartbeat, 1, { groupId: 'g', memberId: 'b', memberEpoch: 0, subscribedTopicNames: ['work'] });
+  const { coordinator } = broker.plane.services.groups;
+  while (coordinator.groupOf('g') === null) {
+    broker.step();
+    await runMicrotasks(1);
+  }
+  // Its state is laid out, and what the group says of it is under way: the worker is late.
+  member.sendFetch();
+  const ofOthers = broker.turns.filter((_, index) => index === 0 || index > broker.workers.length);
+  for (let round = 0; round < 10; round++) {
+    for (const turn of ofOthers) turn();
+    await runMicrotasks();
+  }
+  world.disk.failNext('write', 'ENOSPC');
+  await broker.pass(2000);
+  expect(client.receive(shareGroupHeartbeat, 1).errorCode).not.toBe(0);
+  expect(gotOf(member.receive())).toMatchObject([{ error: UNKNOWN_SERVER_ERROR, acquired: [] }]);
+  expect(await member.fetch(() => broker.settle())).toMatchObject([{ error: UNKNOWN_SERVER_ERROR, acquired: [] }]);
+  expect((await beatShare(client, 'g', 'b', 0, ['work'])).errorCode).toBe(0);
+  expect(await fetched(rig, member)).toEqual([[0, 3, 1]]);
+  expect(await member.settle([[0, 3, ACCEPT]])).toBe(0);
+  const after = await restart(rig, 'kill', { sets });
+  expect(await fetched(after, await comeBack(after, topic, 'c'))).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Alarms } from '../../src/base/alarms.ts';
 import { Fault } from '../../src/base/fault.ts';
+import { GroupRefusal } from '../../src/groups/group-refusal.ts';
 import type { GroupShard } from '../../src/groups/group-shard.ts';
 import { ShareGroup } from '../../src/groups/share-group.ts';
 import { ShareGroups } from '../../src/groups/share-groups.ts';
@@ -8,7 +9,7 @@ import type { ShareHeartbeat } from '../../src/groups/share-heartbeat.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
 import { cpuMs } from '../support/cpu-time.ts';
 import { FakeTopics, idOfName } from './consumer-rig.ts';
-import { groupRig } from './group-rig.ts';
+import { groupRig, logLost, settle } from './group-rig.ts';
 
 const GROUPS_MAX = 100_000;
 
@@ -85,4 +86,40 @@ test('a group has begun with what could be laid out, though the rest could not, 
   await groups.heartbeat({ ...joinOf('group', ['work']), memberEpoch });
   expect(begun).toEqual([1]);
   expect(groups.find('group')?.hasBegun(idOfName('work'), 1)).toBe(true);
+});
+
+// It was told what another member's write had changed, though that write failed and the group was read anew without it.
+test('a heartbeat that has nothing to write tells nothing that could not be written', async () => {
+  const rig = await groupRig();
+  const groups = groupsIn(rig.shardOf('group'), { partitions: 2 });
+  const { memberEpoch } = await groups.heartbeat(joinOf('group', ['work']));
+  const [log] = rig.partitions;
+  if (log === undefined) throw new Error('the groups have a log');
+  log.isHeld = true;
+  log.nextFault = logLost;
+  const joining = groups.heartbeat({ ...joinOf('group', ['work']), memberId: 'another' });
+  await settle();
+  const beat = (): Promise<unknown> => groups.heartbeat({ ...joinOf('group', ['work']), memberEpoch });
+  const ends = [joining, beat(), beat()].map((end) => expect(end).rejects.toBeInstanceOf(GroupRefusal));
+  await settle();
+  log.release();
+  await Promise.all(ends);
+});
+
+test('whoever has to know a group waits until its lost shard is read again', async () => {
+  const rig = await groupRig();
+  const [log] = rig.partitions;
+  if (log === undefined) throw new Error('the groups have a log');
+  log.nextFault = logLost;
+  await expect(groupsIn(rig.shardOf('group')).heartbeat(joinOf('group', ['work']))).rejects.toThrow();
+  let isOver = false;
+  const waiting = rig.coordinator.loaded('group').then(() => {
+    isOver = true;
+  });
+  await rig.pass(900);
+  expect(isOver).toBe(false);
+  await rig.pass(100);
+  await waiting;
+  expect(rig.coordinator.shardOf('group').errorCode).toBe(errorCode.NONE);
+  await rig.coordinator.loaded('group');
 });

@@ -42,7 +42,7 @@ async function heldPartition() {
       port,
       placeOf: () => ({ slot: 0, worker: 0 }),
       settingsOf: () => ({ ...settings, reset: { kind: 'earliest' }, isCommitted: false, canRenew: true }),
-      groupEpochOf: () => 1,
+      groupEpochOf: () => Promise.resolve(1),
       alarms,
       warn: () => undefined,
     },

@@ -30,6 +30,7 @@ const START_FAULTS: readonly (readonly [FakeOperation, FakeErrno, number])[] = [
   ['rename', 'EIO', 20],
   ['remove', 'EIO', 10],
 ];
+const OF_READING: ReadonlySet<FakeOperation> = new Set(['look', 'read', 'readFile', 'warm']);
 const CHANGES_OF_START = 150;
 
 export class Mishaps {
@@ -141,9 +142,11 @@ export class Mishaps {
 
   endTroubleOfStart(): void {
     const { world, book } = this.simulation;
-    for (const operation of world.disk.failures.slice(this.failuresBefore))
-      book.count(`failed in a start that goes on: ${operation}`);
+    const failures = world.disk.failures.slice(this.failuresBefore);
+    for (const operation of failures) book.count(`failed in a start that goes on: ${operation}`);
     this.forget();
+    // A log that was made to fail takes no more appends until the next start.
+    if (failures.some((operation) => !OF_READING.has(operation))) this.wantRestart();
   }
 
   /** Since the last start began. */

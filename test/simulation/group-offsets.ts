@@ -34,8 +34,8 @@ interface Committed {
   taken: Writing | null;
   /** The largest that was ever asked for. */
   tried: number;
-  /** Of transactions that were aborted, and what of the coordinator's writings keeps them from showing; null: nothing can. */
-  readonly refused: Map<number, Writing | null>;
+  /** Of transactions that were aborted, and when. */
+  readonly refused: Map<number, Writing>;
 }
 
 export class GroupOffsets {
@@ -45,11 +45,9 @@ export class GroupOffsets {
   private readonly committed: readonly Committed[];
   /** Whose loss may take offsets along. */
   private readonly folders: readonly string[];
-  private readonly foldersOfTransactions: readonly string[];
 
   constructor(simulation: Simulation, group: string, topic: TopicModel, foldersOfTransactions: readonly string[] = []) {
     this.folders = [...OFFSETS_FOLDERS, ...foldersOfTransactions];
-    this.foldersOfTransactions = foldersOfTransactions;
     this.simulation = simulation;
     this.group = group;
     this.topic = topic;
@@ -79,12 +77,10 @@ export class GroupOffsets {
     one.taken = taken;
   }
 
-  /**
-   * It was part of a transaction that is aborted, and shows to nobody; unless a power cut takes what was written then, where
-   * the transaction may be ended by another one of its producer.
-   */
-  refused(partition: number, offset: number, unlessLost: Writing | null): void {
-    this.of(partition).refused.set(offset, unlessLost);
+  /** It was part of a transaction that is aborted, and shows to nobody. */
+  refused(partition: number, offset: number): void {
+    const { trueMs, history } = this.simulation;
+    this.of(partition).refused.set(offset, { ms: trueMs, life: history.life });
   }
 
   /** Asks for some of them, as whoever takes over their partitions does. */
@@ -122,9 +118,9 @@ export class GroupOffsets {
   }
 
   /** Whether power cuts may have taken what the coordinator wrote down at that time, in that life. */
-  mayBeLost(writtenMs: number, life: number, folders = this.folders): boolean {
+  mayBeLost(writtenMs: number, life: number): boolean {
     const { history, profile } = this.simulation;
-    return folders.some((folder) => history.mayBeLost(folder, writtenMs, life, profile.promised));
+    return this.folders.some((folder) => history.mayBeLost(folder, writtenMs, life, profile.promised));
   }
 
   /** `before`: what was known when it was asked for. */
@@ -143,11 +139,11 @@ export class GroupOffsets {
     if (one.known === known) this.know(one, offset);
   }
 
+  /** Where a power cut took the end of a transaction, what is left of it may be ended by the next one of its producer. */
   private mayShow({ refused }: Committed, offset: number): boolean {
-    const unlessLost = refused.get(offset);
-    if (unlessLost === undefined) return true;
-    if (unlessLost === null || !this.mayBeLost(unlessLost.ms, unlessLost.life, this.foldersOfTransactions))
-      return false;
+    const aborted = refused.get(offset);
+    if (aborted === undefined) return true;
+    if (!this.mayBeLost(aborted.ms, aborted.life)) return false;
     this.simulation.book.count('offsets of aborted transactions that a power cut gave to another');
     return true;
   }

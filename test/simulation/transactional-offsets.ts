@@ -63,12 +63,11 @@ export class TransactionalOffsets {
     return code;
   }
 
-  /** The transaction is over. `unlessLost`: what was written that keeps an aborted one from being ended by another. */
-  settle(outcome: 'committed' | 'aborted' | 'unknown', unlessLost: Writing | null): void {
+  /** The transaction is over. */
+  settle(outcome: 'committed' | 'aborted' | 'unknown'): void {
     if (outcome === 'committed')
       for (const [partition, taken] of this.taken) this.offsets.acknowledged(partition, taken.offset, taken);
-    if (outcome === 'aborted')
-      for (const { partition, offset } of this.tried) this.offsets.refused(partition, offset, unlessLost);
+    if (outcome === 'aborted') for (const { partition, offset } of this.tried) this.offsets.refused(partition, offset);
     this.taken.clear();
     this.tried = [];
   }

@@ -9,7 +9,6 @@ import { addPartitionsToTxn } from '../../src/protocol/schemas/24-add-partitions
 import { endTxn } from '../../src/protocol/schemas/26-end-txn.ts';
 import type { Prng } from '../support/prng.ts';
 import { anyOf, manners, mayComeAgain, untilFound } from './client-manners.ts';
-import type { Writing } from './group-offsets.ts';
 import { numberedBatch } from './numbered-batches.ts';
 import type { PartitionModel, ProducerTrack, TransactionFate } from './partition-model.ts';
 import { LinkBroken, type SimulatedLink } from './simulated-link.ts';
@@ -110,7 +109,7 @@ class Transactor {
         transactionTimeoutMs: TIMEOUT_MS,
       });
       if (answer.errorCode === 0) {
-        if (this.fate !== null) this.settle(this.wantedEnd === 'commit' ? 'unknown' : 'aborted', true);
+        if (this.fate !== null) this.settle(this.wantedEnd === 'commit' ? 'unknown' : 'aborted');
         this.take(answer);
         return;
       }
@@ -218,7 +217,7 @@ class Transactor {
       });
       simulation.note(`${this.fate?.name}: ${how} -> ${answer.errorCode}`);
       if (answer.errorCode === 0) {
-        this.settle(how === 'commit' ? 'committed' : 'aborted', this.isNewKind);
+        this.settle(how === 'commit' ? 'committed' : 'aborted');
         if (this.isNewKind) this.take(answer);
         return;
       }
@@ -244,31 +243,16 @@ class Transactor {
     return true;
   }
 
-  /** `isEpochNew`: who goes on does so under another epoch. */
-  private settle(outcome: 'committed' | 'aborted' | 'unknown', isEpochNew: boolean): void {
+  private settle(outcome: 'committed' | 'aborted' | 'unknown'): void {
     const { fate, simulation } = this;
-    const unlessLost = this.whatTellsItApart(isEpochNew);
     this.wantedEnd = null;
     this.entered.clear();
     this.fate = null;
-    this.offsets?.settle(outcome, unlessLost);
+    this.offsets?.settle(outcome);
     if (fate === null) return;
     fate.outcome = outcome;
     fate.endedMs = simulation.trueMs;
     fate.life = simulation.history.life;
     simulation.book.count(`transactions ${outcome}`);
-  }
-
-  /**
-   * A producer of the older kind has one epoch for all of its transactions. What the power leaves of one in the logs belongs to
-   * the one that its coordinator knows of: the next, where its end is lost and its producer goes on, or the one before, where
-   * its beginning is lost. Of the newer kind each has an epoch of its own.
-   */
-  private whatTellsItApart(isEpochNew: boolean): Writing | null {
-    const { fate, isNewKind, simulation } = this;
-    if (isNewKind || fate === null) return null;
-    return isEpochNew
-      ? { ms: fate.begunMs, life: fate.begunLife }
-      : { ms: simulation.trueMs, life: simulation.history.life };
   }
 }

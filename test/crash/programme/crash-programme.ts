@@ -24,6 +24,10 @@ const LOAD_MS_MIN = 10;
 const LOAD_MS_MAX = 300;
 /** Where every answer waits for a flush. */
 const LOAD_MS_MAX_ON_DISK = 1500;
+/** One load of so many goes on until everybody got something done: on a slow machine all others may be too short for some. */
+const PATIENT_LOAD_EVERY = 10;
+const PATIENT_LOAD_MS_MAX = 10_000;
+const LOOK_MS = 20;
 const STOP_PROBABILITY = 0.1;
 const KILL_STARTING_PROBABILITY = 0.15;
 const STARTING_MS_MAX = 400;
@@ -58,6 +62,7 @@ export class CrashProgramme {
   readonly #ground: Ground;
   readonly #random: Prng;
   #broker: BrokerProcess | null = null;
+  #loads = 0;
 
   private constructor(stage: Stage, ground: Ground) {
     this.#stage = stage;
@@ -96,8 +101,7 @@ export class CrashProgramme {
     const { random } = this.#stage;
     const stop = { isStopped: false };
     const working = Promise.all(this.actors.map((actor) => actor.run(stop)));
-    const loadMsMax = this.#ground.disk === null ? LOAD_MS_MAX : LOAD_MS_MAX_ON_DISK;
-    await Promise.race([working, pause(LOAD_MS_MIN + random.nextInt(loadMsMax - LOAD_MS_MIN))]);
+    await Promise.race([working, this.#load()]);
     const isStopped = random.nextBoolean(STOP_PROBABILITY);
     if (isStopped) await this.#stopCleanly();
     else await this.#kill();
@@ -108,6 +112,16 @@ export class CrashProgramme {
     await working;
     const stay = await leftoversThatStay(this.#stage.dataFolder, leftovers);
     if (stay.length > 0) throw new Error(stay.join('\n'));
+  }
+
+  async #load(): Promise<void> {
+    if (this.#loads++ % PATIENT_LOAD_EVERY === 0) {
+      const before = this.actors.map(({ doneCount }) => doneCount);
+      const isDone = (actor: Actor, index: number): boolean => actor.doneCount > (before[index] ?? 0);
+      for (let ms = 0; ms < PATIENT_LOAD_MS_MAX && !this.actors.every(isDone); ms += LOOK_MS) await pause(LOOK_MS);
+    }
+    const loadMsMax = this.#ground.disk === null ? LOAD_MS_MAX : LOAD_MS_MAX_ON_DISK;
+    await pause(LOAD_MS_MIN + this.#stage.random.nextInt(loadMsMax - LOAD_MS_MIN));
   }
 
   async verify(isFull: boolean): Promise<string[]> {

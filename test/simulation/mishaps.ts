@@ -42,6 +42,8 @@ export class Mishaps {
   private seenSyncFailures = 0;
   private failuresBefore = 0;
   private wasFull = false;
+  /** Something was not written in the last start: a log may take no more appends until the next one. */
+  private hasStoppedLogs = false;
   /** Somebody sets the wall clock between two lives; while a broker runs its time does not go back. */
   private isClockWrong = false;
   private readonly weightTotal: number;
@@ -52,7 +54,7 @@ export class Mishaps {
   }
 
   get wantsRestart(): boolean {
-    return this.restartInTicks !== NEVER;
+    return this.restartInTicks !== NEVER || this.hasStoppedLogs;
   }
 
   /** Somebody looks at the broker before long, and starts it anew. */
@@ -67,6 +69,7 @@ export class Mishaps {
   /** What was ahead does not come: for a new life. */
   forget(): void {
     this.restartInTicks = NEVER;
+    this.hasStoppedLogs = false;
     this.roomInTicks = NEVER;
     this.crashEnds = 'kill';
     const { disk } = this.simulation.world;
@@ -145,8 +148,7 @@ export class Mishaps {
     const failures = world.disk.failures.slice(this.failuresBefore);
     for (const operation of failures) book.count(`failed in a start that goes on: ${operation}`);
     this.forget();
-    // A log that was made to fail takes no more appends until the next start.
-    if (failures.some((operation) => !OF_READING.has(operation))) this.wantRestart();
+    this.hasStoppedLogs = failures.some((operation) => !OF_READING.has(operation));
   }
 
   /** Since the last start began. */

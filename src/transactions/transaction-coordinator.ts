@@ -326,7 +326,8 @@ export class TransactionCoordinator {
     for (;;) {
       const ahead = this.idsToCome.get(transactionalId);
       if (ahead !== undefined) {
-        await ahead.then(whatever, whatever);
+        // Where it fails, the one that asked for it is told.
+        await ahead.catch(() => undefined);
         continue;
       }
       const shard = this.shardOf(transactionalId);
@@ -391,8 +392,6 @@ export class TransactionCoordinator {
     });
   }
 }
-
-function whatever(): void {}
 
 function identityRefused(error: number): IdentityAnswer {
   return { error, producerId: NO_PRODUCER_ID, producerEpoch: NO_EPOCH };

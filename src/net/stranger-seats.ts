@@ -5,9 +5,11 @@
  * takes. Called by the receiver, which moves the bytes.
  *
  * Whoever brings nothing worth a seat while others wait for one loses it and keeps what he sent; when he sends on, he stands
- * in line again. When those without a seat hold too much between them, the one silent longest is closed: much sooner where all
+ * in line again. While others wait for seats of huge frames, those that have one share few bytes: the first of them goes on,
+ * the rest pause in their seats. When those without a seat hold too much between them, the one silent longest is closed: much sooner where all
  * are silent than where they are many that send slowly.
  */
+import { assert } from '../base/assert.ts';
 import { Fifo } from '../base/fifo.ts';
 import { CONNECTION_OPEN, type Connection } from './connection.ts';
 import type { ConnectionTable } from './connection-table.ts';
@@ -15,33 +17,43 @@ import type { ConnectionTable } from './connection-table.ts';
 /** A first batch is seldom larger. */
 const ORDINARY_FRAME_BYTES_MAX = 2_097_152;
 /**
- * By the kind of a seat: the largest frame it is for, how many there are, and how long one may be held without bringing much
- * while others wait. Ordinary clients that all begin at once, on a machine that is busy, are no stallers: they get more time.
+ * By the kind of a seat: the largest frame it is for, how many there are, how long one may be held without bringing much
+ * while others wait, and what all of them and those that lost theirs a moment ago may then hold. Ordinary clients that all
+ * begin at once, on a machine that is busy, are no stallers: they get more time.
  */
 const KINDS = [
-  { frameBytesMax: 65_536, count: 256, worthMs: 2000 },
-  { frameBytesMax: ORDINARY_FRAME_BYTES_MAX, count: 32, worthMs: 2000 },
-  { frameBytesMax: Number.POSITIVE_INFINITY, count: 8, worthMs: 400 },
+  { frameBytesMax: 65_536, count: 256, worthMs: 2000, sharedBytesMax: Number.POSITIVE_INFINITY },
+  { frameBytesMax: ORDINARY_FRAME_BYTES_MAX, count: 32, worthMs: 2000, sharedBytesMax: Number.POSITIVE_INFINITY },
+  { frameBytesMax: Number.POSITIVE_INFINITY, count: 8, worthMs: 400, sharedBytesMax: 8_388_608 },
 ] as const;
 /** So much has to come in that time. */
 const WORTH_BYTES = 16_384;
 /** While somebody waits there is a look every millisecond; for what lies between two that are further apart nobody is to blame. */
 const STANDSTILL_MS = 50;
-/** Of those that lost their seats with a huge frame: what those hold together that have been silent for so long. */
+/**
+ * Of those that lost their seats with a huge frame: what those hold together that have been silent for so long. Where seats
+ * stay empty because of what is held, nothing, and after a shorter time.
+ */
 const SILENT_MS = 1000;
+const SILENT_SHORT_MS = 400;
 const SILENT_BYTES_MAX = 2_097_152;
+/** Between two looks at all that lost their seats. */
+const RELIEF_MS = 50;
 
 interface Seat {
   readonly connection: Connection;
   /** When it last had brought so much more, and how much it had brought then. */
   worthMs: number;
   worthBytes: number;
+  /** It waits until the others hold less. */
+  isPaused: boolean;
 }
 
 interface Row {
   readonly frameBytesMax: number;
   readonly count: number;
   readonly worthMs: number;
+  readonly sharedBytesMax: number;
   /** Its bit in `inSeatLines`. */
   readonly bit: number;
   readonly line: Fifo<Connection>;
@@ -53,6 +65,10 @@ export class StrangerSeats {
   private readonly rows: readonly Row[];
   private readonly heldBytesMax: number;
   private lastLookMs = 0;
+  private lastReliefMs = 0;
+  private pausedCount = 0;
+  /** What those hold that lost a seat for a huge frame and have not sent on. */
+  private lostBytes = 0;
 
   /** `heldBytesMax`: what those that lost their seats may hold, whether they send on or not. */
   constructor(table: ConnectionTable, connectionsMax: number, heldBytesMax: number) {
@@ -64,13 +80,13 @@ export class StrangerSeats {
   }
 
   get hasLine(): boolean {
-    return this.rows.some((row) => row.line.count > 0);
+    return this.pausedCount > 0 || this.rows.some((row) => row.line.count > 0);
   }
 
   /** Whether it may go on with its frame now. If not, it stands in line. */
   admits(connection: Connection, nowMs: number): boolean {
-    if (connection.hasSeat) return true;
     const row = this.rowOf(connection);
+    if (connection.hasSeat) return !this.hasToPause(row, connection);
     if (row.line.count === 0 && row.seats.length < row.count) {
       this.seat(row, connection, nowMs);
       return true;
@@ -91,18 +107,28 @@ export class StrangerSeats {
     connection.hasSeat = false;
     for (const { seats } of this.rows) {
       const index = seats.findIndex((seat) => seat.connection === connection);
-      if (index >= 0) seats.splice(index, 1);
+      if (index < 0) continue;
+      if (seats[index]!.isPaused) this.pausedCount -= 1;
+      seats.splice(index, 1);
     }
   }
 
   /** The next one that has got a seat and may go on, or null. */
   next(nowMs: number): Connection | null {
     for (const row of this.rows) {
-      while (row.seats.length < row.count) {
+      const resumed =
+        this.pausedCount === 0 ? undefined : row.seats.find((seat) => seat.isPaused && this.maySend(row, seat));
+      if (resumed !== undefined) {
+        resumed.isPaused = false;
+        this.pausedCount -= 1;
+        resumed.connection.isWaitingForSeat = false;
+        return resumed.connection;
+      }
+      while (row.seats.length < row.count && this.bytesLeft(row) > 0) {
         const connection = row.line.shift();
         if (connection === undefined) break;
         connection.inSeatLines &= ~row.bit;
-        if (connection.state !== CONNECTION_OPEN || !connection.isWaitingForSeat) continue;
+        if (connection.state !== CONNECTION_OPEN || !connection.isWaitingForSeat || connection.hasSeat) continue;
         if (this.rowOf(connection) !== row) continue;
         connection.isWaitingForSeat = false;
         this.seat(row, connection, nowMs);
@@ -122,7 +148,8 @@ export class StrangerSeats {
         const seat = seats[index]!;
         const { connection } = seat;
         seat.worthMs = Math.min(nowMs, seat.worthMs + stoodStillMs);
-        if (connection.partialBytes - seat.worthBytes >= WORTH_BYTES || connection.isWaitingForMemory) {
+        const isHeldUp = connection.isWaitingForMemory || seat.isPaused;
+        if (connection.partialBytes - seat.worthBytes >= WORTH_BYTES || isHeldUp) {
           seat.worthMs = nowMs;
           seat.worthBytes = connection.partialBytes;
         }
@@ -133,7 +160,7 @@ export class StrangerSeats {
         unseated.push(connection);
       }
     }
-    if (unseated.length > 0) this.relieve(nowMs);
+    if (unseated.length > 0 || nowMs - this.lastReliefMs >= RELIEF_MS) this.relieve(nowMs);
     return unseated;
   }
 
@@ -144,22 +171,54 @@ export class StrangerSeats {
   private seat(row: Row, connection: Connection, nowMs: number): void {
     connection.hasSeat = true;
     connection.hasLostSeat = false;
-    row.seats.push({ connection, worthMs: nowMs, worthBytes: connection.partialBytes });
+    row.seats.push({ connection, worthMs: nowMs, worthBytes: connection.partialBytes, isPaused: false });
+  }
+
+  private hasToPause(row: Row, connection: Connection): boolean {
+    if (row.sharedBytesMax === Number.POSITIVE_INFINITY) return false;
+    const seat = row.seats.find((candidate) => candidate.connection === connection);
+    assert(seat !== undefined, 'a seat is of the kind of its frame');
+    if (this.maySend(row, seat)) return false;
+    seat.isPaused = true;
+    this.pausedCount += 1;
+    connection.isWaitingForSeat = true;
+    return true;
+  }
+
+  /** Into a larger block than it has. The first always may, so that there is one who gets through. */
+  private maySend(row: Row, { connection }: Seat): boolean {
+    if (row.line.count === 0 || row.seats[0]!.connection === connection) return true;
+    return blockBytesOf(connection) <= this.bytesLeft(row);
+  }
+
+  private bytesLeft({ sharedBytesMax, seats }: Row): number {
+    if (sharedBytesMax === Number.POSITIVE_INFINITY) return sharedBytesMax;
+    return seats.reduce((left, { connection }) => left - blockBytesOf(connection), sharedBytesMax - this.lostBytes);
   }
 
   private relieve(nowMs: number): void {
+    this.lastReliefMs = nowMs;
+    const isShort = this.rows.some(
+      (row) => row.line.count > 0 && row.seats.length < row.count && this.bytesLeft(row) <= 0,
+    );
+    const silentMs = isShort ? SILENT_SHORT_MS : SILENT_MS;
+    const silentBytesMax = isShort ? 0 : SILENT_BYTES_MAX;
     for (;;) {
       let heldBytes = 0;
+      let lostBytes = 0;
       let silentBytes = 0;
       let longest: Connection | null = null;
       for (const connection of this.table.open) {
         if (!connection.hasLostSeat || connection.state !== CONNECTION_OPEN) continue;
         heldBytes += connection.partialBytes;
-        const isSilent = !connection.isWaitingForSeat && nowMs - connection.lastBytesMs >= SILENT_MS;
-        if (isSilent && connection.frameBytes > ORDINARY_FRAME_BYTES_MAX) silentBytes += connection.partialBytes;
+        if (connection.frameBytes > ORDINARY_FRAME_BYTES_MAX && !connection.isWaitingForSeat) {
+          lostBytes += blockBytesOf(connection);
+          if (nowMs - connection.lastBytesMs >= silentMs) silentBytes += connection.partialBytes;
+        }
         if (longest === null || isWorse(connection, longest)) longest = connection;
       }
-      if (longest === null || (silentBytes <= SILENT_BYTES_MAX && heldBytes <= this.heldBytesMax)) return;
+      this.lostBytes = lostBytes;
+      if (longest === null || (silentBytes <= silentBytesMax && heldBytes <= this.heldBytesMax)) return;
       this.table.closeSaying(
         longest,
         'stranger-seats',
@@ -175,4 +234,8 @@ export class StrangerSeats {
 function isWorse(one: Connection, other: Connection): boolean {
   if (one.isWaitingForSeat !== other.isWaitingForSeat) return other.isWaitingForSeat;
   return one.isWaitingForSeat ? one.partialBytes > other.partialBytes : one.lastBytesMs < other.lastBytesMs;
+}
+
+function blockBytesOf({ block, blockEnd }: Connection): number {
+  return block < 0 ? 0 : blockEnd - block;
 }

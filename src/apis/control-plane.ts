@@ -21,6 +21,7 @@ import type { Crc32c } from '../protocol/batch.ts';
 import { Registry } from '../protocol/registry.ts';
 import { AccessDesk, accessImageOf } from '../security/access-desk.ts';
 import { AuditLog } from '../security/audit-log.ts';
+import type { StrayTransactions } from '../transactions/stray-transactions.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
 import { AnswerErrors } from './answer-errors.ts';
 import { consumerSettings } from './consumer-settings.ts';
@@ -67,6 +68,7 @@ export class ControlPlane {
   readonly verifier: ProduceVerifier;
 
   private readonly parts: ControlPlaneParts;
+  private readonly strays: StrayTransactions;
 
   constructor(parts: ControlPlaneParts) {
     this.parts = parts;
@@ -85,6 +87,7 @@ export class ControlPlane {
     const access = new AccessDesk(new AuditLog(log, alarms, (atMs, ring) => alarms.set(atMs, ring)));
     const transactions = composeTransactions({ ...parts, internalTopics, groups: groups.coordinator, access });
     this.verifier = transactions.verifier;
+    this.strays = transactions.strays;
     controller.observeSettings(({ acls }, { values }) => access.take(accessImageOf(acls.values(), values)));
     // Clients try again, and again, what cannot be done now.
     const told = new RateLimitedLog(log, { nowMs: () => alarms.nowMs() }, LOG_PERIOD_MS);
@@ -123,6 +126,7 @@ export class ControlPlane {
     });
     this.services.groups.coordinator.start();
     this.services.transactions.start();
+    this.strays.start();
     this.services.shares.start();
   }
 
@@ -155,6 +159,7 @@ export class ControlPlane {
     this.services.shares.release();
     this.services.groups.coordinator.stop();
     this.services.transactions.stop();
+    this.strays.stop();
   }
 
   /** No request comes any more; what coordinators are writing is written when this resolves. */

@@ -16,6 +16,7 @@ import type { Crc32c } from '../protocol/batch.ts';
 import { errorCode } from '../protocol/errors.ts';
 import type { AccessDesk } from '../security/access-desk.ts';
 import { checkKey } from '../security/permit.ts';
+import { type LogPlace, StrayTransactions } from '../transactions/stray-transactions.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import { MarkerWriter } from '../transactions/transaction-markers.ts';
 import type { PartitionPort } from '../workers/partition-port.ts';
@@ -37,6 +38,7 @@ export interface TransactionPlane {
   readonly coordinator: TransactionCoordinator;
   readonly markers: MarkerWriter;
   readonly verifier: ProduceVerifier;
+  readonly strays: StrayTransactions;
 }
 
 export function composeTransactions(parts: TransactionPlaneParts): TransactionPlane {
@@ -79,15 +81,34 @@ export function composeTransactions(parts: TransactionPlaneParts): TransactionPl
     logger: log,
     onFailure: rethrow,
   });
+  const strays = new StrayTransactions({
+    places: () => placesOf(controller, port),
+    producersOf: (topic, partition) => controller.describeProducers(topic, partition),
+    coordinator,
+    markers,
+    alarms,
+    logger: log,
+    onFailure: rethrow,
+  });
   controller.subscribe((update) => {
     if (update.kind === 'topic-gone' && update.name === TRANSACTIONS_TOPIC) coordinator.forgetAll();
   });
   const mayWrite = (topic: string, identity: Identity): boolean =>
     parts.access.permitOf(identity, 'Produce', writes).mayQuietly(OPERATION_WRITE, RESOURCE_TOPIC, topic);
-  return { coordinator, markers, verifier: new ProduceVerifier(controller, coordinator, mayWrite) };
+  return { coordinator, markers, strays, verifier: new ProduceVerifier(controller, coordinator, mayWrite) };
 }
 
 const writes: ReadonlySet<number> = new Set([checkKey(OPERATION_WRITE, RESOURCE_TOPIC)]);
+
+/** An open transaction holds the stable offset back. */
+function* placesOf(controller: Controller, { board }: PartitionPort): Generator<LogPlace> {
+  for (const { name, id } of controller.catalog.topicsByName.values()) {
+    for (const [partition, { slot }] of controller.placesOf(id).entries()) {
+      const isOpen = board.epoch(slot) >= 0;
+      yield { topic: name, partition, hasOpen: isOpen ? board.stable(slot) < board.end(slot) : null };
+    }
+  }
+}
 
 /** A topic that is just being made is in the catalog before its partitions have a place. */
 function placedCount(controller: Controller): number {

@@ -28,9 +28,11 @@ import {
   decideAdd,
   decideEnd,
   decideInit,
+  decideStray,
   decideTimeout,
   type EndCommand,
   isOverdue,
+  type StrayCommand,
   verify,
 } from './transaction-decisions.ts';
 import { TransactionListing } from './transaction-listing.ts';
@@ -196,6 +198,14 @@ export class TransactionCoordinator {
     });
     if (error !== errorCode.NONE || transaction === null) return identityRefused(error);
     return { error, ...identityAfterEnd(transaction) };
+  }
+
+  /** What logs hold open under this identity and no coordinator knows of (any more). A Kafka error code. */
+  async endStray(transactionalId: string, command: Omit<StrayCommand, 'freshProducerId'>): Promise<number> {
+    const { error } = await this.step(transactionalId, (current, freshProducerId, nowMs) =>
+      decideStray(current, { ...command, freshProducerId }, nowMs),
+    );
+    return error;
   }
 
   // ── what people ask for ───────────────────────────────────────────────────────────────────────────────────────────

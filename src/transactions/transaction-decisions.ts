@@ -58,6 +58,12 @@ export interface EndCommand extends ProducerIdentity {
   readonly freshProducerId: number | null;
 }
 
+export interface StrayCommand extends ProducerIdentity {
+  /** Where it is open. */
+  readonly partitions: PartitionSets;
+  readonly freshProducerId: number | null;
+}
+
 /** What the broker itself ends is ended by the rules of the newest version. */
 const SERVER_VERSION: ClientVersion = 2;
 const STAND: Decision = { kind: 'stand' };
@@ -267,6 +273,34 @@ function errorOfLateEnd({ status }: Transaction, isCommit: boolean): number {
   return status === (isCommit ? 'PrepareCommit' : 'PrepareAbort')
     ? errorCode.CONCURRENT_TRANSACTIONS
     : errorCode.INVALID_TXN_STATE;
+}
+
+// ── what nobody else would end ──────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Logs hold a transaction open that is not known here, under the producer's present epoch: a loss of power took what was
+ * written of it. It ends as if its producer had given it up, with whatever else was begun under that epoch, so that nobody
+ * goes on in it.
+ */
+export function decideStray(transaction: Transaction | null, command: StrayCommand, nowMs: number): Decision {
+  if (transaction === null || !isSame(transaction, command)) return STAND;
+  const { status, partitions, startMs } = transaction;
+  if (isPrepared(status)) return refuse(errorCode.CONCURRENT_TRANSACTIONS);
+  const isOngoing = status === 'Ongoing';
+  if (isOngoing && holdsAll(partitions, command.partitions)) return STAND;
+  const whole = {
+    ...transaction,
+    partitions: united(partitions, command.partitions),
+    startMs: isOngoing ? startMs : nowMs,
+  };
+  return fence(whole, command.freshProducerId, errorCode.NONE, nowMs);
+}
+
+/** Whether a producer's transaction under that epoch is known to have been committed: where each has an epoch of its own. */
+export function wasCommitted(transaction: Transaction, identity: ProducerIdentity): boolean {
+  if (transaction.status !== 'CompleteCommit' || transaction.clientVersion < 2) return false;
+  if (isAfterRotation(transaction, identity)) return true;
+  return transaction.producerId === identity.producerId && transaction.producerEpoch === identity.producerEpoch + 1;
 }
 
 /** Ends a transaction that took longer than its producer said it may. */

@@ -99,7 +99,6 @@ export class GroupOffsets {
       const found = answer.groups[0];
       demand(found !== undefined, 'a group that is asked for is answered');
       if (found.topics[0]?.partitions.some(({ errorCode }) => errorCode === UNSTABLE) === true) {
-        if (simulation.isExcusedOpen) return;
         await simulation.pause(20);
         continue;
       }

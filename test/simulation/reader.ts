@@ -41,10 +41,7 @@ export async function reader(simulation: Simulation, name: string, random: Prng)
   const topic = anyOf(random, simulation.topics.topics);
   const places = topic.partitions.map((model) => placeOf(model));
   const isCommitted = random.nextBoolean();
-  // A power cut may take a marker and leave the transaction open for good; behind it nobody reads committed records.
-  const mayHang = (): boolean => isCommitted && simulation.isExcusedOpen;
-  const isThrough = (): boolean =>
-    places.every((place) => isAtEnd(place) || (mayHang() && place.stable >= 0 && place.position >= place.stable));
+  const isThrough = (): boolean => places.every((place) => isAtEnd(place));
   while (simulation.isRunning || !isThrough()) {
     const link = await simulation.connect(manners(random));
     try {

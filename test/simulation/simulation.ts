@@ -127,8 +127,8 @@ export class Simulation {
     return Math.max(this.latestBeforeMs, this.nowMs);
   }
 
-  /** Transactions may stay open: what decided them went with the power. */
-  get isExcusedOpen(): boolean {
+  /** Coordinators may have forgotten transactions: what was written of them went with the power. */
+  get isExcusedForgotten(): boolean {
     return this.profile.promised === 'window' && this.history.hasPowerCutSince(0);
   }
 
@@ -234,6 +234,7 @@ export class Simulation {
   async fall(how: LifeEnd): Promise<void> {
     const { disk } = this.world;
     for (const link of this.links) link.pump();
+    this.checkStrays();
     if (how === 'stop') how = await this.stopInOrder();
     this.isServing = false;
     disk.isDown = true;
@@ -405,6 +406,7 @@ export class Simulation {
     await this.checkLeftovers();
     await this.fall(this.random.nextBoolean() ? 'stop' : 'kill');
     if (this.broker !== null) await this.driven(verifyTransactions(this, this.openLink(this.broker, {})));
+    this.checkStrays();
     demand(this.topics.areAllVerified, 'a partition could not be read at the end');
     for (const { verified, start } of this.topics.allPartitions) {
       this.book.count('records verified', verified.records);
@@ -418,6 +420,15 @@ export class Simulation {
     for (const link of this.links.splice(0)) link.break();
     await this.driven(this.pause(100));
     this.broker?.expectNothingHeld();
+  }
+
+  /** What nobody coordinates any more is ended at a start, and nothing else is. */
+  private checkStrays(): void {
+    const told = this.broker?.lines.filter((line) => line.startsWith('a transaction of producer')) ?? [];
+    for (const line of told) this.note(line);
+    if (told.length === 0) return;
+    this.book.count('transactions that nobody knew', told.length);
+    demand(this.isExcusedForgotten, `${told[0]}, and no power cut took anything`);
   }
 
   private async untilActorsEnd(): Promise<void> {

@@ -7,7 +7,7 @@ import { type FoundBatch, foundBatches } from './numbered-batches.ts';
 import type { PartitionModel, TransactionFate } from './partition-model.ts';
 import type { SimulatedLink } from './simulated-link.ts';
 import type { Simulation } from './simulation.ts';
-import { demand } from './violation.ts';
+import { demand, Violation } from './violation.ts';
 
 const STATE_TOPIC = '__transaction_state';
 const WAITS_MAX = 120;
@@ -21,7 +21,6 @@ export async function verifyTransactions(simulation: Simulation, link: Simulated
   const fates = new Map<TransactionFate, Seen>();
   for (const model of simulation.topics.named('ledger').partitions) {
     const visible = await visibleRecords(simulation, link, model);
-    if (visible === null) continue;
     for (const number of model.numbersFrom(visible.startOffset)) {
       const fate = model.transactionOf(number);
       if (fate === null) {
@@ -65,12 +64,11 @@ interface VisibleRecords {
   readonly numbers: ReadonlySet<number>;
 }
 
-/** Null: a power cut took a marker, and nobody will ever write it again. */
 async function visibleRecords(
   simulation: Simulation,
   link: SimulatedLink,
   model: PartitionModel,
-): Promise<VisibleRecords | null> {
+): Promise<VisibleRecords> {
   for (let waits = 0; waits < WAITS_MAX; waits++) {
     const numbers = new Set<number>();
     let position = model.startOffset;
@@ -89,9 +87,7 @@ async function visibleRecords(
     }
     await simulation.pause(20);
   }
-  demand(simulation.isExcusedOpen, `${model.folder}: a transaction does not come to its end`);
-  simulation.book.count('transactions left open by a power cut');
-  return null;
+  throw new Violation(`${model.folder}: a transaction does not come to its end`);
 }
 
 /** As consumers do it: batches of aborted transactions are passed over up to their marker. */

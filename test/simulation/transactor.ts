@@ -236,7 +236,7 @@ class Transactor {
       fate === null || simulation.trueMs - fate.begunMs > TIMEOUT_MS || simulation.hasShiftedSince(fate.begunMs);
     const isExcused =
       isLate ||
-      simulation.isExcusedOpen ||
+      simulation.isExcusedForgotten ||
       simulation.topics.partitions.some((model) => simulation.history.isUnnoted(model.folder));
     demand(isExcused, `${name}: a transaction that goes on is answered with error ${code}`);
     simulation.book.count(`transactions given up for error ${code}`);

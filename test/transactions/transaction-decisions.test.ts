@@ -16,8 +16,10 @@ import {
   decideAdd,
   decideEnd,
   decideInit,
+  decideStray,
   decideTimeout,
   type EndCommand,
+  wasCommitted,
 } from '../../src/transactions/transaction-decisions.ts';
 import { decodeValue, encodeValue } from '../../src/transactions/transaction-records.ts';
 import { NOW_MS, partitions, transactionOf } from './any-transaction.ts';
@@ -246,6 +248,61 @@ describe('a transaction that is left open', () => {
   });
 });
 
+describe('a transaction that only logs know of', () => {
+  const elsewhere = new Map([['others', new Set([1])]]);
+  const identity = { producerId: 7, producerEpoch: 5 };
+  const stray = { ...identity, partitions: elsewhere, freshProducerId: null };
+
+  it.each(['Empty', 'CompleteCommit', 'CompleteAbort'] as const)(
+    'is aborted where its producer rests (%s)',
+    (status) => {
+      const decision = decideStray(transactionOf({ status }), stray, NOW_MS);
+      if (decision.kind !== 'change') throw new Error('it ends');
+      expect(decision.next).toMatchObject({ status: 'PrepareAbort', producerEpoch: 6, clientVersion: 2 });
+      expect(decision.next.partitions).toEqual(elsewhere);
+    },
+  );
+
+  it('is aborted with what its producer has begun', () => {
+    const decision = decideStray(transactionOf({ status: 'Ongoing', partitions }), stray, NOW_MS);
+    if (decision.kind !== 'change') throw new Error('it ends');
+    expect(decision.next.status).toBe('PrepareAbort');
+    expect([...decision.next.partitions.keys()].sort()).toEqual([...partitions.keys(), 'others'].sort());
+  });
+
+  it('goes on where it is known by now, and waits for an end that is under way', () => {
+    expect(said(decideStray(transactionOf({ status: 'Ongoing', partitions: elsewhere }), stray, NOW_MS))).toBe('NONE');
+    expect(said(decideStray(transactionOf({ producerEpoch: 6 }), stray, NOW_MS))).toBe('NONE');
+    expect(said(decideStray(null, stray, NOW_MS))).toBe('NONE');
+    const prepared = transactionOf({ status: 'PrepareCommit', clientVersion: 0 });
+    expect(said(decideStray(prepared, stray, NOW_MS))).toBe('CONCURRENT_TRANSACTIONS');
+  });
+
+  it('gives its producer another id where its epochs are in doubt', () => {
+    const doubtful = transactionOf({ isDoubtful: true });
+    expect(said(decideStray(doubtful, stray, NOW_MS))).toBe('wants-producer-id');
+    const decision = decideStray(doubtful, { ...stray, freshProducerId: 91 }, NOW_MS);
+    if (decision.kind !== 'change') throw new Error('it ends');
+    expect(completed(decision.next, NOW_MS)).toMatchObject({
+      producerId: 91,
+      producerEpoch: 0,
+      status: 'CompleteAbort',
+    });
+  });
+
+  it('is known to be committed where it was the last one, and each has an epoch of its own', () => {
+    const after = { status: 'CompleteCommit', producerEpoch: 6, clientVersion: 2 } as const;
+    expect(wasCommitted(transactionOf(after), identity)).toBe(true);
+    expect(wasCommitted(transactionOf({ ...after, status: 'CompleteAbort' }), identity)).toBe(false);
+    expect(wasCommitted(transactionOf({ ...after, status: 'Ongoing' }), identity)).toBe(false);
+    expect(wasCommitted(transactionOf({ ...after, producerEpoch: 7 }), identity)).toBe(false);
+    expect(wasCommitted(transactionOf({ ...after, producerEpoch: 5, clientVersion: 0 }), identity)).toBe(false);
+    const rotated = { ...after, producerId: 91, producerEpoch: 0, previousProducerId: 7, lastProducerEpoch: 5 };
+    expect(wasCommitted(transactionOf(rotated), identity)).toBe(true);
+    expect(wasCommitted(transactionOf({ ...rotated, lastProducerEpoch: 4 }), identity)).toBe(false);
+  });
+});
+
 // ── whatever comes in whatever order ────────────────────────────────────────────────────────────────────────────────
 
 type Step = (transaction: Transaction | null, nowMs: number) => Transaction | null;
@@ -288,6 +345,17 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       },
   ),
   fc.constant<Step>((current, nowMs) => applied(current, decideTimeout(current, freshId++, nowMs))),
+  slips.map(
+    (slip): Step =>
+      (current, nowMs) => {
+        const elsewhere = new Map([['orders', new Set([9])]]);
+        const identity = { producerId: current?.producerId ?? 1, producerEpoch: (current?.producerEpoch ?? 0) + slip };
+        return applied(
+          current,
+          decideStray(current, { ...identity, partitions: elsewhere, freshProducerId: freshId++ }, nowMs),
+        );
+      },
+  ),
   fc.constant<Step>((current, nowMs) =>
     current !== null && isPrepared(current.status) ? completed(current, nowMs) : current,
   ),
@@ -341,7 +409,11 @@ class SharedId {
     if (deed === 'complete') {
       if (current !== null && isPrepared(current.status)) this.written.push(completed(current, this.nowMs));
     } else if (deed === 'cut') this.cut(cut);
-    else if (deed === 'time') this.decided(decideTimeout(current, this.freshId++, this.nowMs));
+    else if (deed === 'stray' && current !== null) {
+      const { producerId, producerEpoch } = current;
+      const stray = { producerId, producerEpoch, partitions, freshProducerId: this.freshId++ };
+      this.decided(decideStray(current, stray, this.nowMs));
+    } else if (deed === 'time') this.decided(decideTimeout(current, this.freshId++, this.nowMs));
     else if (deed === 'init' || identity === null) {
       const expected = isCommit ? identity : null;
       const init = { transactionalId: 't', timeoutMs: 50, expected, freshProducerId: this.freshId++ };
@@ -377,10 +449,10 @@ class SharedId {
   }
 }
 
-type Deed = readonly ['init' | 'add' | 'end' | 'complete' | 'time' | 'cut', number, boolean, boolean, number];
+type Deed = readonly ['init' | 'add' | 'end' | 'complete' | 'time' | 'stray' | 'cut', number, boolean, boolean, number];
 
 const deeds: fc.Arbitrary<Deed> = fc.tuple(
-  fc.constantFrom('init', 'add', 'add', 'end', 'end', 'complete', 'complete', 'time', 'cut'),
+  fc.constantFrom('init', 'add', 'add', 'end', 'end', 'complete', 'complete', 'time', 'stray', 'cut'),
   fc.nat({ max: 2 }),
   fc.boolean(),
   fc.boolean(),

@@ -84,6 +84,7 @@ export function composeTransactions(parts: TransactionPlaneParts): TransactionPl
   const strays = new StrayTransactions({
     places: () => placesOf(controller, port),
     producersOf: (topic, partition) => controller.describeProducers(topic, partition),
+    wasGivenOut: (producerId) => producerId < controller.catalog.nextProducerId,
     coordinator,
     markers,
     alarms,

@@ -37,7 +37,7 @@ const STANDSTILL_MS = 50;
 const SILENT_MS = 1000;
 const SILENT_SHORT_MS = 400;
 const SILENT_BYTES_MAX = 2_097_152;
-/** Between two looks at all that lost their seats. */
+/** Between two looks at who has been silent. */
 const RELIEF_MS = 50;
 
 interface Seat {
@@ -160,7 +160,8 @@ export class StrangerSeats {
         unseated.push(connection);
       }
     }
-    if (unseated.length > 0 || nowMs - this.lastReliefMs >= RELIEF_MS) this.relieve(nowMs);
+    if (unseated.length > 0) this.relieve(nowMs);
+    if (unseated.length > 0 || nowMs - this.lastReliefMs >= RELIEF_MS) this.relieveOfSilent(nowMs);
     return unseated;
   }
 
@@ -196,7 +197,23 @@ export class StrangerSeats {
     return seats.reduce((left, { connection }) => left - blockBytesOf(connection), sharedBytesMax - this.lostBytes);
   }
 
+  /** All that lost their seats hold too much: one after the other goes. */
   private relieve(nowMs: number): void {
+    for (;;) {
+      let heldBytes = 0;
+      let worst: Connection | null = null;
+      for (const connection of this.table.open) {
+        if (!connection.hasLostSeat || connection.state !== CONNECTION_OPEN) continue;
+        heldBytes += connection.partialBytes;
+        if (worst === null || isWorse(connection, worst)) worst = connection;
+      }
+      if (worst === null || heldBytes <= this.heldBytesMax) return;
+      this.close(worst, nowMs);
+    }
+  }
+
+  /** Those that lost a seat for a huge frame and were silent since hold too much: who has been silent longest goes. */
+  private relieveOfSilent(nowMs: number): void {
     this.lastReliefMs = nowMs;
     const isShort = this.rows.some(
       (row) => row.line.count > 0 && row.seats.length < row.count && this.bytesLeft(row) <= 0,
@@ -204,29 +221,30 @@ export class StrangerSeats {
     const silentMs = isShort ? SILENT_SHORT_MS : SILENT_MS;
     const silentBytesMax = isShort ? 0 : SILENT_BYTES_MAX;
     for (;;) {
-      let heldBytes = 0;
-      let lostBytes = 0;
+      this.lostBytes = 0;
       let silentBytes = 0;
       let longest: Connection | null = null;
       for (const connection of this.table.open) {
-        if (!connection.hasLostSeat || connection.state !== CONNECTION_OPEN) continue;
-        heldBytes += connection.partialBytes;
-        if (connection.frameBytes > ORDINARY_FRAME_BYTES_MAX && !connection.isWaitingForSeat) {
-          lostBytes += blockBytesOf(connection);
-          if (nowMs - connection.lastBytesMs >= silentMs) silentBytes += connection.partialBytes;
-        }
-        if (longest === null || isWorse(connection, longest)) longest = connection;
+        if (!connection.hasLostSeat || connection.state !== CONNECTION_OPEN || connection.isWaitingForSeat) continue;
+        if (connection.frameBytes <= ORDINARY_FRAME_BYTES_MAX) continue;
+        this.lostBytes += blockBytesOf(connection);
+        if (nowMs - connection.lastBytesMs < silentMs) continue;
+        silentBytes += connection.partialBytes;
+        if (longest === null || connection.lastBytesMs < longest.lastBytesMs) longest = connection;
       }
-      this.lostBytes = lostBytes;
-      if (longest === null || (silentBytes <= silentBytesMax && heldBytes <= this.heldBytesMax)) return;
-      this.table.closeSaying(
-        longest,
-        'stranger-seats',
-        `closed ${longest.peer}: many clients send frames larger than any before at once, and of ${longest.frameBytes} announced ` +
-          `bytes it has sent ${longest.partialBytes} and then nothing for ${Math.round(nowMs - longest.lastBytesMs)} ms; ` +
-          'if this is a normal client it may try again',
-      );
+      if (longest === null || silentBytes <= silentBytesMax) return;
+      this.close(longest, nowMs);
     }
+  }
+
+  private close(connection: Connection, nowMs: number): void {
+    this.table.closeSaying(
+      connection,
+      'stranger-seats',
+      `closed ${connection.peer}: many clients send frames larger than any before at once, and of ${connection.frameBytes} announced ` +
+        `bytes it has sent ${connection.partialBytes} and then nothing for ${Math.round(nowMs - connection.lastBytesMs)} ms; ` +
+        'if this is a normal client it may try again',
+    );
   }
 }
 

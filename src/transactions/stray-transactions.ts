@@ -44,6 +44,8 @@ export interface StrayParts {
   readonly places: () => Iterable<LogPlace>;
   /** Null: there is no such log, or it is not open. */
   readonly producersOf: (topic: string, partition: number) => Promise<readonly LogProducer[] | null>;
+  /** Whether the id is one that coordinators here gave to a producer. */
+  readonly wasGivenOut: (producerId: number) => boolean;
   readonly coordinator: Pick<TransactionCoordinator, 'list' | 'endStray'>;
   readonly markers: Pick<MarkerWriter, 'write'>;
   readonly alarms: Alarms;
@@ -109,7 +111,7 @@ export class StrayTransactions {
     if (known === null) return false;
     const byProducer = new Map(known.map((transaction) => [transaction.producerId, transaction]));
     const unknown = open.filter((part) => !isKnown(part, byProducer.get(part.producerId)));
-    const strays = byTransaction(await this.stillOpen(unknown));
+    const strays = byTransaction(await this.stillOpen(unknown)).filter((stray) => this.isOurs(stray));
     if (strays.length === 0) return isWhole;
     const byIdBefore = new Map(known.map((transaction) => [transaction.previousProducerId, transaction]));
     let areEnded = true;
@@ -137,12 +139,22 @@ export class StrayTransactions {
     return still;
   }
 
+  /** What others than our coordinators brought into a log is for people to judge. */
+  private isOurs(stray: Stray): boolean {
+    if (this.parts.wasGivenOut(stray[0].producerId)) return true;
+    this.tell(stray, 'is of an id that was never given out here: it stays open until somebody aborts it');
+    return false;
+  }
+
   /** False: not now. */
   private async end(stray: Stray, transaction: Transaction | null): Promise<boolean> {
     const { producerId, producerEpoch } = stray[0];
     const isPresent = transaction?.producerId === producerId && transaction.producerEpoch === producerEpoch;
     const isCommit = transaction !== null && wasCommitted(transaction, stray[0]);
-    this.tell(stray, isCommit);
+    this.tell(
+      stray,
+      isCommit ? 'was committed, and its marker is lost: it is written again' : 'is known to nobody: it is aborted',
+    );
     if (transaction === null || !isPresent) return await this.endInLogs(stray, isCommit);
     // Somebody may go on under that epoch: only its coordinator can prevent it.
     const partitions = stray.reduce<PartitionSets>(
@@ -171,18 +183,15 @@ export class StrayTransactions {
     return codes.every((code) => code === errorCode.NONE || code === errorCode.INVALID_PRODUCER_EPOCH);
   }
 
-  private tell(stray: Stray, isCommit: boolean): void {
+  private tell(stray: Stray, what: string): void {
     this.toldCount += 1;
     if (this.toldCount > TOLD_MAX) return;
     const [{ producerId, producerEpoch, topic, partition, openFirstOffset }] = stray;
     const others = stray.length > 1 ? ` and ${stray.length - 1} more` : '';
     const who = `a transaction of producer ${producerId} (epoch ${producerEpoch})`;
     const where = `open in ${topic}-${partition} since offset ${openFirstOffset}${others}`;
-    const how = isCommit
-      ? 'was committed, and its marker is lost: it is written again'
-      : 'is known to nobody: it is aborted';
-    this.parts.logger.warn(`${who}, ${where}, ${how}`);
-    if (this.toldCount === TOLD_MAX) this.parts.logger.warn('more transactions like these are ended and not told');
+    this.parts.logger.warn(`${who}, ${where}, ${what}`);
+    if (this.toldCount === TOLD_MAX) this.parts.logger.warn('more transactions like these are not told');
   }
 }
 

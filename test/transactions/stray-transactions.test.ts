@@ -14,6 +14,7 @@ const KNOWN = transactionOf({ status: 'Ongoing', partitions: new Map([['orders',
 
 class Rig {
   nowMs = 0;
+  nextProducerId = 1000;
   /** By look, the last one from then on. */
   logs: (readonly LogProducer[] | Error)[] = [[OPEN]];
   known: (readonly Transaction[] | null)[] = [[]];
@@ -30,6 +31,7 @@ class Rig {
       const log = takeNext(this.logs);
       return log instanceof Error ? Promise.reject(log) : Promise.resolve(log);
     },
+    wasGivenOut: (producerId) => producerId < this.nextProducerId,
     coordinator: {
       list: () => takeNext(this.known) as Transaction[] | null,
       endStray: (transactionalId, command) => {
@@ -76,6 +78,15 @@ it('what no coordinator knows is aborted in its log, once, under an epoch above 
   const marker = { producerId: 7, producerEpoch: 6, isCommit: false, coordinatorEpoch: 3, bumpsEpoch: true };
   expect(rig.markers).toEqual([marker]);
   expect(rig.lines).toHaveLength(1);
+});
+
+it('what is of an id that was never given out is told, and left to people', async () => {
+  const rig = await lookedAt((fresh) => {
+    fresh.nextProducerId = 7;
+  }, 10_000);
+  expect([rig.markers, rig.ended]).toEqual([[], []]);
+  expect(rig.lines).toHaveLength(1);
+  expect(rig.lines[0]).toContain('open in orders-0 since offset 40, is of an id that was never given out here');
 });
 
 it('what its coordinator takes for under way, or for ending, is left alone', async () => {

@@ -85,8 +85,8 @@ export class StrangerSeats {
 
   /** Whether it may go on with its frame now. If not, it stands in line. */
   admits(connection: Connection, nowMs: number): boolean {
+    if (connection.hasSeat) return !this.hasToPause(connection);
     const row = this.rowOf(connection);
-    if (connection.hasSeat) return !this.hasToPause(row, connection);
     if (row.line.count === 0 && row.seats.length < row.count) {
       this.seat(row, connection, nowMs);
       return true;
@@ -161,7 +161,8 @@ export class StrangerSeats {
       }
     }
     if (unseated.length > 0) this.relieve(nowMs);
-    if (unseated.length > 0 || nowMs - this.lastReliefMs >= RELIEF_MS) this.relieveOfSilent(nowMs);
+    const hasLostHuge = unseated.some(({ frameBytes }) => frameBytes > ORDINARY_FRAME_BYTES_MAX);
+    if (hasLostHuge || nowMs - this.lastReliefMs >= RELIEF_MS) this.relieveOfSilent(nowMs);
     return unseated;
   }
 
@@ -175,8 +176,9 @@ export class StrangerSeats {
     row.seats.push({ connection, worthMs: nowMs, worthBytes: connection.partialBytes, isPaused: false });
   }
 
-  private hasToPause(row: Row, connection: Connection): boolean {
-    if (row.sharedBytesMax === Number.POSITIVE_INFINITY) return false;
+  private hasToPause(connection: Connection): boolean {
+    if (connection.frameBytes <= ORDINARY_FRAME_BYTES_MAX) return false;
+    const row = this.rowOf(connection);
     const seat = row.seats.find((candidate) => candidate.connection === connection);
     assert(seat !== undefined, 'a seat is of the kind of its frame');
     if (this.maySend(row, seat)) return false;

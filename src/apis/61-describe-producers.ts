@@ -47,6 +47,10 @@ export const describeProducersHandler = defineHandler({
   }),
 });
 
+const storageFailure: Refusal = {
+  errorCode: errorCode.KAFKA_STORAGE_ERROR,
+  message: 'the log of this partition is not open, or takes no records now',
+};
 const topicDenial = denial(errorCode.TOPIC_AUTHORIZATION_FAILED);
 
 function refused(partitionIndex: number, { errorCode: code, message }: Refusal): Partition {
@@ -56,6 +60,7 @@ function refused(partitionIndex: number, { errorCode: code, message }: Refusal):
 async function describe(topic: string, partitionIndex: number, { controller }: ControlServices): Promise<Partition> {
   const producers = await controller.describeProducers(topic, partitionIndex);
   if (producers === null) {
+    if (controller.placeOf(topic, partitionIndex) !== null) return refused(partitionIndex, storageFailure);
     const isName = problemOfTopicName(topic) === null;
     const code = isName ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.INVALID_TOPIC_EXCEPTION;
     const isTopicThere = controller.catalog.topicsByName.has(topic);

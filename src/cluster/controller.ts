@@ -141,7 +141,7 @@ export class Controller {
     return this.routes.topic(topicId)?.partitions ?? [];
   }
 
-  /** Null: there is no such partition. */
+  /** Null: there is no such partition, it is not open, or its log takes nothing now. */
   async describeProducers(topic: string, partition: number): Promise<readonly ProducerFacts[] | null> {
     const place = this.placeOf(topic, partition);
     return place === null ? null : await this.parts.host.describeProducers(place);

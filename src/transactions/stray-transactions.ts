@@ -42,7 +42,7 @@ export interface LogPlace {
 export interface StrayParts {
   /** All partitions, as they are now. */
   readonly places: () => Iterable<LogPlace>;
-  /** Null: there is no such log, or it is not open. */
+  /** Null: the log is not open, or takes nothing now, so that nobody knows what will be in it when it does again. */
   readonly producersOf: (topic: string, partition: number) => Promise<readonly LogProducer[] | null>;
   /** Whether the id is one that coordinators here gave to a producer. */
   readonly wasGivenOut: (producerId: number) => boolean;
@@ -102,16 +102,21 @@ export class StrayTransactions {
     if (coordinator.list() === null) return false;
     const places = [...this.parts.places()];
     const open: OpenPart[] = [];
+    let isWhole = places.every(({ hasOpen }) => hasOpen !== null);
     for (const { topic, partition, hasOpen } of places) {
-      if (hasOpen === true) open.push(...(await this.openIn(topic, partition)));
+      if (hasOpen !== true) continue;
+      const parts = await this.openIn(topic, partition);
+      if (parts === null) isWhole = false;
+      else open.push(...parts);
     }
-    const isWhole = places.every(({ hasOpen }) => hasOpen !== null);
     if (open.length === 0) return isWhole;
     const known = coordinator.list();
     if (known === null) return false;
     const byProducer = new Map(known.map((transaction) => [transaction.producerId, transaction]));
     const unknown = open.filter((part) => !isKnown(part, byProducer.get(part.producerId)));
-    const strays = byTransaction(await this.stillOpen(unknown)).filter((stray) => this.isOurs(stray));
+    const still = await this.stillOpen(unknown);
+    if (still === null) return false;
+    const strays = byTransaction(still).filter((stray) => this.isOurs(stray));
     if (strays.length === 0) return isWhole;
     const byIdBefore = new Map(known.map((transaction) => [transaction.previousProducerId, transaction]));
     let areEnded = true;
@@ -123,17 +128,17 @@ export class StrayTransactions {
     return isWhole && areEnded;
   }
 
-  private async openIn(topic: string, partition: number): Promise<OpenPart[]> {
-    const producers = (await this.parts.producersOf(topic, partition)) ?? [];
-    return producers
-      .filter(({ openFirstOffset }) => openFirstOffset >= 0)
-      .map((producer) => ({ ...producer, topic, partition }));
+  private async openIn(topic: string, partition: number): Promise<OpenPart[] | null> {
+    const producers = await this.parts.producersOf(topic, partition);
+    const open = producers?.filter(({ openFirstOffset }) => openFirstOffset >= 0);
+    return open?.map((producer) => ({ ...producer, topic, partition })) ?? null;
   }
 
-  private async stillOpen(parts: readonly OpenPart[]): Promise<OpenPart[]> {
+  private async stillOpen(parts: readonly OpenPart[]): Promise<OpenPart[] | null> {
     const still: OpenPart[] = [];
     for (const part of parts) {
       const now = await this.openIn(part.topic, part.partition);
+      if (now === null) return null;
       if (now.some((other) => isSame(part, other))) still.push(part);
     }
     return still;

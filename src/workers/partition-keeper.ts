@@ -181,7 +181,9 @@ export class PartitionKeeper {
         this.parts.reply({ kind: 'report', id: command.id, rows: this.changedRows(command.isWhole) });
         break;
       case 'producers': {
-        const producers = this.parts.table.at(command.slot)?.log.describeProducers() ?? null;
+        const log = this.parts.table.at(command.slot)?.log;
+        // The ledger of a log that failed knows of batches that were never written.
+        const producers = log === undefined || log.isPoisoned ? null : log.describeProducers();
         this.parts.reply({ kind: 'producers', id: command.id, producers });
         break;
       }

@@ -159,7 +159,7 @@ export class WorkerHost {
     return this.folders.remove(folders);
   }
 
-  /** Null: the partition is not open. */
+  /** Null: the partition is not open, or its log takes nothing now. */
   describeProducers({
     worker,
     slot,

@@ -16,7 +16,7 @@ class Rig {
   nowMs = 0;
   nextProducerId = 1000;
   /** By look, the last one from then on. */
-  logs: (readonly LogProducer[] | Error)[] = [[OPEN]];
+  logs: (readonly LogProducer[] | Error | null)[] = [[OPEN]];
   known: (readonly Transaction[] | null)[] = [[]];
   hasOpen: boolean | null = true;
   markers: Marker[] = [];
@@ -145,7 +145,9 @@ it('a log that is not open yet, a coordinator that is not read, a worker that do
   const unread = await lookedAt(({ known }) => known.splice(0, 1, null, []));
   const between = await lookedAt(({ known }) => known.splice(0, 1, [], null, []));
   const silent = await lookedAt(({ logs }) => logs.splice(0, 1, new Fault('PB_TIMEOUT', 'no answer'), [OPEN]));
-  for (const rig of [closed, unread, between, silent]) expect(rig.markers).toHaveLength(1);
+  const failed = await lookedAt(({ logs }) => logs.splice(0, 1, null, [OPEN]));
+  const failing = await lookedAt(({ logs }) => logs.splice(0, 1, [OPEN], null, [OPEN]));
+  for (const rig of [closed, unread, between, silent, failed, failing]) expect(rig.markers).toHaveLength(1);
 });
 
 it('a marker that cannot be written is written later, and one that is refused not again', async () => {

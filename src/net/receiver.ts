@@ -5,8 +5,8 @@
  * An idle connection waits for readability without memory. A receive that gets nothing for a second is cancelled and its
  * block goes back; a partial frame that stalls lies in the smallest block that holds it. Who sends much more than he ever
  * completed needs a seat first (`stranger-seats`). Connections that need memory and find none wait in one queue, first come
- * first served; when that does not move, the partial frame that has stalled longest is closed, so that nobody can hold the
- * front by not sending. A full slab alone closes nobody: while workers wait for a device, clients wait too.
+ * first served; when that does not move, idle receives give theirs back, and then the partial frame that has stalled longest
+ * is closed, so that nobody can hold the front by not sending. A full slab alone closes nobody: while workers wait for a device, clients wait too.
  *
  * Blocks of ordinary size together leave room for one largest frame. So a 100 MiB request finds memory under any load,
  * and a load of ordinary requests touches, and so costs, no more than the rest. When connections hold all of it with
@@ -61,6 +61,8 @@ const TURN_BYTES = 8_388_608;
 const SHARE_BYTES_MIN = 65_536;
 /** Who has less of it in requests that wait for himself is not closed for it. */
 const HELD_BACK_BYTES_MIN = 65_536;
+/** While somebody waits for memory, a receive that got nothing for so long gives back what it would receive into. */
+const SPARE_MS = 100;
 /** Memory that was short counts as short for so long. */
 const SHORT_MS = 1000;
 /** Of the slab: what the one beyond the ordinary limit finds, at least. */
@@ -83,6 +85,7 @@ export class Receiver {
   private largeBytes = 0;
   private lastEvictionMs = Number.NEGATIVE_INFINITY;
   private lastHeldBackMs = 0;
+  private lastSpareMs = 0;
   /** Receives of the turn that brought bytes, and what each may bring in it. */
   private senders = 0;
   private shareBytes = TURN_BYTES;
@@ -406,6 +409,7 @@ export class Receiver {
     const waitMs = this.limits.memoryWaitMs;
     const stuckMs = nowMs - Math.max(head.memoryWaitSinceMs, this.lastServedMs);
     const evictedMs = nowMs - this.lastEvictionMs;
+    if (stuckMs >= SPARE_MS) this.takeSpare(nowMs);
     if (stuckMs < waitMs || evictedMs < EVICTION_MS_MIN) return;
     const isDue = evictedMs >= waitMs;
     if (isDue && (this.relieveOfMuted(nowMs) || this.relieveOfHeldBack(nowMs))) return;
@@ -423,6 +427,15 @@ export class Receiver {
         `${victim.partialBytes} and then nothing for ${Math.round(nowMs - victim.lastBytesMs)} ms; ` +
         'raise queued.max.request.bytes if this is a normal client',
     );
+  }
+
+  /** Who waits for memory comes before those that may send something soon: they wait without. */
+  private takeSpare(nowMs: number): void {
+    if (nowMs - this.lastSpareMs < SPARE_MS) return;
+    this.lastSpareMs = nowMs;
+    for (const connection of this.table.open) {
+      if (connection.partialBytes === 0 && nowMs - connection.lastBytesMs >= SPARE_MS) this.cancelReceive(connection);
+    }
   }
 
   /** Who was told to wait and sent on all the same holds memory for it: that is the first to go. */

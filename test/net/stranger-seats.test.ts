@@ -155,6 +155,28 @@ test('seats of those that went are free again, whether they sat or stood in line
   rig.expectNothingHeld();
 });
 
+// Once those that waited were closed for it: both took a second.
+test('who waits for memory has that of clients that have sent nothing since their last request', () => {
+  const rig = rigOf({ slabBytes: 1 << 23, limits: { receiveBytesMax: 1 << 20, requestBytesMax: 1 << 20 } });
+  const idle = Array.from({ length: 400 }, () => rig.connect());
+  // One after the other, so that none of them is a stranger to the front, or waits for memory.
+  for (const client of idle) {
+    client.write(produceOf(1, 10_000));
+    rig.settle();
+    client.write(produceOf(1, 20_000));
+    rig.settle();
+  }
+  expect(rig.slab.usedBytes).toBeGreaterThan(0.95 * rig.slab.bytesTotal);
+  const late = Array.from({ length: 20 }, () => rig.transport.connect());
+  for (const client of late) client.write(produceOf(2, 100_000));
+  for (let turn = 0; turn < 400; turn++) rig.step(1);
+  expect(late.map((client) => framesOf(client.take()).map(correlationOf))).toEqual(late.map(() => [2]));
+  expect(rig.lines).toEqual([]);
+  for (const client of idle) client.write(produceOf(3, 10_000));
+  for (let turn = 0; turn < 2000; turn++) rig.step(1);
+  expect(idle.map((client) => framesOf(client.take()).map(correlationOf))).toEqual(idle.map(() => [1, 1, 3]));
+});
+
 test('of thousands that hold all memory with requests of a size they are known for, those that stall go soon', () => {
   const rig = rigOf({ slabBytes: 1 << 23, limits: { receiveBytesMax: 1 << 20, requestBytesMax: 1 << 20 } });
   const crowd = Array.from({ length: 200 }, () => rig.connect());

@@ -6,8 +6,8 @@
  *
  * Whoever brings nothing worth a seat while others wait for one loses it and keeps what he sent; when he sends on, he stands
  * in line again. While others wait for seats of huge frames, those that have one share few bytes: the first of them goes on,
- * the rest pause in their seats. When those without a seat hold too much between them, the one silent longest is closed: much sooner where all
- * are silent than where they are many that send slowly.
+ * the rest pause in their seats. When those without a seat hold too much between them, the one silent longest is closed: much
+ * sooner where all are silent than where they are many that send slowly.
  */
 import { assert } from '../base/assert.ts';
 import { Fifo } from '../base/fifo.ts';

@@ -12,25 +12,11 @@ import type { Alarms } from '../base/alarms.ts';
 import { isFault } from '../base/fault.ts';
 import type { Logger } from '../base/logger.ts';
 import { errorCode } from '../protocol/errors.ts';
-import {
-  EPOCH_MAX,
-  hasPartition,
-  isAtRest,
-  type PartitionSets,
-  type ProducerIdentity,
-  type Transaction,
-  united,
-} from './transaction.ts';
+import type { ProducerFacts } from '../storage/producer-entry.ts';
+import { EPOCH_MAX, hasPartition, isAtRest, type PartitionSets, type Transaction, united } from './transaction.ts';
 import type { TransactionCoordinator } from './transaction-coordinator.ts';
 import { wasCommitted } from './transaction-decisions.ts';
 import type { MarkerWriter } from './transaction-markers.ts';
-
-/** What a log knows of a producer. */
-export interface LogProducer extends ProducerIdentity {
-  readonly coordinatorEpoch: number;
-  /** -1: it has no transaction open there. */
-  readonly openFirstOffset: number;
-}
 
 export interface LogPlace {
   readonly topic: string;
@@ -43,7 +29,7 @@ export interface StrayParts {
   /** All partitions, as they are now. */
   readonly places: () => Iterable<LogPlace>;
   /** Null: the log is not open, or takes nothing now, so that nobody knows what will be in it when it does again. */
-  readonly producersOf: (topic: string, partition: number) => Promise<readonly LogProducer[] | null>;
+  readonly producersOf: (topic: string, partition: number) => Promise<readonly ProducerFacts[] | null>;
   /** Whether the id is one that coordinators here gave to a producer. */
   readonly wasGivenOut: (producerId: number) => boolean;
   readonly coordinator: Pick<TransactionCoordinator, 'list' | 'endStray'>;
@@ -53,7 +39,7 @@ export interface StrayParts {
   readonly onFailure: (error: unknown) => void;
 }
 
-interface OpenPart extends LogProducer {
+interface OpenPart extends ProducerFacts {
   readonly topic: string;
   readonly partition: number;
 }

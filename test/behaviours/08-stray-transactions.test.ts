@@ -1,20 +1,18 @@
 /** Transactions that logs hold open and no coordinator knows of any more: a start ends them, so that readers go on. */
 import { expect, test } from 'vitest';
-import { must } from '../../src/base/assert.ts';
 import { batchBytes } from '../../src/protocol/batch.ts';
-import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
+import { describeProducers } from '../../src/protocol/schemas/61-describe-producers.ts';
 import type { SimulatedClient } from '../support/simulated-client.ts';
 import { createTopic, fetchFrom, type Topic } from '../support/simulated-deeds.ts';
-import { DATA_FOLDER } from '../support/simulated-world.ts';
 import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
+import { cut, fileOf, offsetOfGroup, onlyFileOf, restartWithout, sets, stateFile } from './power-rig.ts';
 
 const INVALID_PRODUCER_EPOCH = 47;
 const INVALID_TXN_STATE = 48;
+const KAFKA_STORAGE_ERROR = 56;
 const UNSTABLE_OFFSET_COMMIT = 88;
 const LOOK_MS = 1000;
-
-const sets = ['transaction.state.log.num.partitions=2', 'offsets.topic.num.partitions=2'];
 
 test.each([1, 2] as const)(
   'one that its coordinator forgot is aborted, and its producer goes on under another identity (version %i)',
@@ -74,7 +72,7 @@ test('a commit that is known is written again where a log lost its marker, offse
   await producer.findGroup('readers');
   expect(await producer.send(topic)).toMatchObject({ errorCode: 0 });
   expect(await producer.commitOffset('readers', topic, 1)).toBe(0);
-  const [log, offsets] = [fileOf('orders-0'), offsetsFile(rig)];
+  const [log, offsets] = [fileOf('orders-0'), onlyFileOf(rig, '__consumer_offsets')];
   const taken = [sizeOf(rig, log), sizeOf(rig, offsets)];
   expect(await producer.end(true)).toBe(0);
   rig.broker.kill();
@@ -82,11 +80,11 @@ test('a commit that is known is written again where a log lost its marker, offse
   cut(rig, offsets, taken[1] ?? -1);
   const after = await restart(rig, 'kill', { sets });
   expect(await stableOf(after.client, topic)).toBe(0);
-  expect((await offsetOfGroup(after.client, topic))?.errorCode).toBe(UNSTABLE_OFFSET_COMMIT);
+  expect((await offsetOfGroup(after.client, 'readers', topic))?.errorCode).toBe(UNSTABLE_OFFSET_COMMIT);
   await after.broker.pass(LOOK_MS);
   const fetched = await fetchFrom(after.client, topic, 0, { isolationLevel: 1 });
   expect(fetched).toMatchObject({ lastStableOffset: 2, highWatermark: 2, abortedTransactions: [] });
-  expect(await offsetOfGroup(after.client, topic)).toMatchObject({ errorCode: 0, committedOffset: 1 });
+  expect(await offsetOfGroup(after.client, 'readers', topic)).toMatchObject({ errorCode: 0, committedOffset: 1 });
   expect(toldOf(after).join()).toContain('was committed, and its marker is lost');
   // Its producer goes on as if nothing had been.
   producer.client = after.client;
@@ -104,6 +102,27 @@ test('one of a transactional id of which nothing is left is aborted', async () =
   expect(await stableOf(after.client, topic)).toBe(2);
   producer.client = after.client;
   expect(await producer.send(topic)).toMatchObject({ errorCode: INVALID_PRODUCER_EPOCH });
+});
+
+// The ledger of the full log took the marker for written, and nobody looked again.
+test('one in a log that takes nothing now is aborted when it does again', async () => {
+  const rig = await startRig({ sets });
+  const topic = await createTopic(rig.client, 'orders');
+  const producer = await TransactionalProducer.begin(rig.client, 'transfer', 2);
+  expect(await producer.send(topic)).toMatchObject({ errorCode: 0 });
+  const after = await restartWithout(rig, stateFile(rig), 0);
+  const { disk } = after.world;
+  disk.capacityBytes = 0;
+  // It is tried again every second, and looked for more often than that.
+  await after.broker.pass(LOOK_MS / 2);
+  const wish = { topics: [{ name: topic.name, partitionIndexes: [0] }] };
+  const described = await after.client.ask(describeProducers, 0, wish);
+  expect(described.topics[0]?.partitions[0]?.errorCode).toBe(KAFKA_STORAGE_ERROR);
+  expect(await stableOf(after.client, topic)).toBe(0);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await after.broker.pass(30 * LOOK_MS);
+  const fetched = await fetchFrom(after.client, topic, 0, { isolationLevel: 1 });
+  expect(fetched).toMatchObject({ lastStableOffset: 2, highWatermark: 2 });
 });
 
 test.each(['stop', 'kill'] as const)('one that is under way goes on, whoever began it and when (%s)', async (how) => {
@@ -135,53 +154,10 @@ async function stableOf(client: SimulatedClient, topic: Topic): Promise<number> 
   return (await fetchFrom(client, topic, 0, { isolationLevel: 1 })).lastStableOffset;
 }
 
-async function offsetOfGroup(client: SimulatedClient, topic: Topic) {
-  const groups = [{ groupId: 'readers', topics: [{ name: topic.name, partitionIndexes: [0] }] }];
-  const answer = await client.ask(offsetFetch, 8, { groupId: '', topics: [], groups, requireStable: true });
-  return answer.groups[0]?.topics?.[0]?.partitions[0];
-}
-
-/** A loss of power takes what was written to a file behind a place. */
-async function restartWithout(rig: BehaviourRig, path: string, sizeBytes: number): Promise<BehaviourRig> {
-  rig.broker.kill();
-  cut(rig, path, sizeBytes);
-  return await restart(rig, 'kill', { sets });
-}
-
-function cut({ world: { disk } }: BehaviourRig, path: string, sizeBytes: number): void {
-  const fd = disk.open(path, 'read-write');
-  disk.truncate(fd, sizeBytes);
-  disk.close(fd);
-}
-
 function sizeOf({ world: { disk } }: BehaviourRig, path: string): number {
   const content = disk.contentOf(path);
   const view = new DataView(content.buffer, content.byteOffset, content.length);
   let size = 0;
   while (size < content.length) size += batchBytes(view, size);
   return size;
-}
-
-function fileOf(folder: string): string {
-  return `${DATA_FOLDER}/${folder}/00000000000000000000.log`;
-}
-
-function stateFile(rig: BehaviourRig): string {
-  return onlyFull(rig, '__transaction_state-');
-}
-
-function offsetsFile(rig: BehaviourRig): string {
-  return onlyFull(rig, '__consumer_offsets-');
-}
-
-/** The only partition that has something. */
-function onlyFull({ world: { disk } }: BehaviourRig, prefix: string): string {
-  const paths = disk
-    .list(DATA_FOLDER)
-    .filter((name) => name.startsWith(prefix))
-    .map(fileOf);
-  return must(
-    paths.find((path) => disk.contentOf(path).length > 0),
-    'something was written',
-  );
 }

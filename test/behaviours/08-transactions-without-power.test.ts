@@ -2,18 +2,14 @@
 import { expect, test } from 'vitest';
 import { must } from '../../src/base/assert.ts';
 import { batchBytes } from '../../src/protocol/batch.ts';
-import { offsetFetch } from '../../src/protocol/schemas/09-offset-fetch.ts';
-import type { SimulatedClient } from '../support/simulated-client.ts';
-import { createTopic, fetchFrom, type Topic } from '../support/simulated-deeds.ts';
-import { DATA_FOLDER } from '../support/simulated-world.ts';
+import { createTopic, fetchFrom } from '../support/simulated-deeds.ts';
 import { TransactionalProducer } from '../support/transactional-producer.ts';
 import { type BehaviourRig, restart, startRig } from './behaviour-rig.ts';
+import { offsetOfGroup, restartWithout, sets, stateFile } from './power-rig.ts';
 
 const INVALID_PRODUCER_EPOCH = 47;
 const INVALID_PRODUCER_ID_MAPPING = 49;
 const CONCURRENT_TRANSACTIONS = 51;
-
-const sets = ['transaction.state.log.num.partitions=2', 'offsets.topic.num.partitions=2'];
 
 test('after an end that was none an id goes on under another producer id: nobody knows which epochs were given out', async () => {
   const rig = await startRig({ sets });
@@ -24,7 +20,7 @@ test('after an end that was none an id goes on under another producer id: nobody
   const second = await TransactionalProducer.begin(rig.client, 'transfer', 2);
   expect(second).toMatchObject({ producerId: first.producerId, producerEpoch: 1 });
   expect(await second.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 0 });
-  const after = await restartWithout(rig, taken);
+  const after = await restartWithout(rig, stateFile(rig), taken);
   const third = await TransactionalProducer.begin(after.client, 'transfer', 2);
   expect(third.producerId).not.toBe(first.producerId);
   expect(await third.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 1 });
@@ -45,7 +41,7 @@ test('an id that was found kept for after an abort is not given out: it may have
   expect(await second.init()).toBe(0);
   expect(await second.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 2 });
   // The power takes all but that the first one's transaction is to be aborted, and the id that comes next.
-  const again = await restartWithout(after, batchEnds(after)[2] ?? -1);
+  const again = await restartWithout(after, stateFile(after), batchEnds(after)[2] ?? -1);
   const third = new TransactionalProducer(again.client, 'transfer', 2);
   expect(await third.init()).toBe(0);
   expect([first.producerId, second.producerId]).not.toContain(third.producerId);
@@ -63,7 +59,7 @@ test('an id goes on under another producer id also when a good end comes between
   expect(await second.init()).toBe(CONCURRENT_TRANSACTIONS);
   expect(await second.init()).toBe(0);
   expect(await second.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 2 });
-  const after = await restartWithout(rig, taken);
+  const after = await restartWithout(rig, stateFile(rig), taken);
   first.client = after.client;
   expect(await first.end(false)).toBe(0);
   const again = await restart(after, 'stop', { sets });
@@ -82,7 +78,7 @@ test('a producer that goes on after a loss of power never has the epoch that ano
   expect(await second.init()).toBe(CONCURRENT_TRANSACTIONS);
   expect(await second.init()).toBe(0);
   expect(await second.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 2 });
-  const after = await restartWithout(rig, taken);
+  const after = await restartWithout(rig, stateFile(rig), taken);
   first.client = after.client;
   second.client = after.client;
   // Once it had the epoch of the second one here, and its first batch was taken for that one's.
@@ -139,7 +135,7 @@ test('an end that is written again does not end the next transaction, of which t
   expect(await producer.end(false)).toBe(0);
   expect(await producer.send(topic)).toMatchObject({ errorCode: 0, baseOffset: 4 });
   expect(await producer.commitOffset('readers', topic, 5)).toBe(0);
-  const { client } = await restartWithout(rig, prepared);
+  const { client } = await restartWithout(rig, stateFile(rig), prepared);
   producer.client = client;
   const fetched = await fetchFrom(client, topic, 0, { isolationLevel: 1 });
   // Once the end of the first one committed what lay open of the last.
@@ -151,22 +147,6 @@ test('an end that is written again does not end the next transaction, of which t
   expect(await producer.send(topic)).toMatchObject({ errorCode: 0 });
 });
 
-async function offsetOfGroup(client: SimulatedClient, groupId: string, topic: Topic) {
-  const groups = [{ groupId, topics: [{ name: topic.name, partitionIndexes: [0] }] }];
-  const answer = await client.ask(offsetFetch, 8, { groupId: '', topics: [], groups, requireStable: true });
-  return answer.groups[0]?.topics?.[0]?.partitions[0];
-}
-
-/** A loss of power takes what the coordinator wrote behind a place. */
-async function restartWithout(rig: BehaviourRig, sizeBytes: number): Promise<BehaviourRig> {
-  rig.broker.kill();
-  const { disk } = rig.world;
-  const fd = disk.open(stateFile(rig), 'read-write');
-  disk.truncate(fd, sizeBytes);
-  disk.close(fd);
-  return await restart(rig, 'kill', { sets });
-}
-
 /** Of what the coordinator wrote. */
 function batchEnds(rig: BehaviourRig): number[] {
   const content = rig.world.disk.contentOf(stateFile(rig));
@@ -174,14 +154,4 @@ function batchEnds(rig: BehaviourRig): number[] {
   const ends: number[] = [];
   for (let at = 0; at < content.length; at = must(ends.at(-1), 'a batch ends')) ends.push(at + batchBytes(view, at));
   return ends;
-}
-
-/** The only partition that has something. */
-function stateFile({ world: { disk } }: BehaviourRig): string {
-  const files = disk.list(DATA_FOLDER).filter((name) => name.startsWith('__transaction_state-'));
-  const paths = files.map((folder) => `${DATA_FOLDER}/${folder}/00000000000000000000.log`);
-  return must(
-    paths.find((path) => disk.contentOf(path).length > 0),
-    'an id is written down',
-  );
 }

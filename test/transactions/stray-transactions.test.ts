@@ -3,20 +3,28 @@ import { expect, it } from 'vitest';
 import { Alarms } from '../../src/base/alarms.ts';
 import { Fault } from '../../src/base/fault.ts';
 import { errorCode } from '../../src/protocol/errors.ts';
-import { type LogProducer, StrayTransactions } from '../../src/transactions/stray-transactions.ts';
+import type { ProducerFacts } from '../../src/storage/producer-entry.ts';
+import { StrayTransactions } from '../../src/transactions/stray-transactions.ts';
 import { EPOCH_MAX, type Transaction } from '../../src/transactions/transaction.ts';
 import type { Marker } from '../../src/transactions/transaction-markers.ts';
 import { transactionOf } from './any-transaction.ts';
 
-const OPEN: LogProducer = { producerId: 7, producerEpoch: 5, coordinatorEpoch: 3, openFirstOffset: 40 };
-const CLOSED: LogProducer = { ...OPEN, openFirstOffset: -1 };
+const OPEN: ProducerFacts = {
+  producerId: 7,
+  producerEpoch: 5,
+  lastSequence: 0,
+  lastTimestamp: 0,
+  coordinatorEpoch: 3,
+  openFirstOffset: 40,
+};
+const CLOSED: ProducerFacts = { ...OPEN, openFirstOffset: -1 };
 const KNOWN = transactionOf({ status: 'Ongoing', partitions: new Map([['orders', new Set([0])]]) });
 
 class Rig {
   nowMs = 0;
   nextProducerId = 1000;
   /** By look, the last one from then on. */
-  logs: (readonly LogProducer[] | Error | null)[] = [[OPEN]];
+  logs: (readonly ProducerFacts[] | Error | null)[] = [[OPEN]];
   known: (readonly Transaction[] | null)[] = [[]];
   hasOpen: boolean | null = true;
   markers: Marker[] = [];
